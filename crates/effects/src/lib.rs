@@ -1,0 +1,1 @@
+//! Performs commands: page, call AWS, run script, call a webhook.

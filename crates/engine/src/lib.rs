@@ -1,0 +1,1 @@
+//! Runs turns: inbox, decide, commit, perform; timers, leases, recovery.

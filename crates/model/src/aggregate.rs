@@ -1,0 +1,91 @@
+//! The things that change by turns: one turn changes exactly one aggregate.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What kind of machine decides for an aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregateKind {
+    /// An incident record with its timeline and related items (`response::incident`).
+    Incident,
+    /// One engagement of a contact, escalation plan or schedule with its pages (`response::engage`).
+    Engagement,
+    /// One automation execution (`flow::automation`).
+    Run,
+    /// One event on its way to one HTTP(S) target, with its retries (`response::delivery`).
+    Delivery,
+}
+
+impl AggregateKind {
+    /// All kinds, in storage order.
+    pub const ALL: [Self; 4] = [Self::Incident, Self::Engagement, Self::Run, Self::Delivery];
+
+    /// The name under which the kind is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Incident => "incident",
+            Self::Engagement => "engagement",
+            Self::Run => "run",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    /// The kind stored under `name`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// The identity of an aggregate: its kind and a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AggregateId {
+    /// Which machine decides.
+    pub kind: AggregateKind,
+    /// Unique within the kind.
+    pub id: Uuid,
+}
+
+/// Number of shards that aggregates are spread over (`../docs/decisions`, storage: 256 leases).
+pub const SHARDS: u16 = 256;
+
+impl AggregateId {
+    /// An incident's id.
+    #[must_use]
+    pub fn incident(id: Uuid) -> Self {
+        Self { kind: AggregateKind::Incident, id }
+    }
+
+    /// An engagement's id.
+    #[must_use]
+    pub fn engagement(id: Uuid) -> Self {
+        Self { kind: AggregateKind::Engagement, id }
+    }
+
+    /// A run's id.
+    #[must_use]
+    pub fn run(id: Uuid) -> Self {
+        Self { kind: AggregateKind::Run, id }
+    }
+
+    /// A delivery's id.
+    #[must_use]
+    pub fn delivery(id: Uuid) -> Self {
+        Self { kind: AggregateKind::Delivery, id }
+    }
+
+    /// The shard that owns this aggregate: stable for ever, since rows store it.
+    #[must_use]
+    pub fn shard(&self) -> u16 {
+        // UUIDs of versions 4 and 5 are uniform in their first bytes.
+        u16::from(self.id.as_bytes()[0])
+    }
+}
+
+impl std::fmt::Display for AggregateId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind.as_str(), self.id)
+    }
+}

@@ -1,0 +1,96 @@
+//! Event buses, rules and targets, as stored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Resource kind of buses. Name: the bus name.
+pub const BUS: &str = "event-bus";
+/// Resource kind of rules. Name: `<bus>/<rule>`.
+pub const RULE: &str = "event-rule";
+
+/// An event bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bus {
+    /// Name, `default` for the account's own.
+    pub name: String,
+    /// Free text.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Whether a rule takes events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RuleState {
+    /// Matches events.
+    #[serde(rename = "ENABLED")]
+    Enabled,
+    /// Matches nothing.
+    #[serde(rename = "DISABLED")]
+    Disabled,
+    /// As enabled, and wants read-only CloudTrail calls too.
+    #[serde(rename = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")]
+    EnabledWithAllCloudtrailManagementEvents,
+}
+
+/// A rule with its targets: one resource, so that both change together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Name within its bus.
+    pub name: String,
+    /// The bus it listens on.
+    pub bus: String,
+    /// Pattern text as given.
+    #[serde(default)]
+    pub event_pattern: Option<String>,
+    /// Schedule text as given.
+    #[serde(default)]
+    pub schedule_expression: Option<String>,
+    /// Whether it takes events.
+    pub state: RuleState,
+    /// Free text.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Role given by the caller; kept and shown.
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    /// Targets by id, in order of id.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Target>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Where a matched event goes. Members of the wire form that Quell keeps but does not read stay in `rest`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Id within the rule.
+    #[serde(rename = "Id")]
+    pub id: String,
+    /// ARN of the response plan, automation document, state machine or API destination; or a webhook `https://` URL.
+    #[serde(rename = "Arn")]
+    pub arn: String,
+    /// Role given by the caller.
+    #[serde(rename = "RoleArn", default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// Constant JSON text instead of the event.
+    #[serde(rename = "Input", default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// JSONPath into the event.
+    #[serde(rename = "InputPath", default, skip_serializing_if = "Option::is_none")]
+    pub input_path: Option<String>,
+    /// `{InputPathsMap, InputTemplate}`.
+    #[serde(rename = "InputTransformer", default, skip_serializing_if = "Option::is_none")]
+    pub input_transformer: Option<Value>,
+    /// `{MaximumRetryAttempts, MaximumEventAgeInSeconds}`.
+    #[serde(rename = "RetryPolicy", default, skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<Value>,
+    /// Other members as given (DeadLetterConfig, HttpParameters, ...).
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, Value>,
+}

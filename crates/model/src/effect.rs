@@ -1,0 +1,159 @@
+//! What the world can be asked to do, and what it answers. Performed by crate `effects`, at least once.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An outside effect. Its id (a UUID given by the decider) is the idempotency key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// Call one operation of any AWS service (or of Quell itself).
+    CallAws(AwsCall),
+    /// Run a document's script in a separate, limited process.
+    RunScript(ScriptCall),
+    /// Send one e-mail by SMTP.
+    SendEmail(EmailMessage),
+    /// POST a JSON text to an HTTP(S) address.
+    PostWebhook(WebhookPost),
+}
+
+/// One AWS API call in boto3's spelling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AwsCall {
+    /// boto3 client name, e.g. `ec2`, `ssm-incidents`.
+    pub service: String,
+    /// Operation in any spelling, e.g. `DescribeInstances`, `describe_instances`.
+    pub operation: String,
+    /// Parameters in boto3's spelling.
+    pub params: Value,
+    /// Region to sign for.
+    pub region: String,
+    /// Role to assume for this call; `None` uses the server's own identity.
+    pub assume_role: Option<AssumeRole>,
+    /// Upper bound for the whole call with its retries, in seconds.
+    pub timeout_secs: u32,
+}
+
+/// A role to act as.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AssumeRole {
+    /// The role's ARN.
+    pub role_arn: String,
+    /// Session name: the run's id, so that CloudTrail leads back to the run.
+    pub session_name: String,
+}
+
+/// One script of an automation document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScriptCall {
+    /// Declared runtime, e.g. `python3.11`.
+    pub runtime: String,
+    /// Function name that is called with `(events, context)`.
+    pub handler: String,
+    /// Source text.
+    pub script: String,
+    /// `InputPayload`: passed as data, never spliced into the source.
+    pub payload: Value,
+    /// Whether the script imports only modules that compute: then it runs without credentials and
+    /// without a network, and so may be repeated.
+    pub isolated: bool,
+    /// Role whose session credentials the script gets (never for an isolated script).
+    pub assume_role: Option<AssumeRole>,
+    /// Region for `AWS_REGION`.
+    pub region: String,
+    /// Wall-clock limit in seconds.
+    pub timeout_secs: u32,
+}
+
+/// One e-mail. Text only: values from events are attacker-written and never become markup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailMessage {
+    /// Recipient address.
+    pub to: String,
+    /// Subject, one line.
+    pub subject: String,
+    /// Plain text body.
+    pub body: String,
+    /// Groups the mails of one incident in a reader's mailbox (becomes `References`), e.g. the incident's id.
+    pub thread: Option<String>,
+}
+
+/// One POST to a webhook in the form of an SNS HTTP(S) notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookPost {
+    /// `https://` (or, when the operator allows it, `http://`) address.
+    pub url: String,
+    /// Extra headers.
+    pub headers: BTreeMap<String, String>,
+    /// Body text.
+    pub body: String,
+    /// `Content-Type`.
+    pub content_type: String,
+}
+
+/// How an effect ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It happened; `result` is the answer (boto3-shaped for AWS calls, `{"Payload": ...}` for scripts).
+    Done {
+        /// The answer.
+        result: Value,
+    },
+    /// It was refused or failed for good: nothing more is known to have happened.
+    Failed(Failure),
+    /// Nobody knows whether it happened, and it may not be repeated blindly.
+    Unknown {
+        /// Why it is unknown, for the person who decides.
+        reason: String,
+    },
+}
+
+/// A failed effect, in the words of whoever refused it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Error code: the service's own (`InvalidInstanceID.NotFound`), or `ParamValidation`, `Timeout`, `Network`,
+    /// `Credentials`, `NotImplementedByTarget`, `ScriptError`, `Smtp`, `Http`.
+    pub code: String,
+    /// Message for people.
+    pub message: String,
+    /// HTTP status where there was one.
+    pub status: Option<u16>,
+    /// AWS request id where there was one.
+    pub request_id: Option<String>,
+    /// Whether a later attempt may succeed (throttling, 5xx, network).
+    pub transient: bool,
+}
+
+/// What may be done with an effect whose intent is committed but whose outcome is not known (after a crash, or a broken connection).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Recovery {
+    /// A read, or naturally idempotent: repeat.
+    Repeat,
+    /// Carries an idempotency token: repeat with the same token while the intent is younger than this.
+    RepeatWithToken {
+        /// How long the service remembers the token, in seconds, less a margin.
+        lifetime_secs: u32,
+    },
+    /// Can be looked up: probe; found is recorded, not found is repeated.
+    Probe,
+    /// None of these: mark "outcome unknown" and ask a person.
+    Ask,
+}
+
+/// An effect with all that its performer needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Id and idempotency token.
+    pub id: uuid::Uuid,
+    /// What to do.
+    pub command: Command,
+    /// What may be done when the outcome is unknown.
+    pub recovery: Recovery,
+    /// When the intent was committed.
+    pub at: Timestamp,
+}

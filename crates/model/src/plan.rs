@@ -1,0 +1,1 @@
+//! Filled with the types of the response machines.

@@ -1,0 +1,82 @@
+//! What a run tells the incident that started it, and how a run is asked for: the only words the two share.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// A wish to start an automation execution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartRun {
+    /// Document name or ARN.
+    pub document_name: String,
+    /// `$DEFAULT`, `$LATEST` or a number; `None` means `$DEFAULT`.
+    pub document_version: Option<String>,
+    /// Parameters in wire form (each a list of strings).
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// ARN of whoever asked.
+    pub executed_by: String,
+    /// Region to run in.
+    pub region: String,
+    /// `Auto` or `Interactive`.
+    pub mode: String,
+    /// The incident whose timeline tells of this run.
+    pub incident: Option<Uuid>,
+    /// Tags given at start.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a run tells its incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RunReport {
+    /// The run exists and its first step is about to start.
+    Started {
+        /// Execution id.
+        run: Uuid,
+        /// Document name.
+        document: String,
+        /// Document version that runs.
+        version: String,
+    },
+    /// It could not start; nothing was done.
+    StartFailed {
+        /// Execution id that would have been.
+        run: Uuid,
+        /// Document name.
+        document: String,
+        /// Why, with the remedy.
+        reason: String,
+    },
+    /// A step ended or waits for people.
+    Step {
+        /// Execution id.
+        run: Uuid,
+        /// Step name.
+        step: String,
+        /// Action, e.g. `aws:executeAwsApi`.
+        action: String,
+        /// `Success`, `Failed`, `TimedOut`, `Cancelled`, `Waiting` or `OutcomeUnknown`.
+        status: String,
+        /// When the step began.
+        started: Timestamp,
+        /// When it ended (absent while it waits).
+        ended: Option<Timestamp>,
+        /// What it said: outputs or the failure's words, short.
+        message: Option<String>,
+    },
+    /// The run ended.
+    Ended {
+        /// Execution id.
+        run: Uuid,
+        /// Terminal automation status.
+        status: String,
+        /// The document's outputs.
+        outputs: Value,
+        /// Failure message of a run that did not succeed.
+        message: Option<String>,
+    },
+}

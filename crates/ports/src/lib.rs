@@ -1,0 +1,1 @@
+//! The only doors to the outside: Clock, Store, Effects; plus the in-memory reference store.

@@ -1,0 +1,1 @@
+//! What people and incidents do next (pure).

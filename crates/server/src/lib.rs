@@ -1,0 +1,1 @@
+//! HTTP: the AWS wire APIs and the operator's own.
