@@ -1,1 +1,18 @@
-//! The only doors to the outside: Clock, Store, Effects; plus the in-memory reference store.
+//! The only doors to the outside: [`Clock`], [`EntropySource`], [`Store`] and [`Effects`]; the in-memory
+//! reference store, the manual clock and the store conformance suite.
+//!
+//! Knows the words of `model` and nothing of SQL, sockets or tokio.
+
+pub mod clock;
+pub mod effects;
+pub mod memory;
+pub mod store;
+pub mod suite;
+
+pub use clock::{Clock, EntropySource, ManualClock, SeededEntropy};
+pub use effects::{Effects, Probe};
+pub use memory::MemoryStore;
+pub use store::{Committed, CommitError, Store, StoreError, Turn};
+
+/// A boxed future that a port returns.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,4 @@
+//! The in-memory reference store.
+#[derive(Debug, Default)]
+/// Reference store.
+pub struct MemoryStore;

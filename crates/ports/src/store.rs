@@ -1,0 +1,366 @@
+//! The door to durable state. Narrow and shaped by use: one write (`commit`), and the reads that turns and views need.
+//!
+//! Crash meaning: when [`Store::commit`] has answered `Ok`, the whole turn survives a kill and a power cut; when the
+//! process dies before the answer, the whole turn is there or nothing of it.
+
+use jiff::Timestamp;
+use model::ids::Entropy;
+use model::resource::{Expect, Resource};
+use model::{AggregateId, AggregateKind, EffectCommand, Fact, FrameWrite, IndexEntry, Outcome, Recovery, Scope};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::BoxFuture;
+
+/// Everything one turn changes: committed together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Turn {
+    /// The one aggregate that changes; `None` for an acceptance or a resource change.
+    pub aggregate: Option<AggregateWrite>,
+    /// Inbox rows that this turn consumed.
+    pub inbox_done: Vec<u64>,
+    /// Inputs for other aggregates (fan-out), or accepted deliveries.
+    pub inbox_new: Vec<NewInput>,
+    /// Intents of effects that may start once this turn is committed.
+    pub effects_new: Vec<NewEffect>,
+    /// Effects whose outcome this turn took in.
+    pub effects_settled: Vec<SettledEffect>,
+    /// Timers set (a timer of the same key is replaced) or cancelled.
+    pub timers: Vec<TimerWrite>,
+    /// Unique claims taken.
+    pub claims: Vec<NewClaim>,
+    /// Claims given back; one that is not held by the turn's aggregate is left alone.
+    pub releases: Vec<ClaimKey>,
+    /// Resources created, changed or deleted.
+    pub resources: Vec<ResourceWrite>,
+}
+
+/// The change of one aggregate.
+#[derive(Debug, Clone)]
+pub struct AggregateWrite {
+    /// Which aggregate.
+    pub id: AggregateId,
+    /// Whose it is.
+    pub scope: Scope,
+    /// Revision found when the turn was decided; 0 creates. Anything else found is [`CommitError::Stale`].
+    pub expect_revision: u64,
+    /// When the turn was decided; on creation also the aggregate's creation time.
+    pub at: Timestamp,
+    /// Frames touched.
+    pub frames: Vec<FrameWrite>,
+    /// Index entries added; an existing one is left alone.
+    pub index: Vec<IndexEntry>,
+    /// The journal row of this turn.
+    pub journal: JournalEntry,
+    /// Removes the aggregate with its frames, index entries and timers after journaling.
+    pub delete: bool,
+}
+
+/// One turn in the journal: enough to decide it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JournalEntry {
+    /// The turn's entropy.
+    pub entropy: Entropy,
+    /// The inputs taken, in order.
+    pub inputs: Vec<Value>,
+    /// The facts decided, in order.
+    pub facts: Vec<Fact>,
+}
+
+/// An input to be put into an inbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewInput {
+    /// For which aggregate (it need not exist yet).
+    pub aggregate: AggregateId,
+    /// Whose it is.
+    pub scope: Scope,
+    /// The input's versioned body.
+    pub body: Value,
+    /// When it was accepted.
+    pub at: Timestamp,
+}
+
+/// A pending inbox row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboxRow {
+    /// Order of acceptance, unique, growing.
+    pub seq: u64,
+    /// The input.
+    pub input: NewInput,
+}
+
+/// The intent of an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEffect {
+    /// Id and idempotency token.
+    pub id: Uuid,
+    /// What to do.
+    pub command: EffectCommand,
+    /// What may be done when its outcome is unknown.
+    pub recovery: Recovery,
+}
+
+/// An effect whose intent is committed and whose outcome is not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EffectRow {
+    /// Order of commitment, unique, growing.
+    pub seq: u64,
+    /// The intent.
+    pub effect: NewEffect,
+    /// Who waits for the outcome.
+    pub aggregate: AggregateId,
+    /// Whose it is.
+    pub scope: Scope,
+    /// When the intent was committed.
+    pub at: Timestamp,
+}
+
+/// An effect's recorded outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettledEffect {
+    /// The effect.
+    pub id: Uuid,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// A timer set or cancelled for the turn's aggregate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerWrite {
+    /// Key within the aggregate.
+    pub key: String,
+    /// When it is due; `None` cancels.
+    pub due: Option<Timestamp>,
+}
+
+/// A pending timer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerRow {
+    /// When it is due.
+    pub due: Timestamp,
+    /// Whose machine it wakes.
+    pub aggregate: AggregateId,
+    /// Whose it is.
+    pub scope: Scope,
+    /// Key within the aggregate.
+    pub key: String,
+}
+
+/// A unique name within a tenant and account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClaimKey {
+    /// Tenant and account count; the region does not.
+    pub scope: Scope,
+    /// Family of names.
+    pub family: String,
+    /// The unique value.
+    pub key: String,
+}
+
+/// A claim taken by a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewClaim {
+    /// What is claimed.
+    pub claim: ClaimKey,
+    /// For whom.
+    pub holder: AggregateId,
+    /// When it lapses by itself. A lapsed claim can be taken by anybody.
+    pub expires: Option<Timestamp>,
+}
+
+/// A resource created, changed (`body: Some`) or deleted (`body: None`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceWrite {
+    /// Whose it is.
+    pub scope: Scope,
+    /// Family.
+    pub kind: String,
+    /// Name within scope and family.
+    pub name: String,
+    /// What must be found for the write to hold.
+    pub expect: Expect,
+    /// The new body, or `None` to delete.
+    pub body: Option<Value>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a commit answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Sequence numbers of `inbox_new`, in order.
+    pub inbox: Vec<u64>,
+    /// Sequence numbers of `effects_new`, in order.
+    pub effects: Vec<u64>,
+    /// Revisions of `resources` after the write, in order (0 for a deletion).
+    pub resources: Vec<u64>,
+}
+
+/// Why a turn was not committed. Nothing of it was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else holds a claim of this turn: decide again with the holder.
+    #[error("`{}` is held by {holder}", claim.key)]
+    Claimed {
+        /// The claim at issue.
+        claim: ClaimKey,
+        /// Who holds it.
+        holder: AggregateId,
+    },
+    /// The aggregate has changed since it was loaded: load and decide again.
+    #[error("the aggregate {id} is at another revision than {expected}")]
+    Stale {
+        /// Which aggregate.
+        id: AggregateId,
+        /// What the turn expected.
+        expected: u64,
+    },
+    /// A resource is not as the writer expected.
+    #[error("resource `{kind}/{name}` is not as expected")]
+    ResourceConflict {
+        /// Family.
+        kind: String,
+        /// Name.
+        name: String,
+        /// Revision found, if it exists.
+        found: Option<u64>,
+    },
+    /// The writer's queue is full: try later, nothing was accepted.
+    #[error("the store's queue is full, try again later")]
+    Full,
+    /// The store is closed or broken. Nothing may be assumed; the process should end and recover.
+    #[error("the store failed: {0}")]
+    Broken(String),
+}
+
+/// Why a read failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store cannot be read: {0}")]
+pub struct StoreError(pub String);
+
+/// Which frames of an aggregate to load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frames {
+    /// All of them.
+    All,
+    /// The root and these.
+    RootAnd(Vec<String>),
+    /// Those whose key begins so (`""` would be all), without the root.
+    Prefix(String),
+}
+
+/// A stored aggregate, or the part of it that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Which.
+    pub id: AggregateId,
+    /// Whose.
+    pub scope: Scope,
+    /// Current revision, from 1.
+    pub revision: u64,
+    /// When it was created.
+    pub created: Timestamp,
+    /// `(key, body)` in order of key; the root's key is empty.
+    pub frames: Vec<(String, Value)>,
+}
+
+/// A page of aggregates, newest first, root frames only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Family.
+    pub kind: AggregateKind,
+    /// Tenant and account must be equal; the region too unless it is empty.
+    pub scope: Scope,
+    /// Index entry that must be there; `None` lists all of the family.
+    pub index: Option<IndexEntry>,
+    /// Strictly older than this (creation time, id), for the next page.
+    pub before: Option<(Timestamp, Uuid)>,
+    /// At most so many, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// A journal row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JournalRow {
+    /// Order of commitment, unique, growing.
+    pub seq: u64,
+    /// Which aggregate.
+    pub aggregate: AggregateId,
+    /// Its revision after the turn.
+    pub revision: u64,
+    /// When the turn was decided.
+    pub at: Timestamp,
+    /// The turn.
+    pub entry: JournalEntry,
+}
+
+/// How old finished rows may grow before they are pruned. `None` keeps for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// Consumed inbox rows older than this instant go.
+    pub inbox_before: Option<Timestamp>,
+    /// Settled effects older than this instant go.
+    pub effects_before: Option<Timestamp>,
+    /// Journal rows older than this instant go.
+    pub journal_before: Option<Timestamp>,
+    /// Lapsed claims (client tokens among them) that lapsed before this instant go.
+    pub claims_before: Option<Timestamp>,
+}
+
+/// The durable store.
+pub trait Store: Send + Sync + 'static {
+    /// Commits one turn; answers after it is durable. Turns of different callers share a transaction (group commit),
+    /// but each fails or holds alone.
+    fn commit(&self, turn: Turn) -> BoxFuture<'_, Result<Committed, CommitError>>;
+
+    /// One aggregate, or `None`.
+    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>>;
+
+    /// A page of aggregates, newest first.
+    fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>>;
+
+    /// Pending inbox rows behind `after`, in order.
+    fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>>;
+
+    /// Effects without an outcome behind `after`, in order.
+    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>>;
+
+    /// Timers due at or before `until`, earliest first.
+    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>>;
+
+    /// Journal rows behind `after`, in order; of one aggregate or of all.
+    fn journal(
+        &self,
+        aggregate: Option<AggregateId>,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<JournalRow>, StoreError>>;
+
+    /// The holder of a claim that has not lapsed at `at`.
+    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>>;
+
+    /// One resource. The region is compared exactly.
+    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>>;
+
+    /// Resources of a family in order of name, behind `after`, whose names begin with `prefix`.
+    fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>>;
+
+    /// Deletes at most `limit` rows of each kind that `retention` no longer keeps; answers how many went.
+    /// Called again until it answers 0, so that no transaction is long.
+    fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>>;
+}
+
+/// Which resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceQuery {
+    /// Whose; `None` means everybody's (used once, at start).
+    pub scope: Option<Scope>,
+    /// Family.
+    pub kind: String,
+    /// Names begin so.
+    pub prefix: String,
+    /// Strictly behind this name (with `scope: None`: behind this `(scope, name)`).
+    pub after: Option<(Scope, String)>,
+    /// At most so many, 1 to 1,000.
+    pub limit: usize,
+}
