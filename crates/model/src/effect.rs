@@ -156,4 +156,7 @@ pub struct Intent {
     pub recovery: Recovery,
     /// When the intent was committed.
     pub at: Timestamp,
+    /// An earlier attempt of this very intent may have reached the world (a crash, a broken connection):
+    /// an answer such as "exists already" then means that the earlier attempt succeeded.
+    pub repeat: bool,
 }
