@@ -1,0 +1,145 @@
+//! One condition on one value: the meaning of every operator a pattern can use.
+//!
+//! A condition sees a single value. Paths, arrays and the absence of values are other modules'
+//! affair.
+
+mod ignore_case;
+mod wildcard;
+
+use std::net::IpAddr;
+
+pub(crate) use ignore_case::IgnoreCase;
+pub(crate) use wildcard::Wildcard;
+
+use crate::address::{AddressRange, parse_address};
+use crate::event::Value;
+
+/// A condition that a value can meet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Condition {
+    Exactly(String),
+    Address(IpAddr),
+    Number {
+        raw: String,
+        comparable: Option<f64>,
+    },
+    True,
+    False,
+    Null,
+    Prefix(String),
+    Suffix(String),
+    PrefixIgnoreCase(IgnoreCase),
+    SuffixIgnoreCase(IgnoreCase),
+    EqualsIgnoreCase(IgnoreCase),
+    Wildcard(Wildcard),
+    Numeric(Bounds),
+    AnythingBut(Excluded),
+    Present,
+    /// Met by there being no value; no value meets it.
+    Absent,
+    Cidr(AddressRange),
+}
+
+/// An interval of numbers, each end with whether it belongs to the interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) low: Option<(f64, bool)>,
+    pub(crate) high: Option<(f64, bool)>,
+}
+
+/// What an `anything-but` rules out.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Excluded {
+    Texts(Vec<String>),
+    Numbers(Vec<f64>),
+    IgnoreCase(Vec<IgnoreCase>),
+    Prefixes(Vec<String>),
+    Suffixes(Vec<String>),
+    Wildcards(Vec<Wildcard>),
+}
+
+impl Condition {
+    pub(crate) fn is_met_by(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Condition::Present, _) => true,
+            (Condition::Absent, _) => false,
+            (Condition::AnythingBut(excluded), value) => !excluded.contains(value),
+            (Condition::True, Value::True)
+            | (Condition::False, Value::False)
+            | (Condition::Null, Value::Null) => true,
+            (condition, Value::Text(text)) => condition.is_met_by_text(text),
+            (condition, Value::Number { raw, comparable }) => {
+                condition.is_met_by_number(raw, *comparable)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_met_by_text(&self, text: &str) -> bool {
+        match self {
+            Condition::Exactly(wanted) => wanted == text,
+            Condition::Address(wanted) => parse_address(text) == Some(*wanted),
+            Condition::Prefix(prefix) => text.starts_with(prefix.as_str()),
+            Condition::Suffix(suffix) => text.ends_with(suffix.as_str()),
+            Condition::PrefixIgnoreCase(folded) => folded.starts(text),
+            Condition::SuffixIgnoreCase(folded) => folded.ends(text),
+            Condition::EqualsIgnoreCase(folded) => folded.equals(text),
+            Condition::Wildcard(wildcard) => wildcard.matches(text),
+            Condition::Cidr(range) => {
+                parse_address(text).is_some_and(|address| range.contains(address))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_met_by_number(&self, raw: &str, comparable: Option<f64>) -> bool {
+        match self {
+            Condition::Number {
+                raw: wanted,
+                comparable: exact,
+            } => wanted == raw || (exact.is_some() && *exact == comparable),
+            Condition::Numeric(bounds) => comparable.is_some_and(|number| bounds.contain(number)),
+            _ => false,
+        }
+    }
+}
+
+impl Bounds {
+    fn contain(&self, number: f64) -> bool {
+        let above = self
+            .low
+            .is_none_or(|(low, inclusive)| number > low || (inclusive && number == low));
+        let below = self
+            .high
+            .is_none_or(|(high, inclusive)| number < high || (inclusive && number == high));
+        above && below
+    }
+}
+
+impl Excluded {
+    fn contains(&self, value: &Value) -> bool {
+        match (self, value) {
+            (
+                Excluded::Numbers(numbers),
+                Value::Number {
+                    comparable: Some(number),
+                    ..
+                },
+            ) => numbers.contains(number),
+            (Excluded::Texts(texts), Value::Text(text)) => texts.contains(text),
+            (Excluded::IgnoreCase(folded), Value::Text(text)) => {
+                folded.iter().any(|folded| folded.equals(text))
+            }
+            (Excluded::Prefixes(prefixes), Value::Text(text)) => prefixes
+                .iter()
+                .any(|prefix| text.starts_with(prefix.as_str())),
+            (Excluded::Suffixes(suffixes), Value::Text(text)) => suffixes
+                .iter()
+                .any(|suffix| text.ends_with(suffix.as_str())),
+            (Excluded::Wildcards(wildcards), Value::Text(text)) => {
+                wildcards.iter().any(|wildcard| wildcard.matches(text))
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! An event as patterns see it: values at paths, and which array elements each value sits in.
+//!
+//! Keys joined by dots form the path, so `{"a":{"b":1}}` and `{"a.b":1}` are the same to a
+//! pattern. Arrays add no step. The module knows nothing of patterns.
+
+use std::collections::BTreeMap;
+
+use crate::json::{Fault, MAX_DEPTH, Reader, Token, line_and_column};
+use crate::number;
+
+/// Largest event text read, in bytes.
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+/// Most values, containers and key parts in one event.
+pub(crate) const MAX_NODES: usize = 100_000;
+
+/// Why a text is not an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// The text is longer than the limit.
+    #[error("the event has {bytes} bytes: send at most {limit}")]
+    TooLarge {
+        /// Size of the text in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Objects and arrays are nested too deep.
+    #[error(
+        "the event is nested deeper than {limit} levels at line {line}, column {column}: flatten it"
+    )]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+        /// Line, from 1.
+        line: u32,
+        /// Column in UTF-16 units, from 1.
+        column: u32,
+    },
+    /// Too many values, containers and key parts.
+    #[error("the event has more than {limit} values: split it")]
+    TooManyNodes {
+        /// The limit.
+        limit: usize,
+    },
+    /// The bytes are not UTF-8.
+    #[error("the event is not UTF-8 at byte {offset}: send UTF-8 text")]
+    NotUtf8 {
+        /// The first bad byte.
+        offset: usize,
+    },
+    /// The top level is not an object.
+    #[error("the event is not a JSON object: put the values into one object")]
+    NotObject,
+    /// The text is not JSON.
+    #[error("the event is not valid JSON at line {line}, column {column}: {reason}")]
+    Syntax {
+        /// What was found and what was wanted.
+        reason: String,
+        /// Line, from 1.
+        line: u32,
+        /// Column in UTF-16 units, from 1.
+        column: u32,
+    },
+}
+
+/// One value of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Text(String),
+    Number {
+        raw: String,
+        comparable: Option<f64>,
+    },
+    True,
+    False,
+    Null,
+}
+
+/// A value and the innermost array element it sits in.
+#[derive(Clone, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) value: Value,
+    pub(crate) element: ElementId,
+}
+
+/// Names one array element of the event; zero means "in no array".
+pub(crate) type ElementId = u32;
+
+/// The element a value is in when it is in no array.
+pub(crate) const NO_ELEMENT: ElementId = 0;
+
+#[derive(Clone, Debug)]
+struct Element {
+    parent: ElementId,
+    array: u32,
+    index: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PathNode {
+    pub(crate) children: BTreeMap<Box<str>, u32>,
+    pub(crate) leaves: Vec<Leaf>,
+}
+
+/// A parsed event, ready to be matched against any number of patterns.
+///
+/// Paths are kept as a tree of key parts, so that memory stays proportional to the text however
+/// deep and long the keys are.
+#[derive(Clone, Debug)]
+pub struct Event {
+    nodes: Vec<PathNode>,
+    elements: Vec<Element>,
+}
+
+impl Event {
+    /// Reads an event. Every occurrence of a repeated key counts.
+    ///
+    /// # Errors
+    /// When the text is not one JSON object or exceeds a limit: 1 MiB, 64 levels, 100,000 values.
+    ///
+    /// ```
+    /// let event = rules::Event::parse(r#"{"source":"aws.ec2","detail":{"tags":["a","b"]}}"#)?;
+    /// assert_eq!(event.text("source"), Some("aws.ec2"));
+    /// # Ok::<(), rules::EventError>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Event, EventError> {
+        if text.len() > MAX_BYTES {
+            return Err(EventError::TooLarge {
+                bytes: text.len(),
+                limit: MAX_BYTES,
+            });
+        }
+        let mut builder = Builder {
+            reader: Reader::new(text),
+            event: Event {
+                nodes: vec![PathNode::default()],
+                elements: vec![Element {
+                    parent: NO_ELEMENT,
+                    array: 0,
+                    index: 0,
+                }],
+            },
+            arrays: 0,
+            budget: MAX_NODES,
+        };
+        match builder.read() {
+            Ok(()) => Ok(builder.event),
+            Err(Refusal::Fault(fault)) => Err(located(text, fault)),
+            Err(Refusal::NotObject) => Err(EventError::NotObject),
+            Err(Refusal::TooManyNodes) => Err(EventError::TooManyNodes { limit: MAX_NODES }),
+        }
+    }
+
+    /// Reads an event from bytes, which must be UTF-8.
+    ///
+    /// # Errors
+    /// As [`Event::parse`], and [`EventError::NotUtf8`].
+    pub fn parse_bytes(bytes: &[u8]) -> Result<Event, EventError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| EventError::NotUtf8 {
+            offset: error.valid_up_to(),
+        })?;
+        Event::parse(text)
+    }
+
+    /// The first string at a dotted path, if there is one.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.leaves(path.split('.'))
+            .iter()
+            .find_map(|leaf| match &leaf.value {
+                Value::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+    }
+
+    /// Whether any value (null included) stands at a dotted path.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        !self.leaves(path.split('.')).is_empty()
+    }
+
+    pub(crate) fn leaves<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> &[Leaf] {
+        let mut node = self.root();
+        for part in parts {
+            match node.children.get(part).and_then(|child| self.node(*child)) {
+                Some(child) => node = child,
+                None => return &[],
+            }
+        }
+        &node.leaves
+    }
+
+    pub(crate) fn root(&self) -> &PathNode {
+        const EMPTY: &PathNode = &PathNode {
+            children: BTreeMap::new(),
+            leaves: Vec::new(),
+        };
+        self.nodes.first().unwrap_or(EMPTY)
+    }
+
+    pub(crate) fn node(&self, id: u32) -> Option<&PathNode> {
+        self.nodes.get(usize::try_from(id).ok()?)
+    }
+
+    /// The `(array, index)` pairs an element lies in, innermost first.
+    pub(crate) fn membership(&self, element: ElementId) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let mut next = element;
+        std::iter::from_fn(move || {
+            if next == NO_ELEMENT {
+                return None;
+            }
+            let element = self.elements.get(usize::try_from(next).ok()?)?;
+            next = element.parent;
+            Some((element.array, element.index))
+        })
+    }
+}
+
+enum Refusal {
+    Fault(Fault),
+    NotObject,
+    TooManyNodes,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Refusal::Fault(fault)
+    }
+}
+
+fn located(text: &str, fault: Fault) -> EventError {
+    let (line, column) = line_and_column(text, fault.at);
+    if fault.too_deep {
+        EventError::TooDeep {
+            limit: MAX_DEPTH,
+            line,
+            column,
+        }
+    } else {
+        EventError::Syntax {
+            reason: fault.reason,
+            line,
+            column,
+        }
+    }
+}
+
+struct Builder<'a> {
+    reader: Reader<'a>,
+    event: Event,
+    arrays: u32,
+    budget: usize,
+}
+
+impl Builder<'_> {
+    fn read(&mut self) -> Result<(), Refusal> {
+        match self.reader.next()? {
+            Token::StartObject => self.read_object(0, NO_ELEMENT)?,
+            _ => return Err(Refusal::NotObject),
+        }
+        if self.reader.at_end() {
+            return Ok(());
+        }
+        let reason = "text follows the end of the event: send one object only";
+        Err(Refusal::Fault(self.reader.fault(reason)))
+    }
+
+    fn read_object(&mut self, path: u32, element: ElementId) -> Result<(), Refusal> {
+        self.spend()?;
+        while self.reader.next()? == Token::Name {
+            let name = self.reader.name().to_owned();
+            let mut at = path;
+            for part in name.split('.') {
+                at = self.child(at, part)?;
+            }
+            let token = self.reader.next()?;
+            self.read_value(token, at, element)?;
+        }
+        Ok(())
+    }
+
+    // Recursion is bounded by the reader's depth limit.
+    fn read_value(&mut self, token: Token, path: u32, element: ElementId) -> Result<(), Refusal> {
+        match token {
+            Token::StartObject => self.read_object(path, element),
+            Token::StartArray => self.read_array(path, element),
+            _ => self.read_leaf(token, path, element),
+        }
+    }
+
+    fn read_array(&mut self, path: u32, element: ElementId) -> Result<(), Refusal> {
+        self.spend()?;
+        let array = self.arrays;
+        self.arrays += 1;
+        let mut index = 0;
+        loop {
+            match self.reader.next()? {
+                Token::EndArray => return Ok(()),
+                // Only containers carry membership of the array they stand in: a plain value in
+                // a list of values can be combined with anything.
+                token @ (Token::StartObject | Token::StartArray) => {
+                    let inner = id(self.event.elements.len())?;
+                    self.event.elements.push(Element {
+                        parent: element,
+                        array,
+                        index,
+                    });
+                    self.read_value(token, path, inner)?;
+                }
+                token => self.read_leaf(token, path, element)?,
+            }
+            index += 1;
+        }
+    }
+
+    fn read_leaf(&mut self, token: Token, path: u32, element: ElementId) -> Result<(), Refusal> {
+        self.spend()?;
+        let value = match token {
+            Token::Text => Value::Text(self.reader.string()?),
+            Token::Number => {
+                let raw = self.reader.raw().to_owned();
+                let comparable = number::comparable(&raw);
+                Value::Number { raw, comparable }
+            }
+            Token::True => Value::True,
+            Token::False => Value::False,
+            _ => Value::Null,
+        };
+        if let Some(node) = usize::try_from(path)
+            .ok()
+            .and_then(|at| self.event.nodes.get_mut(at))
+        {
+            node.leaves.push(Leaf { value, element });
+        }
+        Ok(())
+    }
+
+    fn child(&mut self, path: u32, part: &str) -> Result<u32, Refusal> {
+        let next = id(self.event.nodes.len())?;
+        let Some(node) = usize::try_from(path)
+            .ok()
+            .and_then(|at| self.event.nodes.get_mut(at))
+        else {
+            return Err(Refusal::TooManyNodes);
+        };
+        if let Some(existing) = node.children.get(part) {
+            return Ok(*existing);
+        }
+        node.children.insert(part.into(), next);
+        self.event.nodes.push(PathNode::default());
+        self.spend()?;
+        Ok(next)
+    }
+
+    fn spend(&mut self) -> Result<(), Refusal> {
+        self.budget = self.budget.checked_sub(1).ok_or(Refusal::TooManyNodes)?;
+        Ok(())
+    }
+}
+
+fn id(count: usize) -> Result<u32, Refusal> {
+    u32::try_from(count).map_err(|_| Refusal::TooManyNodes)
+}

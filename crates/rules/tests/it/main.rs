@@ -1,0 +1,37 @@
+//! Tests of the crate through its public face.
+
+mod arrays;
+mod conformance;
+mod limits;
+mod named_patterns;
+mod operators;
+mod oracle;
+mod properties;
+mod transform;
+mod why_not;
+
+use rules::{Event, Pattern};
+
+/// Whether a pattern text matches an event text; both must be valid.
+pub(crate) fn matches(pattern: &str, event: &str) -> bool {
+    let pattern = Pattern::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    let event = Event::parse(event).unwrap_or_else(|error| panic!("{event}: {error}"));
+    let matches = pattern.matches(&event);
+    assert_eq!(pattern.why_not(&event).matches(), matches, "why_not agrees");
+    matches
+}
+
+/// Checks a table of (pattern, event, expected).
+pub(crate) fn check(table: &[(&str, &str, bool)]) {
+    for (pattern, event, expected) in table {
+        assert_eq!(matches(pattern, event), *expected, "{pattern} on {event}");
+    }
+}
+
+/// The reason a pattern text is refused for.
+pub(crate) fn reason(pattern: &str) -> String {
+    match Pattern::parse(pattern) {
+        Ok(_) => panic!("{pattern} was accepted"),
+        Err(error) => error.reason,
+    }
+}
