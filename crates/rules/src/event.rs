@@ -13,6 +13,10 @@ pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 /// Most values, containers and key parts in one event.
 pub(crate) const MAX_NODES: usize = 100_000;
 
+/// What every event on a bus has. AWS's documents list `resources` as well, but AWS matches events
+/// without it.
+const ENVELOPE: &[&str] = &["id", "account", "source", "time", "region", "detail-type"];
+
 /// Why a text is not an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -178,6 +182,19 @@ impl Event {
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
         !self.leaves(path.split('.')).is_empty()
+    }
+
+    /// The first field of an event's envelope that is missing: `TestEventPattern` refuses such an
+    /// event with "Parameter Event is not valid.".
+    ///
+    /// ```
+    /// let event = rules::Event::parse(r#"{"id":"1","account":"1","source":"shop"}"#)?;
+    /// assert_eq!(event.missing_envelope_field(), Some("time"));
+    /// # Ok::<(), rules::EventError>(())
+    /// ```
+    #[must_use]
+    pub fn missing_envelope_field(&self) -> Option<&'static str> {
+        ENVELOPE.iter().copied().find(|field| !self.has(field))
     }
 
     pub(crate) fn leaves<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> &[Leaf] {

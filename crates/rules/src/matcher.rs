@@ -367,3 +367,29 @@ fn keys_of(value: &Value) -> impl Iterator<Item = Literal> {
     };
     [Some(first), second].into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Matcher;
+    use crate::pattern::Pattern;
+
+    #[test]
+    fn removing_rules_leaves_nothing_behind() {
+        let mut matcher = Matcher::new();
+        let texts = [
+            r#"{"source":["a","10.0.0.1",7,7.5,true,false,null]}"#,
+            r#"{"detail":{"x":{"y":[{"prefix":"a"}]}}}"#,
+            r#"{"x":[{"exists":false}]}"#,
+            r#"{"source":["a"],"$or":[{"a":[1]},{"b":[{"exists":false}]}]}"#,
+        ];
+        for (key, text) in texts.iter().enumerate() {
+            assert!(matcher.insert(key, Pattern::parse(text).unwrap()).is_none());
+        }
+        assert_eq!((matcher.len(), matcher.unfiled.len()), (4, 1));
+        assert!(!matcher.index.is_empty());
+        for (key, text) in texts.iter().enumerate() {
+            assert_eq!(matcher.remove(&key).unwrap().as_str(), *text);
+        }
+        assert!(matcher.is_empty() && matcher.index.is_empty() && matcher.unfiled.is_empty());
+    }
+}

@@ -50,6 +50,7 @@ fn aws_validated() {
         let name = field(case, "name");
         let pattern = Pattern::parse(field(case, "pattern"));
         let event = Event::parse(field(case, "event")).unwrap();
+        assert_eq!(event.missing_envelope_field(), None, "{name}");
         match field(case, "expect") {
             "MATCH" => assert!(pattern.unwrap().matches(&event), "{name} should match"),
             "NEG" => assert!(!pattern.unwrap().matches(&event), "{name} should not match"),
