@@ -1,1 +1,31 @@
-//! Runs turns: inbox, decide, commit, perform; timers, leases, recovery.
+//! Runs turns: inbox → decide → one commit → perform; timers, recovery, the rule registry.
+//!
+//! This is the one crate that joins the pure deciders (`rules`, `response`, `flow`) to the doors of `ports`.
+//! It alone commits. It knows neither HTTP nor SQL, and performs no effect itself.
+//!
+//! Start with [`Engine::start`]; everything else goes through the cheap-to-clone [`Handle`].
+
+mod accept;
+mod actor;
+mod batch;
+mod bus;
+mod catalog;
+mod dispatch;
+mod engine;
+mod error;
+mod handle;
+mod input;
+mod lookup;
+mod machine;
+mod machines;
+mod recovery;
+mod tasks;
+mod timers;
+pub mod views;
+
+pub use accept::{EntryOutcome, PutEntry};
+pub use catalog::{checks, ResourceChange};
+pub use engine::{Engine, Options, Ports};
+pub use error::{AskError, ChangeError, ReadError};
+pub use handle::{Handle, Token};
+pub use input::Input;

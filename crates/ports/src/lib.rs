@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod effects;
+pub mod limits;
 pub mod memory;
 pub mod store;
 pub mod suite;

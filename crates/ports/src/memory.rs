@@ -1,4 +1,116 @@
-//! The in-memory reference store.
+//! The in-memory reference store: plain maps behind one lock. What it answers is what every store has to answer.
+//!
+//! Keeps nothing over a restart of the process; tests share it through an `Arc` and wrap it in [`Faulty`].
+
+mod faulty;
+mod state;
+
+pub use faulty::{Faulty, Moment};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use model::resource::Resource;
+use model::{AggregateId, Scope};
+
+use crate::BoxFuture;
+use crate::limits::{instant, page};
+use crate::store::{
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query, ResourceQuery, Retention, Store,
+    StoreError, Stored, TimerRow, Turn,
+};
+use state::State;
+
+/// The reference store.
 #[derive(Debug, Default)]
-/// Reference store.
-pub struct MemoryStore;
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many turns were committed.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.lock().commits
+    }
+
+    /// How many turns were turned down, for whatever reason.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.lock().refusals
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Store for MemoryStore {
+    fn commit(&self, turn: Turn) -> BoxFuture<'_, Result<Committed, CommitError>> {
+        // Not before the first poll: a future that nobody awaits commits nothing.
+        Box::pin(async move { self.lock().commit(turn) })
+    }
+
+    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+        ready(Ok(self.lock().load(id, &frames)))
+    }
+
+    fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
+        ready(Ok(self.lock().list(&query)))
+    }
+
+    fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {
+        let state = self.lock();
+        let rows = state.inbox.range(after.saturating_add(1)..).filter(|(_, row)| !row.done);
+        let rows = rows.take(page(limit)).map(|(seq, row)| InboxRow { seq: *seq, input: row.input.clone() });
+        ready(Ok(rows.collect()))
+    }
+
+    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
+        let state = self.lock();
+        let rows = state.effects.range(after.saturating_add(1)..).filter(|(_, kept)| kept.outcome.is_none());
+        ready(Ok(rows.take(page(limit)).map(|(_, kept)| kept.row.clone()).collect()))
+    }
+
+    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
+        ready(Ok(self.lock().timers(instant(until), page(limit))))
+    }
+
+    fn journal(
+        &self,
+        aggregate: Option<AggregateId>,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<JournalRow>, StoreError>> {
+        let state = self.lock();
+        let rows = state.journal.range(after.saturating_add(1)..).map(|(_, row)| row);
+        let rows = rows.filter(|row| aggregate.is_none_or(|id| id == row.aggregate));
+        ready(Ok(rows.take(page(limit)).cloned().collect()))
+    }
+
+    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
+        ready(Ok(self.lock().holder(&key, Some(instant(at)))))
+    }
+
+    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
+        ready(Ok(self.lock().resources.get(&(kind, scope, name)).cloned()))
+    }
+
+    fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>> {
+        ready(Ok(self.lock().resources(&query)))
+    }
+
+    fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {
+        Box::pin(async move { Ok(self.lock().prune(&retention, limit.max(1))) })
+    }
+}

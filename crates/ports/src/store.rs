@@ -2,6 +2,8 @@
 //!
 //! Crash meaning: when [`Store::commit`] has answered `Ok`, the whole turn survives a kill and a power cut; when the
 //! process dies before the answer, the whole turn is there or nothing of it.
+//!
+//! Instants are kept to the microsecond: finer digits are cut at the door ([`crate::limits::instant`]).
 
 use jiff::Timestamp;
 use model::ids::Entropy;
@@ -13,21 +15,25 @@ use uuid::Uuid;
 use crate::BoxFuture;
 
 /// Everything one turn changes: committed together or not at all.
+///
+/// Checked in this order: the turn's own form ([`Turn::check`]), the aggregate's revision, claims (after the turn's own
+/// releases), resources; the first that does not hold is the answer.
 #[derive(Debug, Clone, Default)]
 pub struct Turn {
     /// The one aggregate that changes; `None` for an acceptance or a resource change.
     pub aggregate: Option<AggregateWrite>,
-    /// Inbox rows that this turn consumed.
+    /// Inbox rows that this turn consumed; one that is consumed already, or gone, is left alone.
     pub inbox_done: Vec<u64>,
     /// Inputs for other aggregates (fan-out), or accepted deliveries.
     pub inbox_new: Vec<NewInput>,
-    /// Intents of effects that may start once this turn is committed.
+    /// Intents of effects that may start once this turn is committed. Needs `aggregate`, which waits for them.
     pub effects_new: Vec<NewEffect>,
-    /// Effects whose outcome this turn took in.
+    /// Effects whose outcome this turn took in. The first outcome stays: a second one is left alone.
     pub effects_settled: Vec<SettledEffect>,
-    /// Timers set (a timer of the same key is replaced) or cancelled.
+    /// Timers set (a timer of the same key is replaced) or cancelled. Needs `aggregate`, whose they are.
     pub timers: Vec<TimerWrite>,
-    /// Unique claims taken.
+    /// Unique claims taken. A claim that the same holder has is renewed with the new expiry; one that has lapsed at
+    /// [`Turn::at`] is taken over.
     pub claims: Vec<NewClaim>,
     /// Claims given back; one that is not held by the turn's aggregate is left alone.
     pub releases: Vec<ClaimKey>,
@@ -164,7 +170,7 @@ pub struct NewClaim {
     pub claim: ClaimKey,
     /// For whom.
     pub holder: AggregateId,
-    /// When it lapses by itself. A lapsed claim can be taken by anybody.
+    /// When it lapses by itself: from this instant on anybody can take it.
     pub expires: Option<Timestamp>,
 }
 
@@ -228,6 +234,10 @@ pub enum CommitError {
     /// The writer's queue is full: try later, nothing was accepted.
     #[error("the store's queue is full, try again later")]
     Full,
+    /// The turn is malformed: parts that need an aggregate without one, a name or body beyond the limits, an effect id
+    /// that is taken. A fault of the caller; the same turn will never be accepted, others are.
+    #[error("the turn was refused: {0}")]
+    Refused(String),
     /// The store is closed or broken. Nothing may be assumed; the process should end and recover.
     #[error("the store failed: {0}")]
     Broken(String),
@@ -297,11 +307,11 @@ pub struct JournalRow {
 /// How old finished rows may grow before they are pruned. `None` keeps for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
-    /// Consumed inbox rows older than this instant go.
+    /// Consumed inbox rows accepted before this instant go.
     pub inbox_before: Option<Timestamp>,
-    /// Settled effects older than this instant go.
+    /// Settled effects whose intent was committed before this instant go.
     pub effects_before: Option<Timestamp>,
-    /// Journal rows older than this instant go.
+    /// Journal rows of turns decided before this instant go.
     pub journal_before: Option<Timestamp>,
     /// Lapsed claims (client tokens among them) that lapsed before this instant go.
     pub claims_before: Option<Timestamp>,
@@ -363,4 +373,56 @@ pub struct ResourceQuery {
     pub after: Option<(Scope, String)>,
     /// At most so many, 1 to 1,000.
     pub limit: usize,
+}
+
+/// A store that several owners share, e.g. a test that reopens it after a simulated crash.
+impl<S: Store> Store for std::sync::Arc<S> {
+    fn commit(&self, turn: Turn) -> BoxFuture<'_, Result<Committed, CommitError>> {
+        S::commit(self, turn)
+    }
+
+    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+        S::load(self, id, frames)
+    }
+
+    fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
+        S::list(self, query)
+    }
+
+    fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {
+        S::inbox(self, after, limit)
+    }
+
+    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
+        S::effects(self, after, limit)
+    }
+
+    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
+        S::timers(self, until, limit)
+    }
+
+    fn journal(
+        &self,
+        aggregate: Option<AggregateId>,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<JournalRow>, StoreError>> {
+        S::journal(self, aggregate, after, limit)
+    }
+
+    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
+        S::claim(self, key, at)
+    }
+
+    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
+        S::resource(self, scope, kind, name)
+    }
+
+    fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>> {
+        S::resources(self, query)
+    }
+
+    fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {
+        S::prune(self, retention, limit)
+    }
 }

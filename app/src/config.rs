@@ -1,0 +1,96 @@
+//! The configuration: defaults, then the file, then the environment.
+//!
+//! `config.default.toml` is the default: what is documented there and what is in force cannot drift apart.
+
+mod overrides;
+mod sections;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+
+pub(crate) use sections::{AccessKey, Config, Encryption};
+
+const DEFAULT: &str = include_str!("config/config.default.toml");
+
+/// Reads the defaults, the file if one is given, and the environment; checks the whole.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config> {
+    let environment = std::env::vars().filter(|(name, _)| name.starts_with("QUELL_"));
+    let text = match file {
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            Some((path.display().to_string(), read.with_context(|| format!("cannot read {}", path.display()))?))
+        }
+        None => None,
+    };
+    assemble(text.as_ref().map(|(name, text)| (name.as_str(), text.as_str())), environment)
+}
+
+/// The effective configuration as TOML, secrets masked.
+pub(crate) fn shown(config: &Config) -> Result<String> {
+    let mut masked = config.clone();
+    masked.mask();
+    toml::to_string_pretty(&masked).context("the configuration cannot be shown")
+}
+
+fn assemble(
+    file: Option<(&str, &str)>,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config> {
+    let mut table: toml::Table = DEFAULT.parse().context("the built-in default configuration")?;
+    if let Some((name, text)) = file {
+        // Read on its own first: an error then shows the line in the user's file.
+        toml::from_str::<sections::Partial>(text).map_err(|error| anyhow!("{name}: {error}"))?;
+        let own: toml::Table = text.parse().map_err(|error| anyhow!("{name}: {error}"))?;
+        overrides::merge(&mut table, own);
+    }
+    overrides::environment(&mut table, environment)?;
+    let config: Config = table.try_into().context("configuration")?;
+    config.check()?;
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(file: &str, environment: &[(&str, &str)]) -> Result<Config> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        assemble(Some(("quell.toml", file)), environment)
+    }
+
+    #[test]
+    fn the_default_is_valid_and_the_environment_wins() {
+        let config = with("", &[]).expect("the default");
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8710");
+        let file = "[server]\nlisten = \"127.0.0.1:1\"\n[smtp]\nport = 25\n";
+        let config = with(file, &[("QUELL_SERVER_LISTEN", "127.0.0.1:2")]).expect("valid");
+        assert_eq!(config.server.listen.port(), 2);
+        assert_eq!(config.smtp.port, 25);
+    }
+
+    #[test]
+    fn mistakes_name_the_place() {
+        for (file, environment, wanted) in [
+            ("[server]\nlissten = \"x\"\n", vec![], "lissten"),
+            ("[server]\nlisten = 5\n", vec![], "line 2"),
+            ("[nope]\n", vec![], "nope"),
+            ("", vec![("QUELL_SERVER_LISSTEN", "x")], "QUELL_SERVER_LISSTEN"),
+            ("", vec![("QUELL_SMTP_PORT", "x")], "QUELL_SMTP_PORT"),
+            ("[auth]\naccount_id = \"12\"\n", vec![], "account_id"),
+            ("[server]\nlisten = \"0.0.0.0:8710\"\n", vec![], "insecure_listen"),
+            ("[server]\ntls_key = \"k.pem\"\n", vec![], "tls_certificate"),
+            ("[[auth.access_keys]]\nid = \"A\"\nsecret = \"\"\n", vec![], "secret"),
+        ] {
+            let error = format!("{:#}", with(file, &environment).expect_err(file));
+            assert!(error.contains(wanted), "{file} {environment:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let file = "[smtp]\npassword = \"hunter2\"\n[[auth.access_keys]]\nid = \"AKID\"\nsecret = \"s3cret-s3cret-s3cret\"\n";
+        let text = shown(&with(file, &[]).expect("valid")).expect("shown");
+        assert!(text.contains("AKID") && !text.contains("hunter2") && !text.contains("s3cret"), "{text}");
+    }
+}

@@ -1,0 +1,49 @@
+//! Laying one configuration over another: a file over the defaults, the environment over both.
+
+use anyhow::{Result, anyhow, bail};
+use toml::{Table, Value};
+
+/// Variables that begin with `QUELL_` and are not settings.
+const OTHERS: [&str; 4] = ["QUELL_CASES", "QUELL_VENV", "QUELL_CONFIG", "QUELL_LOG"];
+
+/// Lays `over` onto `base`, section by section.
+pub(crate) fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Applies `QUELL_<SECTION>_<SETTING>` variables; the type is that of the setting's default.
+pub(crate) fn environment(
+    table: &mut Table,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<()> {
+    for (name, text) in variables {
+        if OTHERS.contains(&name.as_str()) {
+            continue;
+        }
+        let lower = name.trim_start_matches("QUELL_").to_lowercase();
+        let place = lower.split_once('_').and_then(|(section, key)| match table.get_mut(section) {
+            Some(Value::Table(section)) => section.get_mut(key),
+            _ => None,
+        });
+        let Some(place) = place else {
+            bail!("{name} is no setting: the names are QUELL_<SECTION>_<SETTING>, see `quell config show`");
+        };
+        *place = typed(place, &text).map_err(|wanted| anyhow!("{name} `{text}` must be {wanted}"))?;
+    }
+    Ok(())
+}
+
+fn typed(default: &Value, text: &str) -> Result<Value, &'static str> {
+    match default {
+        Value::Boolean(_) => text.parse().map(Value::Boolean).map_err(|_| "true or false"),
+        Value::Integer(_) => text.parse().map(Value::Integer).map_err(|_| "a whole number"),
+        _ => Ok(Value::String(text.to_owned())),
+    }
+}

@@ -1,0 +1,193 @@
+//! One struct per section of the configuration. What each setting means stands in `config.default.toml`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) server: Server,
+    pub(crate) auth: Auth,
+    pub(crate) aws: Aws,
+    pub(crate) smtp: Smtp,
+    pub(crate) scripts: Scripts,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) events: Events,
+    pub(crate) engine: Engine,
+    pub(crate) retention: Retention,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) tls_certificate: String,
+    pub(crate) tls_key: String,
+    pub(crate) insecure_listen: bool,
+    pub(crate) max_connections: usize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Auth {
+    pub(crate) account_id: String,
+    #[serde(default)]
+    pub(crate) access_keys: Vec<AccessKey>,
+}
+
+/// A caller.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessKey {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    pub(crate) ingest: bool,
+}
+
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").field("id", &self.id).field("ingest", &self.ingest).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Aws {
+    pub(crate) endpoint_url: String,
+    pub(crate) profile: String,
+    pub(crate) region: String,
+    pub(crate) ca_bundle: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Smtp {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) encryption: Encryption,
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) from: String,
+    pub(crate) timeout_secs: u64,
+}
+
+impl std::fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Encryption {
+    None,
+    StartTls,
+    Tls,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scripts {
+    pub(crate) python: PathBuf,
+    pub(crate) memory_mib: u64,
+    pub(crate) cpu_secs: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhooks {
+    pub(crate) allow_http: bool,
+    pub(crate) allow_private: bool,
+    pub(crate) timeout_secs: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Events {
+    pub(crate) max_request_bytes: usize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Engine {
+    pub(crate) step_budget: u32,
+    pub(crate) stop_grace_secs: u64,
+    pub(crate) consistency_delay_secs: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retention {
+    pub(crate) inbox_days: u32,
+    pub(crate) effects_days: u32,
+    pub(crate) journal_days: u32,
+}
+
+/// A user's file: any part of the configuration, but nothing else. Read only to find mistakes with their lines.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields exist to be checked by serde")]
+pub(crate) struct Partial {
+    server: Option<toml::Table>,
+    auth: Option<toml::Table>,
+    aws: Option<toml::Table>,
+    smtp: Option<toml::Table>,
+    scripts: Option<toml::Table>,
+    webhooks: Option<toml::Table>,
+    events: Option<toml::Table>,
+    engine: Option<toml::Table>,
+    retention: Option<toml::Table>,
+}
+
+const MASK: &str = "********";
+
+impl Config {
+    /// Replaces secrets by stars.
+    pub(crate) fn mask(&mut self) {
+        if !self.smtp.password.is_empty() {
+            MASK.clone_into(&mut self.smtp.password);
+        }
+        for key in &mut self.auth.access_keys {
+            MASK.clone_into(&mut key.secret);
+        }
+    }
+
+    /// Checks what types cannot say.
+    pub(crate) fn check(&self) -> Result<()> {
+        let account = &self.auth.account_id;
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            bail!("auth.account_id `{account}` must be twelve digits");
+        }
+        for key in &self.auth.access_keys {
+            if key.id.is_empty() || key.id.len() > 128 || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                bail!("auth.access_keys.id `{}` must be 1 to 128 letters and digits", key.id);
+            }
+            if key.secret.len() < 16 {
+                bail!("auth.access_keys: the secret of `{}` must have at least 16 characters", key.id);
+            }
+        }
+        let server = &self.server;
+        if server.tls_certificate.is_empty() != server.tls_key.is_empty() {
+            bail!("server.tls_certificate and server.tls_key belong together: give both or neither");
+        }
+        if !server.listen.ip().is_loopback() && server.tls_certificate.is_empty() && !server.insecure_listen {
+            bail!(
+                "server.listen `{}` is not loopback: give server.tls_certificate and server.tls_key, or allow plain HTTP with insecure_listen = true (--insecure-listen)",
+                server.listen
+            );
+        }
+        if self.smtp.encryption == Encryption::None && !matches!(self.smtp.host.as_str(), "" | "localhost" | "127.0.0.1" | "::1") {
+            bail!("smtp.encryption = \"none\" is for a mail server on this machine; `{}` is not", self.smtp.host);
+        }
+        Ok(())
+    }
+}

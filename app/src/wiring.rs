@@ -1,0 +1,244 @@
+//! Puts the parts together. The only place that names a concrete store, performer or clock.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use server::Router;
+use bytes::Bytes;
+use effects::config as rim;
+use effects::{Local, LocalService, Performer};
+use engine::{Engine, Handle, Options, Ports};
+use jiff::SignedDuration;
+use ports::{BoxFuture, Clock, EntropySource};
+use server::{AccessKey, AppState, ServerConfig};
+use store::SqliteStore;
+
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::config::{Config, Encryption};
+use crate::credentials::{self, Minted};
+
+/// Everything that runs.
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) handle: Handle,
+    pub(crate) state: AppState,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) minted: Minted,
+}
+
+/// Name of the hidden command that limits a script before it starts.
+pub(crate) const SANDBOX: &str = "__script-sandbox";
+
+/// Opens the store, recovers, and runs the engine; the server is ready to be served.
+pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
+    let data_dir = &config.server.data_dir;
+    make_private_dir(data_dir)?;
+    let entropy = Arc::new(SystemEntropy);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
+    let internal = credentials::mint("quell-runbooks", entropy.as_ref(), false);
+    let store = Arc::new(open_store(data_dir)?);
+    let inside = Arc::new(Inside::default());
+    let performer = performer(config, &clock, &internal, &inside)?;
+    let ports = Ports {
+        store: Arc::clone(&store) as Arc<dyn ports::Store>,
+        effects: Arc::new(performer),
+        clock,
+        entropy,
+    };
+    // The router must stand before the engine recovers: a runbook under way may call Quell itself at once.
+    let (engine, handle) = Engine::start_with(ports, options(config), |handle| {
+        let state = AppState::new(handle.clone(), server_config(config, &minted, &internal));
+        let _ = inside.router.set(server::router(state.clone()));
+        let _ = inside.state.set(state);
+    })
+    .await
+    .context("the engine cannot start")?;
+    let state = inside.state.get().cloned().ok_or_else(|| anyhow!("the server was not put together"))?;
+    state.readiness().ready();
+    Ok(Parts { engine, handle, state, store, minted })
+}
+
+fn open_store(data_dir: &Path) -> Result<SqliteStore> {
+    let options = store::Options {
+        // After a failed sync nothing in memory can be trusted: recovery starts from what is on disk.
+        on_fatal: Box::new(|reason| {
+            tracing::error!(reason, "the store failed; the process ends and recovers at its next start");
+            std::process::abort();
+        }),
+        ..store::Options::default()
+    };
+    let path = data_dir.join("quell.sqlite");
+    SqliteStore::open(&path, options).with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn make_private_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(path).with_context(|| format!("cannot create the data directory {}", path.display()))
+}
+
+fn options(config: &Config) -> Options {
+    let days = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
+    Options {
+        step_budget: config.engine.step_budget,
+        stop_grace: Duration::from_secs(config.engine.stop_grace_secs),
+        consistency_delay: Duration::from_secs(config.engine.consistency_delay_secs),
+        keep_inbox: days(config.retention.inbox_days),
+        keep_effects: days(config.retention.effects_days),
+        keep_journal: (config.retention.journal_days > 0).then(|| days(config.retention.journal_days)),
+        ..Options::default()
+    }
+}
+
+fn server_config(config: &Config, minted: &Minted, internal: &AccessKey) -> ServerConfig {
+    let own = config.auth.access_keys.iter().map(|key| AccessKey {
+        id: key.id.clone(),
+        secret: key.secret.clone(),
+        ingest: key.ingest,
+        name: key.name.clone().unwrap_or_else(|| key.id.clone()),
+    });
+    let keys = own.chain([minted.key.clone(), internal.clone()]).collect();
+    let mut server = ServerConfig::new(&config.auth.account_id, keys);
+    server.event_size_limit = config.events.max_request_bytes;
+    server
+}
+
+fn performer(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    internal: &AccessKey,
+    inside: &Arc<Inside>,
+) -> Result<Performer> {
+    let scheme = if config.server.tls_certificate.is_empty() { "http" } else { "https" };
+    let url = format!("{scheme}://{}", config.server.listen);
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let ca_bundle = filled(&config.aws.ca_bundle).map(PathBuf::from);
+    let rim = rim::Config {
+        clock: Arc::clone(clock),
+        smtp: smtp(config),
+        aws: rim::Aws {
+            endpoint_url: filled(&config.aws.endpoint_url),
+            account: config.auth.account_id.clone(),
+            credentials: credential_chain(config),
+            ca_bundle: ca_bundle.clone(),
+            region: config.aws.region.clone(),
+        },
+        scripts: scripts(config, &url)?,
+        webhook: rim::Webhook {
+            allow_http: config.webhooks.allow_http,
+            allow_private: config.webhooks.allow_private,
+            ca_bundle,
+            timeout: Duration::from_secs(config.webhooks.timeout_secs),
+        },
+        local: Some(Local {
+            service: Arc::clone(inside) as Arc<dyn LocalService>,
+            credentials: aws::credentials::Credentials::new(&internal.id, &internal.secret),
+            url,
+        }),
+    };
+    Performer::new(rim).context("outside effects cannot be set up")
+}
+
+fn credential_chain(config: &Config) -> rim::CredentialSource {
+    let mut pairs: Vec<(String, String)> = std::env::vars().collect();
+    if !config.aws.profile.is_empty() {
+        pairs.push(("AWS_PROFILE".to_owned(), config.aws.profile.clone()));
+    }
+    rim::CredentialSource::Chain(rim::Environment::from_pairs(pairs))
+}
+
+fn smtp(config: &Config) -> Option<rim::Smtp> {
+    let smtp = &config.smtp;
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    filled(&smtp.host).map(|host| rim::Smtp {
+        host,
+        port: smtp.port,
+        tls: match smtp.encryption {
+            Encryption::None => rim::SmtpTls::None,
+            Encryption::StartTls => rim::SmtpTls::StartTls,
+            Encryption::Tls => rim::SmtpTls::Tls,
+        },
+        username: filled(&smtp.username),
+        password: filled(&smtp.password).map(Into::into),
+        from: smtp.from.clone(),
+        ca_bundle: None,
+        timeout: Duration::from_secs(smtp.timeout_secs),
+    })
+}
+
+fn scripts(config: &Config, url: &str) -> Result<Option<rim::Scripts>> {
+    let Some(python) = Python::find(&config.scripts.python) else {
+        tracing::warn!(
+            python = %config.scripts.python.display(),
+            "scripts.python cannot be run: aws:executeScript steps will fail until it can"
+        );
+        return Ok(None);
+    };
+    let scratch = config.server.data_dir.join("scratch");
+    make_private_dir(&scratch)?;
+    let ours = ["SSM", "SSM_INCIDENTS", "SSM_CONTACTS", "EVENTBRIDGE"];
+    let mut env: std::collections::BTreeMap<String, String> =
+        ours.iter().map(|service| (format!("AWS_ENDPOINT_URL_{service}"), url.to_owned())).collect();
+    if !config.aws.endpoint_url.is_empty() {
+        env.insert("AWS_ENDPOINT_URL".to_owned(), config.aws.endpoint_url.clone());
+    }
+    Ok(Some(rim::Scripts {
+        launcher: std::env::current_exe().context("the path of this program is unknown")?,
+        launcher_args: vec![SANDBOX.to_owned()],
+        python: python.executable,
+        interpreters: std::collections::BTreeMap::new(),
+        readable: python.paths,
+        scratch: std::fs::canonicalize(&scratch).context("the scratch directory")?,
+        limits: rim::ScriptLimits { address_space: config.scripts.memory_mib << 20, ..rim::ScriptLimits::default() },
+        env,
+    }))
+}
+
+/// The real interpreter behind the configured name, and where its libraries lie.
+struct Python {
+    executable: PathBuf,
+    paths: Vec<PathBuf>,
+}
+
+impl Python {
+    fn find(name: &Path) -> Option<Self> {
+        let ask = "import sys; print(sys.executable); print(sys.prefix); print(sys.base_prefix); [print(p) for p in sys.path if p]";
+        let output = Command::new(name).args(["-c", ask]).output().ok().filter(|output| output.status.success())?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let mut lines = text.lines().map(PathBuf::from);
+        let executable = lines.next()?;
+        Some(Self { executable, paths: lines.filter(|path| path.is_dir()).collect() })
+    }
+}
+
+/// Quell's own services as runbooks call them: in this process, through the same door as any caller.
+#[derive(Default)]
+struct Inside {
+    router: OnceLock<Router>,
+    state: OnceLock<AppState>,
+}
+
+impl LocalService for Inside {
+    fn serves(&self, service: &str, operation: &str) -> bool {
+        server::serves(service, operation)
+    }
+
+    fn call(&self, request: http::Request<Bytes>) -> BoxFuture<'static, http::Response<Bytes>> {
+        let router = self.router.get().cloned();
+        Box::pin(async move {
+            match router {
+                Some(router) => server::call_inside(router, request).await,
+                None => {
+                    let mut response = http::Response::new(Bytes::from_static(b"the server is starting"));
+                    *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+                    response
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,344 @@
+//! One aggregate's worker: load, fold, commit, then let the world know. Never two at a time for one aggregate.
+//!
+//! `mail ─► load ─► look up ─► fold into a batch ─► commit ─► timers, sends, effects, answers`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{AggregateId, AggregateKind, Rejection, Scope, ids};
+use ports::CommitError;
+use ports::store::{Frames, Turn};
+use serde_json::Value;
+
+use crate::batch::{After, Batch};
+use crate::dispatch::{Answer, Mail};
+use crate::engine::Shared;
+use crate::error::AskError;
+use crate::input::Input;
+use crate::lookup::{self, Lookup, Prepared};
+use crate::machine::{self, Context, State};
+use crate::recovery;
+
+/// Pause before a commit is tried again because the store's queue is full.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+/// How often a turn is decided again because the aggregate was found at another revision.
+const STALE_TRIES: u32 = 3;
+
+/// Works until the mailbox is empty.
+pub(crate) async fn run(shared: Arc<Shared>, id: AggregateId, scope: Scope) {
+    let mut actor = Actor { shared, id, scope, loaded: None };
+    while let Some(mails) = actor.shared.dispatcher.take(id) {
+        actor.turn(mails).await;
+    }
+}
+
+struct Actor {
+    shared: Arc<Shared>,
+    id: AggregateId,
+    scope: Scope,
+    /// State and revision as last committed; `None` until loaded, and after any doubt.
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    state: Option<State>,
+    revision: u64,
+}
+
+/// A mail with what its decision needs.
+struct Item {
+    origin: Origin,
+    prepared: Prepared,
+}
+
+/// Where an input came from: what has to be noted or answered.
+enum Origin {
+    Ask { claims: Vec<model::ClaimWish>, answer: Answer },
+    Inbox { seq: u64 },
+    Timer,
+    Settled,
+}
+
+/// How an attempt to commit a batch ended.
+enum Attempt {
+    Done,
+    Again(Vec<Item>),
+}
+
+impl Actor {
+    async fn turn(&mut self, mails: Vec<Mail>) {
+        let mut items: Vec<Item> = mails.into_iter().filter_map(|mail| self.item(mail)).collect();
+        while !items.is_empty() {
+            let rest = items.split_off(one_turn(&items));
+            let (mut now, mut stale) = (items, 0);
+            while !now.is_empty() {
+                match self.attempt(now, &mut stale).await {
+                    Attempt::Done => break,
+                    Attempt::Again(others) => now = others,
+                }
+            }
+            items = rest;
+        }
+    }
+
+    /// What a mail brings; nothing for a timer that is no longer set.
+    fn item(&self, mail: Mail) -> Option<Item> {
+        let (origin, input) = match mail {
+            Mail::Ask { input, claims, answer } => (Origin::Ask { claims, answer }, input),
+            Mail::Inbox { seq, input } => (Origin::Inbox { seq }, input),
+            Mail::Timer { key, due } => {
+                if !self.shared.timers.is_current(self.id, &key, due) {
+                    return None;
+                }
+                (Origin::Timer, Input::Timer { key })
+            }
+            Mail::Settled { effect, outcome } => (Origin::Settled, Input::Settled { effect, outcome }),
+        };
+        Some(Item { origin, prepared: Prepared { input, lookup: Lookup::Nothing } })
+    }
+
+    /// Folds all items into one transaction and commits it. Items that cannot be part of it come back.
+    async fn attempt(&mut self, mut items: Vec<Item>, stale: &mut u32) -> Attempt {
+        let loaded = match self.load(&mut items).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                broken(items.into_iter().map(|item| item.origin), &error);
+                return Attempt::Done;
+            }
+        };
+        let revision = loaded.revision;
+        let (at, entropy) = (self.shared.ports.clock.now(), self.shared.ports.entropy.draw());
+        let mut batch = Batch::new(self.id, self.scope.clone(), at, entropy);
+        let mut state = loaded.state;
+        let mut replies = Vec::with_capacity(items.len());
+        for index in 0..items.len() {
+            match self.fold(&mut batch, state.take(), &items[index]) {
+                Ok((next, reply)) => {
+                    state = Some(next);
+                    replies.push(reply);
+                }
+                Err(rejection) => {
+                    // The state went into the refused decision: what was folded is decided again without it.
+                    let refused = items.remove(index);
+                    self.refuse(refused, rejection).await;
+                    return Attempt::Again(items);
+                }
+            }
+        }
+        self.commit(batch, Loaded { state, revision }, items, (replies, stale)).await
+    }
+
+    /// The state to decide on, with what the items' decisions look up.
+    async fn load(&mut self, items: &mut [Item]) -> Result<Loaded, String> {
+        let loaded = match self.loaded.take() {
+            Some(loaded) => loaded,
+            None => self.load_stored().await?,
+        };
+        let store = self.shared.ports.store.as_ref();
+        for item in items {
+            let input = item.prepared.input.clone();
+            let found = lookup::find(store, &self.scope, self.id, (input, loaded.state.as_ref())).await;
+            item.prepared = found.map_err(|error| error.to_string())?;
+        }
+        Ok(loaded)
+    }
+
+    async fn load_stored(&mut self) -> Result<Loaded, String> {
+        // An incident is held without its timeline: an input that edits an event brings it along.
+        let frames = match self.id.kind {
+            AggregateKind::Incident => Frames::RootAnd(Vec::new()),
+            AggregateKind::Engagement | AggregateKind::Run | AggregateKind::Delivery => Frames::All,
+        };
+        let stored = self.shared.ports.store.load(self.id, frames).await.map_err(|error| error.to_string())?;
+        let Some(stored) = stored else {
+            return Ok(Loaded { state: None, revision: 0 });
+        };
+        // What is stored says whose it is; the first mail only guessed.
+        self.scope = stored.scope;
+        let state = machine::restore(self.id.kind, stored.frames)?;
+        Ok(Loaded { state: Some(state), revision: stored.revision })
+    }
+
+    fn fold(&self, batch: &mut Batch, state: Option<State>, item: &Item) -> Result<(State, Value), Rejection> {
+        let cx = Context {
+            id: self.id,
+            scope: self.scope.clone(),
+            at: batch.at,
+            entropy: batch.next_entropy(),
+            step_budget: self.shared.options.step_budget,
+        };
+        let journaled = item.prepared.journaled();
+        match &item.origin {
+            Origin::Ask { claims, .. } => claims.iter().cloned().for_each(|wish| batch.claim(wish)),
+            Origin::Inbox { seq } => batch.consume(*seq),
+            Origin::Timer => {
+                if let Input::Timer { key } = &item.prepared.input {
+                    batch.fired(key);
+                }
+            }
+            Origin::Settled => {
+                if let Input::Settled { effect, outcome } = &item.prepared.input {
+                    batch.settle(*effect, outcome);
+                }
+            }
+        }
+        let decided = machine::decide(state, item.prepared.clone(), &cx)?;
+        Ok(batch.fold(decided, journaled, self.shared.ports.effects.as_ref()))
+    }
+
+    async fn commit(
+        &mut self,
+        batch: Batch,
+        next: Loaded,
+        items: Vec<Item>,
+        (replies, stale): (Vec<Value>, &mut u32),
+    ) -> Attempt {
+        let Some(ready) = batch.finish(next.revision) else {
+            self.loaded = Some(next);
+            answer(items, replies);
+            return Attempt::Done;
+        };
+        let changed = ready.after.changed;
+        match commit(&self.shared, ready.turn).await {
+            Ok(committed) => {
+                let revision = next.revision + u64::from(changed);
+                self.loaded = Some(Loaded { state: next.state, revision });
+                self.release(ready.after, &committed.inbox);
+                answer(items, replies);
+                Attempt::Done
+            }
+            Err(CommitError::Claimed { claim, holder }) => {
+                self.claimed(items, (&claim.family, &claim.key), holder).await
+            }
+            Err(CommitError::Stale { .. }) if *stale < STALE_TRIES => {
+                *stale += 1;
+                Attempt::Again(items)
+            }
+            Err(error) => {
+                broken(items.into_iter().map(|item| item.origin), &error.to_string());
+                Attempt::Done
+            }
+        }
+    }
+
+    /// The turn is committed: only now may anything of it be seen outside.
+    fn release(&self, after: After, seqs: &[u64]) {
+        for timer in after.timers {
+            match timer.due {
+                Some(due) => self.shared.timers.set(self.id, &self.scope, &timer.key, due),
+                None => self.shared.timers.remove(self.id, &timer.key),
+            }
+        }
+        for ((to, scope, input), seq) in after.sends.into_iter().zip(seqs) {
+            self.shared.dispatcher.send(to, scope, Mail::Inbox { seq: *seq, input });
+        }
+        for intent in after.intents {
+            recovery::start(&self.shared, self.id, self.scope.clone(), intent);
+        }
+    }
+
+    /// Somebody else holds a claim. A client's token ends the ask that brought it; any other claim means that the
+    /// whole batch belongs to the holder.
+    async fn claimed(&mut self, mut items: Vec<Item>, (family, key): (&str, &str), holder: AggregateId) -> Attempt {
+        let bringer = items.iter().position(|item| match &item.origin {
+            Origin::Ask { claims, .. } => claims.iter().any(|wish| wish.scope == family && wish.key == key),
+            _ => false,
+        });
+        if let Some(index) = bringer {
+            if let Origin::Ask { answer, .. } = items.remove(index).origin {
+                let _ = answer.send(Err(AskError::Replayed { holder }));
+            }
+            return Attempt::Again(items);
+        }
+        for item in items {
+            self.pass_on(item, holder).await;
+        }
+        Attempt::Done
+    }
+
+    /// Refuses an input: the asker is told; an accepted one is consumed, or routed anew if the incident is closed.
+    async fn refuse(&mut self, item: Item, rejection: Rejection) {
+        if rejection == Rejection::Closed {
+            let fresh = ids::random(&self.shared.ports.entropy.draw(), "incident");
+            return self.pass_on(item, AggregateId::incident(fresh)).await;
+        }
+        let mut turn = Turn::default();
+        match item.origin {
+            Origin::Ask { answer, .. } => {
+                let _ = answer.send(Err(AskError::Rejected(rejection)));
+                return;
+            }
+            Origin::Inbox { seq } => turn.inbox_done.push(seq),
+            Origin::Timer => {
+                if let Input::Timer { key } = &item.prepared.input {
+                    self.shared.timers.remove(self.id, key);
+                }
+            }
+            Origin::Settled => {
+                if let Input::Settled { effect, outcome } = item.prepared.input {
+                    turn.effects_settled.push(ports::store::SettledEffect { id: effect, outcome });
+                }
+            }
+        }
+        tracing::warn!(aggregate = %self.id, reason = %rejection, "an accepted input was refused by its machine");
+        if let Err(error) = commit(&self.shared, turn).await {
+            tracing::error!(error = %error, "the refusal of an input could not be recorded");
+        }
+    }
+
+    /// Gives an input to another aggregate: an accepted one durably, an asked one in memory.
+    async fn pass_on(&self, item: Item, to: AggregateId) {
+        let input = item.prepared.input;
+        match item.origin {
+            Origin::Ask { claims, answer } => {
+                self.shared.dispatcher.send(to, self.scope.clone(), Mail::Ask { input, claims, answer });
+            }
+            Origin::Inbox { seq } => {
+                let mut batch = Batch::new(to, self.scope.clone(), self.shared.ports.clock.now(), [0; 32]);
+                batch.consume(seq);
+                batch.forward(to, self.scope.clone(), input);
+                let Some(ready) = batch.finish(0) else { return };
+                match commit(&self.shared, ready.turn).await {
+                    Ok(committed) => self.release(ready.after, &committed.inbox),
+                    Err(error) => tracing::error!(error = %error, "an input could not be passed on; it stays in the inbox"),
+                }
+            }
+            Origin::Timer | Origin::Settled => {}
+        }
+    }
+}
+
+/// Commits, waiting while the store's queue is full: what is decided is not thrown away.
+async fn commit(shared: &Shared, turn: Turn) -> Result<ports::Committed, CommitError> {
+    loop {
+        match shared.ports.store.commit(turn.clone()).await {
+            Err(CommitError::Full) => shared.ports.clock.sleep(FULL_PAUSE).await,
+            other => return other,
+        }
+    }
+}
+
+/// How many of the items may share a turn: all, but for a second one that reads what the first would write.
+fn one_turn(items: &[Item]) -> usize {
+    let mut edits = items.iter().enumerate().filter(|(_, item)| lookup::edits_event(&item.prepared.input));
+    edits.nth(1).map_or(items.len(), |(index, _)| index)
+}
+
+fn answer(items: Vec<Item>, replies: Vec<Value>) {
+    for (item, reply) in items.into_iter().zip(replies) {
+        if let Origin::Ask { answer, .. } = item.origin {
+            // An asker that went away does not mind.
+            let _ = answer.send(Ok(reply));
+        }
+    }
+}
+
+/// The store is broken: askers are told, everything else is still in the store and taken up at the next start.
+fn broken(origins: impl Iterator<Item = Origin>, error: &str) {
+    tracing::error!(error, "a turn could not be committed");
+    for origin in origins {
+        if let Origin::Ask { answer, .. } = origin {
+            let _ = answer.send(Err(AskError::Broken(error.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Resources: what people configure. Written through the same commit as everything else.
+
+use model::bus;
+use model::resource::Expect;
+use model::Scope;
+use ports::store::{ResourceWrite, Turn};
+use serde_json::Value;
+
+use crate::engine::Shared;
+use crate::error::ChangeError;
+
+/// One change of a resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceChange {
+    /// Whose it is.
+    pub scope: Scope,
+    /// Family.
+    pub kind: &'static str,
+    /// Name within scope and family.
+    pub name: String,
+    /// What must be found.
+    pub expect: Expect,
+    /// The new body, or `None` to delete.
+    pub body: Option<Value>,
+}
+
+pub(crate) async fn change(shared: &Shared, changes: Vec<ResourceChange>) -> Result<Vec<u64>, ChangeError> {
+    let at = shared.ports.clock.now();
+    let rules: Vec<(Scope, String, Option<Value>)> = changes
+        .iter()
+        .filter(|change| change.kind == bus::RULE)
+        .map(|change| (change.scope.clone(), change.name.clone(), change.body.clone()))
+        .collect();
+    let resources = changes
+        .into_iter()
+        .map(|change| ResourceWrite {
+            scope: change.scope,
+            kind: change.kind.to_owned(),
+            name: change.name,
+            expect: change.expect,
+            body: change.body,
+            at,
+        })
+        .collect();
+    // Held across the commit so that two changes of one rule reach the registry in the order of their commits.
+    let _order = shared.rule_changes.lock().await;
+    let committed = shared.ports.store.commit(Turn { resources, ..Turn::default() }).await?;
+    for (scope, name, body) in rules {
+        shared.bus.apply(&scope, &name, body);
+    }
+    Ok(committed.resources)
+}
+
+/// Checks that need no state: the pure crates' judgement, for `server`, which may not ask them itself.
+pub mod checks {
+    use flow::automation::document;
+    pub use flow::automation::document::{Diagnostic, Document, Format};
+    pub use rules::{Event, EventError, Pattern, PatternError};
+
+    /// Reads a document and says everything that is wrong with it.
+    #[must_use]
+    pub fn document(content: &str, format: Format) -> (Option<Document>, Vec<Diagnostic>) {
+        document::parse(content, format)
+    }
+}

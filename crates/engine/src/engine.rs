@@ -1,0 +1,198 @@
+//! Starting, recovering and stopping the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use model::bus;
+use ports::store::{ResourceQuery, Retention};
+use ports::{Clock, Effects, EntropySource, Store, StoreError};
+
+use crate::accept::Counters;
+use crate::bus::BusRegistry;
+use crate::dispatch::Dispatcher;
+use crate::handle::Handle;
+use crate::recovery;
+use crate::tasks::Tasks;
+use crate::timers::TimerWheel;
+
+/// The doors that the engine works through.
+#[derive(Clone)]
+pub struct Ports {
+    /// Durable state.
+    pub store: Arc<dyn Store>,
+    /// Outside effects.
+    pub effects: Arc<dyn Effects>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn EntropySource>,
+}
+
+/// How the engine behaves. The defaults suit one node.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Effect-free steps that one turn of a run may take before others get their chance.
+    pub step_budget: u32,
+    /// Inputs waiting in memory before new ones are refused as busy.
+    pub max_waiting: usize,
+    /// How long a stop waits for effects under way; what is not done by then is recovered at the next start.
+    pub stop_grace: Duration,
+    /// How long consumed inbox rows are kept.
+    pub keep_inbox: SignedDuration,
+    /// How long settled effects are kept.
+    pub keep_effects: SignedDuration,
+    /// How long the journal is kept; `None` for ever.
+    pub keep_journal: Option<SignedDuration>,
+    /// How long lapsed claims are kept beyond their lapse.
+    pub keep_claims: SignedDuration,
+    /// How often finished rows are pruned.
+    pub prune_every: Duration,
+    /// How long an eventually consistent read may lag behind a write, before a probe's "not found" counts.
+    pub consistency_delay: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            step_budget: 10_000,
+            max_waiting: 100_000,
+            stop_grace: Duration::from_secs(10),
+            keep_inbox: SignedDuration::from_hours(24),
+            keep_effects: SignedDuration::from_hours(24 * 30),
+            keep_journal: None,
+            keep_claims: SignedDuration::from_hours(1),
+            prune_every: Duration::from_secs(600),
+            consistency_delay: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What all parts of the engine share.
+pub(crate) struct Shared {
+    pub(crate) ports: Ports,
+    pub(crate) options: Options,
+    pub(crate) bus: BusRegistry,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) timers: TimerWheel,
+    pub(crate) tasks: Tasks,
+    pub(crate) rule_changes: tokio::sync::Mutex<()>,
+    pub(crate) counters: Counters,
+}
+
+/// A running engine. Dropping it does not stop it: call [`Engine::stop`].
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// Rows deleted by one pruning transaction, so that none is long.
+const PRUNE_BATCH: usize = 500;
+
+impl Engine {
+    /// Loads the rules, takes up everything that was under way when the last process ended, and runs.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn start(ports: Ports, options: Options) -> Result<(Self, Handle), StoreError> {
+        Self::start_with(ports, options, |_| {}).await
+    }
+
+    /// As [`Engine::start`], but hands the handle out before anything is taken up: whoever answers effects that call
+    /// Quell itself must be ready by then.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn start_with(
+        ports: Ports,
+        options: Options,
+        ready: impl FnOnce(&Handle),
+    ) -> Result<(Self, Handle), StoreError> {
+        let shared = Arc::new_cyclic(|weak| Shared {
+            dispatcher: Dispatcher::new(weak.clone(), options.max_waiting),
+            ports,
+            options,
+            bus: BusRegistry::default(),
+            timers: TimerWheel::default(),
+            tasks: Tasks::default(),
+            rule_changes: tokio::sync::Mutex::new(()),
+            counters: Counters::default(),
+        });
+        let handle = Handle { shared: Arc::clone(&shared) };
+        load_rules(&shared).await?;
+        ready(&handle);
+        shared.timers.refill(&shared, shared.ports.clock.now()).await?;
+        recovery::take_up(&shared).await?;
+        let wheel = Arc::clone(&shared);
+        shared.tasks.spawn_background(async move { wheel.timers.run(&wheel).await });
+        let pruner = Arc::clone(&shared);
+        shared.tasks.spawn_background(async move { prune_forever(&pruner).await });
+        Ok((Self { shared }, handle))
+    }
+
+    /// Refuses new inputs, lets turns and effects under way end (effects at most `stop_grace`), and returns.
+    pub async fn stop(self) {
+        self.shared.dispatcher.close();
+        self.shared.tasks.stop_background();
+        let grace = self.shared.ports.clock.sleep(self.shared.options.stop_grace);
+        tokio::select! {
+            () = self.shared.tasks.idle() => {}
+            () = grace => tracing::warn!("effects are still under way at the stop; they are recovered at the next start"),
+        }
+    }
+
+    /// Waits until no turn and no effect is under way (timers may still be pending). For tests and orderly hand-over.
+    pub async fn settle(&self) {
+        self.shared.tasks.idle().await;
+    }
+}
+
+async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let query = ResourceQuery {
+            scope: None,
+            kind: bus::RULE.to_owned(),
+            prefix: String::new(),
+            after: after.take(),
+            limit: 1_000,
+        };
+        let page = shared.ports.store.resources(query).await?;
+        let full = page.len() == 1_000;
+        if let Some(last) = page.last() {
+            after = Some((last.scope.clone(), last.name.clone()));
+        }
+        for resource in page {
+            shared.bus.apply(&resource.scope, &resource.name, Some(resource.body));
+        }
+        if !full {
+            return Ok(());
+        }
+    }
+}
+
+async fn prune_forever(shared: &Shared) {
+    loop {
+        shared.ports.clock.sleep(shared.options.prune_every).await;
+        let retention = retention(&shared.options, shared.ports.clock.now());
+        loop {
+            match shared.ports.store.prune(retention, PRUNE_BATCH).await {
+                Ok(0) => break,
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) => {
+                    tracing::warn!(error = %error, "pruning failed, it is tried again later");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn retention(options: &Options, now: Timestamp) -> Retention {
+    let before = |keep: SignedDuration| now.checked_sub(keep).ok();
+    Retention {
+        inbox_before: before(options.keep_inbox),
+        effects_before: before(options.keep_effects),
+        journal_before: options.keep_journal.and_then(before),
+        claims_before: before(options.keep_claims),
+    }
+}

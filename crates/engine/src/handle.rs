@@ -1,0 +1,168 @@
+//! What the rest of the binary can ask of the engine.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::aggregate::AggregateId;
+use model::resource::Resource;
+use model::{ClaimWish, Scope, ids};
+use ports::store::{Frames, JournalRow, Query, ResourceQuery, Stored};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::accept::{self, EntryOutcome, PutEntry};
+use crate::catalog::{self, ResourceChange};
+use crate::engine::Shared;
+use crate::error::{AskError, ChangeError, ReadError};
+use crate::input::Input;
+
+/// A client's idempotency token for one operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Operation, e.g. `StartAutomationExecution`.
+    pub operation: String,
+    /// The token as given.
+    pub token: String,
+    /// Hash of the request without the token: another request under the same token is refused.
+    pub request_hash: String,
+}
+
+/// How long a client's token is remembered: the longest that AWS documents for these services.
+const TOKEN_LIFE_HOURS: i64 = 24;
+
+impl Token {
+    /// The two claims that make the token unique: the second one tells a replay from a mismatch.
+    pub(crate) fn claims(&self, at: Timestamp) -> Vec<ClaimWish> {
+        let expires = at.checked_add(jiff::SignedDuration::from_hours(TOKEN_LIFE_HOURS)).ok();
+        let exact = format!("{}\n{}", self.token, self.request_hash);
+        [self.token.clone(), exact]
+            .into_iter()
+            .map(|key| ClaimWish { scope: self.family(), key, expires })
+            .collect()
+    }
+
+    pub(crate) fn family(&self) -> String {
+        format!("client-token/{}", self.operation)
+    }
+}
+
+/// A cheap-to-clone way to the engine.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// The current instant by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.ports.clock.now()
+    }
+
+    /// An unpredictable new id.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        ids::random(&self.shared.ports.entropy.draw(), "id")
+    }
+
+    /// Fresh entropy for a decision outside a turn (an activation code, say).
+    #[must_use]
+    pub fn entropy(&self) -> ids::Entropy {
+        self.shared.ports.entropy.draw()
+    }
+
+    /// Gives an aggregate an input and waits until the turn that took it is committed.
+    ///
+    /// An input for an incident may end at another incident than asked (an open one with the same dedupe key):
+    /// the reply names the one that took it.
+    pub async fn ask(&self, to: AggregateId, scope: &Scope, input: Input) -> Result<Value, AskError> {
+        self.shared.dispatcher.ask(to, scope.clone(), input, Vec::new()).await
+    }
+
+    /// As [`Handle::ask`], for the creation of `to` under a client's idempotency token.
+    ///
+    /// # Errors
+    /// [`AskError::Replayed`] with what the first request created, or [`AskError::TokenMismatch`].
+    pub async fn create(
+        &self,
+        to: AggregateId,
+        scope: &Scope,
+        input: Input,
+        token: Option<Token>,
+    ) -> Result<Value, AskError> {
+        let Some(token) = token else {
+            return self.ask(to, scope, input).await;
+        };
+        let claims = token.claims(self.now());
+        match self.shared.dispatcher.ask(to, scope.clone(), input, claims).await {
+            Err(AskError::Replayed { holder }) => Err(self.replay_or_mismatch(scope, &token, holder).await?),
+            other => other,
+        }
+    }
+
+    async fn replay_or_mismatch(
+        &self,
+        scope: &Scope,
+        token: &Token,
+        holder: AggregateId,
+    ) -> Result<AskError, AskError> {
+        let exact = format!("{}\n{}", token.token, token.request_hash);
+        let key = ports::store::ClaimKey { scope: scope.clone(), family: token.family(), key: exact };
+        Ok(match self.shared.ports.store.claim(key, self.now()).await? {
+            Some(_) => AskError::Replayed { holder },
+            None => AskError::TokenMismatch,
+        })
+    }
+
+    /// Starts an incident from a trigger: folds into the open incident of the same dedupe key, or opens a new one.
+    /// The reply is the machine's (it names the incident that took the trigger).
+    pub async fn trigger(&self, scope: &Scope, trigger: model::incident::Trigger) -> Result<Value, AskError> {
+        accept::trigger(&self.shared, scope, trigger).await
+    }
+
+    /// One aggregate, or the frames of it that are asked for.
+    pub async fn load(&self, id: AggregateId, frames: Frames) -> Result<Option<Stored>, ReadError> {
+        self.shared.ports.store.load(id, frames).await
+    }
+
+    /// A page of aggregates, newest first, root frames only.
+    pub async fn list(&self, query: Query) -> Result<Vec<Stored>, ReadError> {
+        self.shared.ports.store.list(query).await
+    }
+
+    /// The journal of one aggregate or of all, behind `after`.
+    pub async fn journal(
+        &self,
+        aggregate: Option<AggregateId>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, ReadError> {
+        self.shared.ports.store.journal(aggregate, after, limit).await
+    }
+
+    /// One resource.
+    pub async fn resource(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<Resource>, ReadError> {
+        let store = &self.shared.ports.store;
+        store.resource(scope.clone(), kind.to_owned(), name.to_owned()).await
+    }
+
+    /// Resources of a family in order of name.
+    pub async fn resources(&self, query: ResourceQuery) -> Result<Vec<Resource>, ReadError> {
+        self.shared.ports.store.resources(query).await
+    }
+
+    /// Creates, changes and deletes resources, all in one transaction; answers their new revisions.
+    /// Changed rules match from the moment this returns.
+    pub async fn change(&self, changes: Vec<ResourceChange>) -> Result<Vec<u64>, ChangeError> {
+        catalog::change(&self.shared, changes).await
+    }
+
+    /// Accepts events: matches them in memory, commits those that a rule wants with their deliveries, then answers.
+    /// Index-aligned with `entries`.
+    ///
+    /// # Errors
+    /// Nothing was accepted.
+    pub async fn put_events(&self, scope: &Scope, entries: Vec<PutEntry>) -> Result<Vec<EntryOutcome>, AskError> {
+        accept::put_events(&self.shared, scope, entries).await
+    }
+}

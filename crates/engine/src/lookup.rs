@@ -1,0 +1,249 @@
+//! What a decision needs besides its input and its state: contacts, a document's text, a stored timeline event.
+//!
+//! Deciders do not read; the actor looks things up right before it asks them, and journals what they saw.
+
+use flow::automation::DocumentSource;
+use flow::automation::document::Format;
+use model::arn::Arn;
+use model::contact::{CONTACT, CONTACT_CHANNEL};
+use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead};
+use model::incident::TimelineEvent;
+use model::report::StartRun;
+use model::{AggregateId, AggregateKind, Scope};
+use ports::store::Frames;
+use ports::{Store, StoreError};
+use response::engage::{self, Directory};
+use response::incident;
+use serde_json::{Value, json};
+
+use crate::input::Input;
+use crate::machine::State;
+
+/// What was found for an input.
+#[derive(Debug, Clone)]
+pub(crate) enum Lookup {
+    /// Nothing was needed.
+    Nothing,
+    /// The contacts and channels that an engagement can reach.
+    Directory(Directory),
+    /// The document of a run to be started.
+    Document(DocumentSource),
+}
+
+/// An input with what its decision needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) input: Input,
+    pub(crate) lookup: Lookup,
+}
+
+/// Rounds of loading contacts: plan, people, channels, and one to see that nothing is missing.
+const ROUNDS: usize = 4;
+/// Most contacts and channels that one engagement may reach.
+const REACH: usize = 2_000;
+
+/// Looks up what the decision of `input` needs.
+pub(crate) async fn find(
+    store: &dyn Store,
+    scope: &Scope,
+    id: AggregateId,
+    (input, state): (Input, Option<&State>),
+) -> Result<Prepared, StoreError> {
+    match (id.kind, input) {
+        (AggregateKind::Engagement, input) => {
+            let root = engaged_contact(&input, state);
+            let lookup = Lookup::Directory(directory(store, scope, root).await?);
+            Ok(Prepared { input, lookup })
+        }
+        (_, Input::StartRun(request)) => {
+            let source = document(store, scope, &request).await?;
+            Ok(Prepared { input: Input::StartRun(request), lookup: Lookup::Document(source) })
+        }
+        (_, Input::Incident(input)) => {
+            let input = with_stored_event(store, id, *input).await?;
+            Ok(Prepared { input: Input::Incident(Box::new(input)), lookup: Lookup::Nothing })
+        }
+        (_, input) => Ok(Prepared { input, lookup: Lookup::Nothing }),
+    }
+}
+
+/// Whether the decision of `input` looks at a stored timeline event: two of these must not share a turn, since the
+/// second would not see what the first one wrote.
+pub(crate) fn edits_event(input: &Input) -> bool {
+    let Input::Incident(input) = input else { return false };
+    matches!(**input, incident::Input::UpdateTimelineEvent(_) | incident::Input::DeleteTimelineEvent { .. })
+}
+
+impl Prepared {
+    /// The input as the journal keeps it: with the document that was found, so that the turn can be decided again.
+    pub(crate) fn journaled(&self) -> Value {
+        let mut body = self.input.to_body();
+        let Some(map) = body.as_object_mut() else { return body };
+        match &self.lookup {
+            Lookup::Nothing => {}
+            Lookup::Document(source) => {
+                map.insert("document".to_owned(), json!(source));
+            }
+            Lookup::Directory(directory) => {
+                map.insert("contacts".to_owned(), json!(directory.contacts.values().collect::<Vec<_>>()));
+                map.insert("channels".to_owned(), json!(directory.channels.values().collect::<Vec<_>>()));
+            }
+        }
+        body
+    }
+}
+
+async fn with_stored_event(
+    store: &dyn Store,
+    id: AggregateId,
+    input: incident::Input,
+) -> Result<incident::Input, StoreError> {
+    Ok(match input {
+        incident::Input::UpdateTimelineEvent(mut patch) => {
+            patch.existing = stored_event(store, id, patch.event_id).await?;
+            incident::Input::UpdateTimelineEvent(patch)
+        }
+        incident::Input::DeleteTimelineEvent { event_id, .. } => {
+            let existing = stored_event(store, id, event_id).await?;
+            incident::Input::DeleteTimelineEvent { event_id, existing }
+        }
+        other => other,
+    })
+}
+
+async fn stored_event(
+    store: &dyn Store,
+    id: AggregateId,
+    event: uuid::Uuid,
+) -> Result<Option<TimelineEvent>, StoreError> {
+    let key = format!("event/{event}");
+    let stored = store.load(id, Frames::RootAnd(vec![key.clone()])).await?;
+    let frame = stored.and_then(|stored| stored.frames.into_iter().find(|(found, _)| *found == key));
+    Ok(frame.and_then(|(_, body)| serde_json::from_value(body).ok()))
+}
+
+fn engaged_contact(input: &Input, state: Option<&State>) -> String {
+    match (state, input) {
+        (Some(State::Engagement(engagement)), _) => engagement.contact_arn.clone(),
+        (_, Input::Engagement(input)) => match &**input {
+            engage::Input::Start(start) => start.contact_arn.clone(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    }
+}
+
+async fn directory(store: &dyn Store, scope: &Scope, root: String) -> Result<Directory, StoreError> {
+    let mut directory = Directory::default();
+    let mut absent = std::collections::BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let missing = directory.missing(&root);
+        let wanted: Vec<String> = missing.difference(&absent).take(REACH).cloned().collect();
+        if wanted.is_empty() || directory.contacts.len() + directory.channels.len() > REACH {
+            break;
+        }
+        for arn in wanted {
+            if !load_into(store, scope, &arn, &mut directory).await? {
+                absent.insert(arn);
+            }
+        }
+    }
+    Ok(directory)
+}
+
+/// Loads the contact or channel of an ARN; false when there is none.
+async fn load_into(
+    store: &dyn Store,
+    scope: &Scope,
+    arn: &str,
+    directory: &mut Directory,
+) -> Result<bool, StoreError> {
+    let Some(parsed) = Arn::parse(arn) else { return Ok(false) };
+    if parsed.account != scope.account {
+        return Ok(false);
+    }
+    let owner = Scope { region: parsed.region.clone(), ..scope.clone() };
+    if let Some(alias) = parsed.tail("contact") {
+        let found = store.resource(owner, CONTACT.to_owned(), alias.to_owned()).await?;
+        let Some(contact) = found.and_then(|found| serde_json::from_value(found.body).ok()) else {
+            return Ok(false);
+        };
+        directory.contacts.insert(arn.to_owned(), contact);
+        return Ok(true);
+    }
+    let Some(name) = parsed.tail("contact-channel") else { return Ok(false) };
+    let found = store.resource(owner, CONTACT_CHANNEL.to_owned(), name.to_owned()).await?;
+    let Some(channel) = found.and_then(|found| serde_json::from_value(found.body).ok()) else {
+        return Ok(false);
+    };
+    directory.channels.insert(arn.to_owned(), channel);
+    Ok(true)
+}
+
+/// The text of the version that a wish names, or why there is none.
+async fn document(store: &dyn Store, scope: &Scope, request: &StartRun) -> Result<DocumentSource, StoreError> {
+    let (name, version_in_arn) = document_name(&request.document_name);
+    let scope = Scope { region: request.region.clone(), ..scope.clone() };
+    let missing = |reason: String| Ok(DocumentSource::Missing { reason });
+    let Some(head) = store.resource(scope.clone(), DOCUMENT.to_owned(), name.clone()).await? else {
+        return missing(format!(
+            "there is no document `{name}` in region `{}`: create it with CreateDocument",
+            scope.region
+        ));
+    };
+    let Ok(head) = serde_json::from_value::<DocumentHead>(head.body) else {
+        return missing(format!("document `{name}` cannot be read by this program"));
+    };
+    let wanted = request.document_version.clone().or(version_in_arn).unwrap_or_default();
+    let number = match wanted.as_str() {
+        "" | "$DEFAULT" => Some(head.default_version),
+        "$LATEST" => Some(head.latest_version),
+        number => number.parse().ok().filter(|number| head.versions.iter().any(|v| v.number == *number)),
+    };
+    let Some(number) = number else {
+        return missing(format!("document `{name}` has no version `{wanted}`"));
+    };
+    let key = format!("{name}/{number}");
+    let content = store.resource(scope, DOCUMENT_CONTENT.to_owned(), key).await?;
+    let Some(content) = content.and_then(|content| serde_json::from_value::<DocumentContent>(content.body).ok()) else {
+        return missing(format!("the text of document `{name}` version {number} is missing"));
+    };
+    let format = if content.format == "JSON" { Format::Json } else { Format::Yaml };
+    Ok(DocumentSource::Found { name, version: number.to_string(), format, content: content.content })
+}
+
+/// The name in a document name or ARN (`...:document/Name`, `...:automation-definition/Name:version`), and the
+/// version that the latter may carry.
+pub(crate) fn document_name(text: &str) -> (String, Option<String>) {
+    let Some(arn) = Arn::parse(text) else {
+        return (text.to_owned(), None);
+    };
+    if let Some(name) = arn.tail("document") {
+        return (name.to_owned(), None);
+    }
+    match arn.tail("automation-definition") {
+        Some(tail) => match tail.split_once(':') {
+            Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
+            None => (tail.to_owned(), None),
+        },
+        None => (text.to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::document_name;
+
+    #[test]
+    fn names_are_found_in_arns() {
+        for (text, name, version) in [
+            ("Quell-EC2-Isolate", "Quell-EC2-Isolate", None),
+            ("arn:aws:ssm:us-east-1:123456789012:document/A", "A", None),
+            ("arn:aws:ssm:us-east-1:123456789012:automation-definition/A:3", "A", Some("3")),
+            ("arn:aws:ssm:us-east-1:123456789012:automation-definition/A:$DEFAULT", "A", Some("$DEFAULT")),
+            ("arn:aws:ssm:us-east-1:123456789012:automation-definition/A", "A", None),
+        ] {
+            assert_eq!(document_name(text), (name.to_owned(), version.map(str::to_owned)), "{text}");
+        }
+    }
+}

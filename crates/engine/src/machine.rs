@@ -1,0 +1,103 @@
+//! The table that joins kinds of aggregates to their deciders. Opening this file shows every machine there is.
+
+use jiff::Timestamp;
+use model::ids::Entropy;
+use model::{AggregateId, AggregateKind, ClaimWish, EffectCommand, Fact, FrameWrite, IndexEntry, Recovery, Rejection, Scope};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::input::Input;
+use crate::lookup::Prepared;
+use crate::machines::{delivery, engagement, incident, run};
+
+/// An aggregate's state as its machine knows it.
+#[derive(Debug, Clone)]
+pub(crate) enum State {
+    Incident(Box<response::incident::Incident>),
+    Engagement(Box<response::engage::Engagement>),
+    Run(Box<flow::automation::Run>),
+    Delivery(Box<response::delivery::Delivery>),
+}
+
+/// What a decider gets besides its input.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) id: AggregateId,
+    pub(crate) scope: Scope,
+    pub(crate) at: Timestamp,
+    pub(crate) entropy: Entropy,
+    pub(crate) step_budget: u32,
+}
+
+/// One decision, in the words that all machines share.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) state: State,
+    pub(crate) frames: Vec<FrameWrite>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) index: Vec<IndexEntry>,
+    pub(crate) claims: Vec<ClaimWish>,
+    pub(crate) releases: Vec<(String, String)>,
+    pub(crate) reply: Value,
+    pub(crate) orders: Vec<Order>,
+}
+
+/// What a machine asks for, as rows.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Perform an outside effect; `recovery` overrides the performer's knowledge.
+    Perform { effect: Uuid, command: EffectCommand, recovery: Option<Recovery> },
+    /// Set or replace a timer.
+    SetTimer { key: String, due: Timestamp },
+    /// Cancel a timer.
+    CancelTimer { key: String },
+    /// Give another aggregate an input.
+    Send { to: AggregateId, scope: Scope, input: Box<Input> },
+    /// The budget is spent: the run goes on in a later turn.
+    Continue,
+}
+
+/// Frames a machine wants loaded before it decides: all of a run, the root of the others and what an input names.
+pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Result<State, String> {
+    match kind {
+        AggregateKind::Incident => incident::restore(frames),
+        AggregateKind::Engagement => engagement::restore(frames),
+        AggregateKind::Run => run::restore(frames),
+        AggregateKind::Delivery => delivery::restore(frames),
+    }
+}
+
+/// Asks the aggregate's machine.
+pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> Result<Decided, Rejection> {
+    match cx.id.kind {
+        AggregateKind::Incident => incident::decide(state, prepared, cx),
+        AggregateKind::Engagement => engagement::decide(state, prepared, cx),
+        AggregateKind::Run => run::decide(state, prepared, cx),
+        AggregateKind::Delivery => delivery::decide(state, prepared, cx),
+    }
+}
+
+impl Decided {
+    /// From a machine's own decision: `state` wraps its state, `orders` are its commands mapped.
+    pub(crate) fn of<S, C>(
+        decision: model::Decision<S, C>,
+        state: impl FnOnce(S) -> State,
+        orders: impl FnMut(C) -> Order,
+    ) -> Self {
+        Self {
+            state: state(decision.state),
+            frames: decision.frames,
+            facts: decision.facts,
+            index: decision.index,
+            claims: decision.claims,
+            releases: decision.releases,
+            reply: decision.reply,
+            orders: decision.commands.into_iter().map(orders).collect(),
+        }
+    }
+}
+
+/// The refusal of an input that this kind of machine has no use for.
+pub(crate) fn misdirected(cx: &Context) -> Rejection {
+    Rejection::invalid("", format!("{} takes no such input", cx.id))
+}

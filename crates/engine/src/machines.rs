@@ -1,0 +1,11 @@
+//! One file per machine: restores its state, turns the engine's inputs into its own, and its commands into orders.
+
+pub(crate) mod delivery;
+pub(crate) mod engagement;
+pub(crate) mod incident;
+pub(crate) mod run;
+
+/// The context of a turn in the words of `response`.
+fn response_context(cx: &crate::machine::Context) -> response::Context {
+    response::Context { id: cx.id.id, scope: cx.scope.clone(), at: cx.at, entropy: cx.entropy }
+}

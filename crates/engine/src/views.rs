@@ -1,0 +1,32 @@
+//! What readers are shown: the pure crates' views, for `server`, which may not ask those crates itself.
+
+pub use flow::automation::view as automation;
+pub use flow::automation::{
+    Document, Format, Input as RunInput, Resolution, RestoreError, Run, Signal, SignalKind, Status, StepExecution, StopKind,
+};
+
+/// Parameters of documents: how they are declared and bound.
+pub use flow::automation::parameters;
+
+/// Documents: their mistakes, and their other notation.
+pub mod documents {
+    pub use flow::automation::document::{Diagnostic, DiagnosticKind, Format, MAX_BYTES, Parameter, convert, parse};
+}
+
+use model::bus::Target;
+
+use crate::accept::{self, Destination};
+
+/// Whether a rule target of this ARN (or web address) can be delivered to.
+#[must_use]
+pub fn serves_target(arn: &str) -> bool {
+    !matches!(accept::destination(arn), Destination::Unknown)
+}
+
+/// Checks a target's `Input`, `InputPath` and `InputTransformer`.
+///
+/// # Errors
+/// What is wrong, in AWS's words where AWS has words for it.
+pub fn check_target_input(target: &Target) -> Result<(), String> {
+    accept::target_input(target).map(|_| ())
+}

@@ -1,0 +1,203 @@
+//! What every store refuses before it writes: malformed turns, names and bodies beyond their limits.
+//!
+//! Kept beside the trait so that all stores refuse the same; knows nothing of how any of them stores.
+
+use jiff::Timestamp;
+use model::{EffectCommand, Outcome, Scope};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::store::Turn;
+
+/// Deepest nesting of a stored body. Readers of JSON stop at 128; the difference is for the envelopes around bodies.
+pub const MAX_DEPTH: usize = 100;
+
+/// Largest stored body as JSON text, in bytes.
+pub const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// Longest name, key or indexed value, in bytes: what fits into an index page of either database.
+pub const MAX_NAME: usize = 2_048;
+
+/// Most rows that one read answers.
+pub const MAX_PAGE: usize = 1_000;
+
+/// An instant as stores keep it: cut to the microsecond.
+#[must_use]
+pub fn instant(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
+/// A page size brought between 1 and [`MAX_PAGE`].
+#[must_use]
+pub fn page(limit: usize) -> usize {
+    limit.clamp(1, MAX_PAGE)
+}
+
+impl Turn {
+    /// The instant of the turn, by which claims lapse: when the aggregate was decided, or else when the first input
+    /// was accepted or the first resource written. A turn with none of these finds every claim in force.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        let input = || self.inbox_new.first().map(|input| input.at);
+        let resource = || self.resources.first().map(|write| write.at);
+        self.aggregate.as_ref().map(|write| write.at).or_else(input).or_else(resource)
+    }
+
+    /// Checks the form of the turn. Sizes of bodies are checked when they are encoded ([`MAX_BODY`]).
+    ///
+    /// # Errors
+    /// What is wrong and where, in words.
+    pub fn check(&self) -> Result<(), String> {
+        if self.aggregate.is_none() && !(self.effects_new.is_empty() && self.timers.is_empty()) {
+            return Err("effects and timers need the aggregate that waits for them".to_owned());
+        }
+        self.check_names()?;
+        self.check_depths()
+    }
+
+    fn check_names(&self) -> Result<(), String> {
+        if let Some(write) = &self.aggregate {
+            scope(&write.scope)?;
+            write.frames.iter().try_for_each(|frame| name("frame key", &frame.key))?;
+            for entry in &write.index {
+                name("index name", &entry.name)?;
+                name("index value", &entry.value)?;
+            }
+        }
+        self.timers.iter().try_for_each(|timer| name("timer key", &timer.key))?;
+        for input in &self.inbox_new {
+            scope(&input.scope)?;
+        }
+        for claim in self.claims.iter().map(|new| &new.claim).chain(&self.releases) {
+            scope(&claim.scope)?;
+            name("claim family", &claim.family)?;
+            name("claim key", &claim.key)?;
+        }
+        for write in &self.resources {
+            scope(&write.scope)?;
+            name("resource kind", &write.kind)?;
+            name("resource name", &write.name)?;
+            if write.kind.is_empty() || write.name.is_empty() {
+                return Err("a resource needs a kind and a name: neither may be empty".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_depths(&self) -> Result<(), String> {
+        if let Some(write) = &self.aggregate {
+            let frames = write.frames.iter().filter_map(|frame| frame.body.as_ref());
+            shallow("frame", frames)?;
+            shallow("journaled input", &write.journal.inputs)?;
+            shallow("fact", write.journal.facts.iter().map(|fact| &fact.body))?;
+        }
+        shallow("input", self.inbox_new.iter().map(|input| &input.body))?;
+        let commands = self.effects_new.iter().filter_map(|effect| match &effect.command {
+            EffectCommand::CallAws(call) => Some(&call.params),
+            EffectCommand::RunScript(call) => Some(&call.payload),
+            EffectCommand::SendEmail(_) | EffectCommand::PostWebhook(_) => None,
+        });
+        shallow("effect", commands)?;
+        let outcomes = self.effects_settled.iter().filter_map(|settled| match &settled.outcome {
+            Outcome::Done { result } => Some(result),
+            Outcome::Failed(_) | Outcome::Unknown { .. } => None,
+        });
+        shallow("outcome", outcomes)?;
+        shallow("resource", self.resources.iter().filter_map(|write| write.body.as_ref()))
+    }
+}
+
+/// Checks the size of a body as JSON text.
+///
+/// # Errors
+/// The size and the limit, in words.
+pub fn body_size(what: &str, bytes: usize) -> Result<(), String> {
+    if bytes <= MAX_BODY {
+        return Ok(());
+    }
+    Err(format!("the {what} body has {bytes} bytes as JSON, more than {MAX_BODY}: store a reference instead"))
+}
+
+/// The size of a value as JSON text, in bytes, without building the text.
+#[must_use]
+pub fn json_size(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // What cannot be written as JSON cannot be stored: let it look too large.
+    serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
+}
+
+fn scope(scope: &Scope) -> Result<(), String> {
+    name("tenant", &scope.tenant)?;
+    name("account", &scope.account)?;
+    name("region", &scope.region)
+}
+
+fn name(what: &str, text: &str) -> Result<(), String> {
+    if text.len() > MAX_NAME {
+        return Err(format!("the {what} has {} bytes, more than {MAX_NAME}: shorten or hash it", text.len()));
+    }
+    if text.contains('\0') {
+        return Err(format!("the {what} contains a NUL character: remove it"));
+    }
+    Ok(())
+}
+
+fn shallow<'a>(what: &str, bodies: impl IntoIterator<Item = &'a Value>) -> Result<(), String> {
+    for body in bodies {
+        if !fits(body, MAX_DEPTH) {
+            return Err(format!("the {what} body is nested deeper than {MAX_DEPTH} levels: flatten it"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `value` nests at most `left` levels of arrays and objects. Recursion ends at the limit.
+fn fits(value: &Value, left: usize) -> bool {
+    match value {
+        Value::Array(items) => left > 0 && items.iter().all(|item| fits(item, left - 1)),
+        Value::Object(members) => left > 0 && members.values().all(|member| fits(member, left - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_in_levels_of_brackets() {
+        let mut value = Value::Null;
+        for _ in 0..MAX_DEPTH {
+            value = Value::Array(vec![value]);
+        }
+        assert!(fits(&value, MAX_DEPTH));
+        assert!(!fits(&Value::Array(vec![value]), MAX_DEPTH));
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_text() {
+        let value = serde_json::json!({"a": [1, "é\n"]});
+        assert_eq!(json_size(&value), value.to_string().len());
+        assert!(body_size("x", MAX_BODY).is_ok());
+        assert!(body_size("x", MAX_BODY + 1).is_err());
+    }
+
+    #[test]
+    fn instants_lose_what_is_finer_than_a_microsecond() {
+        let fine = Timestamp::new(5, 123_456_789).expect("in range");
+        assert_eq!(instant(fine).subsec_nanosecond(), 123_456_000);
+        for edge in [Timestamp::MIN, Timestamp::MAX] {
+            assert_eq!(instant(edge).as_microsecond(), edge.as_microsecond());
+        }
+    }
+}

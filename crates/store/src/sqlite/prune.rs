@@ -1,0 +1,71 @@
+//! Deletes finished rows, a bounded number per call, and the payloads that nobody refers to any more.
+
+use jiff::Timestamp;
+use ports::store::Retention;
+use rusqlite::{Connection, params};
+
+use super::sequence::Sequences;
+
+/// Deletes at most `limit` rows of each kind within the open transaction; answers how many went.
+pub(super) fn prune(
+    connection: &Connection,
+    sequences: &Sequences,
+    retention: &Retention,
+    limit: usize,
+) -> rusqlite::Result<u64> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX).max(1);
+    let statements = [
+        (
+            retention.inbox_before,
+            "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox INDEXED BY inbox_done \
+             WHERE done = 1 AND at < ?1 ORDER BY at LIMIT ?2)",
+        ),
+        (
+            retention.effects_before,
+            "DELETE FROM effect WHERE seq IN (SELECT seq FROM effect INDEXED BY effect_settled \
+             WHERE status > 0 AND at < ?1 ORDER BY at LIMIT ?2)",
+        ),
+        (
+            retention.journal_before,
+            "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal INDEXED BY journal_at \
+             WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        ),
+        (
+            retention.claims_before,
+            "DELETE FROM claim WHERE (tenant, account, family, key) IN (SELECT tenant, account, family, key \
+             FROM claim INDEXED BY claim_expires WHERE expires IS NOT NULL AND expires < ?1 ORDER BY expires LIMIT ?2)",
+        ),
+    ];
+    sequences.note(connection)?;
+    let mut gone = 0;
+    for (before, sql) in statements {
+        if let Some(before) = before.map(Timestamp::as_microsecond) {
+            gone += connection.prepare_cached(sql)?.execute(params![before, limit])?;
+        }
+    }
+    gone += payloads(connection, limit)?;
+    Ok(gone as u64)
+}
+
+/// Looks at payloads that lost a reference and deletes those that have none left.
+fn payloads(connection: &Connection, limit: i64) -> rusqlite::Result<usize> {
+    let mut freed = connection.prepare_cached("SELECT payload FROM payload_freed ORDER BY payload LIMIT ?1")?;
+    let freed: Vec<i64> = freed.query_map([limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM payload WHERE id = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM resource WHERE payload = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM aggregate WHERE payload = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM frame WHERE payload = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM inbox WHERE payload = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM effect WHERE payload = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM effect WHERE outcome_payload = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM journal WHERE payload = ?1)",
+    )?;
+    let mut done = connection.prepare_cached("DELETE FROM payload_freed WHERE payload = ?1")?;
+    let mut gone = 0;
+    for payload in freed {
+        gone += delete.execute([payload])?;
+        done.execute([payload])?;
+    }
+    Ok(gone)
+}
