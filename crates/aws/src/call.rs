@@ -1,0 +1,204 @@
+//! One call: any operation of any service, from JSON to a request and from the answer back to JSON.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::endpoint::{self, Endpoint};
+use crate::model::{Operation, Protocol, Service, Shape, catalog};
+use crate::protocol::{self, Parts};
+use crate::service_error::ServiceError;
+use crate::sigv4::{self, SigningScope};
+use crate::{Credentials, Error, HttpRequest, HttpResponse, customization, params};
+
+/// A call to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Service: boto3's client name (`ec2`, `stepfunctions`) or AWS's service id.
+    pub service: &'a str,
+    /// Operation in PascalCase, snake_case or kebab-case.
+    pub operation: &'a str,
+    /// Parameters in boto3's spelling: an object, or null for none. Text is accepted for numbers, truth values,
+    /// timestamps, and (as JSON) for lists and structures. A blob is its text, or `{"$base64": "..."}`.
+    pub params: &'a Value,
+    /// Region.
+    pub region: &'a str,
+    /// Where to send it instead of AWS's own endpoint.
+    pub endpoint_url: Option<&'a str>,
+    /// Fills idempotency tokens that the parameters leave open; a repeat must bring the same one.
+    pub token: &'a str,
+}
+
+/// A call that is ready to be signed and sent, and knows how to read its answer.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The unsigned request.
+    pub request: HttpRequest,
+    /// What to sign for; `None` when the operation goes out unsigned.
+    pub signing: Option<SigningScope>,
+    service: Arc<Service>,
+    operation: String,
+}
+
+/// Checks a call against its model and writes the request.
+///
+/// # Errors
+/// [`Error`] when the service, operation, parameters, region or endpoint do not fit. Nothing is sent.
+pub fn prepare(call: &Call<'_>) -> Result<Prepared, Error> {
+    let service = catalog().service(call.service)?;
+    prepare_with(service, call)
+}
+
+/// As [`prepare`], with a model that is not from the table. `call.service` is not looked at.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, Error> {
+    let operation = find(&service, call.operation)?.clone();
+    refuse_streams(&service, &operation)?;
+    let endpoint = endpoint::resolve(&service, call.region, call.endpoint_url)?;
+    let params = customization::before_checks(&service, &operation, call.params);
+    let mut params = params::check(&service, &operation, &params, call.token)?;
+    customization::before_encoding(&service, &operation, &mut params);
+    let mut parts = protocol::encode(&service, &operation, &params)?;
+    customization::after_encoding(&service, &operation, &mut parts);
+    protocol::add_checksum(&service, &operation, &params, &mut parts);
+    let host_prefix = protocol::host_prefix(&service, &operation, &params)?;
+    let signing =
+        (!operation.unsigned && &*service.signature_version != "none").then(|| SigningScope {
+            region: endpoint.signing_region.clone(),
+            service: endpoint.signing_name.clone(),
+            unsigned_payload: operation.unsigned_payload,
+        });
+    let request = assemble(parts, &endpoint, host_prefix);
+    Ok(Prepared {
+        request,
+        signing,
+        operation: operation.name.to_string(),
+        service,
+    })
+}
+
+impl Prepared {
+    /// The request with its signature.
+    #[must_use]
+    pub fn sign(&self, credentials: &Credentials, at: Timestamp) -> HttpRequest {
+        let mut request = self.request.clone();
+        if let Some(scope) = &self.signing {
+            sigv4::sign(&mut request, credentials, scope, at);
+        }
+        request
+    }
+
+    /// Reads the answer as boto3 gives it: members in its spelling, timestamps in ISO form, blobs base64-encoded,
+    /// absent members left out, and `ResponseMetadata`. A body that is one blob or text (`s3:GetObject`,
+    /// `lambda:Invoke`) is text where it is UTF-8, else base64.
+    ///
+    /// # Errors
+    /// [`ServiceError`]: the service's own error, or an answer that cannot be read.
+    pub fn decode(&self, response: &HttpResponse) -> Result<Value, ServiceError> {
+        decode_with(&self.service, &self.operation, response)
+    }
+
+    /// Client name of the service, as `stepfunctions`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service.name
+    }
+
+    /// Operation in PascalCase.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+}
+
+/// Canonical names of a service and an operation: boto3's client name and PascalCase.
+///
+/// # Errors
+/// [`Error::UnknownService`] and [`Error::UnknownOperation`] with the nearest names.
+pub fn resolve_names(service: &str, operation: &str) -> Result<(String, String), Error> {
+    let service = catalog().service(service)?;
+    let operation = find(&service, operation)?;
+    Ok((service.name.to_string(), operation.name.to_string()))
+}
+
+/// Reads an answer; see [`Prepared::decode`].
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn decode_with(
+    service: &Service,
+    operation: &str,
+    response: &HttpResponse,
+) -> Result<Value, ServiceError> {
+    let place = |error: ServiceError| error.at(&service.name, operation);
+    let Some(found) = service.operation(operation) else {
+        return Err(place(ServiceError::unreadable(
+            response,
+            "the operation is not in the model",
+        )));
+    };
+    let mut answer = protocol::decode(service, found, response).map_err(place)?;
+    customization::after_decoding(service, found, &mut answer);
+    Ok(answer)
+}
+
+fn find<'a>(service: &'a Service, name: &str) -> Result<&'a Operation, Error> {
+    service.operation(name).ok_or_else(|| {
+        let names = service.operations.iter().map(|operation| &*operation.name);
+        Error::UnknownOperation {
+            service: service.name.to_string(),
+            operation: name.to_owned(),
+            nearest: crate::model::nearest(name, names).join("`, `"),
+        }
+    })
+}
+
+fn refuse_streams(service: &Service, operation: &Operation) -> Result<(), Error> {
+    if service.protocol == Protocol::Cbor {
+        return Err(Error::Protocol {
+            service: service.name.to_string(),
+            protocol: "Smithy RPC v2 CBOR",
+        });
+    }
+    let streams = [&operation.input, &operation.output].into_iter().flatten().any(|root| {
+        service.structure(root).is_some_and(|structure| {
+            structure.members.iter().any(|member| {
+                matches!(service.shape(&member.target), Shape::Structure(inner) if inner.event_stream)
+            })
+        })
+    });
+    if streams {
+        return Err(Error::EventStream {
+            service: service.name.to_string(),
+            operation: operation.name.to_string(),
+        });
+    }
+    Ok(())
+}
+
+fn assemble(parts: Parts, endpoint: &Endpoint, host_prefix: Option<String>) -> HttpRequest {
+    // A named endpoint is one host: `account.127.0.0.1` would reach nobody.
+    let prefix = host_prefix.filter(|_| !endpoint.custom).unwrap_or_default();
+    let authority = format!("{prefix}{}", endpoint.authority);
+    let mut request = HttpRequest {
+        method: parts.method,
+        scheme: endpoint.scheme.clone(),
+        path: format!("{}{}", endpoint.path, parts.path),
+        query: parts.query,
+        headers: vec![("host".to_owned(), authority.clone())],
+        authority,
+        body: parts.body,
+    };
+    for (name, value) in parts.headers {
+        request.set_header(&name, value);
+    }
+    request
+}
+
+/// Parameters as an object; null is none.
+pub(crate) fn as_object(params: &Value) -> Map<String, Value> {
+    params.as_object().cloned().unwrap_or_default()
+}

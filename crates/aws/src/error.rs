@@ -1,0 +1,77 @@
+//! Why a call cannot be made. Answers of the service that are errors are [`crate::ServiceError`].
+
+/// Why a call could not be written or read.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// No service has this name.
+    #[error(
+        "unknown service `{service}`: give boto3's client name{}",
+        did_you_mean(nearest)
+    )]
+    UnknownService {
+        /// As given.
+        service: String,
+        /// Nearest names, joined by "`, `"; may be empty.
+        nearest: String,
+    },
+    /// The service has no such operation.
+    #[error(
+        "service `{service}` has no operation `{operation}`{}",
+        did_you_mean(nearest)
+    )]
+    UnknownOperation {
+        /// Client name.
+        service: String,
+        /// As given.
+        operation: String,
+        /// Nearest names, joined by "`, `"; may be empty.
+        nearest: String,
+    },
+    /// Parameters do not fit the model. The words are botocore's, so that they can be searched for.
+    #[error("Parameter validation failed:\n{0}")]
+    Parameters(String),
+    /// The service speaks only a protocol that this crate does not.
+    #[error("service `{service}` is reached by {protocol} only, which is not supported")]
+    Protocol {
+        /// Client name.
+        service: String,
+        /// Name of the protocol.
+        protocol: &'static str,
+    },
+    /// The operation streams events.
+    #[error(
+        "operation `{operation}` of `{service}` streams events, which is not supported; use a non-streaming operation"
+    )]
+    EventStream {
+        /// Client name.
+        service: String,
+        /// Operation.
+        operation: String,
+    },
+    /// The endpoint or region cannot be used.
+    #[error("{what} `{value}` is not usable: {reason}")]
+    Endpoint {
+        /// `endpoint_url` or `region`.
+        what: &'static str,
+        /// As given.
+        value: String,
+        /// What is wrong and what to do.
+        reason: &'static str,
+    },
+    /// The compiled-in table is damaged.
+    #[error(
+        "the compiled-in model of `{service}` cannot be read; rebuild after `cargo xtask models`"
+    )]
+    Table {
+        /// Client name.
+        service: String,
+    },
+}
+
+fn did_you_mean(nearest: &str) -> String {
+    if nearest.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean `{nearest}`?")
+    }
+}

@@ -1,0 +1,55 @@
+//! What a repeat of an operation would do.
+//!
+//! Recovery asks this when a call's outcome is not known: may it be repeated, with the same token, or must the
+//! account be asked first? Derived from the models' traits and the verbs of the names, with a reviewed table on top.
+//! What is not known counts as [`Mutation::None`]: nothing is repeated blindly.
+
+mod derive;
+mod probe;
+mod table;
+mod token;
+
+use serde_json::Value;
+
+pub use probe::{ProbeAnswer, ProbeSpec};
+pub use token::{TOKEN_TAG, inject_token};
+
+use crate::model::catalog;
+
+/// What a repeat of a call does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mutation {
+    /// Nothing is changed; repeat freely.
+    ReadOnly,
+    /// A repeat leaves the account as the first call did. Answers with one of these codes mean that the first call
+    /// took effect.
+    Idempotent {
+        /// Error codes that say "already done".
+        already_done_codes: &'static [&'static str],
+    },
+    /// The call carries a token; a repeat with the same token and parameters is the same call while the token lives.
+    Token {
+        /// Member that carries it.
+        member: String,
+        /// How long the service remembers it, in seconds, at least.
+        lifetime_secs: u64,
+    },
+    /// Ask the account whether the first call took effect.
+    Probe(ProbeSpec),
+    /// A repeat may do it twice, and nothing tells whether the first one did it. Ask a person.
+    None,
+}
+
+/// What a repeat of this call does. Service and operation are spelled as in [`crate::Call`]; unknown ones are
+/// [`Mutation::None`]. Call [`inject_token`] on the parameters first: a probe may look for the token.
+#[must_use]
+pub fn mutation(service: &str, operation: &str, params: &Value) -> Mutation {
+    let Ok(service) = catalog().service(service) else {
+        return Mutation::None;
+    };
+    let Some(operation) = service.operation(operation) else {
+        return Mutation::None;
+    };
+    table::reviewed(&service.name, &operation.name, params)
+        .unwrap_or_else(|| derive::derived(&service, operation))
+}

@@ -1,0 +1,32 @@
+//! AWS on the wire, both directions, without sockets.
+//!
+//! Outward: [`prepare`] turns any operation of any public service, given as JSON in boto3's shape, into an
+//! [`HttpRequest`]; [`Prepared::sign`] signs it; whoever has a socket sends it; [`Prepared::decode`] turns the
+//! [`HttpResponse`] into JSON or a [`ServiceError`]. [`retry`] says whether another attempt is worth it,
+//! [`knowledge`] what a repeat would do, [`credentials`] how keys are found. Inward: [`sigv4::Verifier`].
+//!
+//! This crate has no sockets, no clock, no randomness and no files, and knows nothing of incidents.
+
+pub mod credentials;
+pub mod endpoint;
+pub mod knowledge;
+pub mod model;
+pub mod retry;
+pub mod sigv4;
+pub mod timestamp;
+
+mod call;
+mod customization;
+mod error;
+mod message;
+mod params;
+mod percent;
+mod protocol;
+mod service_error;
+
+pub use call::{Call, Prepared, decode_with, prepare, prepare_with, resolve_names};
+pub use credentials::Credentials;
+pub use error::Error;
+pub use message::{HttpRequest, HttpResponse};
+pub use protocol::MAX_ANSWER;
+pub use service_error::{FailureKind, ServiceError};

@@ -1,0 +1,315 @@
+//! The wire protocols: checked parameters to the parts of a request, and answers to JSON.
+
+mod error_answer;
+mod json;
+mod query;
+mod rest;
+mod xml;
+mod xml_answer;
+mod xml_body;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::{Map, Value, json as json_value};
+
+use crate::model::{Operation, Protocol, Ref, Service, Shape, Structure, TimestampFormat};
+use crate::service_error::{FailureKind, ServiceError};
+use crate::{Error, HttpResponse, timestamp};
+
+/// Largest answer read, in bytes.
+pub const MAX_ANSWER: usize = 10 * 1024 * 1024;
+/// Deepest nesting of an answer.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// A request but for its endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
+}
+
+/// Writes checked parameters.
+///
+/// # Errors
+/// [`Error::Parameters`] when a value cannot stand where the model wants it, such as a line break in a header.
+pub(crate) fn encode(
+    service: &Service,
+    operation: &Operation,
+    params: &Map<String, Value>,
+) -> Result<Parts, Error> {
+    match service.protocol {
+        Protocol::Json => Ok(json::encode(service, operation, params)),
+        Protocol::Query => Ok(query::encode(
+            service,
+            operation,
+            params,
+            query::Dialect::Query,
+        )),
+        Protocol::Ec2 => Ok(query::encode(
+            service,
+            operation,
+            params,
+            query::Dialect::Ec2,
+        )),
+        Protocol::RestJson | Protocol::RestXml => rest::encode(service, operation, params),
+        Protocol::Cbor => Err(Error::Protocol {
+            service: service.name.to_string(),
+            protocol: "Smithy RPC v2 CBOR",
+        }),
+    }
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// [`ServiceError`] without service and operation; the caller adds them.
+pub(crate) fn decode(
+    service: &Service,
+    operation: &Operation,
+    response: &HttpResponse,
+) -> Result<Value, ServiceError> {
+    if response.body.len() > MAX_ANSWER {
+        return Err(ServiceError::unreadable(
+            response,
+            "the answer is larger than 10 MiB; ask for less, or for pages",
+        ));
+    }
+    if error_answer::is_html(response) {
+        return Err(error_answer::html(response));
+    }
+    if response.status >= 300 {
+        return Err(error_answer::read(service, operation, response));
+    }
+    let (mut answer, request_id) = match service.protocol {
+        Protocol::Json => json::decode(service, operation, response)?,
+        Protocol::Query | Protocol::Ec2 => xml_answer::decode(service, operation, response)?,
+        Protocol::RestJson | Protocol::RestXml => rest::decode(service, operation, response)?,
+        Protocol::Cbor => {
+            return Err(ServiceError::unreadable(
+                response,
+                "CBOR answers are not supported",
+            ));
+        }
+    };
+    answer.insert(
+        "ResponseMetadata".to_owned(),
+        metadata(response, request_id),
+    );
+    Ok(Value::Object(answer))
+}
+
+fn metadata(response: &HttpResponse, request_id: Option<String>) -> Value {
+    let headers: Map<String, Value> = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.as_str().into()))
+        .collect();
+    let mut metadata = Map::new();
+    if let Some(id) = request_id.or_else(|| request_id_header(response)) {
+        metadata.insert("RequestId".to_owned(), id.into());
+    }
+    if let Some(host) = response.header("x-amz-id-2") {
+        metadata.insert("HostId".to_owned(), host.into());
+    }
+    metadata.insert("HTTPStatusCode".to_owned(), response.status.into());
+    metadata.insert("HTTPHeaders".to_owned(), Value::Object(headers));
+    metadata.insert("RetryAttempts".to_owned(), json_value!(0));
+    Value::Object(metadata)
+}
+
+pub(crate) fn request_id_header(response: &HttpResponse) -> Option<String> {
+    ["x-amzn-requestid", "x-amz-request-id"]
+        .iter()
+        .find_map(|name| response.header(name))
+        .map(str::to_owned)
+}
+
+/// Host prefix with its labels filled in.
+///
+/// # Errors
+/// [`Error::Parameters`] when a label's value cannot be part of a host name.
+pub(crate) fn host_prefix(
+    service: &Service,
+    operation: &Operation,
+    params: &Map<String, Value>,
+) -> Result<Option<String>, Error> {
+    let Some(template) = &operation.host_prefix else {
+        return Ok(None);
+    };
+    let mut prefix = template.to_string();
+    let structure = operation
+        .input
+        .as_ref()
+        .and_then(|input| service.structure(input));
+    let members = structure
+        .map(|structure| structure.members.as_slice())
+        .unwrap_or_default();
+    for member in members
+        .iter()
+        .filter(|member| member.target.traits().host_label)
+    {
+        let value = params
+            .get(&*member.name)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        if value.is_empty() || !value.chars().all(fits) {
+            return Err(Error::Parameters(format!(
+                "Invalid value for parameter(s): {}. Must contain only alphanumeric characters, hyphen, or period.",
+                member.name
+            )));
+        }
+        prefix = prefix.replace(&format!("{{{}}}", member.name), value);
+    }
+    Ok(Some(prefix))
+}
+
+/// Adds the body checksum that the operation demands, unless the caller gave one.
+pub(crate) fn add_checksum(
+    service: &Service,
+    operation: &Operation,
+    params: &Map<String, Value>,
+    parts: &mut Parts,
+) {
+    if !operation.checksum_required {
+        return;
+    }
+    let given = parts.headers.iter().any(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        name == "content-md5"
+            || (name.starts_with("x-amz-checksum-") && name != "x-amz-checksum-algorithm")
+    });
+    let asked = operation
+        .checksum_member
+        .as_deref()
+        .and_then(|name| params.get(name))
+        .and_then(Value::as_str);
+    let (name, algorithm, digest) = match asked {
+        Some("SHA256") => ("x-amz-checksum-sha256", "SHA256", {
+            use sha2::Digest as _;
+            sha2::Sha256::digest(&parts.body).to_vec()
+        }),
+        _ => (
+            "x-amz-checksum-crc32",
+            "CRC32",
+            crc32(&parts.body).to_be_bytes().to_vec(),
+        ),
+    };
+    if given {
+        return;
+    }
+    parts
+        .headers
+        .push((name.to_owned(), STANDARD.encode(digest)));
+    let algorithm_header = operation.checksum_member.as_deref().and_then(|member| {
+        let structure = operation
+            .input
+            .as_ref()
+            .and_then(|input| service.structure(input))?;
+        structure
+            .member(member)?
+            .target
+            .traits()
+            .location_name
+            .as_deref()
+    });
+    if let Some(header) = algorithm_header {
+        parts
+            .headers
+            .retain(|(name, _)| !name.eq_ignore_ascii_case(header));
+        parts
+            .headers
+            .push((header.to_owned(), algorithm.to_owned()));
+    }
+}
+
+/// CRC-32 as in IEEE 802.3, bit by bit: request bodies that need it are small.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 {
+                crc >> 1 ^ 0xedb8_8320
+            } else {
+                crc >> 1
+            }
+        })
+    })
+}
+
+/// A checked timestamp in the wanted form.
+fn moment(value: &Value, form: TimestampFormat) -> String {
+    let at = value.as_str().and_then(timestamp::parse);
+    at.map(|at| timestamp::format(at, form)).unwrap_or_default()
+}
+
+/// A checked scalar as text, for query, header, label and XML.
+fn scalar_text(service: &Service, target: &Ref, value: &Value, default: TimestampFormat) -> String {
+    match (service.shape(target), value) {
+        (Shape::Timestamp, _) => moment(value, target.traits().timestamp_format.unwrap_or(default)),
+        (_, Value::String(text)) => text.clone(),
+        (_, other) => other.to_string(),
+    }
+}
+
+/// The input's members, or none.
+fn input<'a>(service: &'a Service, operation: &'a Operation) -> Option<&'a Structure> {
+    operation
+        .input
+        .as_ref()
+        .and_then(|input| service.structure(input))
+}
+
+/// A scalar of an answer that came as text. `None` when it is not what the model says and cannot be kept as text.
+fn scalar_answer(shape: &Shape, text: &str) -> Option<Value> {
+    match shape {
+        Shape::Integer { .. } | Shape::Long { .. } => {
+            text.trim().parse::<i64>().ok().map(Value::from)
+        }
+        Shape::Float | Shape::Double => Some(float_answer(text.trim())),
+        Shape::Boolean => Some(text.trim().eq_ignore_ascii_case("true").into()),
+        Shape::Timestamp => Some(timestamp_answer(text)),
+        _ => Some(text.into()),
+    }
+}
+
+/// A number, or the text of what JSON cannot write.
+fn float_answer(text: &str) -> Value {
+    let number = text
+        .parse::<f64>()
+        .ok()
+        .and_then(serde_json::Number::from_f64);
+    number.map_or_else(|| text.into(), Value::Number)
+}
+
+/// A timestamp in ISO form; text that is none stays as it is.
+fn timestamp_answer(text: &str) -> Value {
+    timestamp::parse(text).map_or_else(|| text.into(), |at| timestamp::format_answer(at).into())
+}
+
+/// A body that is one blob or text.
+fn payload_text(body: &[u8]) -> Value {
+    std::str::from_utf8(body).map_or_else(|_| STANDARD.encode(body).into(), Value::from)
+}
+
+fn broken(response: &HttpResponse, reason: &str) -> ServiceError {
+    ServiceError::new(
+        FailureKind::Unreadable,
+        response,
+        "UnreadableResponse",
+        reason,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crc_of_the_check_string() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+}

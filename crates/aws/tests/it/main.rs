@@ -1,0 +1,1 @@
+//! The crate's integration tests: conformance suites of third parties, and properties.

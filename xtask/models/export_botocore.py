@@ -1,0 +1,102 @@
+"""Prints the public AWS service models of an installed botocore as JSON lines, one service a line.
+
+The first line names the source. Prose, examples and other non-wire data are dropped; keys are sorted; so the same
+botocore gives the same bytes on every machine. Called by `cargo xtask models`; needs botocore and nothing else.
+"""
+
+import gzip
+import json
+import os
+import sys
+
+import botocore
+
+PROSE = {
+    "documentation", "deprecated", "deprecatedMessage", "deprecatedSince", "pattern", "enum", "max", "sensitive",
+    "examples", "box", "contextParam", "staticContextParams", "operationContextParams", "clientContextParams",
+}
+# Below these keys the names are members, shapes or operations, never trait names.
+NAMED = {"members", "shapes", "operations"}
+
+
+def strip(node, named=False):
+    """Copies a model without prose; a member that happens to be called `pattern` stays."""
+    if isinstance(node, dict):
+        return {
+            key: strip(value, named=key in NAMED and not named)
+            for key, value in node.items()
+            if named or key not in PROSE
+        }
+    if isinstance(node, list):
+        return [strip(item) for item in node]
+    return node
+
+
+def read(path):
+    if os.path.exists(path + ".gz"):
+        with gzip.open(path + ".gz", "rt", encoding="utf-8") as file:
+            return json.load(file)
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    return None
+
+
+def merge(base, extra):
+    for key, value in extra.items():
+        if isinstance(base.get(key), dict) and isinstance(value, dict):
+            merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def global_endpoints(endpoints, prefix):
+    """The host and signing region of a service that has one endpoint for a whole partition."""
+    found = []
+    for partition in endpoints["partitions"]:
+        service = partition["services"].get(prefix, {})
+        name = service.get("partitionEndpoint")
+        if name is None or service.get("isRegionalized", len(service["endpoints"]) > 1):
+            continue
+        endpoint = service["endpoints"][name]
+        suffix = partition["dnsSuffix"]
+        host = endpoint.get("hostname", f"{prefix}.{name}.{suffix}")
+        entry = {"partition": partition["partition"], "hostname": host.replace("{dnsSuffix}", suffix)}
+        region = endpoint.get("credentialScope", {}).get("region")
+        if region:
+            entry["region"] = region
+        found.append(entry)
+    return found
+
+
+def main():
+    data = os.path.join(os.path.dirname(botocore.__file__), "data")
+    endpoints = read(os.path.join(data, "endpoints.json"))
+    out = sys.stdout
+
+    def line(value):
+        out.write(json.dumps(value, sort_keys=False, separators=(",", ":"), ensure_ascii=False) + "\n")
+
+    line({"source": "botocore", "version": botocore.__version__})
+    for name in sorted(os.listdir(data)):
+        folder = os.path.join(data, name)
+        if not os.path.isdir(folder):
+            continue
+        versions = sorted(v for v in os.listdir(folder) if v[:1].isdigit())
+        if not versions:
+            continue
+        path = os.path.join(folder, versions[-1], "service-2")
+        model = read(path + ".json")
+        if model is None:
+            continue
+        extras = read(path + ".sdk-extras.json")
+        if extras:
+            merge(model, extras.get("merge", {}))
+        model = strip(model)
+        prefix = model["metadata"].get("endpointPrefix", name)
+        line({"name": name, "model": model, "globalEndpoints": global_endpoints(endpoints, prefix)})
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    main()
