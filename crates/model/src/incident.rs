@@ -222,6 +222,9 @@ pub struct TimelineEvent {
     pub event_updated_time: Timestamp,
     /// The incident.
     pub incident_record_arn: String,
+    /// Order of writing: decides among events of one instant. Not on the wire.
+    #[serde(default)]
+    pub sequence: u64,
 }
 
 /// What a timeline event refers to.
