@@ -1,0 +1,167 @@
+//! One authenticated call, and what a handler answers.
+
+use bytes::Bytes;
+use engine::{Handle, Token};
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use model::Scope;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::auth::Caller;
+use crate::decode::Fields;
+use crate::error::ApiError;
+use crate::query::Query;
+use crate::state::AppState;
+
+/// What a handler is given.
+pub(crate) struct Call {
+    /// The server's state.
+    pub(crate) state: AppState,
+    /// Who calls.
+    pub(crate) caller: Caller,
+    /// Account and region of the call.
+    pub(crate) scope: Scope,
+    /// Members of the body.
+    pub(crate) input: Map<String, Value>,
+    /// Parameters of the query.
+    pub(crate) query: Query,
+    /// What the route's `*` stands for, decoded, in order.
+    pub(crate) path: Vec<String>,
+}
+
+/// What a handler answers: a status and a JSON body, or no body at all.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reply {
+    /// HTTP status.
+    pub(crate) status: StatusCode,
+    /// Body.
+    pub(crate) body: Option<Value>,
+}
+
+impl Reply {
+    /// 200 with a body.
+    pub(crate) fn ok(body: Value) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: Some(body),
+        }
+    }
+
+    /// 200 with `{}`: the answer of JSON operations without output.
+    pub(crate) fn empty() -> Self {
+        Self::ok(Value::Object(Map::new()))
+    }
+
+    /// 201 with a body.
+    pub(crate) fn created(body: Value) -> Self {
+        Self {
+            status: StatusCode::CREATED,
+            body: Some(body),
+        }
+    }
+
+    /// 204 without a body.
+    pub(crate) fn no_content() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            body: None,
+        }
+    }
+
+    /// The body's bytes.
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.body
+            .as_ref()
+            .map(|body| Bytes::from(body.to_string()))
+            .unwrap_or_default()
+    }
+}
+
+/// A handler's result.
+pub(crate) type Answer = Result<Reply, ApiError>;
+
+/// One operation's code.
+pub(crate) type Handler = fn(Call) -> BoxFuture<'static, Answer>;
+
+impl Call {
+    /// The engine.
+    pub(crate) fn handle(&self) -> &Handle {
+        self.state.handle()
+    }
+
+    /// The members of the body, to be read with types.
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        Fields::new(&self.input)
+    }
+
+    /// A decoded part of the path.
+    pub(crate) fn segment(&self, at: usize) -> &str {
+        self.path.get(at).map_or("", String::as_str)
+    }
+
+    /// An ARN in the call's account and region.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        let Scope {
+            account, region, ..
+        } = &self.scope;
+        format!(
+            "arn:{}:{service}:{region}:{account}:{resource}",
+            self.scope.partition()
+        )
+    }
+
+    /// The client's idempotency token from a member, bound to all other members of the request.
+    pub(crate) fn token(&self, operation: &str, member: &str) -> Option<Token> {
+        let token = self.input.get(member)?.as_str()?.to_owned();
+        let mut hash = Sha256::new();
+        hash.update(operation.as_bytes());
+        for part in self
+            .query
+            .first("arn")
+            .into_iter()
+            .chain(self.path.iter().map(String::as_str))
+        {
+            hash.update(part.as_bytes());
+        }
+        digest_members(&mut hash, &self.input, Some(member));
+        let scoped = format!("{operation}/{}", self.scope.region);
+        Some(Token {
+            operation: scoped,
+            token,
+            request_hash: hex::encode(hash.finalize()),
+        })
+    }
+}
+
+/// Hashes an object independent of the order of its members. Depth is bounded by the body's.
+fn digest_members(hash: &mut Sha256, map: &Map<String, Value>, except: Option<&str>) {
+    let mut names: Vec<&String> = map
+        .keys()
+        .filter(|name| Some(name.as_str()) != except)
+        .collect();
+    names.sort();
+    hash.update(b"{");
+    for name in names {
+        hash.update(Value::from(name.as_str()).to_string().as_bytes());
+        if let Some(value) = map.get(name) {
+            digest_value(hash, value);
+        }
+    }
+    hash.update(b"}");
+}
+
+fn digest_value(hash: &mut Sha256, value: &Value) {
+    match value {
+        Value::Object(map) => digest_members(hash, map, None),
+        Value::Array(items) => {
+            hash.update(b"[");
+            for item in items {
+                digest_value(hash, item);
+                hash.update(b",");
+            }
+            hash.update(b"]");
+        }
+        scalar => hash.update(scalar.to_string().as_bytes()),
+    }
+}

@@ -1,0 +1,144 @@
+//! What every request can reach: the engine, the configuration, and whether the server is ready.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use engine::Handle;
+
+/// A key that may sign requests.
+#[derive(Clone)]
+pub struct AccessKey {
+    /// Access key id.
+    pub id: String,
+    /// Secret access key.
+    pub secret: String,
+    /// Whether it may put events whose source begins with `aws.`: it stands where AWS's own services would.
+    pub ingest: bool,
+    /// Name of the user it belongs to; shown in ARNs.
+    pub name: String,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKey")
+            .field("id", &self.id)
+            .field("ingest", &self.ingest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the operator configures.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Twelve-digit account id that all ARNs carry.
+    pub account: String,
+    /// Keys that may sign requests.
+    pub keys: Vec<AccessKey>,
+    /// Largest sum of the sizes of one `PutEvents`' entries, in bytes (AWS: 1 MiB).
+    pub event_size_limit: usize,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
+}
+
+impl ServerConfig {
+    /// The defaults for an account with these keys.
+    #[must_use]
+    pub fn new(account: &str, keys: Vec<AccessKey>) -> Self {
+        Self {
+            account: account.to_owned(),
+            keys,
+            event_size_limit: 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Whether `GET /health` answers 200.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<AtomicU8>);
+
+const STARTING: u8 = 0;
+const READY: u8 = 1;
+const STOPPING: u8 = 2;
+
+impl Readiness {
+    /// The engine has recovered: requests are welcome.
+    pub fn ready(&self) {
+        self.0.store(READY, Ordering::Release);
+    }
+
+    /// The server is about to stop: load balancers should look elsewhere.
+    pub fn stopping(&self) {
+        self.0.store(STOPPING, Ordering::Release);
+    }
+
+    pub(crate) fn word(&self) -> &'static str {
+        match self.0.load(Ordering::Acquire) {
+            STARTING => "starting",
+            READY => "ok",
+            _ => "stopping",
+        }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire) == READY
+    }
+}
+
+/// Shared by all requests; cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    handle: Handle,
+    config: ServerConfig,
+    keys: HashMap<String, AccessKey>,
+    readiness: Readiness,
+}
+
+impl AppState {
+    /// A state that is not ready yet: see [`AppState::readiness`].
+    #[must_use]
+    pub fn new(handle: Handle, config: ServerConfig) -> Self {
+        let keys = config
+            .keys
+            .iter()
+            .map(|key| (key.id.clone(), key.clone()))
+            .collect();
+        Self {
+            inner: Arc::new(Inner {
+                handle,
+                config,
+                keys,
+                readiness: Readiness::default(),
+            }),
+        }
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.inner.handle
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &ServerConfig {
+        &self.inner.config
+    }
+
+    /// The switch behind `GET /health`.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.inner.readiness
+    }
+
+    pub(crate) fn key(&self, id: &str) -> Option<&AccessKey> {
+        self.inner.keys.get(id)
+    }
+}
