@@ -1,0 +1,242 @@
+//! What people say to a run: signals, and words about unknown outcomes.
+
+use model::effect::Outcome;
+use model::{Decision, Rejection};
+use serde_json::json;
+
+use super::flow;
+use super::stop;
+use super::turn::Turn;
+use crate::automation::action::{self, Progress, Success};
+use crate::automation::document::Action;
+use crate::automation::input::{Command, Input, Resolution, Signal, SignalKind};
+use crate::automation::record::{Failure, Status};
+use crate::automation::run::Run;
+
+fn bad_signal(message: impl Into<String>) -> Rejection {
+    Rejection::Conflict {
+        code: "InvalidAutomationSignalException".to_owned(),
+        message: message.into(),
+    }
+}
+
+/// The run has ended: nobody can tell it anything.
+pub(super) fn refuse_late(
+    turn: &Turn<'_>,
+    input: &Input,
+) -> Result<Decision<Run, Command>, Rejection> {
+    let status = turn.run.status().as_str();
+    let message = format!("execution {} has ended with status {status}", turn.cx.id);
+    let code = match input {
+        Input::Stop { .. } => "InvalidAutomationStatusUpdateException",
+        _ => "InvalidAutomationSignalException",
+    };
+    Err(Rejection::Conflict {
+        code: code.to_owned(),
+        message,
+    })
+}
+
+/// The action and position of the current step, if its name (when given) is the one that is meant.
+fn current_action(turn: &Turn<'_>, named: Option<&str>) -> Result<Option<Action>, Rejection> {
+    if let Some(name) = named
+        && turn.run.document.step(name).is_none()
+    {
+        return Err(Rejection::not_found("AutomationStep", name));
+    }
+    let current = turn
+        .run
+        .root
+        .current
+        .as_ref()
+        .and_then(|current| turn.run.document.steps.get(current.step));
+    Ok(current
+        .filter(|step| named.is_none_or(|name| step.name == name))
+        .map(|step| step.action))
+}
+
+/// Takes a signal.
+pub(super) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<(), Rejection> {
+    turn.reply = json!({});
+    let first = |key: &str| {
+        signal
+            .payload
+            .get(key)
+            .and_then(|texts| texts.first())
+            .map(String::as_str)
+    };
+    match signal.kind {
+        SignalKind::Approve | SignalKind::Reject => {
+            if current_action(turn, first("StepName"))? != Some(Action::Approve) {
+                return Err(bad_signal(
+                    "no aws:approve step of the execution waits for a decision",
+                ));
+            }
+            let seq = turn
+                .run
+                .root
+                .current
+                .as_ref()
+                .map_or(0, |current| current.seq);
+            turn.touch(seq);
+            let progress = action::approval_signal(turn, signal)?;
+            flow::settle(turn, progress);
+        }
+        SignalKind::Resume => {
+            if current_action(turn, first("StepName"))? != Some(Action::Pause) {
+                return Err(bad_signal(
+                    "no aws:pause step of the execution waits to be resumed",
+                ));
+            }
+            let response = Some(format!("resumed by {}", signal.by));
+            flow::settle(
+                turn,
+                Progress::Done(Success {
+                    response,
+                    ..Success::default()
+                }),
+            );
+        }
+        SignalKind::StartStep => start_step(turn, first("StepName"))?,
+        SignalKind::StopStep => stop_step(turn, first("StepExecutionId"), &signal.by)?,
+        SignalKind::Revoke => {
+            return Err(bad_signal(
+                "Revoke is for just-in-time access requests, not for this execution",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn start_step(turn: &mut Turn<'_>, named: Option<&str>) -> Result<(), Rejection> {
+    if let Some(name) = named
+        && turn.run.document.step(name).is_none()
+    {
+        return Err(Rejection::not_found("AutomationStep", name));
+    }
+    let next = turn
+        .run
+        .root
+        .next
+        .filter(|_| turn.run.root.current.is_none() && flow::waits_for_start(&turn.run));
+    let Some(step) = next.and_then(|at| turn.run.document.steps.get(at)) else {
+        return Err(bad_signal(
+            "the execution does not wait for a step to be started",
+        ));
+    };
+    if named.is_some_and(|name| name != step.name) {
+        return Err(bad_signal(format!("the next step is {}", step.name)));
+    }
+    turn.run.root.started_by_hand = true;
+    Ok(())
+}
+
+fn stop_step(turn: &mut Turn<'_>, id: Option<&str>, by: &str) -> Result<(), Rejection> {
+    let Some(id) = id else {
+        return Err(bad_signal("StopStep needs the payload StepExecutionId"));
+    };
+    let Some(seq) = turn
+        .run
+        .executions()
+        .find(|record| record.id.to_string() == id)
+        .map(|record| record.seq)
+    else {
+        return Err(Rejection::not_found("AutomationStep", id));
+    };
+    if turn
+        .run
+        .root
+        .current
+        .as_ref()
+        .is_none_or(|current| current.seq != seq)
+    {
+        return Err(bad_signal("the step has ended"));
+    }
+    stop::stop_step(turn, by)
+}
+
+/// Takes a person's word about an unknown outcome.
+pub(super) fn resolve(
+    turn: &mut Turn<'_>,
+    named: &str,
+    resolution: Resolution,
+    by: &str,
+) -> Result<(), Rejection> {
+    let known = turn.run.document.step(named).is_some()
+        || turn
+            .run
+            .executions()
+            .any(|record| record.id.to_string() == named);
+    if !known {
+        return Err(Rejection::not_found("AutomationStep", named));
+    }
+    let unknown = turn.run.root.current.as_ref().and_then(|current| {
+        let record = turn.run.record(current.seq)?;
+        let (effect, _) = current.unknown.as_ref()?;
+        (record.name == named || record.id.to_string() == named).then_some((
+            *effect,
+            current.seq,
+            current.step,
+        ))
+    });
+    let Some((effect, seq, at)) = unknown else {
+        return Err(bad_signal(format!(
+            "step {named} has no unknown outcome to settle"
+        )));
+    };
+    let document = turn.document();
+    let Some(step) = document.steps.get(at) else {
+        return Ok(());
+    };
+    turn.reply = json!({});
+    let kind = match &resolution {
+        Resolution::Succeeded { .. } => "succeeded",
+        Resolution::Failed { .. } => "failed",
+        Resolution::Retry => "retry",
+        Resolution::Skip => "skip",
+    };
+    turn.fact(
+        "run.step.resolved",
+        json!({"run": turn.cx.id, "seq": seq, "step": step.name, "as": kind, "by": by}),
+    );
+    let note = format!("outcome settled as {kind} by {by}");
+    if let Some(record) = turn.touch(seq) {
+        record.response = Some(note.clone());
+        record.outcome_unknown = false;
+        record.status = Status::InProgress;
+    }
+    match resolution {
+        Resolution::Succeeded {
+            outputs,
+            result: None,
+        } if !outputs.is_empty() || action::is_single_effect(step.action) => {
+            flow::settle(
+                turn,
+                Progress::Done(Success {
+                    outputs,
+                    response: Some(note),
+                    goto: None,
+                }),
+            );
+        }
+        Resolution::Succeeded { result, .. } => {
+            let result = result.unwrap_or_else(|| json!({}));
+            flow::on_effect(turn, effect, Outcome::Done { result });
+        }
+        Resolution::Failed { message } => {
+            let message: String = message.chars().take(4_000).collect();
+            flow::settle(turn, Progress::Failed(Failure::action(message)));
+        }
+        Resolution::Retry => flow::restart(turn, step),
+        Resolution::Skip => {
+            flow::settle(
+                turn,
+                Progress::Done(Success {
+                    response: Some(note),
+                    ..Success::default()
+                }),
+            );
+        }
+    }
+    Ok(())
+}

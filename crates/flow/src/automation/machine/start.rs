@@ -1,0 +1,251 @@
+//! The first turn: the document, the parameters, the defaults from the parameter store.
+
+use model::effect::{AwsCall, Outcome};
+use model::report::RunReport;
+use model::{Decision, EffectCommand, IndexEntry, Rejection};
+use serde_json::{Map, Value, json};
+
+use super::flow;
+use super::turn::Turn;
+use crate::automation::action::CALL_SECONDS;
+use crate::automation::document::{self, Document};
+use crate::automation::input::{Command, Context, DocumentSource, Start};
+use crate::automation::parameters;
+use crate::automation::record::Status;
+use crate::automation::run::{Origin, Run};
+use crate::expr::value_type::ValueType;
+
+/// Makes the run and takes it as far as it goes.
+///
+/// A run that an incident asked for is made even when it cannot begin: Failed, with the reason told to the incident.
+/// For anybody else the reason is the refusal.
+pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>, Rejection> {
+    let Start { request, document } = start;
+    let incident = request.incident;
+    let mut origin = Origin::new(request, &cx.scope.account);
+    if origin.request.region.is_empty() {
+        origin.request.region.clone_from(&cx.scope.region);
+    }
+    let made = prepare(&mut origin, document).and_then(|(parsed, lookups)| {
+        let mut run = Run::new(cx.id, cx.at, origin.clone(), parsed);
+        run.root.lookups = lookups;
+        run.root.variables = first_values(&run.document);
+        // A role that comes from the parameter store is checked when it is known.
+        if run.root.lookups.is_empty() {
+            run.role(cx)
+                .map_err(|message| Rejection::invalid("assumeRole", message))?;
+        }
+        Ok(run)
+    });
+    match made {
+        Ok(run) => Ok(first_turn(run, cx)),
+        Err(rejection) if incident.is_some() => Ok(stillborn(origin, cx, &rejection.to_string())),
+        Err(rejection) => Err(rejection),
+    }
+}
+
+fn prepare(
+    origin: &mut Origin,
+    source: DocumentSource,
+) -> Result<(Document, Vec<String>), Rejection> {
+    let (name, version, format, content) = match source {
+        DocumentSource::Missing { reason } => {
+            return Err(Rejection::Conflict {
+                code: "AutomationDefinitionNotFoundException".to_owned(),
+                message: reason,
+            });
+        }
+        DocumentSource::Found {
+            name,
+            version,
+            format,
+            content,
+        } => (name, version, format, content),
+    };
+    origin.name = name;
+    origin.version = version;
+    if !["Auto", "Interactive"].contains(&origin.request.mode.as_str()) {
+        let message = format!(
+            "Mode must be Auto or Interactive, found `{}`",
+            origin.request.mode
+        );
+        return Err(Rejection::invalid("Mode", message));
+    }
+    let (parsed, diagnostics) = document::parse(&content, format);
+    let Some(parsed) = parsed else {
+        let all: Vec<String> = diagnostics
+            .iter()
+            .take(5)
+            .map(ToString::to_string)
+            .collect();
+        return Err(Rejection::Conflict {
+            code: "InvalidDocumentContent".to_owned(),
+            message: format!("document {} is not valid: {}", origin.name, all.join("; ")),
+        });
+    };
+    let (values, lookups) = parameters::bind(&parsed, &origin.request.parameters)?;
+    origin.parameters = values;
+    origin.format = format;
+    origin.content = content;
+    Ok((parsed, lookups))
+}
+
+fn first_values(document: &Document) -> Map<String, Value> {
+    let defaults = document
+        .variables
+        .iter()
+        .filter_map(|v| Some((v.name.clone(), v.default.clone()?)));
+    defaults.collect()
+}
+
+fn index(turn: &mut Turn<'_>) {
+    if let Some(incident) = turn.run.incident() {
+        turn.index.push(IndexEntry {
+            name: "incident".to_owned(),
+            value: incident.to_string(),
+        });
+    }
+    let (name, _) = turn.run.document_name();
+    let value = name.to_owned();
+    turn.index.push(IndexEntry {
+        name: "document".to_owned(),
+        value,
+    });
+}
+
+fn first_turn(run: Run, cx: &Context) -> Decision<Run, Command> {
+    let mut turn = Turn::new(run, cx);
+    turn.fresh = true;
+    turn.reply = json!({"AutomationExecutionId": cx.id});
+    index(&mut turn);
+    let (document, version) = turn.run.document_name();
+    let (document, version) = (document.to_owned(), version.to_owned());
+    let by = turn.run.request().executed_by.clone();
+    turn.fact(
+        "run.started",
+        json!({"run": cx.id, "document": document, "version": version, "by": by}),
+    );
+    turn.report(RunReport::Started {
+        run: cx.id,
+        document,
+        version,
+    });
+    next_lookup(&mut turn);
+    flow::advance(&mut turn);
+    turn.finish()
+}
+
+fn stillborn(mut origin: Origin, cx: &Context, reason: &str) -> Decision<Run, Command> {
+    origin.content = String::new();
+    origin.parameters = Map::new();
+    let mut run = Run::new(cx.id, cx.at, origin, Document::default());
+    run.root.status = Status::Failed;
+    run.root.ended = Some(cx.at);
+    run.root.failure_message = Some(reason.to_owned());
+    let mut turn = Turn::new(run, cx);
+    turn.fresh = true;
+    turn.reply = json!({"AutomationExecutionId": cx.id});
+    index(&mut turn);
+    let (document, _) = turn.run.document_name();
+    let document = document.to_owned();
+    turn.fact(
+        "run.ended",
+        json!({"run": cx.id, "document": document, "status": "Failed", "message": reason}),
+    );
+    turn.report(RunReport::StartFailed {
+        run: cx.id,
+        document,
+        reason: reason.to_owned(),
+    });
+    turn.finish()
+}
+
+/// Asks for the next default from the parameter store, if one is left.
+fn next_lookup(turn: &mut Turn<'_>) {
+    let Some(name) = turn.run.root.lookups.first().cloned() else {
+        return;
+    };
+    let path = turn
+        .run
+        .document
+        .parameter(&name)
+        .and_then(document::Parameter::ssm_default);
+    let Some(path) = path else { return };
+    let effect = turn.next_effect();
+    turn.run.root.lookup = Some(effect);
+    // A role that itself is to be looked up cannot be used to look it up.
+    let assume_role = turn.run.role(turn.cx).ok().flatten();
+    let command = EffectCommand::CallAws(AwsCall {
+        service: "ssm".to_owned(),
+        operation: "GetParameter".to_owned(),
+        params: json!({"Name": path}),
+        region: turn.run.request().region.clone(),
+        assume_role,
+        timeout_secs: CALL_SECONDS,
+    });
+    turn.commands.push(Command::Perform { effect, command });
+}
+
+/// The parameter store answered.
+pub(super) fn on_lookup(turn: &mut Turn<'_>, outcome: Outcome) {
+    turn.run.root.lookup = None;
+    turn.fact(
+        "run.parameter.looked_up",
+        json!({"run": turn.cx.id, "parameter": turn.run.root.lookups.first()}),
+    );
+    let Some(name) = turn.run.root.lookups.first().cloned() else {
+        return;
+    };
+    match take(turn, &name, outcome) {
+        Ok(value) => {
+            turn.run.root.looked_up.insert(name, value);
+            turn.run.root.lookups.remove(0);
+            next_lookup(turn);
+            if turn.run.root.lookups.is_empty()
+                && let Err(message) = turn.run.role(turn.cx)
+            {
+                turn.run.root.failed = Some(message);
+                flow::end(turn, false);
+            }
+        }
+        Err(reason) => {
+            turn.run.root.failed = Some(format!(
+                "The default of parameter \"{name}\" could not be read: {reason}."
+            ));
+            flow::end(turn, false);
+        }
+    }
+}
+
+fn take(turn: &Turn<'_>, name: &str, outcome: Outcome) -> Result<Value, String> {
+    let result = match outcome {
+        Outcome::Done { result } => result,
+        Outcome::Failed(failure) => return Err(format!("{} ({})", failure.message, failure.code)),
+        Outcome::Unknown { reason } => return Err(reason),
+    };
+    let parameter = turn
+        .run
+        .document
+        .parameter(name)
+        .ok_or("it is not declared")?;
+    if result.pointer("/Parameter/Type").and_then(Value::as_str) == Some("SecureString") {
+        return Err(
+            "a SecureString may not be a default; pass it to the API that needs it by name"
+                .to_owned(),
+        );
+    }
+    let text = result
+        .pointer("/Parameter/Value")
+        .and_then(Value::as_str)
+        .ok_or("the answer has no value")?;
+    let value = match parameter.value_type {
+        ValueType::StringList => Value::Array(
+            text.split(',')
+                .map(|item| Value::String(item.to_owned()))
+                .collect(),
+        ),
+        _ => Value::String(text.to_owned()),
+    };
+    parameters::check(&parameter.constraints, &value).map_err(|reason| format!("it {reason}"))?;
+    Ok(value)
+}

@@ -1,0 +1,138 @@
+//! Stopping: cancel with its clean-up chain, complete, and stopping one step.
+
+use model::Rejection;
+use serde_json::json;
+
+use super::flow;
+use super::turn::Turn;
+use crate::automation::document::Step;
+use crate::automation::input::StopKind;
+use crate::automation::record::{Failure, Status};
+use crate::automation::run::Stop;
+
+/// Seconds that the clean-up chain may take (SSM's own limit).
+const CLEAN_UP_SECONDS: u64 = 120;
+
+/// StopAutomationExecution.
+pub(super) fn stop(turn: &mut Turn<'_>, kind: StopKind, by: &str) -> Result<(), Rejection> {
+    turn.reply = json!({});
+    if matches!(turn.run.root.stop, Some(Stop::Cancel { .. })) {
+        return match kind {
+            StopKind::Cancel => Ok(()),
+            StopKind::Complete => Err(Rejection::Conflict {
+                code: "InvalidAutomationStatusUpdateException".to_owned(),
+                message: format!("execution {} is being cancelled", turn.cx.id),
+            }),
+        };
+    }
+    let asked = match kind {
+        StopKind::Cancel => "Cancel",
+        StopKind::Complete => "Complete",
+    };
+    turn.fact(
+        "run.stop.requested",
+        json!({"run": turn.cx.id, "type": asked, "by": by}),
+    );
+    match kind {
+        StopKind::Complete => {
+            turn.run.root.stop = Some(Stop::Complete);
+            if turn.run.root.current.is_none() {
+                flow::end(turn, false);
+            }
+        }
+        StopKind::Cancel => cancel(turn),
+    }
+    Ok(())
+}
+
+fn cancel(turn: &mut Turn<'_>) {
+    turn.run.root.stop = Some(Stop::Cancel {
+        cleaning: false,
+        timer: None,
+    });
+    turn.run.root.status = Status::Cancelling;
+    turn.run.root.next = None;
+    let Some(current) = turn.run.root.current.as_ref() else {
+        return flow::end(turn, false);
+    };
+    let (seq, at) = (current.seq, current.step);
+    let busy = current.effect.is_some() && !current.reading;
+    if busy {
+        // The effect is bounded in time, and its outcome belongs into the record.
+        flow::drop_timers(turn);
+        if let Some(record) = turn.touch(seq) {
+            record.status = Status::Cancelling;
+        }
+        return;
+    }
+    flow::close(turn, seq, Status::Cancelled);
+    let document = turn.document();
+    if let Some(step) = document.steps.get(at) {
+        clean_up(turn, step);
+    }
+}
+
+/// The cancelled step is over: its clean-up chain begins, or the run ends.
+pub(super) fn clean_up(turn: &mut Turn<'_>, step: &Step) {
+    let target = step
+        .on_cancel
+        .as_ref()
+        .and_then(|name| turn.run.document.by_name.get(name).copied());
+    match target {
+        None => flow::end(turn, false),
+        Some(target) => {
+            let key = "cancel/timeout".to_owned();
+            turn.run.root.stop = Some(Stop::Cancel {
+                cleaning: true,
+                timer: Some(key.clone()),
+            });
+            turn.timer_at(key, CLEAN_UP_SECONDS);
+            turn.run.root.next = Some(target);
+        }
+    }
+}
+
+/// The clean-up took too long, or its outcome is unknown: the run ends as it is.
+pub(super) fn give_up(turn: &mut Turn<'_>) {
+    if let Some(Stop::Cancel { timer, .. }) = turn.run.root.stop.as_mut() {
+        let key = timer.take();
+        if let Some(key) = key {
+            turn.cancel_timer(key);
+        }
+    }
+    if let Some(seq) = turn.run.root.current.as_ref().map(|current| current.seq) {
+        flow::close(turn, seq, Status::Cancelled);
+    }
+    flow::end(turn, false);
+}
+
+/// StopStep: the step is cancelled, and the run goes on as after a failure.
+pub(super) fn stop_step(turn: &mut Turn<'_>, by: &str) -> Result<(), Rejection> {
+    let document = turn.document();
+    let Some((seq, at, busy)) = turn.run.root.current.as_ref().map(|current| {
+        (
+            current.seq,
+            current.step,
+            current.effect.is_some() && !current.reading,
+        )
+    }) else {
+        return Ok(());
+    };
+    if busy {
+        return Err(Rejection::Conflict {
+            code: "InvalidAutomationSignalException".to_owned(),
+            message: "a call of the step is in flight; send the signal again when it has ended"
+                .to_owned(),
+        });
+    }
+    let Some(step) = document.steps.get(at) else {
+        return Ok(());
+    };
+    let failure = Failure::action(format!("Step was stopped by {by}."));
+    if let Some(record) = turn.touch(seq) {
+        record.failure = Some(failure.clone());
+    }
+    flow::close(turn, seq, Status::Cancelled);
+    flow::follow_failure(turn, step, &failure);
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! One turn in the making: the run and all that its decision will carry.
+//!
+//! Offers the small moves that actions are made of. Decides nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use model::decision::{Fact, IndexEntry};
+use model::report::RunReport;
+use model::{Decision, EffectCommand, ids};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::automation::action::Memory;
+use crate::automation::document::Document;
+use crate::automation::input::{Command, Context};
+use crate::automation::record::StepExecution;
+use crate::automation::run::{Current, Run};
+
+/// A turn in the making.
+pub(crate) struct Turn<'a> {
+    pub(crate) run: Run,
+    pub(crate) cx: &'a Context,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) index: Vec<IndexEntry>,
+    pub(crate) reply: Value,
+    /// Steps begun in this turn.
+    pub(crate) begun: u32,
+    /// Whether the run is new, so that its document is written as well.
+    pub(crate) fresh: bool,
+    touched: BTreeSet<u32>,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(run: Run, cx: &'a Context) -> Self {
+        Self {
+            run,
+            cx,
+            commands: Vec::new(),
+            facts: Vec::new(),
+            index: Vec::new(),
+            reply: Value::Null,
+            begun: 0,
+            fresh: false,
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// The decision: only what was touched is written.
+    pub(crate) fn finish(self) -> Decision<Run, Command> {
+        let mut frames = Vec::new();
+        let changed = self.fresh
+            || !self.touched.is_empty()
+            || !self.commands.is_empty()
+            || !self.facts.is_empty();
+        // A run that was told something without a command (a second approver's word, a note) touches a step frame.
+        if changed {
+            frames.push(self.run.root_frame());
+        }
+        if self.fresh {
+            frames.push(self.run.document_frame());
+        }
+        frames.extend(
+            self.touched
+                .iter()
+                .filter_map(|seq| self.run.step_frame(*seq)),
+        );
+        let mut decision = Decision::unchanged(self.run);
+        decision.frames = frames;
+        decision.commands = self.commands;
+        decision.facts = self.facts;
+        decision.index = self.index;
+        decision.reply = self.reply;
+        decision
+    }
+
+    pub(crate) fn document(&self) -> Arc<Document> {
+        Arc::clone(&self.run.document)
+    }
+
+    /// A step execution's record, to be changed and therefore written.
+    pub(crate) fn touch(&mut self, seq: u32) -> Option<&mut StepExecution> {
+        self.touched.insert(seq);
+        self.run.record_mut(seq)
+    }
+
+    pub(crate) fn current_mut(&mut self) -> Option<&mut Current> {
+        self.run.root.current.as_mut()
+    }
+
+    /// Resolved inputs of the current step.
+    pub(crate) fn current_inputs(&self) -> Map<String, Value> {
+        self.run
+            .current()
+            .map(|record| record.inputs.clone())
+            .unwrap_or_default()
+    }
+
+    fn touch_current(&mut self) -> Option<&mut StepExecution> {
+        let seq = self.run.root.current.as_ref()?.seq;
+        self.touch(seq)
+    }
+
+    pub(crate) fn set_outputs(&mut self, outputs: Map<String, Value>) {
+        if let Some(record) = self.touch_current() {
+            record.outputs = outputs;
+        }
+    }
+
+    pub(crate) fn set_response(&mut self, remark: String) {
+        if let Some(record) = self.touch_current() {
+            record.response = Some(remark);
+        }
+    }
+
+    /// What the current action remembers.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        self.run
+            .root
+            .current
+            .as_ref()
+            .map(|current| current.memory.clone())
+    }
+
+    pub(crate) fn remember(&mut self, memory: Memory) {
+        if let Some(current) = self.current_mut() {
+            current.memory = memory;
+        }
+    }
+
+    /// The id of a new intent.
+    pub(crate) fn next_effect(&mut self) -> Uuid {
+        self.run.root.effects += 1;
+        ids::child(self.cx.id, self.run.root.effects)
+    }
+
+    /// Asks for an effect of the current step. `reading`: nothing is lost when nobody waits for its answer.
+    pub(crate) fn perform(&mut self, command: EffectCommand, reading: bool) {
+        let effect = self.next_effect();
+        if let Some(current) = self.current_mut() {
+            current.effect = Some(effect);
+            current.reading = reading;
+        }
+        self.commands.push(Command::Perform { effect, command });
+    }
+
+    /// Sets the time limit of the current attempt.
+    pub(crate) fn set_timeout(&mut self, seconds: u64) {
+        self.set_timer(TIMEOUT, seconds);
+    }
+
+    /// Sets a timer of the current step.
+    pub(crate) fn set_timer(&mut self, purpose: &str, seconds: u64) {
+        let Some(current) = self.run.root.current.as_mut() else {
+            return;
+        };
+        current.ticks += 1;
+        let key = format!("{}/{}/{purpose}", current.seq, current.ticks);
+        current.timers.push(key.clone());
+        self.timer_at(key, seconds);
+    }
+
+    /// Sets a timer with a key of one's own.
+    pub(crate) fn timer_at(&mut self, key: String, seconds: u64) {
+        let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let due = self.cx.at.checked_add(wait).unwrap_or(jiff::Timestamp::MAX);
+        self.commands.push(Command::SetTimer { key, due });
+    }
+
+    /// Takes back a timer; one that was set in this very turn is not set at all.
+    pub(crate) fn cancel_timer(&mut self, key: String) {
+        let before = self.commands.len();
+        self.commands.retain(
+            |command| !matches!(command, Command::SetTimer { key: set, .. } if *set == key),
+        );
+        if self.commands.len() == before {
+            self.commands.push(Command::CancelTimer { key });
+        }
+    }
+
+    pub(crate) fn fact(&mut self, name: &str, body: Value) {
+        self.facts.push(Fact::new(name, body));
+    }
+
+    /// Tells the incident, if there is one.
+    pub(crate) fn report(&mut self, report: RunReport) {
+        if self.run.incident().is_some() {
+            self.commands.push(Command::Report(report));
+        }
+    }
+}
+
+/// Purpose of the timer that ends an attempt.
+pub(crate) const TIMEOUT: &str = "timeout";

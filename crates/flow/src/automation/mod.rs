@@ -1,0 +1,25 @@
+//! SSM Automation, schemaVersion 0.3: the document, the run, and what a reader is shown.
+//!
+//! [`document::parse`] turns a text into a [`Document`] or all its diagnostics; [`step`] takes one input of a run to
+//! its next state; [`view`] renders runs as the AWS API shows them. Nothing here performs anything.
+
+pub mod condition;
+pub mod document;
+pub mod parameters;
+pub mod view;
+
+mod action;
+mod input;
+mod machine;
+mod record;
+mod resolve;
+mod run;
+
+pub use document::{Diagnostic, Document, Format};
+pub use input::{
+    Command, Context, DEFAULT_BUDGET, DocumentSource, Input, Resolution, Signal, SignalKind, Start,
+    StopKind,
+};
+pub use machine::step;
+pub use record::{Status, StepExecution};
+pub use run::{MAX_STEP_EXECUTIONS, RestoreError, Run};

@@ -1,0 +1,457 @@
+//! The state of one run, and its stored form: a small root frame, the document once, one frame per step execution.
+//!
+//! Knows how to become frames and to come back from them, and what a reader may ask; decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::decision::FrameWrite;
+use model::report::StartRun;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::action::Memory;
+use super::document::{self, Document, Format};
+use super::record::{Status, StepExecution};
+
+/// Version of the frames' shapes.
+const VERSION: u16 = 1;
+/// Key of the frame with the document and what the run was started with.
+const DOCUMENT_FRAME: &str = "document";
+/// Most step executions of one run: backward jumps are legal, so something must end a circle.
+pub const MAX_STEP_EXECUTIONS: u32 = 10_000;
+
+/// One automation execution. Cloning is cheap: large parts are shared until they change.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub(crate) root: Root,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) document: Arc<Document>,
+    /// Executions in their order.
+    pub(crate) steps: Vec<Arc<StepExecution>>,
+    /// For each step of the document its last execution.
+    pub(crate) latest: Vec<Option<u32>>,
+}
+
+/// What changes from turn to turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Root {
+    pub(crate) v: u16,
+    pub(crate) id: Uuid,
+    pub(crate) status: Status,
+    pub(crate) started: Timestamp,
+    #[serde(default)]
+    pub(crate) ended: Option<Timestamp>,
+    /// The step that begins next, as soon as it may.
+    #[serde(default)]
+    pub(crate) next: Option<usize>,
+    /// The step that waits for something.
+    #[serde(default)]
+    pub(crate) current: Option<Current>,
+    #[serde(default)]
+    pub(crate) in_loop: Option<LoopState>,
+    /// Interactive runs: whether somebody has started the next step.
+    #[serde(default)]
+    pub(crate) started_by_hand: bool,
+    #[serde(default)]
+    pub(crate) stop: Option<Stop>,
+    /// Number of effect ids given out.
+    pub(crate) effects: u64,
+    #[serde(default)]
+    pub(crate) variables: Map<String, Value>,
+    /// Parameters whose defaults come from the parameter store and are still to be looked up.
+    #[serde(default)]
+    pub(crate) lookups: Vec<String>,
+    /// The look-up in flight.
+    #[serde(default)]
+    pub(crate) lookup: Option<Uuid>,
+    /// Parameters that were looked up.
+    #[serde(default)]
+    pub(crate) looked_up: Map<String, Value>,
+    /// Message of the last critical step that failed.
+    #[serde(default)]
+    pub(crate) failed: Option<String>,
+    /// What the run tells about its failure.
+    #[serde(default)]
+    pub(crate) failure_message: Option<String>,
+    /// Outputs in wire shape, once the run has ended.
+    #[serde(default)]
+    pub(crate) outputs: BTreeMap<String, Vec<String>>,
+}
+
+/// The step that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Current {
+    /// Its execution.
+    pub(crate) seq: u32,
+    /// Its position in the document.
+    pub(crate) step: usize,
+    /// The effect in flight.
+    #[serde(default)]
+    pub(crate) effect: Option<Uuid>,
+    /// Whether that effect only reads, so that nothing is lost by not waiting for it.
+    #[serde(default)]
+    pub(crate) reading: bool,
+    /// The effect that nobody knows the outcome of, and why.
+    #[serde(default)]
+    pub(crate) unknown: Option<(Uuid, String)>,
+    /// Its time ran out while an effect that changes the world was in flight.
+    #[serde(default)]
+    pub(crate) overdue: bool,
+    /// Timers that are set.
+    #[serde(default)]
+    pub(crate) timers: Vec<String>,
+    /// Number of timers set so far: makes their keys unique.
+    #[serde(default)]
+    pub(crate) ticks: u32,
+    /// What the action remembers.
+    pub(crate) memory: Memory,
+}
+
+/// The loop around the current step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LoopState {
+    /// The loop's execution.
+    pub(crate) seq: u32,
+    /// Its position in the document.
+    pub(crate) step: usize,
+    /// The pass, from 1.
+    pub(crate) iteration: u32,
+    /// Timer of the loop's own time limit.
+    #[serde(default)]
+    pub(crate) timer: Option<String>,
+    /// Whether that limit has passed.
+    #[serde(default)]
+    pub(crate) overdue: bool,
+}
+
+/// A stop that was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Stop {
+    /// End well after the current step.
+    Complete,
+    /// End cancelled; `cleaning` once the clean-up chain runs.
+    Cancel {
+        cleaning: bool,
+        timer: Option<String>,
+    },
+}
+
+/// What a run was made from; written once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) v: u16,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) format: Format,
+    pub(crate) content: String,
+    pub(crate) request: StartRun,
+    pub(crate) account: String,
+    /// Parameters, typed.
+    pub(crate) parameters: Map<String, Value>,
+}
+
+/// Why frames are no run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// A frame that every run has is missing.
+    #[error("the run has no frame `{0}`: the store is damaged, restore it from a backup")]
+    Missing(String),
+    /// A frame's body has another shape.
+    #[error("frame `{key}` cannot be read: {reason}")]
+    Unreadable {
+        /// The frame.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A frame was written by a newer version.
+    #[error(
+        "frame `{key}` has version {version}, this program reads up to {VERSION}: use a newer one"
+    )]
+    Newer {
+        /// The frame.
+        key: String,
+        /// Its version.
+        version: u64,
+    },
+    /// The stored document is not valid for this version.
+    #[error("the run's document cannot be read any more: {0}")]
+    Document(String),
+}
+
+impl Origin {
+    pub(crate) fn new(request: StartRun, account: &str) -> Self {
+        Self {
+            v: VERSION,
+            name: request.document_name.clone(),
+            version: String::new(),
+            format: Format::Json,
+            content: String::new(),
+            request,
+            account: account.to_owned(),
+            parameters: Map::new(),
+        }
+    }
+}
+
+impl Run {
+    pub(crate) fn new(id: Uuid, at: Timestamp, origin: Origin, document: Document) -> Self {
+        let latest = vec![None; document.steps.len()];
+        Self {
+            root: Root {
+                v: VERSION,
+                id,
+                status: Status::InProgress,
+                started: at,
+                ended: None,
+                next: document.first(),
+                current: None,
+                in_loop: None,
+                started_by_hand: false,
+                stop: None,
+                effects: 0,
+                variables: Map::new(),
+                lookups: Vec::new(),
+                lookup: None,
+                looked_up: Map::new(),
+                failed: None,
+                failure_message: None,
+                outputs: BTreeMap::new(),
+            },
+            origin: Arc::new(origin),
+            document: Arc::new(document),
+            steps: Vec::new(),
+            latest,
+        }
+    }
+
+    /// Rebuilds a run from its stored frames, in any order. Frames of unknown families are ignored.
+    ///
+    /// # Errors
+    /// When a frame is missing, damaged or newer than this program.
+    pub fn restore(frames: Vec<(String, Value)>) -> Result<Self, RestoreError> {
+        let mut root: Option<Root> = None;
+        let mut origin: Option<Origin> = None;
+        let mut steps: BTreeMap<u32, StepExecution> = BTreeMap::new();
+        for (key, body) in frames {
+            if key.is_empty() {
+                root = Some(read(&key, body)?);
+            } else if key == DOCUMENT_FRAME {
+                origin = Some(read(&key, body)?);
+            } else if key.starts_with("step/") {
+                let record: StepExecution = read(&key, body)?;
+                steps.insert(record.seq, record);
+            }
+        }
+        let root = root.ok_or_else(|| RestoreError::Missing(String::new()))?;
+        let origin = origin.ok_or_else(|| RestoreError::Missing(DOCUMENT_FRAME.to_owned()))?;
+        let document = if origin.content.is_empty() {
+            Document::default()
+        } else {
+            let (document, diagnostics) = document::parse(&origin.content, origin.format);
+            document.ok_or_else(|| {
+                RestoreError::Document(
+                    diagnostics
+                        .first()
+                        .map(ToString::to_string)
+                        .unwrap_or_default(),
+                )
+            })?
+        };
+        let mut latest = vec![None; document.steps.len()];
+        for (n, (seq, record)) in steps.iter().enumerate() {
+            if u32::try_from(n) != Ok(*seq) {
+                return Err(RestoreError::Missing(step_key(
+                    u32::try_from(n).unwrap_or(u32::MAX),
+                )));
+            }
+            if let Some(slot) = document
+                .by_name
+                .get(&record.name)
+                .and_then(|at| latest.get_mut(*at))
+            {
+                *slot = Some(*seq);
+            }
+        }
+        let run = Self {
+            root,
+            origin: Arc::new(origin),
+            document: Arc::new(document),
+            steps: steps.into_values().map(Arc::new).collect(),
+            latest,
+        };
+        run.check_positions()?;
+        Ok(run)
+    }
+
+    /// Positions in a stored root must lie inside the document: nothing behind this check looks twice.
+    fn check_positions(&self) -> Result<(), RestoreError> {
+        let steps = self.document.steps.len();
+        let root = &self.root;
+        let current = root.current.as_ref();
+        let in_loop = root.in_loop.as_ref();
+        let positions = [root.next, current.map(|c| c.step), in_loop.map(|l| l.step)];
+        let sequences = [current.map(|c| c.seq), in_loop.map(|l| l.seq)];
+        let executed = self.steps.len();
+        let outside = positions.into_iter().flatten().any(|at| at >= steps)
+            || sequences
+                .into_iter()
+                .flatten()
+                .any(|seq| usize::try_from(seq).map_or(true, |seq| seq >= executed));
+        if outside {
+            return Err(RestoreError::Unreadable {
+                key: String::new(),
+                reason: "it points at a step that does not exist".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn root_frame(&self) -> FrameWrite {
+        FrameWrite::root(to_value(&self.root))
+    }
+
+    pub(crate) fn document_frame(&self) -> FrameWrite {
+        FrameWrite::put(DOCUMENT_FRAME, to_value(self.origin.as_ref()))
+    }
+
+    pub(crate) fn step_frame(&self, seq: u32) -> Option<FrameWrite> {
+        let record = self.record(seq)?;
+        Some(FrameWrite::put(step_key(seq), to_value(record)))
+    }
+
+    pub(crate) fn record(&self, seq: u32) -> Option<&StepExecution> {
+        self.steps
+            .get(usize::try_from(seq).ok()?)
+            .map(AsRef::as_ref)
+    }
+
+    pub(crate) fn record_mut(&mut self, seq: u32) -> Option<&mut StepExecution> {
+        self.steps
+            .get_mut(usize::try_from(seq).ok()?)
+            .map(Arc::make_mut)
+    }
+
+    /// The execution id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.root.id
+    }
+
+    /// `AutomationExecutionStatus`.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.root.status
+    }
+
+    /// The incident whose timeline tells of this run.
+    #[must_use]
+    pub fn incident(&self) -> Option<Uuid> {
+        self.origin.request.incident
+    }
+
+    /// Name and version of the document.
+    #[must_use]
+    pub fn document_name(&self) -> (&str, &str) {
+        (&self.origin.name, &self.origin.version)
+    }
+
+    /// The parsed document.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// What the run was asked for.
+    #[must_use]
+    pub fn request(&self) -> &StartRun {
+        &self.origin.request
+    }
+
+    /// When it began, and when it ended.
+    #[must_use]
+    pub fn times(&self) -> (Timestamp, Option<Timestamp>) {
+        (self.root.started, self.root.ended)
+    }
+
+    /// The execution that is under way or waits, if any.
+    #[must_use]
+    pub fn current(&self) -> Option<&StepExecution> {
+        self.root
+            .current
+            .as_ref()
+            .and_then(|current| self.record(current.seq))
+    }
+
+    /// Why the current step's outcome is unknown, if it is.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&str> {
+        self.root
+            .current
+            .as_ref()?
+            .unknown
+            .as_ref()
+            .map(|(_, reason)| reason.as_str())
+    }
+
+    /// What the run tells about its failure.
+    #[must_use]
+    pub fn failure_message(&self) -> Option<&str> {
+        self.root.failure_message.as_deref()
+    }
+
+    /// The document's outputs in wire shape.
+    #[must_use]
+    pub fn outputs(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.root.outputs
+    }
+
+    /// All executions so far, in their order.
+    pub fn executions(
+        &self,
+    ) -> impl ExactSizeIterator<Item = &StepExecution> + DoubleEndedIterator {
+        self.steps.iter().map(AsRef::as_ref)
+    }
+
+    /// A parameter's typed value.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&Value> {
+        self.root
+            .looked_up
+            .get(name)
+            .or_else(|| self.origin.parameters.get(name))
+    }
+}
+
+impl PartialEq for Run {
+    fn eq(&self, other: &Self) -> bool {
+        // The parsed document follows from the origin, `latest` from the steps.
+        self.root == other.root && self.origin == other.origin && self.steps == other.steps
+    }
+}
+
+fn step_key(seq: u32) -> String {
+    format!("step/{seq:06}")
+}
+
+fn read<T: serde::de::DeserializeOwned>(key: &str, body: Value) -> Result<T, RestoreError> {
+    let version = body.get("v").and_then(Value::as_u64).unwrap_or(0);
+    if version > u64::from(VERSION) {
+        return Err(RestoreError::Newer {
+            key: key.to_owned(),
+            version,
+        });
+    }
+    serde_json::from_value(body).map_err(|error| RestoreError::Unreadable {
+        key: key.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// All frame types are plain data with text keys, which serde_json always writes; `Null` would fail the next restore.
+fn to_value<T: Serialize>(body: &T) -> Value {
+    serde_json::to_value(body).unwrap_or_default()
+}

@@ -1,0 +1,215 @@
+//! JSON text to data with places, under the same limits as YAML.
+//!
+//! Knows nothing of documents. The grammar is serde_json's; this module adds limits and finds the places.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::source::{
+    MAX_BYTES, MAX_DEPTH, MAX_NODES, PLACE_DEPTH, Place, Source, Unreadable, child_pointer,
+};
+
+/// Reads a JSON text.
+///
+/// # Errors
+/// The first syntax error or broken limit, with its place.
+pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
+    if text.len() > MAX_BYTES {
+        return Err(Unreadable {
+            place: Place { line: 1, column: 1 },
+            message: format!(
+                "the text has {} bytes, at most {MAX_BYTES} are allowed",
+                text.len()
+            ),
+        });
+    }
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let message = error.to_string();
+        Unreadable {
+            place: Place {
+                line: clamp(error.line()),
+                column: clamp(error.column()),
+            },
+            message: message
+                .split(" at line ")
+                .next()
+                .unwrap_or(&message)
+                .to_owned(),
+        }
+    })?;
+    // serde_json refuses more than 128 levels, so this recursion is bounded.
+    let mut finder = Finder {
+        text: text.as_bytes(),
+        at: 0,
+        line: 1,
+        line_start: 0,
+        nodes: 0,
+        places: HashMap::new(),
+    };
+    finder.value("", 0)?;
+    Ok(Source::new(value, finder.places))
+}
+
+/// Walks a text that is known to be valid JSON and notes where its values begin.
+struct Finder<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u32,
+    line_start: usize,
+    nodes: usize,
+    places: HashMap<String, Place>,
+}
+
+impl Finder<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn place(&self) -> Place {
+        let before = self.text.get(self.line_start..self.at).unwrap_or_default();
+        // Continuation bytes of UTF-8 do not begin a character.
+        let characters = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+        Place {
+            line: self.line,
+            column: u32::try_from(characters + 1).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn blank(&mut self) {
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'\n' => {
+                    self.at += 1;
+                    self.line += 1;
+                    self.line_start = self.at;
+                }
+                b' ' | b'\t' | b'\r' | b',' | b':' => self.at += 1,
+                _ => return,
+            }
+        }
+    }
+
+    fn value(&mut self, pointer: &str, depth: usize) -> Result<(), Unreadable> {
+        self.blank();
+        self.nodes += 1;
+        let place = self.place();
+        if self.nodes > MAX_NODES {
+            return Err(Unreadable {
+                place,
+                message: format!("more than {MAX_NODES} values"),
+            });
+        }
+        if depth <= PLACE_DEPTH {
+            self.places.insert(pointer.to_owned(), place);
+        }
+        match self.peek() {
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(Unreadable {
+                place,
+                message: format!("nested deeper than {MAX_DEPTH} levels"),
+            }),
+            Some(b'{') => self.object(pointer, depth),
+            Some(b'[') => self.array(pointer, depth),
+            Some(b'"') => {
+                self.string();
+                Ok(())
+            }
+            _ => {
+                while self.peek().is_some_and(|b| {
+                    !matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t')
+                }) {
+                    self.at += 1;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn object(&mut self, pointer: &str, depth: usize) -> Result<(), Unreadable> {
+        self.at += 1;
+        let mut seen = std::collections::HashSet::new();
+        loop {
+            self.blank();
+            if self.peek() != Some(b'"') {
+                self.at += 1;
+                return Ok(());
+            }
+            let place = self.place();
+            let from = self.at;
+            self.string();
+            let raw = self.text.get(from..self.at).unwrap_or_default();
+            let key: String = serde_json::from_slice(raw).unwrap_or_default();
+            if !seen.insert(key.clone()) {
+                return Err(Unreadable {
+                    place,
+                    message: format!("duplicate key `{key}`"),
+                });
+            }
+            self.value(&child_pointer(pointer, &key), depth + 1)?;
+        }
+    }
+
+    fn array(&mut self, pointer: &str, depth: usize) -> Result<(), Unreadable> {
+        self.at += 1;
+        let mut n = 0_usize;
+        loop {
+            self.blank();
+            if matches!(self.peek(), Some(b']') | None) {
+                self.at += 1;
+                return Ok(());
+            }
+            self.value(&format!("{pointer}/{n}"), depth + 1)?;
+            n += 1;
+        }
+    }
+
+    fn string(&mut self) {
+        self.at += 1;
+        while let Some(byte) = self.peek() {
+            self.at += 1;
+            match byte {
+                b'\\' => self.at += 1,
+                b'"' => return,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_places() {
+        let source = parse("{\n  \"é\": 1,\n  \"a/b\": [ true,\n    {\"x\": \"\\\"]\"} ]\n}")
+            .expect("valid");
+        assert_eq!(source.place("/é"), Place { line: 2, column: 8 });
+        assert_eq!(
+            source.place("/a~1b/0"),
+            Place {
+                line: 3,
+                column: 12
+            }
+        );
+        assert_eq!(
+            source.place("/a~1b/1/x"),
+            Place {
+                line: 4,
+                column: 11
+            }
+        );
+    }
+
+    #[test]
+    fn refuses_errors_and_excess() {
+        let error = parse("{\n \"a\": }").expect_err("broken");
+        assert_eq!(error.place.line, 2);
+        let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
+        let wide = format!("[{}1]", "1,".repeat(MAX_NODES + 1));
+        for case in [deep.as_str(), wide.as_str(), "{\"a\":1,\"a\":2}", ""] {
+            assert!(parse(case).is_err(), "{}", &case[..case.len().min(30)]);
+        }
+    }
+}
