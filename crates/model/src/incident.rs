@@ -3,15 +3,13 @@
 //! One struct is both the stored body and the answer on the wire. It must not know when they change: that is
 //! `response::incident`.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::arn::Arn;
-use crate::plan::{self, ChatChannel, NotificationTarget, ResponsePlan};
-use crate::{ClaimWish, Rejection, Scope};
+use crate::plan::{ChatChannel, NotificationTarget, ResponsePlan};
+use crate::{ClaimWish, Scope};
 
 /// Claim family of deduplication keys.
 pub const DEDUPE_CLAIM: &str = "incident-dedupe";
@@ -20,96 +18,10 @@ pub const START_TOKEN_CLAIM: &str = "client-token/StartIncident";
 /// How long a client token is remembered, in hours.
 pub const TOKEN_HOURS: i64 = 24;
 
-/// Instants as AWS writes them in JSON: seconds since 1970 with milliseconds, a number.
-pub mod epoch {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer, de};
+pub mod epoch;
+mod limits;
 
-    /// The instant cut to whole milliseconds: what is kept and what the wire shows.
-    #[must_use]
-    pub fn to_millis(at: Timestamp) -> Timestamp {
-        Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
-    }
-
-    /// Seconds since 1970 with milliseconds.
-    #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds of the years 0 to 9999 stay below 2^53"
-    )]
-    pub fn seconds(at: Timestamp) -> f64 {
-        at.as_millisecond() as f64 / 1000.0
-    }
-
-    /// The instant of `seconds` since 1970, to the millisecond; `None` outside the years -9999 to 9999.
-    #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float cast saturates and the range is checked behind it"
-    )]
-    pub fn parse(seconds: f64) -> Option<Timestamp> {
-        if !seconds.is_finite() {
-            return None;
-        }
-        Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
-    }
-
-    /// Writes a number.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(seconds(*at))
-    }
-
-    /// Reads a number.
-    ///
-    /// # Errors
-    /// When it is no number or out of range.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        parse(seconds).ok_or_else(|| de::Error::custom("the timestamp is out of range"))
-    }
-
-    /// The same for an instant that may be absent.
-    pub mod option {
-        use jiff::Timestamp;
-        use serde::{Deserialize, Deserializer, Serializer, de};
-
-        /// Writes a number or null.
-        ///
-        /// # Errors
-        /// Those of the serializer.
-        #[expect(
-            clippy::ref_option,
-            reason = "serde's `with` passes the field by reference"
-        )]
-        pub fn serialize<S: Serializer>(
-            at: &Option<Timestamp>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            match at {
-                Some(at) => serializer.serialize_f64(super::seconds(*at)),
-                None => serializer.serialize_none(),
-            }
-        }
-
-        /// Reads a number or null.
-        ///
-        /// # Errors
-        /// When it is no number or out of range.
-        pub fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<Timestamp>, D::Error> {
-            let Some(seconds) = Option::<f64>::deserialize(deserializer)? else {
-                return Ok(None);
-            };
-            let at = super::parse(seconds)
-                .ok_or_else(|| de::Error::custom("the timestamp is out of range"))?;
-            Ok(Some(at))
-        }
-    }
-}
+pub use limits::{check_references, check_tags};
 
 /// Whether an incident still needs work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -350,24 +262,6 @@ pub struct TriggerDetails {
     pub trigger_arn: Option<String>,
 }
 
-impl TriggerDetails {
-    /// Checks lengths and the ARN.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] below `triggerDetails`.
-    pub fn validate(&self) -> Result<(), Rejection> {
-        plan::at_most("triggerDetails.source", Some(&self.source), 50)?;
-        plan::at_most(
-            "triggerDetails.rawData",
-            self.raw_data.as_deref(),
-            plan::RAW_DATA_CHARS,
-        )?;
-        self.trigger_arn.as_deref().map_or(Ok(()), |arn| {
-            plan::check_arn("triggerDetails.triggerArn", arn)
-        })
-    }
-}
-
 /// How an incident's trigger is told apart from others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "key", rename_all = "snake_case")]
@@ -454,118 +348,6 @@ impl Trigger {
             expires,
         })
     }
-}
-
-impl RelatedItem {
-    /// Checks title and identifier.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] below `field`.
-    pub fn validate(&self, field: &str) -> Result<(), Rejection> {
-        plan::at_most(&format!("{field}.title"), self.title.as_deref(), 200)?;
-        self.identifier.validate(&format!("{field}.identifier"))
-    }
-}
-
-impl ItemIdentifier {
-    /// Checks the value.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] below `field`.
-    pub fn validate(&self, field: &str) -> Result<(), Rejection> {
-        match &self.value {
-            ItemValue::Arn(arn) => plan::check_arn(&format!("{field}.value.arn"), arn),
-            ItemValue::Url(url) => plan::at_most(&format!("{field}.value.url"), Some(url), 1000),
-            ItemValue::MetricDefinition(text) => {
-                plan::at_most(&format!("{field}.value.metricDefinition"), Some(text), 4000)
-            }
-            ItemValue::PagerDutyIncidentDetail(detail) => {
-                let field = format!("{field}.value.pagerDutyIncidentDetail");
-                if detail.id.is_empty() {
-                    return Err(Rejection::invalid(
-                        format!("{field}.id"),
-                        "must not be empty",
-                    ));
-                }
-                plan::at_most(&format!("{field}.id"), Some(&detail.id), 200)?;
-                plan::at_most(
-                    &format!("{field}.secretId"),
-                    detail.secret_id.as_deref(),
-                    512,
-                )
-            }
-        }
-    }
-}
-
-/// Checks a timeline event's references: at most ten, ARNs or generated ids.
-///
-/// # Errors
-/// [`Rejection::Invalid`] at `eventReferences` or at one of its items.
-pub fn check_references(references: &[EventReference]) -> Result<(), Rejection> {
-    plan::check_count("eventReferences", references.len(), 10)?;
-    for (index, reference) in references.iter().enumerate() {
-        match reference {
-            EventReference::Resource(arn) => {
-                plan::check_arn(&format!("eventReferences[{index}].resource"), arn)?
-            }
-            EventReference::RelatedItemId(id) => {
-                let field = format!("eventReferences[{index}].relatedItemId");
-                if !is_generated_id(id) {
-                    return Err(Rejection::invalid(
-                        field,
-                        "must be the `generatedId` of a related item",
-                    ));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn is_generated_id(id: &str) -> bool {
-    let Some((kind, hex)) = id
-        .strip_prefix("related-item/")
-        .and_then(|rest| rest.split_once('/'))
-    else {
-        return false;
-    };
-    let kinds =
-        "ANALYSIS INCIDENT METRIC PARENT ATTACHMENT OTHER AUTOMATION INVOLVED_RESOURCE TASK";
-    let hex_digit = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
-    kinds.split(' ').any(|known| known == kind) && hex.len() == 32 && hex.bytes().all(hex_digit)
-}
-
-/// Checks the tags of a plan, replication set or incident: at most 50, keys 1 to 128 characters without the prefix
-/// `aws:`, values to 256 characters (empty allowed).
-///
-/// # Errors
-/// [`Rejection::Invalid`] at `field`.
-pub fn check_tags(field: &str, tags: &BTreeMap<String, String>) -> Result<(), Rejection> {
-    plan::check_count(field, tags.len(), 50)?;
-    // The model's class `[A-Za-z0-9 _=@:.+-/]` holds the range `+` to `/`, which includes the comma.
-    let allowed = |c: char| c.is_ascii_alphanumeric() || " _=@:.+,-/".contains(c);
-    for (key, value) in tags {
-        if key.is_empty()
-            || key.chars().count() > 128
-            || key.starts_with("aws:")
-            || !key.chars().all(allowed)
-        {
-            let message = format!(
-                "the tag key `{}` must be 1 to 128 letters, digits, spaces or `_=@:.+,-/` and not start with `aws:`",
-                cut(key, 60)
-            );
-            return Err(Rejection::invalid(field, message));
-        }
-        if value.chars().count() > 256 || !value.chars().all(allowed) {
-            let message = format!(
-                "the value of the tag `{}` must be at most 256 letters, digits, spaces or `_=@:.+,-/`",
-                cut(key, 60)
-            );
-            return Err(Rejection::invalid(field, message));
-        }
-    }
-    Ok(())
 }
 
 /// The first `most` characters of a text.

@@ -76,7 +76,15 @@ impl Recall {
         }
     }
 
-    /// Remembers an answer; gives back the token of the same operation that was forgotten for it.
+    /// The tokens remembered for an operation.
+    pub(crate) fn tokens(&self, operation: &str) -> impl Iterator<Item = &str> {
+        self.answers
+            .iter()
+            .filter(move |answer| answer.operation == operation)
+            .map(|answer| answer.token.as_str())
+    }
+
+    /// Remembers an answer; gives back the operation and token that were forgotten for it.
     pub(crate) fn remember(
         &mut self,
         request: &Request<'_>,

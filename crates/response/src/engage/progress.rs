@@ -303,6 +303,8 @@ fn unanswered(turn: &mut Turn) {
         .iter()
         .any(|person| person.acknowledged.is_some())
     {
+        // Every stage has run and somebody has answered, although nobody whose answer would have ended it sooner.
+        wrap_up::end(turn, "acknowledged");
         return;
     }
     turn.state.unanswered = Some(turn.at);

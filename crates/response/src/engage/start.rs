@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
+use model::arn::Arn;
 use model::contact::{ActivationStatus, Contact, ContactType, Target, alias_of, engagement_arn};
 use model::incident::TOKEN_HOURS;
 use model::plan::at_most;
@@ -89,10 +90,16 @@ fn fresh(start: Start, directory: &Directory, cx: &Context) -> Engagement {
             next: 0,
         });
     let request = digest(&start);
+    let mut scope = cx.scope.clone();
+    if scope.region.is_empty() {
+        scope.region = Arn::parse(&start.contact_arn)
+            .map(|arn| arn.region)
+            .unwrap_or_default();
+    }
     Engagement {
         id: cx.id,
-        arn: engagement_arn(&cx.scope, &alias, cx.id),
-        scope: cx.scope.clone(),
+        arn: engagement_arn(&scope, &alias, cx.id),
+        scope,
         contact_arn: start.contact_arn,
         sender: start.sender,
         subject: start.subject,

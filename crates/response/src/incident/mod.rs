@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Context;
-use crate::engage::EngagementNotice;
+use crate::engage::{Asker, EngagementNotice, Start};
 
 /// What can happen to an incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -212,6 +212,26 @@ pub struct Engage {
     pub public_content: String,
     /// Who asks.
     pub sender: String,
+}
+
+impl Engage {
+    /// The input that starts the engagement.
+    #[must_use]
+    pub fn start(self) -> Start {
+        Start {
+            contact_arn: self.contact_arn,
+            asker: Asker::Incident {
+                incident: self.incident_id,
+            },
+            sender: self.sender,
+            subject: self.subject,
+            content: self.content,
+            public_subject: Some(self.public_subject),
+            public_content: Some(self.public_content),
+            incident_id: Some(self.incident_arn),
+            token: None,
+        }
+    }
 }
 
 /// A wish to publish to an SNS topic.

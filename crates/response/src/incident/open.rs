@@ -4,7 +4,7 @@ use model::arn::Arn;
 use model::contact::alias_of;
 use model::incident::{
     Dedupe, IncidentRecord, IncidentRecordSource, IncidentStatus, ItemIdentifier, ItemType,
-    ItemValue, START_TOKEN_CLAIM, Trigger, epoch, incident_arn,
+    ItemValue, Trigger, epoch, incident_arn,
 };
 use model::plan::{Action, ChatChannel, SsmAutomation, at_most, check_impact};
 use model::report::StartRun;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::state::{EngagementRef, Incident, Moments, RunRef};
-use super::turn::{Turn, raw_data};
+use super::turn::{START_OPERATION, Turn, raw_data};
 use super::{Command, Engage};
 use crate::recall::{Recall, Request};
 use crate::template::{self, Facts};
@@ -26,8 +26,6 @@ const TRIGGER: &str = "SSM Incident Trigger";
 pub(super) const START: &str = "SSM Incident Start";
 /// `SSM Automation Execution Start Failure for Incident`.
 pub(super) const START_FAILURE: &str = "SSM Automation Execution Start Failure for Incident";
-/// Operation name of client tokens.
-const OPERATION: &str = "StartIncident";
 /// Runs that an incident remembers.
 const RUNS: usize = 100;
 
@@ -440,16 +438,12 @@ fn request(trigger: &Trigger) -> Request<'_> {
         trigger.trigger_arn,
         trigger.raw
     ]);
-    Request::new(OPERATION, trigger.client_token.as_deref(), &sent)
+    Request::new(START_OPERATION, trigger.client_token.as_deref(), &sent)
 }
 
 /// Answers with the ARN, remembers the token and claims it.
 fn remember(turn: &mut Turn, trigger: &Trigger) {
-    turn.reply = json!({ "incidentRecordArn": turn.state.record.arn });
     turn.claims.extend(trigger.token_claim(turn.at));
-    if let Some((operation, token)) = turn.state.recall.remember(&request(trigger), &turn.reply)
-        && operation == OPERATION
-    {
-        turn.releases.push((START_TOKEN_CLAIM.to_owned(), token));
-    }
+    let reply = json!({ "incidentRecordArn": turn.state.record.arn });
+    turn.answer(&request(trigger), reply);
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::incident::{DEDUPE_CLAIM, IncidentStatus, check_tags};
+use model::incident::{DEDUPE_CLAIM, IncidentStatus, START_TOKEN_CLAIM, check_tags};
 use model::plan::{ChatChannel, at_most, check_impact, check_targets};
 use model::{ClaimWish, Decision, FrameWrite, Rejection};
 use serde_json::{Value, json};
 
 use super::state::Incident;
-use super::turn::Turn;
+use super::turn::{START_OPERATION, Turn};
 use super::{Command, RecordPatch, Update};
 use crate::Context;
 use crate::recall::Request;
@@ -34,8 +34,7 @@ pub(super) fn update(
     }
     validate(&update.patch)?;
     let mut turn = Turn::new(state.clone(), cx);
-    turn.reply = json!({});
-    turn.state.recall.remember(&request, &json!({}));
+    turn.answer(&request, json!({}));
     let attributes = attributes(&update.patch);
     apply(&mut turn, &update.patch);
     if let Some(status) = update.patch.status {
@@ -197,6 +196,9 @@ pub(super) fn delete(state: &Incident, cx: &Context) -> Decision<Incident, Comma
     let mut turn = Turn::new(state.clone(), cx);
     turn.state.deleted = true;
     release_key(&mut turn);
+    let tokens = state.recall.tokens(START_OPERATION);
+    turn.releases
+        .extend(tokens.map(|token| (START_TOKEN_CLAIM.to_owned(), token.to_owned())));
     stop_engagements(&mut turn, "the incident was deleted");
     turn.fact("incident.deleted", json!({ "arn": turn.state.record.arn }));
     turn.reply = json!({});

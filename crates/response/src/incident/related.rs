@@ -33,8 +33,7 @@ pub(super) fn update(
         return Ok(decision);
     }
     let mut turn = Turn::new(state.clone(), cx);
-    turn.reply = json!({});
-    turn.state.recall.remember(&request, &json!({}));
+    turn.answer(&request, json!({}));
     let change = change(&mut turn, update)?;
     if let Some((value, items)) = change {
         turn.state.record.last_modified_by.clone_from(&asker.by);

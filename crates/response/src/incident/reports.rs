@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use model::Decision;
-use model::incident::{AutomationExecution, epoch};
+use model::incident::{AutomationExecution, IncidentStatus, epoch};
 use model::report::RunReport;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::state::Incident;
+use super::state::{EngagementRef, Incident};
 use super::turn::Turn;
 use super::{Command, open};
 use crate::Context;
@@ -22,6 +23,8 @@ const PAGE_ACK: &str = "SSM Contacts Page Acknowledgement for Incident";
 const UNANSWERED: &str = "SSM Contacts Engagement Unanswered for Incident";
 const ENGAGEMENT_END: &str = "SSM Contacts Engagement End for Incident";
 
+/// Engagements remembered.
+const ENGAGEMENTS: usize = 100;
 /// Executions shown by the record.
 const EXECUTIONS: usize = 100;
 
@@ -37,18 +40,7 @@ pub(super) fn run(
             run,
             document,
             version,
-        } => {
-            open::know_run(&mut turn, run, &document, "InProgress");
-            let arn = open::execution_arn(&turn, run);
-            let execution = AutomationExecution::SsmExecutionArn(arn.clone());
-            let executions = &mut turn.state.record.automation_executions;
-            if executions.len() < EXECUTIONS && !executions.contains(&execution) {
-                executions.push(execution);
-            }
-            let item = open::automation_item(&mut turn, &arn, &document);
-            let data = json!({ "ssmExecutionArn": arn, "ssmDocumentName": document, "ssmDocumentVersion": version });
-            turn.event(RUN_START, &data, &item);
-        }
+        } => started(&mut turn, run, &document, &version),
         RunReport::StartFailed {
             run,
             document,
@@ -80,26 +72,7 @@ pub(super) fn run(
             outputs,
             message,
         } => {
-            let document = turn
-                .state
-                .runs
-                .iter()
-                .find(|known| known.id == run)
-                .map(|known| known.document.clone());
-            open::know_run(
-                &mut turn,
-                run,
-                document.as_deref().unwrap_or_default(),
-                &status,
-            );
-            if status == "Success" {
-                turn.state.moments.contained.get_or_insert(turn.at);
-            }
-            let mut data =
-                json!({ "ssmExecutionArn": open::execution_arn(&turn, run), "status": status });
-            if let Some(document) = document {
-                data["ssmDocumentName"] = Value::from(document);
-            }
+            let mut data = json!({ "status": status });
             if outputs
                 .as_object()
                 .is_some_and(|outputs| !outputs.is_empty())
@@ -107,14 +80,41 @@ pub(super) fn run(
                 data["outputs"] = Value::from(paragraph(&outputs.to_string(), 4000));
             }
             put_message(&mut data, message);
-            turn.fact(
-                "incident.run_ended",
-                json!({ "run": run, "status": status }),
-            );
-            turn.event(RUN_END, &data, &[]);
+            ended(&mut turn, run, &status, data);
         }
     }
     turn.decide()
+}
+
+fn started(turn: &mut Turn, run: Uuid, document: &str, version: &str) {
+    open::know_run(turn, run, document, "InProgress");
+    let arn = open::execution_arn(turn, run);
+    let execution = AutomationExecution::SsmExecutionArn(arn.clone());
+    let executions = &mut turn.state.record.automation_executions;
+    if executions.len() < EXECUTIONS && !executions.contains(&execution) {
+        executions.push(execution);
+    }
+    let item = open::automation_item(turn, &arn, document);
+    let data = json!({ "ssmExecutionArn": arn, "ssmDocumentName": document, "ssmDocumentVersion": version });
+    turn.event(RUN_START, &data, &item);
+}
+
+fn ended(turn: &mut Turn, run: Uuid, status: &str, mut data: Value) {
+    let known = turn.state.runs.iter().find(|known| known.id == run);
+    let document = known.map(|known| known.document.clone());
+    open::know_run(turn, run, document.as_deref().unwrap_or_default(), status);
+    if status == "Success" {
+        turn.state.moments.contained.get_or_insert(turn.at);
+    }
+    data["ssmExecutionArn"] = Value::from(open::execution_arn(turn, run));
+    if let Some(document) = document {
+        data["ssmDocumentName"] = Value::from(document);
+    }
+    turn.fact(
+        "incident.run_ended",
+        json!({ "run": run, "status": status }),
+    );
+    turn.event(RUN_END, &data, &[]);
 }
 
 fn put_end(data: &mut Value, started: Timestamp, ended: Option<Timestamp>) {
@@ -144,6 +144,7 @@ pub(super) fn engagement(
                 .moments
                 .first_page
                 .get_or_insert(epoch::to_millis(page.at));
+            know(&mut turn, &page);
             turn.event(PAGE, &page_data(&page), &[]);
         }
         EngagementNotice::PageFailed { page, reason } => {
@@ -173,6 +174,21 @@ pub(super) fn engagement(
         }
     }
     turn.decide()
+}
+
+/// Remembers an engagement that a person started for this incident, so that resolving stops it too.
+fn know(turn: &mut Turn, page: &PageNotice) {
+    let open = turn.state.record.status == IncidentStatus::Open;
+    let engagements = &mut turn.state.engagements;
+    let known = engagements.iter().any(|known| known.id == page.engagement);
+    if open && !known && engagements.len() < ENGAGEMENTS {
+        engagements.push(EngagementRef {
+            id: page.engagement,
+            contact_arn: page.contact_arn.clone(),
+            ended: false,
+            acknowledged: None,
+        });
+    }
 }
 
 fn acknowledged(turn: &mut Turn, page: &PageNotice) {

@@ -3,7 +3,7 @@
 use model::incident::{TimelineEvent, check_references, epoch};
 use model::plan::at_most;
 use model::{Decision, FrameWrite, Rejection};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::state::Incident;
@@ -71,9 +71,8 @@ pub(super) fn create(
         sequence: turn.state.sequence,
     };
     turn.put_event(&written);
-    turn.reply = json!({ "eventId": event_id, "incidentRecordArn": state.record.arn });
-    let reply: Value = turn.reply.clone();
-    turn.state.recall.remember(&request, &reply);
+    let reply = json!({ "eventId": event_id, "incidentRecordArn": state.record.arn });
+    turn.answer(&request, reply);
     turn.fact(
         "incident.event",
         json!({ "event": event_id, "type": written.event_type }),

@@ -1,7 +1,9 @@
 //! What one turn of an incident gathers.
 
 use jiff::Timestamp;
-use model::incident::{EventReference, ItemIdentifier, RelatedItem, TimelineEvent, cut, epoch};
+use model::incident::{
+    EventReference, ItemIdentifier, RelatedItem, START_TOKEN_CLAIM, TimelineEvent, cut, epoch,
+};
 use model::plan::{NotificationTarget, RAW_DATA_CHARS};
 use model::{ClaimWish, Decision, Fact, FrameWrite, IndexEntry, Rejection, arn::Arn, ids};
 use serde_json::{Value, json};
@@ -9,10 +11,13 @@ use uuid::Uuid;
 
 use super::state::Incident;
 use super::{Command, PublishSns};
+use crate::recall::Request;
 use crate::{Context, frames};
 
 /// The longest `eventData`, in characters.
 pub(super) const EVENT_DATA_CHARS: usize = 12_000;
+/// The operation whose client tokens are claimed.
+pub(super) const START_OPERATION: &str = "StartIncident";
 /// Most related items.
 const RELATED: usize = 100;
 
@@ -69,6 +74,17 @@ impl Turn {
             sequence: self.state.sequence,
         };
         self.put_event(&event);
+    }
+
+    /// Answers a request and remembers the answer; gives back the claim of a start token forgotten for it, since
+    /// a claim that leads to an incident that does not know the token would lead nowhere.
+    pub(super) fn answer(&mut self, request: &Request<'_>, reply: Value) {
+        if let Some((operation, token)) = self.state.recall.remember(request, &reply)
+            && operation == START_OPERATION
+        {
+            self.releases.push((START_TOKEN_CLAIM.to_owned(), token));
+        }
+        self.reply = reply;
     }
 
     /// The id of the next event; counts it.
