@@ -24,7 +24,15 @@ pub const MAX_PAGE: usize = 1_000;
 /// An instant as stores keep it: cut to the microsecond.
 #[must_use]
 pub fn instant(at: Timestamp) -> Timestamp {
-    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+    from_micros(at.as_microsecond()).unwrap_or(at)
+}
+
+/// The instant so many microseconds behind 1970 UTC, if there is such an instant.
+#[must_use]
+pub fn from_micros(micros: i64) -> Option<Timestamp> {
+    // Not `Timestamp::from_microsecond`: its range ends at the last whole second, before `Timestamp::MAX`.
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000)).ok()? * 1_000;
+    Timestamp::new(micros.div_euclid(1_000_000), nanos).ok()
 }
 
 /// A page size brought between 1 and [`MAX_PAGE`].
@@ -199,5 +207,7 @@ mod tests {
         for edge in [Timestamp::MIN, Timestamp::MAX] {
             assert_eq!(instant(edge).as_microsecond(), edge.as_microsecond());
         }
+        assert_eq!(from_micros(-1), Timestamp::new(-1, 999_999_000).ok());
+        assert_eq!(from_micros(i64::MAX), None);
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use model::resource::Resource;
 use model::{AggregateId, Scope};
 use ports::StoreError;
-use ports::limits::page;
+use ports::limits::{from_micros, page};
 use ports::store::{
     ClaimKey, EffectRow, Frames, InboxRow, JournalEntry, JournalRow, NewEffect, NewInput, Query, ResourceQuery, Stored,
     TimerRow,
@@ -298,7 +298,8 @@ fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 }
 
 fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_microsecond(row.get(column)?).map_err(|error| unreadable(column, error.to_string()))
+    let micros = row.get(column)?;
+    from_micros(micros).ok_or_else(|| unreadable(column, format!("{micros} is no instant")))
 }
 
 fn unreadable(column: usize, error: String) -> rusqlite::Error {

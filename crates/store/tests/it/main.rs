@@ -1,0 +1,5 @@
+//! Tests of the embedded store.
+
+mod scratch;
+
+ports::store_suite!(scratch::subject);
