@@ -157,21 +157,36 @@ pub(crate) async fn edit<T, R>(
 where
     T: Serialize + DeserializeOwned,
 {
+    edit_with(handle, key, |found| {
+        decide(found).map(|(edit, answer)| (edit, Vec::new(), answer))
+    })
+    .await
+}
+
+/// As [`edit`], with further changes that are committed together with it.
+pub(crate) async fn edit_with<T, R>(
+    handle: &Handle,
+    key: &Key,
+    mut decide: impl FnMut(Option<T>) -> Result<(Edit<T>, Vec<ResourceChange>, R), ApiError>,
+) -> Result<R, ApiError>
+where
+    T: Serialize + DeserializeOwned,
+{
     for _ in 0..TRIES {
         let found = read::<T>(handle, key).await?;
         let expect = found
             .as_ref()
             .map_or(Expect::Absent, |kept| Expect::Revision(kept.revision));
         let absent = found.is_none();
-        let (edit, answer) = decide(found.map(|kept| kept.body))?;
+        let (edit, mut changes, answer) = decide(found.map(|kept| kept.body))?;
         let body = match edit {
             Edit::Keep => return Ok(answer),
             Edit::Delete if absent => return Ok(answer),
             Edit::Delete => None,
             Edit::Put(body) => Some(to_body(&body)?),
         };
-        let change = change(key, expect, body);
-        match handle.change(vec![change]).await {
+        changes.push(change(key, expect, body));
+        match handle.change(changes).await {
             Ok(_) => return Ok(answer),
             Err(ChangeError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),

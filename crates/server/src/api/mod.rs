@@ -1,11 +1,34 @@
 //! Quell's own API for operators, under `/api/v1/`, signed like everything else (service name `quell`).
 
-use crate::aws::{Operations, Service};
+mod incident_triggers;
+mod journal;
+mod resolve_run;
+mod runs;
+
+use crate::aws::{Operations, Route, Service};
 use crate::dialect;
 
 /// The service.
 pub(crate) const SERVICE: Service = Service {
     signing_name: "quell",
     dialect: dialect::OPERATOR,
-    operations: Operations::Rest(&[]),
+    operations: Operations::Rest(ROUTES),
 };
+
+const ROUTES: &[Route] = &[
+    Route::new(
+        "ListIncidentTriggers",
+        "GET",
+        "/api/v1/incidents/*/triggers",
+        |call| Box::pin(incident_triggers::handle(call)),
+    ),
+    Route::new("ListJournal", "GET", "/api/v1/journal", |call| {
+        Box::pin(journal::handle(call))
+    }),
+    Route::new("ListRuns", "GET", "/api/v1/runs", |call| {
+        Box::pin(runs::handle(call))
+    }),
+    Route::new("ResolveRun", "POST", "/api/v1/runs/*/resolve", |call| {
+        Box::pin(resolve_run::handle(call))
+    }),
+];

@@ -1,0 +1,71 @@
+//! `GET /api/v1/runs?outcome=unknown&after=&limit=`: runs, newest first; with `outcome=unknown` those that wait for a
+//! person to say what became of an effect.
+
+use engine::views::{Run, automation};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::aws::ssm::runs as all_runs;
+use crate::call::{Answer, Call, Reply};
+use crate::error::ApiError;
+use crate::page::Cursor;
+
+pub(super) async fn handle(call: Call) -> Answer {
+    let unknown_only = match call.query.first("outcome") {
+        None | Some("") => false,
+        Some("unknown") => true,
+        Some(_) => {
+            return Err(ApiError::validation(
+                "`outcome` must be `unknown`, or be left out",
+            ));
+        }
+    };
+    let limit = number(&call, "limit", 1, 100)?
+        .and_then(|limit| usize::try_from(limit).ok())
+        .unwrap_or(50);
+    let cursor = Cursor::new(&call, "ListRuns", if unknown_only { "unknown" } else { "" });
+    let after = call.query.first("after").map(|token| {
+        cursor
+            .position(token)
+            .ok_or_else(|| ApiError::validation("`after` must be `nextAfter` of the answer before"))
+    });
+    let after = after.transpose()?;
+    let page = all_runs::page(&call, after.as_deref(), limit, |run| {
+        !unknown_only || run.unknown().is_some()
+    })
+    .await?;
+    let list: Vec<Value> = page.runs.iter().map(view).collect();
+    let next = page.next.map(|position| cursor.token(&position));
+    Ok(Reply::ok(json!({ "runs": list, "nextAfter": next })))
+}
+
+/// A run as `DescribeAutomationExecutions` shows it, with what is unknown about it.
+pub(super) fn view(run: &Run) -> Value {
+    let mut body = automation::metadata(run);
+    if let Some(reason) = run.unknown() {
+        body["UnknownOutcome"] =
+            json!({ "Step": run.current().map(|step| step.name.as_str()), "Reason": reason });
+    }
+    body
+}
+
+/// A number in the query.
+pub(super) fn number(call: &Call, name: &str, min: u64, max: u64) -> Result<Option<u64>, ApiError> {
+    let Some(text) = call.query.first(name).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let parsed = text
+        .parse()
+        .ok()
+        .filter(|number| (min..=max).contains(number));
+    parsed.map(Some).ok_or_else(|| {
+        ApiError::validation(format!("`{name}` must be a number from {min} to {max}"))
+    })
+}
+
+/// A UUID in the path or the query.
+pub(super) fn uuid(name: &str, text: &str) -> Result<Uuid, ApiError> {
+    let shown = crate::error::echo(text);
+    text.parse()
+        .map_err(|_| ApiError::validation(format!("`{name}` must be a UUID, not `{shown}`")))
+}

@@ -1,0 +1,18 @@
+//! `RemoveTagsFromResource`.
+
+use super::tagged::Tagged;
+use crate::call::{Answer, Call, Reply};
+use crate::tags;
+
+pub(super) async fn handle(call: Call) -> Answer {
+    let keys = tags::read_keys(&call.fields(), "TagKeys")?;
+    let resource = Tagged::read(&call)?;
+    resource
+        .change(&call, |have| {
+            let mut left = have.clone();
+            left.retain(|key, _| !keys.contains(key));
+            Ok(left)
+        })
+        .await?;
+    Ok(Reply::empty())
+}

@@ -1,0 +1,186 @@
+//! What the automation operations share: finding runs, and the exceptions for what the engine refuses.
+
+use engine::views::Run;
+use http::StatusCode;
+use jiff::Timestamp;
+use model::{AggregateId, AggregateKind, Rejection};
+use ports::store::{Frames, Query, Stored};
+use uuid::Uuid;
+
+use crate::call::Call;
+use crate::decode::{Fields, Text};
+use crate::error::ApiError;
+
+/// Runs looked at for one page, at most: what does not fit goes on at the next page.
+const SCAN: usize = 500;
+/// Runs read from the store at once.
+const BATCH: usize = 50;
+
+/// The id of the execution that the request names.
+pub(crate) fn run_id(fields: &Fields<'_>) -> Result<Uuid, ApiError> {
+    let text = fields.required_text("AutomationExecutionId", Text::length(36, 36))?;
+    text.parse().map_err(|_| no_run())
+}
+
+/// A run of the call's account and region, which must exist.
+pub(crate) async fn existing(call: &Call, id: Uuid) -> Result<Run, ApiError> {
+    let stored = call
+        .handle()
+        .load(AggregateId::run(id), Frames::All)
+        .await?;
+    let stored = stored
+        .filter(|stored| stored.scope == call.scope)
+        .ok_or_else(no_run)?;
+    restored(stored)
+}
+
+fn restored(stored: Stored) -> Result<Run, ApiError> {
+    let id = stored.id;
+    Run::restore(stored.frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))
+}
+
+fn no_run() -> ApiError {
+    ApiError::new(
+        "AutomationExecutionNotFoundException",
+        "There is no automation execution information for the requested automation execution ID.",
+    )
+    .status(StatusCode::NOT_FOUND)
+}
+
+/// The exception for an input that the run refused.
+pub(crate) fn refused(rejection: Rejection) -> ApiError {
+    let message = rejection.to_string();
+    match rejection {
+        Rejection::Invalid { .. } => {
+            ApiError::new("InvalidAutomationExecutionParametersException", message)
+        }
+        Rejection::NotFound { kind, .. } if kind == "AutomationStep" => {
+            ApiError::new("AutomationStepNotFoundException", message).status(StatusCode::NOT_FOUND)
+        }
+        Rejection::NotFound { .. } => no_run(),
+        Rejection::Conflict { code, .. } if !code.is_empty() => {
+            ApiError::new(code, message).status(StatusCode::CONFLICT)
+        }
+        Rejection::Conflict { .. } | Rejection::Closed => {
+            ApiError::new("InvalidAutomationStatusUpdateException", message)
+                .status(StatusCode::CONFLICT)
+        }
+        Rejection::Quota { .. } => {
+            ApiError::new("AutomationExecutionLimitExceededException", message)
+        }
+    }
+}
+
+/// A page of runs, newest first, and the position behind which the next one begins.
+pub(crate) struct Page {
+    /// The runs that were wanted.
+    pub(crate) runs: Vec<Run>,
+    /// Position for the next page, unless this was the last one.
+    pub(crate) next: Option<String>,
+}
+
+/// The newest runs of the call's account and region behind `after` that `wanted` picks.
+///
+/// A page may have fewer than `limit` and still have a next one: only so many runs are looked at.
+pub(crate) async fn page(
+    call: &Call,
+    after: Option<&str>,
+    limit: usize,
+    wanted: impl Fn(&Run) -> bool + Send + Sync,
+) -> Result<Page, ApiError> {
+    let mut before = after.and_then(parse_position);
+    let mut runs = Vec::new();
+    for _ in 0..SCAN / BATCH {
+        let query = Query {
+            kind: AggregateKind::Run,
+            scope: call.scope.clone(),
+            index: None,
+            before,
+            limit: BATCH,
+        };
+        let batch = call.handle().list(query).await?;
+        let last = batch.len() < BATCH;
+        let count = batch.len();
+        for (at, root) in batch.into_iter().enumerate() {
+            before = Some((root.created, root.id.id));
+            // Roots alone do not make a run; it may have been pruned meanwhile.
+            let Some(stored) = call.handle().load(root.id, Frames::All).await? else {
+                continue;
+            };
+            let run = restored(stored)?;
+            if wanted(&run) {
+                runs.push(run);
+            }
+            if runs.len() == limit {
+                let ended = last && at + 1 == count;
+                return Ok(Page {
+                    runs,
+                    next: before.filter(|_| !ended).map(position),
+                });
+            }
+        }
+        if last {
+            return Ok(Page { runs, next: None });
+        }
+    }
+    Ok(Page {
+        runs,
+        next: before.map(position),
+    })
+}
+
+fn position((created, id): (Timestamp, Uuid)) -> String {
+    format!("{}/{id}", created.as_nanosecond())
+}
+
+fn parse_position(text: &str) -> Option<(Timestamp, Uuid)> {
+    let (nanoseconds, id) = text.split_once('/')?;
+    Some((
+        Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()?,
+        id.parse().ok()?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_round_trip() {
+        let at = (
+            Timestamp::from_nanosecond(1_714_557_600_123_456_789).expect("instant"),
+            Uuid::from_u128(7),
+        );
+        assert_eq!(parse_position(&position(at)), Some(at));
+        assert_eq!(parse_position("x/y"), None);
+    }
+
+    #[test]
+    fn refusals_become_the_modelled_exceptions() {
+        use crate::dialect::SSM;
+        for (rejection, want) in [
+            (
+                Rejection::invalid("Parameters", "x"),
+                "InvalidAutomationExecutionParametersException",
+            ),
+            (
+                Rejection::not_found("AutomationStep", "x"),
+                "AutomationStepNotFoundException",
+            ),
+            (
+                Rejection::not_found("AutomationExecution", "x"),
+                "AutomationExecutionNotFoundException",
+            ),
+            (
+                Rejection::Conflict {
+                    code: "InvalidAutomationSignalException".into(),
+                    message: "x".into(),
+                },
+                "InvalidAutomationSignalException",
+            ),
+            (Rejection::Closed, "InvalidAutomationStatusUpdateException"),
+        ] {
+            assert_eq!(refused(rejection).code(&SSM), want);
+        }
+    }
+}
