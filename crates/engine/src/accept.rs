@@ -16,6 +16,7 @@ use model::{AggregateId, Event, Scope, ids};
 use ports::StoreError;
 use ports::store::{ClaimKey, NewInput, Turn};
 use response::delivery;
+use response::plan::{self, EventStart};
 use rules::transform::{InputTransformer, TargetInput, TransformContext};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -65,18 +66,37 @@ pub(crate) struct Counters {
 }
 
 /// Triggers a response plan and waits for the incident that takes the trigger.
-pub(crate) async fn trigger(shared: &Arc<Shared>, scope: &Scope, trigger: Trigger) -> Result<Value, AskError> {
+pub(crate) async fn trigger(
+    shared: &Arc<Shared>,
+    scope: &Scope,
+    trigger: Trigger,
+) -> Result<Value, AskError> {
     let scope = scope.global();
     let to = incident_for(shared, &scope, &trigger).await?;
-    let input = Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(trigger))));
+    let input = Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(
+        trigger,
+    ))));
     shared.dispatcher.ask(to, scope, input, Vec::new()).await
 }
 
 /// The open incident with the trigger's dedupe key, or a new one. Only a hint: the claim decides.
-async fn incident_for(shared: &Shared, scope: &Scope, trigger: &Trigger) -> Result<AggregateId, StoreError> {
+async fn incident_for(
+    shared: &Shared,
+    scope: &Scope,
+    trigger: &Trigger,
+) -> Result<AggregateId, StoreError> {
     if let Some(wish) = trigger.dedupe_claim() {
-        let key = ClaimKey { scope: scope.clone(), family: wish.scope, key: wish.key };
-        if let Some(holder) = shared.ports.store.claim(key, shared.ports.clock.now()).await? {
+        let key = ClaimKey {
+            scope: scope.clone(),
+            family: wish.scope,
+            key: wish.key,
+        };
+        if let Some(holder) = shared
+            .ports
+            .store
+            .claim(key, shared.ports.clock.now())
+            .await?
+        {
             return Ok(holder);
         }
     }
@@ -99,7 +119,9 @@ pub(crate) async fn put_events(
         let event = match rules::Event::parse(&text) {
             Ok(event) => event,
             Err(error) => {
-                outcomes.push(EntryOutcome::Malformed { reason: error.to_string() });
+                outcomes.push(EntryOutcome::Malformed {
+                    reason: error.to_string(),
+                });
                 continue;
             }
         };
@@ -146,7 +168,13 @@ async fn deliveries(
     let Ok(event) = serde_json::from_value::<Event>(value.clone()) else {
         return Ok(Vec::new());
     };
-    let arrival = Arrival { scope, event: &event, value: &value, text, now };
+    let arrival = Arrival {
+        scope,
+        event: &event,
+        value: &value,
+        text,
+        now,
+    };
     let mut inputs = Vec::new();
     for rule in matching {
         let rule_arn = rule_arn(scope, rule);
@@ -154,7 +182,11 @@ async fn deliveries(
             match deliver(shared, &arrival, (rule, &rule_arn), target).await? {
                 Ok(input) => inputs.push(input),
                 Err(reason) => tracing::warn!(
-                    rule.arn = rule_arn, target.id = target.id, event.id = event.id, reason, "an event was not delivered"
+                    rule.arn = rule_arn,
+                    target.id = target.id,
+                    event.id = event.id,
+                    reason,
+                    "an event was not delivered"
                 ),
             }
         }
@@ -178,9 +210,15 @@ async fn deliver(
     (rule, rule_arn): (&Rule, &str),
     target: &Target,
 ) -> Result<Result<(AggregateId, Scope, Input), String>, AskError> {
-    let context = TransformContext { rule_arn, rule_name: &rule.name, ingestion_time: arrival.now };
+    let context = TransformContext {
+        rule_arn,
+        rule_name: &rule.name,
+        ingestion_time: arrival.now,
+    };
     let rendered = target_input(target).and_then(|input| {
-        input.render(arrival.value, &context).map_err(|error| error.to_string())
+        input
+            .render(arrival.value, &context)
+            .map_err(|error| error.to_string())
     });
     let rendered = match rendered {
         Ok(rendered) => rendered,
@@ -190,32 +228,65 @@ async fn deliver(
     match destination(&target.arn) {
         Destination::ResponsePlan(name) => {
             let owner = arrival.scope.global();
-            let found = shared.ports.store.resource(owner.clone(), RESPONSE_PLAN.to_owned(), name.clone()).await?;
-            let Some(plan) = found.and_then(|found| serde_json::from_value::<ResponsePlan>(found.body).ok()) else {
+            let found = shared
+                .ports
+                .store
+                .resource(owner.clone(), RESPONSE_PLAN.to_owned(), name.clone())
+                .await?;
+            let Some(plan) =
+                found.and_then(|found| serde_json::from_value::<ResponsePlan>(found.body).ok())
+            else {
                 return Ok(Err(format!("there is no response plan `{name}`")));
             };
-            let trigger = response::plan::trigger_from_event(
-                &plan,
-                &target.arn,
+            let trigger = plan::trigger_from_event(&EventStart {
+                plan: &plan,
+                plan_arn: &target.arn,
                 rule_arn,
-                &response::plan::EventInput { event: arrival.event, raw: arrival.text, input: &rendered },
-            );
+                event: arrival.event,
+                raw: arrival.text,
+                input: &rendered,
+                at: arrival.now,
+            });
             let to = incident_for(shared, &owner, &trigger).await?;
-            let input = Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(trigger))));
+            let input = Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(
+                trigger,
+            ))));
             Ok(Ok((to, owner, input)))
         }
         Destination::Document => {
             let request = start_run(arrival, target, rule_arn, &rendered);
             Ok(request.map(|request| {
-                (AggregateId::run(id), arrival.scope.clone(), Input::StartRun(Box::new(request)))
+                (
+                    AggregateId::run(id),
+                    arrival.scope.clone(),
+                    Input::StartRun(Box::new(request)),
+                )
             }))
         }
         Destination::Webhook => {
-            let start = delivery::Start::new(target, rule_arn, arrival.event, rendered);
-            let input = Input::Delivery(Box::new(delivery::Input::Start(Box::new(start))));
-            Ok(Ok((AggregateId::delivery(id), arrival.scope.clone(), input)))
+            let retry = |name: &str| {
+                let given = target.retry_policy.as_ref()?.get(name)?.as_u64()?;
+                u32::try_from(given).ok()
+            };
+            let start = delivery::Start {
+                url: target.arn.clone(),
+                rule_arn: rule_arn.to_owned(),
+                subject: arrival.event.detail_type.clone(),
+                message: rendered,
+                maximum_retry_attempts: retry("MaximumRetryAttempts"),
+                maximum_event_age_in_seconds: retry("MaximumEventAgeInSeconds"),
+            };
+            let input = Input::Delivery(Box::new(delivery::Input::Start(start)));
+            Ok(Ok((
+                AggregateId::delivery(id),
+                arrival.scope.clone(),
+                input,
+            )))
         }
-        Destination::Unknown => Ok(Err(format!("target `{}` is of no kind that Quell serves", target.arn))),
+        Destination::Unknown => Ok(Err(format!(
+            "target `{}` is of no kind that Quell serves",
+            target.arn
+        ))),
     }
 }
 
@@ -223,14 +294,26 @@ pub(crate) fn target_input(target: &Target) -> Result<TargetInput, String> {
     let transformer = match &target.input_transformer {
         None => None,
         Some(value) => {
-            let paths = value.get("InputPathsMap").cloned().unwrap_or_else(|| json!({}));
+            let paths = value
+                .get("InputPathsMap")
+                .cloned()
+                .unwrap_or_else(|| json!({}));
             let paths = serde_json::from_value(paths).map_err(|error| error.to_string())?;
-            let template = value.get("InputTemplate").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let template = value
+                .get("InputTemplate")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
             Some(InputTransformer { paths, template })
         }
     };
-    TargetInput::from_parts(&target.id, target.input.clone(), target.input_path.clone(), transformer)
-        .map_err(|error| error.to_string())
+    TargetInput::from_parts(
+        &target.id,
+        target.input.clone(),
+        target.input_path.clone(),
+        transformer,
+    )
+    .map_err(|error| error.to_string())
 }
 
 /// What kind of thing a target's ARN names.
@@ -255,17 +338,25 @@ pub(crate) fn destination(target: &str) -> Destination {
             Some(name) => Destination::ResponsePlan(name.to_owned()),
             None => Destination::Unknown,
         },
-        Some(arn) if arn.service == "ssm" => match arn.tail("automation-definition").or(arn.tail("document")) {
-            Some(_) => Destination::Document,
-            None => Destination::Unknown,
-        },
+        Some(arn) if arn.service == "ssm" => {
+            match arn.tail("automation-definition").or(arn.tail("document")) {
+                Some(_) => Destination::Document,
+                None => Destination::Unknown,
+            }
+        }
         _ => Destination::Unknown,
     }
 }
 
 /// A run as a rule target asks for it: the target's input is a JSON object of parameters, each a list of strings.
-fn start_run(arrival: &Arrival<'_>, target: &Target, rule_arn: &str, rendered: &str) -> Result<StartRun, String> {
-    let own_input = target.input.is_some() || target.input_path.is_some() || target.input_transformer.is_some();
+fn start_run(
+    arrival: &Arrival<'_>,
+    target: &Target,
+    rule_arn: &str,
+    rendered: &str,
+) -> Result<StartRun, String> {
+    let own_input =
+        target.input.is_some() || target.input_path.is_some() || target.input_transformer.is_some();
     let parameters = if own_input {
         serde_json::from_str(rendered).map_err(|error| {
             format!("the target's input must be a JSON object of parameters, each a list of strings: {error}")
@@ -277,7 +368,10 @@ fn start_run(arrival: &Arrival<'_>, target: &Target, rule_arn: &str, rendered: &
         document_name: target.arn.clone(),
         document_version: None,
         parameters,
-        executed_by: target.role_arn.clone().unwrap_or_else(|| rule_arn.to_owned()),
+        executed_by: target
+            .role_arn
+            .clone()
+            .unwrap_or_else(|| rule_arn.to_owned()),
         region: arrival.scope.region.clone(),
         mode: "Auto".to_owned(),
         incident: None,
@@ -288,8 +382,15 @@ fn start_run(arrival: &Arrival<'_>, target: &Target, rule_arn: &str, rendered: &
 /// A rule's ARN: rules of the default bus stand without the bus.
 fn rule_arn(scope: &Scope, rule: &Rule) -> String {
     let partition = scope.partition();
-    let place = if rule.bus == "default" { rule.name.clone() } else { format!("{}/{}", rule.bus, rule.name) };
-    format!("arn:{partition}:events:{}:{}:rule/{place}", scope.region, scope.account)
+    let place = if rule.bus == "default" {
+        rule.name.clone()
+    } else {
+        format!("{}/{}", rule.bus, rule.name)
+    };
+    format!(
+        "arn:{partition}:events:{}:{}:rule/{place}",
+        scope.region, scope.account
+    )
 }
 
 /// Commits all deliveries of a request at once, then lets their aggregates know.
@@ -310,9 +411,18 @@ async fn commit(
             at: now,
         })
         .collect();
-    let committed = shared.ports.store.commit(Turn { inbox_new, ..Turn::default() }).await?;
+    let committed = shared
+        .ports
+        .store
+        .commit(Turn {
+            inbox_new,
+            ..Turn::default()
+        })
+        .await?;
     for ((to, scope, input), seq) in inputs.into_iter().zip(committed.inbox) {
-        shared.dispatcher.send(to, scope, Mail::Inbox { seq, input });
+        shared
+            .dispatcher
+            .send(to, scope, Mail::Inbox { seq, input });
     }
     Ok(())
 }

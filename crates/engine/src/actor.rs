@@ -26,7 +26,12 @@ const STALE_TRIES: u32 = 3;
 
 /// Works until the mailbox is empty.
 pub(crate) async fn run(shared: Arc<Shared>, id: AggregateId, scope: Scope) {
-    let mut actor = Actor { shared, id, scope, loaded: None };
+    let mut actor = Actor {
+        shared,
+        id,
+        scope,
+        loaded: None,
+    };
     while let Some(mails) = actor.shared.dispatcher.take(id) {
         actor.turn(mails).await;
     }
@@ -53,8 +58,13 @@ struct Item {
 
 /// Where an input came from: what has to be noted or answered.
 enum Origin {
-    Ask { claims: Vec<model::ClaimWish>, answer: Answer },
-    Inbox { seq: u64 },
+    Ask {
+        claims: Vec<model::ClaimWish>,
+        answer: Answer,
+    },
+    Inbox {
+        seq: u64,
+    },
     Timer,
     Settled,
 }
@@ -67,7 +77,10 @@ enum Attempt {
 
 impl Actor {
     async fn turn(&mut self, mails: Vec<Mail>) {
-        let mut items: Vec<Item> = mails.into_iter().filter_map(|mail| self.item(mail)).collect();
+        let mut items: Vec<Item> = mails
+            .into_iter()
+            .filter_map(|mail| self.item(mail))
+            .collect();
         while !items.is_empty() {
             let rest = items.split_off(one_turn(&items));
             let (mut now, mut stale) = (items, 0);
@@ -84,7 +97,11 @@ impl Actor {
     /// What a mail brings; nothing for a timer that is no longer set.
     fn item(&self, mail: Mail) -> Option<Item> {
         let (origin, input) = match mail {
-            Mail::Ask { input, claims, answer } => (Origin::Ask { claims, answer }, input),
+            Mail::Ask {
+                input,
+                claims,
+                answer,
+            } => (Origin::Ask { claims, answer }, input),
             Mail::Inbox { seq, input } => (Origin::Inbox { seq }, input),
             Mail::Timer { key, due } => {
                 if !self.shared.timers.is_current(self.id, &key, due) {
@@ -92,9 +109,17 @@ impl Actor {
                 }
                 (Origin::Timer, Input::Timer { key })
             }
-            Mail::Settled { effect, outcome } => (Origin::Settled, Input::Settled { effect, outcome }),
+            Mail::Settled { effect, outcome } => {
+                (Origin::Settled, Input::Settled { effect, outcome })
+            }
         };
-        Some(Item { origin, prepared: Prepared { input, lookup: Lookup::Nothing } })
+        Some(Item {
+            origin,
+            prepared: Prepared {
+                input,
+                lookup: Lookup::Nothing,
+            },
+        })
     }
 
     /// Folds all items into one transaction and commits it. Items that cannot be part of it come back.
@@ -107,7 +132,10 @@ impl Actor {
             }
         };
         let revision = loaded.revision;
-        let (at, entropy) = (self.shared.ports.clock.now(), self.shared.ports.entropy.draw());
+        let (at, entropy) = (
+            self.shared.ports.clock.now(),
+            self.shared.ports.entropy.draw(),
+        );
         let mut batch = Batch::new(self.id, self.scope.clone(), at, entropy);
         let mut state = loaded.state;
         let mut replies = Vec::with_capacity(items.len());
@@ -125,7 +153,8 @@ impl Actor {
                 }
             }
         }
-        self.commit(batch, Loaded { state, revision }, items, (replies, stale)).await
+        self.commit(batch, Loaded { state, revision }, items, (replies, stale))
+            .await
     }
 
     /// The state to decide on, with what the items' decisions look up.
@@ -137,7 +166,8 @@ impl Actor {
         let store = self.shared.ports.store.as_ref();
         for item in items {
             let input = item.prepared.input.clone();
-            let found = lookup::find(store, &self.scope, self.id, (input, loaded.state.as_ref())).await;
+            let found =
+                lookup::find(store, &self.scope, self.id, (input, loaded.state.as_ref())).await;
             item.prepared = found.map_err(|error| error.to_string())?;
         }
         Ok(loaded)
@@ -149,17 +179,34 @@ impl Actor {
             AggregateKind::Incident => Frames::RootAnd(Vec::new()),
             AggregateKind::Engagement | AggregateKind::Run | AggregateKind::Delivery => Frames::All,
         };
-        let stored = self.shared.ports.store.load(self.id, frames).await.map_err(|error| error.to_string())?;
+        let stored = self
+            .shared
+            .ports
+            .store
+            .load(self.id, frames)
+            .await
+            .map_err(|error| error.to_string())?;
         let Some(stored) = stored else {
-            return Ok(Loaded { state: None, revision: 0 });
+            return Ok(Loaded {
+                state: None,
+                revision: 0,
+            });
         };
         // What is stored says whose it is; the first mail only guessed.
         self.scope = stored.scope;
         let state = machine::restore(self.id.kind, stored.frames)?;
-        Ok(Loaded { state: Some(state), revision: stored.revision })
+        Ok(Loaded {
+            state: Some(state),
+            revision: stored.revision,
+        })
     }
 
-    fn fold(&self, batch: &mut Batch, state: Option<State>, item: &Item) -> Result<(State, Value), Rejection> {
+    fn fold(
+        &self,
+        batch: &mut Batch,
+        state: Option<State>,
+        item: &Item,
+    ) -> Result<(State, Value), Rejection> {
         let cx = Context {
             id: self.id,
             scope: self.scope.clone(),
@@ -202,20 +249,27 @@ impl Actor {
         match commit(&self.shared, ready.turn).await {
             Ok(committed) => {
                 let revision = next.revision + u64::from(changed);
-                self.loaded = Some(Loaded { state: next.state, revision });
+                self.loaded = Some(Loaded {
+                    state: next.state,
+                    revision,
+                });
                 self.release(ready.after, &committed.inbox);
                 answer(items, replies);
                 Attempt::Done
             }
             Err(CommitError::Claimed { claim, holder }) => {
-                self.claimed(items, (&claim.family, &claim.key), holder).await
+                self.claimed(items, (&claim.family, &claim.key), holder)
+                    .await
             }
             Err(CommitError::Stale { .. }) if *stale < STALE_TRIES => {
                 *stale += 1;
                 Attempt::Again(items)
             }
             Err(error) => {
-                broken(items.into_iter().map(|item| item.origin), &error.to_string());
+                broken(
+                    items.into_iter().map(|item| item.origin),
+                    &error.to_string(),
+                );
                 Attempt::Done
             }
         }
@@ -225,12 +279,17 @@ impl Actor {
     fn release(&self, after: After, seqs: &[u64]) {
         for timer in after.timers {
             match timer.due {
-                Some(due) => self.shared.timers.set(self.id, &self.scope, &timer.key, due),
+                Some(due) => self
+                    .shared
+                    .timers
+                    .set(self.id, &self.scope, &timer.key, due),
                 None => self.shared.timers.remove(self.id, &timer.key),
             }
         }
         for ((to, scope, input), seq) in after.sends.into_iter().zip(seqs) {
-            self.shared.dispatcher.send(to, scope, Mail::Inbox { seq: *seq, input });
+            self.shared
+                .dispatcher
+                .send(to, scope, Mail::Inbox { seq: *seq, input });
         }
         for intent in after.intents {
             recovery::start(&self.shared, self.id, self.scope.clone(), intent);
@@ -239,9 +298,16 @@ impl Actor {
 
     /// Somebody else holds a claim. A client's token ends the ask that brought it; any other claim means that the
     /// whole batch belongs to the holder.
-    async fn claimed(&mut self, mut items: Vec<Item>, (family, key): (&str, &str), holder: AggregateId) -> Attempt {
+    async fn claimed(
+        &mut self,
+        mut items: Vec<Item>,
+        (family, key): (&str, &str),
+        holder: AggregateId,
+    ) -> Attempt {
         let bringer = items.iter().position(|item| match &item.origin {
-            Origin::Ask { claims, .. } => claims.iter().any(|wish| wish.scope == family && wish.key == key),
+            Origin::Ask { claims, .. } => claims
+                .iter()
+                .any(|wish| wish.scope == family && wish.key == key),
             _ => false,
         });
         if let Some(index) = bringer {
@@ -276,7 +342,10 @@ impl Actor {
             }
             Origin::Settled => {
                 if let Input::Settled { effect, outcome } = item.prepared.input {
-                    turn.effects_settled.push(ports::store::SettledEffect { id: effect, outcome });
+                    turn.effects_settled.push(ports::store::SettledEffect {
+                        id: effect,
+                        outcome,
+                    });
                 }
             }
         }
@@ -291,16 +360,31 @@ impl Actor {
         let input = item.prepared.input;
         match item.origin {
             Origin::Ask { claims, answer } => {
-                self.shared.dispatcher.send(to, self.scope.clone(), Mail::Ask { input, claims, answer });
+                self.shared.dispatcher.send(
+                    to,
+                    self.scope.clone(),
+                    Mail::Ask {
+                        input,
+                        claims,
+                        answer,
+                    },
+                );
             }
             Origin::Inbox { seq } => {
-                let mut batch = Batch::new(to, self.scope.clone(), self.shared.ports.clock.now(), [0; 32]);
+                let mut batch = Batch::new(
+                    to,
+                    self.scope.clone(),
+                    self.shared.ports.clock.now(),
+                    [0; 32],
+                );
                 batch.consume(seq);
                 batch.forward(to, self.scope.clone(), input);
                 let Some(ready) = batch.finish(0) else { return };
                 match commit(&self.shared, ready.turn).await {
                     Ok(committed) => self.release(ready.after, &committed.inbox),
-                    Err(error) => tracing::error!(error = %error, "an input could not be passed on; it stays in the inbox"),
+                    Err(error) => {
+                        tracing::error!(error = %error, "an input could not be passed on; it stays in the inbox")
+                    }
                 }
             }
             Origin::Timer | Origin::Settled => {}
@@ -320,7 +404,10 @@ async fn commit(shared: &Shared, turn: Turn) -> Result<ports::Committed, CommitE
 
 /// How many of the items may share a turn: all, but for a second one that reads what the first would write.
 fn one_turn(items: &[Item]) -> usize {
-    let mut edits = items.iter().enumerate().filter(|(_, item)| lookup::edits_event(&item.prepared.input));
+    let mut edits = items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| lookup::edits_event(&item.prepared.input));
     edits.nth(1).map_or(items.len(), |(index, _)| index)
 }
 

@@ -6,7 +6,8 @@ use model::ids::{self, Entropy};
 use model::{AggregateId, FrameWrite, Outcome, Scope};
 use ports::Effects;
 use ports::store::{
-    AggregateWrite, ClaimKey, JournalEntry, NewClaim, NewEffect, NewInput, SettledEffect, TimerWrite, Turn,
+    AggregateWrite, ClaimKey, JournalEntry, NewClaim, NewEffect, NewInput, SettledEffect,
+    TimerWrite, Turn,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -70,12 +71,22 @@ impl Batch {
     }
 
     /// Takes in the decision for `journaled`; answers the new state and the reply.
-    pub(crate) fn fold(&mut self, decided: Decided, journaled: Value, effects: &dyn Effects) -> (State, Value) {
+    pub(crate) fn fold(
+        &mut self,
+        decided: Decided,
+        journaled: Value,
+        effects: &dyn Effects,
+    ) -> (State, Value) {
         self.accepted += 1;
-        self.changed |= !decided.frames.is_empty() || !decided.facts.is_empty() || !decided.orders.is_empty();
+        self.changed |=
+            !decided.frames.is_empty() || !decided.facts.is_empty() || !decided.orders.is_empty();
         self.inputs.push(journaled);
         for frame in decided.frames {
-            match self.frames.iter_mut().find(|earlier| earlier.key == frame.key) {
+            match self
+                .frames
+                .iter_mut()
+                .find(|earlier| earlier.key == frame.key)
+            {
                 Some(earlier) => *earlier = frame,
                 None => self.frames.push(frame),
             }
@@ -87,8 +98,14 @@ impl Batch {
         }
         for (family, key) in decided.releases {
             // A claim taken and given back within one turn was never there.
-            self.turn.claims.retain(|claim| claim.claim.family != family || claim.claim.key != key);
-            self.turn.releases.push(ClaimKey { scope: self.scope.clone(), family, key });
+            self.turn
+                .claims
+                .retain(|claim| claim.claim.family != family || claim.claim.key != key);
+            self.turn.releases.push(ClaimKey {
+                scope: self.scope.clone(),
+                family,
+                key,
+            });
         }
         for order in decided.orders {
             self.order(order, effects);
@@ -98,8 +115,16 @@ impl Batch {
 
     /// Takes a claim for the turn's aggregate.
     pub(crate) fn claim(&mut self, wish: model::ClaimWish) {
-        let claim = ClaimKey { scope: self.scope.clone(), family: wish.scope, key: wish.key };
-        self.turn.claims.push(NewClaim { claim, holder: self.id, expires: wish.expires });
+        let claim = ClaimKey {
+            scope: self.scope.clone(),
+            family: wish.scope,
+            key: wish.key,
+        };
+        self.turn.claims.push(NewClaim {
+            claim,
+            holder: self.id,
+            expires: wish.expires,
+        });
     }
 
     /// Notes a consumed inbox row.
@@ -109,12 +134,18 @@ impl Batch {
 
     /// Notes an effect's outcome.
     pub(crate) fn settle(&mut self, effect: Uuid, outcome: &Outcome) {
-        self.turn.effects_settled.push(SettledEffect { id: effect, outcome: outcome.clone() });
+        self.turn.effects_settled.push(SettledEffect {
+            id: effect,
+            outcome: outcome.clone(),
+        });
     }
 
     /// Notes a fired timer: its row goes unless the decision sets it anew.
     pub(crate) fn fired(&mut self, key: &str) {
-        self.timer(TimerWrite { key: key.to_owned(), due: None });
+        self.timer(TimerWrite {
+            key: key.to_owned(),
+            due: None,
+        });
     }
 
     /// Passes an input on to another aggregate in this transaction.
@@ -124,12 +155,29 @@ impl Batch {
 
     fn order(&mut self, order: Order, effects: &dyn Effects) {
         match order {
-            Order::Perform { effect, command, recovery } => {
+            Order::Perform {
+                effect,
+                command,
+                recovery,
+            } => {
                 let recovery = recovery.unwrap_or_else(|| effects.recovery(&command));
-                self.turn.effects_new.push(NewEffect { id: effect, command: command.clone(), recovery });
-                self.intents.push(Intent { id: effect, command, recovery, at: self.at, repeat: false });
+                self.turn.effects_new.push(NewEffect {
+                    id: effect,
+                    command: command.clone(),
+                    recovery,
+                });
+                self.intents.push(Intent {
+                    id: effect,
+                    command,
+                    recovery,
+                    at: self.at,
+                    repeat: false,
+                });
             }
-            Order::SetTimer { key, due } => self.timer(TimerWrite { key, due: Some(due) }),
+            Order::SetTimer { key, due } => self.timer(TimerWrite {
+                key,
+                due: Some(due),
+            }),
             Order::CancelTimer { key } => self.timer(TimerWrite { key, due: None }),
             Order::Send { to, scope, input } => self.sends.push((to, scope, *input)),
             Order::Continue => {
@@ -150,7 +198,12 @@ impl Batch {
         self.turn.inbox_new = self
             .sends
             .iter()
-            .map(|(to, scope, input)| NewInput { aggregate: *to, scope: scope.clone(), body: input.to_body(), at })
+            .map(|(to, scope, input)| NewInput {
+                aggregate: *to,
+                scope: scope.clone(),
+                body: input.to_body(),
+                at,
+            })
             .collect();
         let timers = self.turn.timers.clone();
         let writes_aggregate = self.changed || !self.turn.claims.is_empty() || !timers.is_empty();
@@ -162,7 +215,11 @@ impl Batch {
                 at,
                 frames: self.frames,
                 index: self.index,
-                journal: JournalEntry { entropy: self.entropy, inputs: self.inputs, facts: self.facts },
+                journal: JournalEntry {
+                    entropy: self.entropy,
+                    inputs: self.inputs,
+                    facts: self.facts,
+                },
                 delete: false,
             });
         }
@@ -170,7 +227,15 @@ impl Batch {
             && self.turn.inbox_done.is_empty()
             && self.turn.effects_settled.is_empty()
             && self.turn.inbox_new.is_empty();
-        let after = After { sends: self.sends, intents: self.intents, timers, changed: writes_aggregate };
-        (!empty).then_some(Ready { turn: self.turn, after })
+        let after = After {
+            sends: self.sends,
+            intents: self.intents,
+            timers,
+            changed: writes_aggregate,
+        };
+        (!empty).then_some(Ready {
+            turn: self.turn,
+            after,
+        })
     }
 }

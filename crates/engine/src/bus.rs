@@ -27,7 +27,10 @@ impl BusRegistry {
     /// Takes in a rule resource (`<bus>/<rule>`) as committed; `None` removes it.
     pub(crate) fn apply(&self, scope: &Scope, name: &str, body: Option<Value>) {
         let Some((bus, rule_name)) = name.split_once('/') else {
-            tracing::error!(rule = name, "a stored rule's name has no bus; it is left out");
+            tracing::error!(
+                rule = name,
+                "a stored rule's name has no bus; it is left out"
+            );
             return;
         };
         let mut buses = self.buses.write().unwrap_or_else(PoisonError::into_inner);
@@ -36,7 +39,9 @@ impl BusRegistry {
         let Some(body) = body else { return };
         match serde_json::from_value::<Rule>(body) {
             Ok(rule) => entry.insert(rule),
-            Err(error) => tracing::error!(rule = name, error = %error, "a stored rule cannot be read; it is left out"),
+            Err(error) => {
+                tracing::error!(rule = name, error = %error, "a stored rule cannot be read; it is left out")
+            }
         }
     }
 
@@ -48,7 +53,10 @@ impl BusRegistry {
         };
         let mut names = entry.matcher.matching(event);
         names.sort();
-        names.iter().filter_map(|name| entry.rules.get(name).cloned()).collect()
+        names
+            .iter()
+            .filter_map(|name| entry.rules.get(name).cloned())
+            .collect()
     }
 }
 
@@ -63,13 +71,17 @@ impl BusRules {
         if rule.state == RuleState::Disabled {
             return;
         }
-        let Some(text) = &rule.event_pattern else { return };
+        let Some(text) = &rule.event_pattern else {
+            return;
+        };
         match Pattern::parse(text) {
             Ok(pattern) => {
                 self.matcher.insert(rule.name.clone(), pattern);
                 self.rules.insert(rule.name.clone(), Arc::new(rule));
             }
-            Err(error) => tracing::error!(rule = rule.name, error = %error, "a stored pattern is not valid; the rule is left out"),
+            Err(error) => {
+                tracing::error!(rule = rule.name, error = %error, "a stored pattern is not valid; the rule is left out")
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Resources: what people configure. Written through the same commit as everything else.
 
+use model::Scope;
 use model::bus;
 use model::resource::Expect;
-use model::Scope;
 use ports::store::{ResourceWrite, Turn};
 use serde_json::Value;
 
@@ -24,12 +24,21 @@ pub struct ResourceChange {
     pub body: Option<Value>,
 }
 
-pub(crate) async fn change(shared: &Shared, changes: Vec<ResourceChange>) -> Result<Vec<u64>, ChangeError> {
+pub(crate) async fn change(
+    shared: &Shared,
+    changes: Vec<ResourceChange>,
+) -> Result<Vec<u64>, ChangeError> {
     let at = shared.ports.clock.now();
     let rules: Vec<(Scope, String, Option<Value>)> = changes
         .iter()
         .filter(|change| change.kind == bus::RULE)
-        .map(|change| (change.scope.clone(), change.name.clone(), change.body.clone()))
+        .map(|change| {
+            (
+                change.scope.clone(),
+                change.name.clone(),
+                change.body.clone(),
+            )
+        })
         .collect();
     let resources = changes
         .into_iter()
@@ -44,7 +53,14 @@ pub(crate) async fn change(shared: &Shared, changes: Vec<ResourceChange>) -> Res
         .collect();
     // Held across the commit so that two changes of one rule reach the registry in the order of their commits.
     let _order = shared.rule_changes.lock().await;
-    let committed = shared.ports.store.commit(Turn { resources, ..Turn::default() }).await?;
+    let committed = shared
+        .ports
+        .store
+        .commit(Turn {
+            resources,
+            ..Turn::default()
+        })
+        .await?;
     for (scope, name, body) in rules {
         shared.bus.apply(&scope, &name, body);
     }

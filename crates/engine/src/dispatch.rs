@@ -108,10 +108,21 @@ impl Dispatcher {
         input: Input,
         claims: Vec<ClaimWish>,
     ) -> Result<Value, AskError> {
-        debug_assert!(input.kind().is_none_or(|kind| kind == to.kind), "an input of another machine");
+        debug_assert!(
+            input.kind().is_none_or(|kind| kind == to.kind),
+            "an input of another machine"
+        );
         self.admit(1)?;
         let (answer, answered) = oneshot::channel();
-        self.send(to, scope, Mail::Ask { input, claims, answer });
+        self.send(
+            to,
+            scope,
+            Mail::Ask {
+                input,
+                claims,
+                answer,
+            },
+        );
         answered.await.unwrap_or(Err(AskError::Stopping))
     }
 
@@ -152,6 +163,8 @@ impl Dispatcher {
 
     fn part(&self, id: AggregateId) -> std::sync::MutexGuard<'_, Mailboxes> {
         let index = usize::from(id.shard()) % PARTS;
-        self.parts[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

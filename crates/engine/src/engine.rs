@@ -117,15 +117,24 @@ impl Engine {
             rule_changes: tokio::sync::Mutex::new(()),
             counters: Counters::default(),
         });
-        let handle = Handle { shared: Arc::clone(&shared) };
+        let handle = Handle {
+            shared: Arc::clone(&shared),
+        };
         load_rules(&shared).await?;
         ready(&handle);
-        shared.timers.refill(&shared, shared.ports.clock.now()).await?;
+        shared
+            .timers
+            .refill(&shared, shared.ports.clock.now())
+            .await?;
         recovery::take_up(&shared).await?;
         let wheel = Arc::clone(&shared);
-        shared.tasks.spawn_background(async move { wheel.timers.run(&wheel).await });
+        shared
+            .tasks
+            .spawn_background(async move { wheel.timers.run(&wheel).await });
         let pruner = Arc::clone(&shared);
-        shared.tasks.spawn_background(async move { prune_forever(&pruner).await });
+        shared
+            .tasks
+            .spawn_background(async move { prune_forever(&pruner).await });
         Ok((Self { shared }, handle))
     }
 
@@ -133,7 +142,11 @@ impl Engine {
     pub async fn stop(self) {
         self.shared.dispatcher.close();
         self.shared.tasks.stop_background();
-        let grace = self.shared.ports.clock.sleep(self.shared.options.stop_grace);
+        let grace = self
+            .shared
+            .ports
+            .clock
+            .sleep(self.shared.options.stop_grace);
         tokio::select! {
             () = self.shared.tasks.idle() => {}
             () = grace => tracing::warn!("effects are still under way at the stop; they are recovered at the next start"),
@@ -162,7 +175,9 @@ async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
             after = Some((last.scope.clone(), last.name.clone()));
         }
         for resource in page {
-            shared.bus.apply(&resource.scope, &resource.name, Some(resource.body));
+            shared
+                .bus
+                .apply(&resource.scope, &resource.name, Some(resource.body));
         }
         if !full {
             return Ok(());

@@ -56,7 +56,9 @@ pub type ReadError = StoreError;
 impl From<CommitError> for ChangeError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::ResourceConflict { kind, name, found } => Self::Conflict { kind, name, found },
+            CommitError::ResourceConflict { kind, name, found } => {
+                Self::Conflict { kind, name, found }
+            }
             CommitError::Full => Self::Busy,
             other => Self::Broken(other.to_string()),
         }

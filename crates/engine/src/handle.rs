@@ -33,11 +33,17 @@ const TOKEN_LIFE_HOURS: i64 = 24;
 impl Token {
     /// The two claims that make the token unique: the second one tells a replay from a mismatch.
     pub(crate) fn claims(&self, at: Timestamp) -> Vec<ClaimWish> {
-        let expires = at.checked_add(jiff::SignedDuration::from_hours(TOKEN_LIFE_HOURS)).ok();
+        let expires = at
+            .checked_add(jiff::SignedDuration::from_hours(TOKEN_LIFE_HOURS))
+            .ok();
         let exact = format!("{}\n{}", self.token, self.request_hash);
         [self.token.clone(), exact]
             .into_iter()
-            .map(|key| ClaimWish { scope: self.family(), key, expires })
+            .map(|key| ClaimWish {
+                scope: self.family(),
+                key,
+                expires,
+            })
             .collect()
     }
 
@@ -75,8 +81,16 @@ impl Handle {
     ///
     /// An input for an incident may end at another incident than asked (an open one with the same dedupe key):
     /// the reply names the one that took it.
-    pub async fn ask(&self, to: AggregateId, scope: &Scope, input: Input) -> Result<Value, AskError> {
-        self.shared.dispatcher.ask(to, scope.clone(), input, Vec::new()).await
+    pub async fn ask(
+        &self,
+        to: AggregateId,
+        scope: &Scope,
+        input: Input,
+    ) -> Result<Value, AskError> {
+        self.shared
+            .dispatcher
+            .ask(to, scope.clone(), input, Vec::new())
+            .await
     }
 
     /// As [`Handle::ask`], for the creation of `to` under a client's idempotency token.
@@ -94,8 +108,15 @@ impl Handle {
             return self.ask(to, scope, input).await;
         };
         let claims = token.claims(self.now());
-        match self.shared.dispatcher.ask(to, scope.clone(), input, claims).await {
-            Err(AskError::Replayed { holder }) => Err(self.replay_or_mismatch(scope, &token, holder).await?),
+        match self
+            .shared
+            .dispatcher
+            .ask(to, scope.clone(), input, claims)
+            .await
+        {
+            Err(AskError::Replayed { holder }) => {
+                Err(self.replay_or_mismatch(scope, &token, holder).await?)
+            }
             other => other,
         }
     }
@@ -107,16 +128,26 @@ impl Handle {
         holder: AggregateId,
     ) -> Result<AskError, AskError> {
         let exact = format!("{}\n{}", token.token, token.request_hash);
-        let key = ports::store::ClaimKey { scope: scope.clone(), family: token.family(), key: exact };
-        Ok(match self.shared.ports.store.claim(key, self.now()).await? {
-            Some(_) => AskError::Replayed { holder },
-            None => AskError::TokenMismatch,
-        })
+        let key = ports::store::ClaimKey {
+            scope: scope.clone(),
+            family: token.family(),
+            key: exact,
+        };
+        Ok(
+            match self.shared.ports.store.claim(key, self.now()).await? {
+                Some(_) => AskError::Replayed { holder },
+                None => AskError::TokenMismatch,
+            },
+        )
     }
 
     /// Starts an incident from a trigger: folds into the open incident of the same dedupe key, or opens a new one.
     /// The reply is the machine's (it names the incident that took the trigger).
-    pub async fn trigger(&self, scope: &Scope, trigger: model::incident::Trigger) -> Result<Value, AskError> {
+    pub async fn trigger(
+        &self,
+        scope: &Scope,
+        trigger: model::incident::Trigger,
+    ) -> Result<Value, AskError> {
         accept::trigger(&self.shared, scope, trigger).await
     }
 
@@ -137,13 +168,24 @@ impl Handle {
         after: u64,
         limit: usize,
     ) -> Result<Vec<JournalRow>, ReadError> {
-        self.shared.ports.store.journal(aggregate, after, limit).await
+        self.shared
+            .ports
+            .store
+            .journal(aggregate, after, limit)
+            .await
     }
 
     /// One resource.
-    pub async fn resource(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<Resource>, ReadError> {
+    pub async fn resource(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<Resource>, ReadError> {
         let store = &self.shared.ports.store;
-        store.resource(scope.clone(), kind.to_owned(), name.to_owned()).await
+        store
+            .resource(scope.clone(), kind.to_owned(), name.to_owned())
+            .await
     }
 
     /// Resources of a family in order of name.
@@ -162,7 +204,11 @@ impl Handle {
     ///
     /// # Errors
     /// Nothing was accepted.
-    pub async fn put_events(&self, scope: &Scope, entries: Vec<PutEntry>) -> Result<Vec<EntryOutcome>, AskError> {
+    pub async fn put_events(
+        &self,
+        scope: &Scope,
+        entries: Vec<PutEntry>,
+    ) -> Result<Vec<EntryOutcome>, AskError> {
         accept::put_events(&self.shared, scope, entries).await
     }
 }

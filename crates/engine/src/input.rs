@@ -51,7 +51,9 @@ impl Input {
     pub(crate) fn from_body(body: Value) -> Result<Self, String> {
         let version = body.get("v").and_then(Value::as_u64);
         if version != Some(VERSION) {
-            return Err(format!("input version {version:?} is not known to this program"));
+            return Err(format!(
+                "input version {version:?} is not known to this program"
+            ));
         }
         serde_json::from_value(body).map_err(|error| error.to_string())
     }

@@ -24,7 +24,7 @@ mod timers;
 pub mod views;
 
 pub use accept::{EntryOutcome, PutEntry};
-pub use catalog::{checks, ResourceChange};
+pub use catalog::{ResourceChange, checks};
 pub use engine::{Engine, Options, Ports};
 pub use error::{AskError, ChangeError, ReadError};
 pub use handle::{Handle, Token};

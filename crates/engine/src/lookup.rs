@@ -57,36 +57,58 @@ pub(crate) async fn find(
         }
         (_, Input::StartRun(request)) => {
             let source = document(store, scope, &request).await?;
-            Ok(Prepared { input: Input::StartRun(request), lookup: Lookup::Document(source) })
+            Ok(Prepared {
+                input: Input::StartRun(request),
+                lookup: Lookup::Document(source),
+            })
         }
         (_, Input::Incident(input)) => {
             let input = with_stored_event(store, id, *input).await?;
-            Ok(Prepared { input: Input::Incident(Box::new(input)), lookup: Lookup::Nothing })
+            Ok(Prepared {
+                input: Input::Incident(Box::new(input)),
+                lookup: Lookup::Nothing,
+            })
         }
-        (_, input) => Ok(Prepared { input, lookup: Lookup::Nothing }),
+        (_, input) => Ok(Prepared {
+            input,
+            lookup: Lookup::Nothing,
+        }),
     }
 }
 
 /// Whether the decision of `input` looks at a stored timeline event: two of these must not share a turn, since the
 /// second would not see what the first one wrote.
 pub(crate) fn edits_event(input: &Input) -> bool {
-    let Input::Incident(input) = input else { return false };
-    matches!(**input, incident::Input::UpdateTimelineEvent(_) | incident::Input::DeleteTimelineEvent { .. })
+    let Input::Incident(input) = input else {
+        return false;
+    };
+    matches!(
+        **input,
+        incident::Input::UpdateTimelineEvent(_) | incident::Input::DeleteTimelineEvent { .. }
+    )
 }
 
 impl Prepared {
     /// The input as the journal keeps it: with the document that was found, so that the turn can be decided again.
     pub(crate) fn journaled(&self) -> Value {
         let mut body = self.input.to_body();
-        let Some(map) = body.as_object_mut() else { return body };
+        let Some(map) = body.as_object_mut() else {
+            return body;
+        };
         match &self.lookup {
             Lookup::Nothing => {}
             Lookup::Document(source) => {
                 map.insert("document".to_owned(), json!(source));
             }
             Lookup::Directory(directory) => {
-                map.insert("contacts".to_owned(), json!(directory.contacts.values().collect::<Vec<_>>()));
-                map.insert("channels".to_owned(), json!(directory.channels.values().collect::<Vec<_>>()));
+                map.insert(
+                    "contacts".to_owned(),
+                    json!(directory.contacts.values().collect::<Vec<_>>()),
+                );
+                map.insert(
+                    "channels".to_owned(),
+                    json!(directory.channels.values().collect::<Vec<_>>()),
+                );
             }
         }
         body
@@ -118,7 +140,8 @@ async fn stored_event(
 ) -> Result<Option<TimelineEvent>, StoreError> {
     let key = format!("event/{event}");
     let stored = store.load(id, Frames::RootAnd(vec![key.clone()])).await?;
-    let frame = stored.and_then(|stored| stored.frames.into_iter().find(|(found, _)| *found == key));
+    let frame =
+        stored.and_then(|stored| stored.frames.into_iter().find(|(found, _)| *found == key));
     Ok(frame.and_then(|(_, body)| serde_json::from_value(body).ok()))
 }
 
@@ -133,7 +156,11 @@ fn engaged_contact(input: &Input, state: Option<&State>) -> String {
     }
 }
 
-async fn directory(store: &dyn Store, scope: &Scope, root: String) -> Result<Directory, StoreError> {
+async fn directory(
+    store: &dyn Store,
+    scope: &Scope,
+    root: String,
+) -> Result<Directory, StoreError> {
     let mut directory = Directory::default();
     let mut absent = std::collections::BTreeSet::new();
     for _ in 0..ROUNDS {
@@ -158,21 +185,32 @@ async fn load_into(
     arn: &str,
     directory: &mut Directory,
 ) -> Result<bool, StoreError> {
-    let Some(parsed) = Arn::parse(arn) else { return Ok(false) };
+    let Some(parsed) = Arn::parse(arn) else {
+        return Ok(false);
+    };
     if parsed.account != scope.account {
         return Ok(false);
     }
-    let owner = Scope { region: parsed.region.clone(), ..scope.clone() };
+    let owner = Scope {
+        region: parsed.region.clone(),
+        ..scope.clone()
+    };
     if let Some(alias) = parsed.tail("contact") {
-        let found = store.resource(owner, CONTACT.to_owned(), alias.to_owned()).await?;
+        let found = store
+            .resource(owner, CONTACT.to_owned(), alias.to_owned())
+            .await?;
         let Some(contact) = found.and_then(|found| serde_json::from_value(found.body).ok()) else {
             return Ok(false);
         };
         directory.contacts.insert(arn.to_owned(), contact);
         return Ok(true);
     }
-    let Some(name) = parsed.tail("contact-channel") else { return Ok(false) };
-    let found = store.resource(owner, CONTACT_CHANNEL.to_owned(), name.to_owned()).await?;
+    let Some(name) = parsed.tail("contact-channel") else {
+        return Ok(false);
+    };
+    let found = store
+        .resource(owner, CONTACT_CHANNEL.to_owned(), name.to_owned())
+        .await?;
     let Some(channel) = found.and_then(|found| serde_json::from_value(found.body).ok()) else {
         return Ok(false);
     };
@@ -181,11 +219,21 @@ async fn load_into(
 }
 
 /// The text of the version that a wish names, or why there is none.
-async fn document(store: &dyn Store, scope: &Scope, request: &StartRun) -> Result<DocumentSource, StoreError> {
+async fn document(
+    store: &dyn Store,
+    scope: &Scope,
+    request: &StartRun,
+) -> Result<DocumentSource, StoreError> {
     let (name, version_in_arn) = document_name(&request.document_name);
-    let scope = Scope { region: request.region.clone(), ..scope.clone() };
+    let scope = Scope {
+        region: request.region.clone(),
+        ..scope.clone()
+    };
     let missing = |reason: String| Ok(DocumentSource::Missing { reason });
-    let Some(head) = store.resource(scope.clone(), DOCUMENT.to_owned(), name.clone()).await? else {
+    let Some(head) = store
+        .resource(scope.clone(), DOCUMENT.to_owned(), name.clone())
+        .await?
+    else {
         return missing(format!(
             "there is no document `{name}` in region `{}`: create it with CreateDocument",
             scope.region
@@ -194,22 +242,44 @@ async fn document(store: &dyn Store, scope: &Scope, request: &StartRun) -> Resul
     let Ok(head) = serde_json::from_value::<DocumentHead>(head.body) else {
         return missing(format!("document `{name}` cannot be read by this program"));
     };
-    let wanted = request.document_version.clone().or(version_in_arn).unwrap_or_default();
+    let wanted = request
+        .document_version
+        .clone()
+        .or(version_in_arn)
+        .unwrap_or_default();
     let number = match wanted.as_str() {
         "" | "$DEFAULT" => Some(head.default_version),
         "$LATEST" => Some(head.latest_version),
-        number => number.parse().ok().filter(|number| head.versions.iter().any(|v| v.number == *number)),
+        number => number
+            .parse()
+            .ok()
+            .filter(|number| head.versions.iter().any(|v| v.number == *number)),
     };
     let Some(number) = number else {
         return missing(format!("document `{name}` has no version `{wanted}`"));
     };
     let key = format!("{name}/{number}");
-    let content = store.resource(scope, DOCUMENT_CONTENT.to_owned(), key).await?;
-    let Some(content) = content.and_then(|content| serde_json::from_value::<DocumentContent>(content.body).ok()) else {
-        return missing(format!("the text of document `{name}` version {number} is missing"));
+    let content = store
+        .resource(scope, DOCUMENT_CONTENT.to_owned(), key)
+        .await?;
+    let Some(content) =
+        content.and_then(|content| serde_json::from_value::<DocumentContent>(content.body).ok())
+    else {
+        return missing(format!(
+            "the text of document `{name}` version {number} is missing"
+        ));
     };
-    let format = if content.format == "JSON" { Format::Json } else { Format::Yaml };
-    Ok(DocumentSource::Found { name, version: number.to_string(), format, content: content.content })
+    let format = if content.format == "JSON" {
+        Format::Json
+    } else {
+        Format::Yaml
+    };
+    Ok(DocumentSource::Found {
+        name,
+        version: number.to_string(),
+        format,
+        content: content.content,
+    })
 }
 
 /// The name in a document name or ARN (`...:document/Name`, `...:automation-definition/Name:version`), and the
@@ -239,11 +309,27 @@ mod tests {
         for (text, name, version) in [
             ("Quell-EC2-Isolate", "Quell-EC2-Isolate", None),
             ("arn:aws:ssm:us-east-1:123456789012:document/A", "A", None),
-            ("arn:aws:ssm:us-east-1:123456789012:automation-definition/A:3", "A", Some("3")),
-            ("arn:aws:ssm:us-east-1:123456789012:automation-definition/A:$DEFAULT", "A", Some("$DEFAULT")),
-            ("arn:aws:ssm:us-east-1:123456789012:automation-definition/A", "A", None),
+            (
+                "arn:aws:ssm:us-east-1:123456789012:automation-definition/A:3",
+                "A",
+                Some("3"),
+            ),
+            (
+                "arn:aws:ssm:us-east-1:123456789012:automation-definition/A:$DEFAULT",
+                "A",
+                Some("$DEFAULT"),
+            ),
+            (
+                "arn:aws:ssm:us-east-1:123456789012:automation-definition/A",
+                "A",
+                None,
+            ),
         ] {
-            assert_eq!(document_name(text), (name.to_owned(), version.map(str::to_owned)), "{text}");
+            assert_eq!(
+                document_name(text),
+                (name.to_owned(), version.map(str::to_owned)),
+                "{text}"
+            );
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 use model::ids::Entropy;
-use model::{AggregateId, AggregateKind, ClaimWish, EffectCommand, Fact, FrameWrite, IndexEntry, Recovery, Rejection, Scope};
+use model::{
+    AggregateId, AggregateKind, ClaimWish, EffectCommand, Fact, FrameWrite, IndexEntry, Recovery,
+    Rejection, Scope,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -46,13 +49,21 @@ pub(crate) struct Decided {
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Perform an outside effect; `recovery` overrides the performer's knowledge.
-    Perform { effect: Uuid, command: EffectCommand, recovery: Option<Recovery> },
+    Perform {
+        effect: Uuid,
+        command: EffectCommand,
+        recovery: Option<Recovery>,
+    },
     /// Set or replace a timer.
     SetTimer { key: String, due: Timestamp },
     /// Cancel a timer.
     CancelTimer { key: String },
     /// Give another aggregate an input.
-    Send { to: AggregateId, scope: Scope, input: Box<Input> },
+    Send {
+        to: AggregateId,
+        scope: Scope,
+        input: Box<Input>,
+    },
     /// The budget is spent: the run goes on in a later turn.
     Continue,
 }
@@ -68,7 +79,11 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
 }
 
 /// Asks the aggregate's machine.
-pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> Result<Decided, Rejection> {
+pub(crate) fn decide(
+    state: Option<State>,
+    prepared: Prepared,
+    cx: &Context,
+) -> Result<Decided, Rejection> {
     match cx.id.kind {
         AggregateKind::Incident => incident::decide(state, prepared, cx),
         AggregateKind::Engagement => engagement::decide(state, prepared, cx),

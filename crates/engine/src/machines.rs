@@ -7,5 +7,10 @@ pub(crate) mod run;
 
 /// The context of a turn in the words of `response`.
 fn response_context(cx: &crate::machine::Context) -> response::Context {
-    response::Context { id: cx.id.id, scope: cx.scope.clone(), at: cx.at, entropy: cx.entropy }
+    response::Context {
+        id: cx.id.id,
+        scope: cx.scope.clone(),
+        at: cx.at,
+        entropy: cx.entropy,
+    }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::effect::Intent;
 use model::{AggregateId, Outcome, Recovery, Scope};
+use ports::StoreError;
 use ports::effects::Probe;
 use ports::store::EffectRow;
-use ports::StoreError;
 
 use crate::dispatch::Mail;
 use crate::engine::Shared;
@@ -40,7 +40,11 @@ pub(crate) fn remedy(recovery: Recovery, committed: Timestamp, now: Timestamp) -
         Recovery::Repeat => Remedy::Repeat,
         Recovery::RepeatWithToken { lifetime_secs } => {
             let age = now.duration_since(committed).as_secs();
-            if age < i64::from(lifetime_secs) { Remedy::Repeat } else { Remedy::Ask }
+            if age < i64::from(lifetime_secs) {
+                Remedy::Repeat
+            } else {
+                Remedy::Ask
+            }
         }
         Recovery::Probe => Remedy::Probe,
         Recovery::Ask => Remedy::Ask,
@@ -54,7 +58,8 @@ pub(crate) fn start(shared: &Arc<Shared>, to: AggregateId, scope: Scope, intent:
         let effect = intent.id;
         let first = door.ports.effects.perform(intent.clone()).await;
         let outcome = settle(&door, &intent, first).await;
-        door.dispatcher.send(to, scope, Mail::Settled { effect, outcome });
+        door.dispatcher
+            .send(to, scope, Mail::Settled { effect, outcome });
     });
 }
 
@@ -64,27 +69,55 @@ fn resume(shared: &Arc<Shared>, row: EffectRow) {
     shared.tasks.spawn(async move {
         let effect = row.effect;
         let id = effect.id;
-        let intent = Intent { id, command: effect.command, recovery: effect.recovery, at: row.at, repeat: true };
-        let reason = "the server stopped after the intent was committed and before the outcome was recorded".to_owned();
+        let intent = Intent {
+            id,
+            command: effect.command,
+            recovery: effect.recovery,
+            at: row.at,
+            repeat: true,
+        };
+        let reason =
+            "the server stopped after the intent was committed and before the outcome was recorded"
+                .to_owned();
         let outcome = settle(&door, &intent, Outcome::Unknown { reason }).await;
-        door.dispatcher.send(row.aggregate, row.scope, Mail::Settled { effect: id, outcome });
+        door.dispatcher.send(
+            row.aggregate,
+            row.scope,
+            Mail::Settled {
+                effect: id,
+                outcome,
+            },
+        );
     });
 }
 
 /// Turns an unknown outcome into a known one as far as the effect's class allows.
 async fn settle(shared: &Shared, intent: &Intent, mut outcome: Outcome) -> Outcome {
     for _ in 0..REPEATS {
-        let Outcome::Unknown { reason } = outcome else { return outcome };
+        let Outcome::Unknown { reason } = outcome else {
+            return outcome;
+        };
         match remedy(intent.recovery, intent.at, shared.ports.clock.now()) {
             Remedy::Ask => return Outcome::Unknown { reason },
             Remedy::Repeat => shared.ports.clock.sleep(PAUSE).await,
             Remedy::Probe => match look(shared, intent).await {
                 Probe::Happened(result) => return Outcome::Done { result },
-                Probe::Unclear(why) => return Outcome::Unknown { reason: format!("{reason}; a look did not help: {why}") },
+                Probe::Unclear(why) => {
+                    return Outcome::Unknown {
+                        reason: format!("{reason}; a look did not help: {why}"),
+                    };
+                }
                 Probe::NotHappened => {}
             },
         }
-        outcome = shared.ports.effects.perform(Intent { repeat: true, ..intent.clone() }).await;
+        outcome = shared
+            .ports
+            .effects
+            .perform(Intent {
+                repeat: true,
+                ..intent.clone()
+            })
+            .await;
     }
     outcome
 }
@@ -93,7 +126,11 @@ async fn settle(shared: &Shared, intent: &Intent, mut outcome: Outcome) -> Outco
 async fn look(shared: &Shared, intent: &Intent) -> Probe {
     match shared.ports.effects.probe(intent.clone()).await {
         Probe::NotHappened => {
-            shared.ports.clock.sleep(shared.options.consistency_delay).await;
+            shared
+                .ports
+                .clock
+                .sleep(shared.options.consistency_delay)
+                .await;
             shared.ports.effects.probe(intent.clone()).await
         }
         other => other,
@@ -112,16 +149,27 @@ pub(crate) async fn take_up(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let mut after = 0;
     loop {
         let rows = shared.ports.store.inbox(after, PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
         after = last.seq;
         for row in rows {
             match Input::from_body(row.input.body) {
                 Ok(input) => {
-                    let mail = Mail::Inbox { seq: row.seq, input };
-                    shared.dispatcher.send(row.input.aggregate, row.input.scope, mail);
+                    let mail = Mail::Inbox {
+                        seq: row.seq,
+                        input,
+                    };
+                    shared
+                        .dispatcher
+                        .send(row.input.aggregate, row.input.scope, mail);
                 }
                 // Left in the inbox: a newer program may read it; this one must not drop it.
-                Err(error) => tracing::error!(inbox.seq = row.seq, error, "an accepted input cannot be read; it stays in the inbox"),
+                Err(error) => tracing::error!(
+                    inbox.seq = row.seq,
+                    error,
+                    "an accepted input cannot be read; it stays in the inbox"
+                ),
             }
         }
         while shared.dispatcher.waiting() > shared.options.max_waiting / 2 {
@@ -137,7 +185,11 @@ mod tests {
     #[test]
     fn a_blind_repeat_never_happens() {
         let committed: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let at = |secs: i64| committed.checked_add(jiff::SignedDuration::from_secs(secs)).unwrap();
+        let at = |secs: i64| {
+            committed
+                .checked_add(jiff::SignedDuration::from_secs(secs))
+                .unwrap()
+        };
         let token = Recovery::RepeatWithToken { lifetime_secs: 60 };
         for (recovery, age, expected) in [
             (Recovery::Repeat, 0, Remedy::Repeat),
@@ -147,7 +199,11 @@ mod tests {
             (Recovery::Probe, 0, Remedy::Probe),
             (Recovery::Ask, 0, Remedy::Ask),
         ] {
-            assert_eq!(remedy(recovery, committed, at(age)), expected, "{recovery:?} at {age} s");
+            assert_eq!(
+                remedy(recovery, committed, at(age)),
+                expected,
+                "{recovery:?} at {age} s"
+            );
         }
     }
 }

@@ -14,7 +14,10 @@ pub(crate) struct Tasks {
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { count: watch::channel(0).0, background: Mutex::new(Vec::new()) }
+        Self {
+            count: watch::channel(0).0,
+            background: Mutex::new(Vec::new()),
+        }
     }
 }
 
@@ -29,7 +32,10 @@ impl Drop for Guard {
 
 impl Tasks {
     /// Starts a task that [`Tasks::idle`] waits for.
-    #[expect(clippy::disallowed_methods, reason = "the one true place of `tokio::spawn` in this crate")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one true place of `tokio::spawn` in this crate"
+    )]
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.count.send_modify(|count| *count += 1);
         let guard = Guard(self.count.clone());
@@ -40,15 +46,26 @@ impl Tasks {
     }
 
     /// Starts a loop that runs until [`Tasks::stop_background`].
-    #[expect(clippy::disallowed_methods, reason = "the one true place of `tokio::spawn` in this crate")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one true place of `tokio::spawn` in this crate"
+    )]
     pub(crate) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         let task = tokio::spawn(work).abort_handle();
-        self.background.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+        self.background
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(task);
     }
 
     /// Ends the background loops.
     pub(crate) fn stop_background(&self) {
-        for task in self.background.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for task in self
+            .background
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             task.abort();
         }
     }

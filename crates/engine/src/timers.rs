@@ -46,8 +46,13 @@ impl TimerWheel {
         if wheel.horizon.is_some_and(|horizon| due > horizon) {
             return;
         }
-        let earliest = wheel.waiting.first().is_none_or(|(first, _, _)| due < *first);
-        wheel.current.insert((aggregate, key.to_owned()), (due, scope.clone()));
+        let earliest = wheel
+            .waiting
+            .first()
+            .is_none_or(|(first, _, _)| due < *first);
+        wheel
+            .current
+            .insert((aggregate, key.to_owned()), (due, scope.clone()));
         wheel.waiting.insert((due, aggregate, key.to_owned()));
         if earliest {
             self.earlier.notify_one();
@@ -56,13 +61,19 @@ impl TimerWheel {
 
     /// Notes a committed cancellation or firing.
     pub(crate) fn remove(&self, aggregate: AggregateId, key: &str) {
-        self.wheel.lock().unwrap_or_else(PoisonError::into_inner).forget(aggregate, key);
+        self.wheel
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .forget(aggregate, key);
     }
 
     /// Whether the timer that fired is still the one that is set: a turn committed since may have cancelled it.
     pub(crate) fn is_current(&self, aggregate: AggregateId, key: &str, due: Timestamp) -> bool {
         let wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
-        wheel.current.get(&(aggregate, key.to_owned())).is_some_and(|(current, _)| *current == due)
+        wheel
+            .current
+            .get(&(aggregate, key.to_owned()))
+            .is_some_and(|(current, _)| *current == due)
     }
 
     /// Loads the window behind `now` from the store.
@@ -70,7 +81,11 @@ impl TimerWheel {
         let until = now.checked_add(WINDOW).unwrap_or(Timestamp::MAX);
         let rows = shared.ports.store.timers(until, PAGE).await?;
         // A full page ends before the window does: the horizon is where the page ends.
-        let horizon = if rows.len() == PAGE { rows.last().map_or(until, |row| row.due) } else { until };
+        let horizon = if rows.len() == PAGE {
+            rows.last().map_or(until, |row| row.due)
+        } else {
+            until
+        };
         let mut wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
         wheel.horizon = Some(horizon);
         for row in rows {
@@ -94,7 +109,9 @@ impl TimerWheel {
             {
                 tracing::error!(error = %error, "timers could not be read; tried again shortly");
             }
-            let wait = self.next_due().map_or(LONGEST_SLEEP, |due| until(now, due).min(LONGEST_SLEEP));
+            let wait = self
+                .next_due()
+                .map_or(LONGEST_SLEEP, |due| until(now, due).min(LONGEST_SLEEP));
             tokio::select! {
                 () = shared.ports.clock.sleep(wait) => {}
                 () = self.earlier.notified() => {}
@@ -106,15 +123,23 @@ impl TimerWheel {
         let mut due = Vec::new();
         {
             let mut wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
-            while wheel.waiting.first().is_some_and(|(first, _, _)| *first <= now) {
-                let Some((at, aggregate, key)) = wheel.waiting.pop_first() else { break };
+            while wheel
+                .waiting
+                .first()
+                .is_some_and(|(first, _, _)| *first <= now)
+            {
+                let Some((at, aggregate, key)) = wheel.waiting.pop_first() else {
+                    break;
+                };
                 if let Some((_, scope)) = wheel.current.get(&(aggregate, key.clone())) {
                     due.push((aggregate, scope.clone(), key, at));
                 }
             }
         }
         for (aggregate, scope, key, at) in due {
-            shared.dispatcher.send(aggregate, scope, Mail::Timer { key, due: at });
+            shared
+                .dispatcher
+                .send(aggregate, scope, Mail::Timer { key, due: at });
         }
     }
 

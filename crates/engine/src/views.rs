@@ -2,7 +2,8 @@
 
 pub use flow::automation::view as automation;
 pub use flow::automation::{
-    Document, Format, Input as RunInput, Resolution, RestoreError, Run, Signal, SignalKind, Status, StepExecution, StopKind,
+    Document, Format, Input as RunInput, Resolution, RestoreError, Run, Signal, SignalKind, Status,
+    StepExecution, StopKind,
 };
 
 /// Parameters of documents: how they are declared and bound.
@@ -10,7 +11,9 @@ pub use flow::automation::parameters;
 
 /// Documents: their mistakes, and their other notation.
 pub mod documents {
-    pub use flow::automation::document::{Diagnostic, DiagnosticKind, Format, MAX_BYTES, Parameter, convert, parse};
+    pub use flow::automation::document::{
+        Diagnostic, DiagnosticKind, Format, MAX_BYTES, Parameter, convert, parse,
+    };
 }
 
 use model::bus::Target;

@@ -9,10 +9,16 @@ use crate::lookup::Prepared;
 use crate::machine::{Context, Decided, Order, State, misdirected};
 
 pub(crate) fn restore(frames: Vec<(String, Value)>) -> Result<State, String> {
-    Delivery::restore(frames).map(|state| State::Delivery(Box::new(state))).map_err(|error| error.to_string())
+    Delivery::restore(frames)
+        .map(|state| State::Delivery(Box::new(state)))
+        .map_err(|error| error.to_string())
 }
 
-pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> Result<Decided, Rejection> {
+pub(crate) fn decide(
+    state: Option<State>,
+    prepared: Prepared,
+    cx: &Context,
+) -> Result<Decided, Rejection> {
     let current = match state {
         Some(State::Delivery(delivery)) => Some(delivery),
         Some(_) => return Err(misdirected(cx)),
@@ -25,13 +31,21 @@ pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> 
         _ => return Err(misdirected(cx)),
     };
     let decision = delivery::step(current.as_deref(), input, &super::response_context(cx))?;
-    Ok(Decided::of(decision, |state| State::Delivery(Box::new(state)), order))
+    Ok(Decided::of(
+        decision,
+        |state| State::Delivery(Box::new(state)),
+        order,
+    ))
 }
 
 fn order(command: Command) -> Order {
     match command {
-        Command::Send { effect, command } => Order::Perform { effect, command, recovery: Some(Recovery::Repeat) },
+        // At least once, as EventBridge and SNS deliver.
+        Command::Post { effect, command } => Order::Perform {
+            effect,
+            command,
+            recovery: Some(Recovery::Repeat),
+        },
         Command::SetTimer { key, due } => Order::SetTimer { key, due },
-        Command::CancelTimer { key } => Order::CancelTimer { key },
     }
 }

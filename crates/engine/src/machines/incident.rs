@@ -14,10 +14,16 @@ use crate::machine::{Context, Decided, Order, State, misdirected};
 const PUBLISH_SECS: u32 = 30;
 
 pub(crate) fn restore(frames: Vec<(String, Value)>) -> Result<State, String> {
-    Incident::restore(frames).map(|state| State::Incident(Box::new(state))).map_err(|error| error.to_string())
+    Incident::restore(frames)
+        .map(|state| State::Incident(Box::new(state)))
+        .map_err(|error| error.to_string())
 }
 
-pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> Result<Decided, Rejection> {
+pub(crate) fn decide(
+    state: Option<State>,
+    prepared: Prepared,
+    cx: &Context,
+) -> Result<Decided, Rejection> {
     let current = match state {
         Some(State::Incident(incident)) => Some(incident),
         Some(_) => return Err(misdirected(cx)),
@@ -38,7 +44,11 @@ pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> 
     };
     let context = super::response_context(cx);
     let decision = incident::step(current.as_deref(), input, &context)?;
-    Ok(Decided::of(decision, |state| State::Incident(Box::new(state)), |command| order(command, cx)))
+    Ok(Decided::of(
+        decision,
+        |state| State::Incident(Box::new(state)),
+        |command| order(command, cx),
+    ))
 }
 
 fn order(command: Command, cx: &Context) -> Order {
@@ -47,11 +57,16 @@ fn order(command: Command, cx: &Context) -> Order {
         Command::StopEngagement { engagement, reason } => Order::Send {
             to: AggregateId::engagement(engagement),
             scope: cx.scope.clone(),
-            input: Box::new(Input::Engagement(Box::new(engage::Input::Stop { reason: Some(reason) }))),
+            input: Box::new(Input::Engagement(Box::new(engage::Input::Stop {
+                reason: Some(reason),
+            }))),
         },
         Command::StartRun { run, request } => Order::Send {
             to: AggregateId::run(run),
-            scope: Scope { region: request.region.clone(), ..cx.scope.clone() },
+            scope: Scope {
+                region: request.region.clone(),
+                ..cx.scope.clone()
+            },
             input: Box::new(Input::StartRun(Box::new(request))),
         },
         Command::PublishSns(publish) => publish_sns(publish),
@@ -59,10 +74,14 @@ fn order(command: Command, cx: &Context) -> Order {
 }
 
 fn start_engagement(wish: Engage, cx: &Context) -> Order {
-    let region = model::arn::Arn::parse(&wish.contact_arn).map(|arn| arn.region).unwrap_or_default();
+    let region = model::arn::Arn::parse(&wish.contact_arn)
+        .map(|arn| arn.region)
+        .unwrap_or_default();
     let start = engage::Start {
         contact_arn: wish.contact_arn,
-        asker: Asker::Incident { incident: wish.incident_id },
+        asker: Asker::Incident {
+            incident: wish.incident_id,
+        },
         sender: wish.sender,
         subject: wish.subject,
         content: wish.content,
@@ -73,8 +92,13 @@ fn start_engagement(wish: Engage, cx: &Context) -> Order {
     };
     Order::Send {
         to: AggregateId::engagement(wish.engagement),
-        scope: Scope { region, ..cx.scope.clone() },
-        input: Box::new(Input::Engagement(Box::new(engage::Input::Start(Box::new(start))))),
+        scope: Scope {
+            region,
+            ..cx.scope.clone()
+        },
+        input: Box::new(Input::Engagement(Box::new(engage::Input::Start(Box::new(
+            start,
+        ))))),
     }
 }
 

@@ -9,10 +9,16 @@ use crate::lookup::{Lookup, Prepared};
 use crate::machine::{Context, Decided, Order, State, misdirected};
 
 pub(crate) fn restore(frames: Vec<(String, Value)>) -> Result<State, String> {
-    Run::restore(frames).map(|run| State::Run(Box::new(run))).map_err(|error| error.to_string())
+    Run::restore(frames)
+        .map(|run| State::Run(Box::new(run)))
+        .map_err(|error| error.to_string())
 }
 
-pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> Result<Decided, Rejection> {
+pub(crate) fn decide(
+    state: Option<State>,
+    prepared: Prepared,
+    cx: &Context,
+) -> Result<Decided, Rejection> {
     let run = match state {
         Some(State::Run(run)) => Some(*run),
         Some(_) => return Err(misdirected(cx)),
@@ -21,7 +27,10 @@ pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> 
     let input = match (prepared.input, prepared.lookup) {
         (Input::Run(input), _) => *input,
         (Input::StartRun(request), Lookup::Document(document)) => {
-            automation::Input::Start(Box::new(Start { request: *request, document }))
+            automation::Input::Start(Box::new(Start {
+                request: *request,
+                document,
+            }))
         }
         (Input::Settled { effect, outcome }, _) => automation::Input::Effect { effect, outcome },
         (Input::Timer { key }, _) => automation::Input::Timer { key },
@@ -36,7 +45,11 @@ pub(crate) fn decide(state: Option<State>, prepared: Prepared, cx: &Context) -> 
         budget: cx.step_budget,
     };
     let decision = automation::step(run, input, &context)?;
-    Ok(Decided::of(decision, |run| State::Run(Box::new(run)), |command| order(command, incident, cx)))
+    Ok(Decided::of(
+        decision,
+        |run| State::Run(Box::new(run)),
+        |command| order(command, incident, cx),
+    ))
 }
 
 /// The incident that a run reports to.
@@ -50,14 +63,20 @@ fn incident_of(run: Option<&Run>, input: &automation::Input) -> Option<uuid::Uui
 
 fn order(command: Command, incident: Option<uuid::Uuid>, cx: &Context) -> Order {
     match command {
-        Command::Perform { effect, command } => Order::Perform { effect, command, recovery: None },
+        Command::Perform { effect, command } => Order::Perform {
+            effect,
+            command,
+            recovery: None,
+        },
         Command::SetTimer { key, due } => Order::SetTimer { key, due },
         Command::CancelTimer { key } => Order::CancelTimer { key },
         Command::Report(report) => Order::Send {
             // A report without an incident goes nowhere: the machine sends none then.
             to: AggregateId::incident(incident.unwrap_or_default()),
             scope: cx.scope.global(),
-            input: Box::new(Input::Incident(Box::new(response::incident::Input::Run(report)))),
+            input: Box::new(Input::Incident(Box::new(response::incident::Input::Run(
+                report,
+            )))),
         },
         Command::Continue => Order::Continue,
     }

@@ -1,0 +1,480 @@
+//! Durable turns as multiples of the disk's own sync rate R, measured in the same run: `cargo bench -p engine`.
+//!
+//! R is the rate at which one thread overwrites 4 KiB and calls fdatasync. Absolute figures say little on a shared
+//! machine; the ratios say how much of the disk the engine turns into progress.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use engine::{Engine, Handle, Input, Options, Ports, PutEntry, ResourceChange};
+use jiff::Timestamp;
+use model::bus::{RULE, Rule, RuleState, Target};
+use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead, DocumentVersion};
+use model::effect::Intent;
+use model::plan::{RESPONSE_PLAN, ResponsePlan};
+use model::report::StartRun;
+use model::resource::Expect;
+use model::{AggregateId, EffectCommand, Fact, FrameWrite, Outcome, Recovery, Scope};
+use ports::effects::Probe;
+use ports::store::{AggregateWrite, JournalEntry, NewEffect, Turn};
+use ports::{BoxFuture, Clock, Effects, EntropySource, SeededEntropy, Store};
+use serde_json::json;
+use store::SqliteStore;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Length of one measured slice.
+const SLICE: Duration = Duration::from_millis(1_500);
+/// Steps of each run in the automation slice.
+const STEPS: usize = 20;
+/// Findings of the containment slice.
+const FINDINGS: usize = 200;
+
+struct BenchClock(Instant);
+
+impl Clock for BenchClock {
+    #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Answers every call at once and notes when calls came.
+#[derive(Default)]
+struct Instantly {
+    calls: AtomicU64,
+    /// Time between two calls of one run: its turn, commit included.
+    last: Mutex<HashMap<String, Instant>>,
+    gaps: Mutex<Vec<Duration>>,
+    /// First call by run or instance.
+    first: Mutex<HashMap<String, Instant>>,
+    /// Calls of a run so far, and who waits for its last one.
+    runs: Mutex<HashMap<String, (usize, Option<oneshot::Sender<()>>)>>,
+}
+
+impl Effects for Instantly {
+    fn recovery(&self, _: &EffectCommand) -> Recovery {
+        Recovery::Repeat
+    }
+
+    fn perform(&self, intent: Intent) -> BoxFuture<'static, Outcome> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if let EffectCommand::CallAws(call) = &intent.command {
+            let key = call.params["Key"].as_str().unwrap_or_default().to_owned();
+            let at = now();
+            if let Some(before) = self.last.lock().unwrap().insert(key.clone(), at) {
+                self.gaps.lock().unwrap().push(at - before);
+            }
+            self.first.lock().unwrap().entry(key.clone()).or_insert(at);
+            if let Some((calls, waiter)) = self.runs.lock().unwrap().get_mut(&key) {
+                *calls += 1;
+                if *calls == STEPS {
+                    waiter.take().map(|waiter| waiter.send(()));
+                }
+            }
+        }
+        Box::pin(async {
+            Outcome::Done {
+                result: json!({"State": "ok"}),
+            }
+        })
+    }
+
+    fn probe(&self, _: Intent) -> BoxFuture<'static, Probe> {
+        Box::pin(async { Probe::NotHappened })
+    }
+}
+
+struct Figures {
+    rate: f64,
+    p50: Duration,
+    p99: Duration,
+}
+
+fn figures(mut times: Vec<Duration>, took: Duration, count: u64) -> Figures {
+    times.sort();
+    let at = |share: f64| {
+        let index = ((times.len() as f64) * share) as usize;
+        times
+            .get(index.min(times.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or_default()
+    };
+    Figures {
+        rate: count as f64 / took.as_secs_f64(),
+        p50: at(0.5),
+        p99: at(0.99),
+    }
+}
+
+fn raw(dir: &Path) -> Figures {
+    let path = dir.join("raw");
+    let file = File::create(&path).expect("a file");
+    let block = [7_u8; 4096];
+    file.write_all_at(&block, 0).expect("written");
+    file.sync_all().expect("synced");
+    let (start, mut times) = (now(), Vec::new());
+    while start.elapsed() < SLICE {
+        let one = now();
+        file.write_all_at(&block, 0).expect("written");
+        file.sync_data().expect("synced");
+        times.push(one.elapsed());
+    }
+    let count = times.len() as u64;
+    figures(times, start.elapsed(), count)
+}
+
+fn scope() -> Scope {
+    Scope::new("123456789012", "us-east-1")
+}
+
+fn open(dir: &Path, name: &str) -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::open(&dir.join(name), store::Options::default()).expect("a store"))
+}
+
+/// One small turn: a state frame, a journal row, an outbox row.
+fn small_turn(id: AggregateId, revision: u64) -> Turn {
+    let command = EffectCommand::PostWebhook(model::effect::WebhookPost {
+        url: "https://example.com".to_owned(),
+        headers: std::collections::BTreeMap::new(),
+        body: String::new(),
+        content_type: String::new(),
+    });
+    let at = BenchClock(now()).now();
+    Turn {
+        aggregate: Some(AggregateWrite {
+            id,
+            scope: scope(),
+            expect_revision: revision,
+            at,
+            frames: vec![FrameWrite::root(
+                json!({"v": 1, "position": revision, "status": "InProgress"}),
+            )],
+            index: Vec::new(),
+            journal: JournalEntry {
+                entropy: [1; 32],
+                inputs: vec![json!({"v": 1, "machine": "settled"})],
+                facts: vec![Fact::new("run.step.ended", json!({"step": "s"}))],
+            },
+            delete: false,
+        }),
+        effects_new: vec![NewEffect {
+            id: model::ids::child(id.id, revision),
+            command,
+            recovery: Recovery::Repeat,
+        }],
+        ..Turn::default()
+    }
+}
+
+async fn bare(dir: &Path, concurrent: usize) -> Figures {
+    let store = open(dir, &format!("bare-{concurrent}.sqlite"));
+    let start = now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..concurrent {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let id = AggregateId::run(model::ids::named(&["bench", &worker.to_string()]));
+            let (mut times, mut revision) = (Vec::new(), 0);
+            while start.elapsed() < SLICE {
+                let one = now();
+                store
+                    .commit(small_turn(id, revision))
+                    .await
+                    .expect("committed");
+                revision += 1;
+                times.push(one.elapsed());
+            }
+            times
+        });
+    }
+    let times: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
+    let count = times.len() as u64;
+    figures(times, start.elapsed(), count)
+}
+
+fn document(steps: usize) -> String {
+    let steps: Vec<_> = (0..steps)
+        .map(|number| {
+            json!({
+                "name": format!("Step{number}"), "action": "aws:executeAwsApi",
+                "inputs": {"Service": "ec2", "Api": "CreateTags", "Key": "{{ Key }}", "Value": format!("v{number}")},
+                "outputs": [{"Name": "State", "Selector": "$.State", "Type": "String"}],
+            })
+        })
+        .collect();
+    json!({"schemaVersion": "0.3", "parameters": {"Key": {"type": "String"}}, "mainSteps": steps})
+        .to_string()
+}
+
+async fn put_document(handle: &Handle, name: &str, content: String) {
+    let head = DocumentHead {
+        name: name.to_owned(),
+        document_type: "Automation".to_owned(),
+        default_version: 1,
+        latest_version: 1,
+        versions: vec![DocumentVersion {
+            number: 1,
+            name: None,
+            created: handle.now(),
+            hash: String::new(),
+            format: "JSON".to_owned(),
+        }],
+        owner: scope().account,
+        created: handle.now(),
+        target_type: None,
+        display_name: None,
+        shared_with: Vec::new(),
+        tags: std::collections::BTreeMap::new(),
+    };
+    let content = DocumentContent {
+        format: "JSON".to_owned(),
+        content,
+    };
+    let put = |kind, name: String, body| ResourceChange {
+        scope: scope(),
+        kind,
+        name,
+        expect: Expect::Absent,
+        body: Some(body),
+    };
+    let changes = vec![
+        put(DOCUMENT, name.to_owned(), json!(head)),
+        put(DOCUMENT_CONTENT, format!("{name}/1"), json!(content)),
+    ];
+    handle.change(changes).await.expect("a document");
+}
+
+struct World {
+    engine: Engine,
+    handle: Handle,
+    effects: Arc<Instantly>,
+    store: Arc<SqliteStore>,
+}
+
+async fn world(dir: &Path, name: &str) -> World {
+    let store = open(dir, name);
+    let effects = Arc::new(Instantly::default());
+    let ports = Ports {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        effects: Arc::clone(&effects) as Arc<dyn Effects>,
+        clock: Arc::new(BenchClock(now())),
+        entropy: Arc::new(SeededEntropy::new(1)) as Arc<dyn EntropySource>,
+    };
+    let (engine, handle) = Engine::start(ports, Options::default())
+        .await
+        .expect("an engine");
+    World {
+        engine,
+        handle,
+        effects,
+        store,
+    }
+}
+
+/// Real automation runs: parsed document, journal, step frames, outbox; only the AWS calls are answered at once.
+async fn automation(dir: &Path, concurrent: usize) -> Figures {
+    let world = world(dir, &format!("runs-{concurrent}.sqlite")).await;
+    put_document(&world.handle, "Bench", document(STEPS)).await;
+    let before = world.store.stats().turns;
+    let start = now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..concurrent {
+        let (handle, effects) = (world.handle.clone(), Arc::clone(&world.effects));
+        tasks.spawn(async move {
+            let mut number = 0_u64;
+            while start.elapsed() < SLICE {
+                let id = model::ids::named(&["run", &worker.to_string(), &number.to_string()]);
+                run_once(&handle, &effects, id).await;
+                number += 1;
+            }
+        });
+    }
+    tasks.join_all().await;
+    world.engine.settle().await;
+    let turns = world.store.stats().turns - before;
+    let took = start.elapsed();
+    let gaps = std::mem::take(&mut *world.effects.gaps.lock().unwrap());
+    let figures = figures(gaps, took, turns);
+    world.engine.stop().await;
+    figures
+}
+
+/// Starts a run and waits for its last call; its last turn may still be under way then.
+async fn run_once(handle: &Handle, effects: &Instantly, id: Uuid) {
+    let (last, reached) = oneshot::channel();
+    effects
+        .runs
+        .lock()
+        .unwrap()
+        .insert(id.to_string(), (0, Some(last)));
+    let request = StartRun {
+        document_name: "Bench".to_owned(),
+        document_version: None,
+        parameters: [("Key".to_owned(), vec![id.to_string()])].into(),
+        executed_by: "arn:aws:iam::123456789012:user/bench".to_owned(),
+        region: scope().region,
+        mode: "Auto".to_owned(),
+        incident: None,
+        tags: std::collections::BTreeMap::new(),
+    };
+    let run = AggregateId::run(id);
+    handle
+        .ask(run, &scope(), Input::StartRun(Box::new(request)))
+        .await
+        .expect("started");
+    reached.await.expect("the last call");
+}
+
+/// From the acknowledgement of a finding to the first call of its runbook leaving the engine.
+async fn containment(dir: &Path) -> Figures {
+    let world = world(dir, "containment.sqlite").await;
+    let handle = &world.handle;
+    put_document(handle, "Contain", document(3)).await;
+    let plan: ResponsePlan = serde_json::from_value(json!({
+        "name": "contain",
+        "incidentTemplate": {"title": "t", "impact": 1, "dedupeString": "{{ resource.id }}"},
+        "actions": [{"ssmAutomation": {
+            "documentName": "Contain", "roleArn": "arn:aws:iam::123456789012:role/r",
+            "parameters": {"Key": ["{{ resource.id }}"]},
+        }}],
+    }))
+    .expect("a plan");
+    let rule = Rule {
+        name: "findings".to_owned(),
+        bus: "default".to_owned(),
+        event_pattern: Some(r#"{"source":["aws.guardduty"]}"#.to_owned()),
+        schedule_expression: None,
+        state: RuleState::Enabled,
+        description: None,
+        role_arn: None,
+        targets: [(
+            "plan".to_owned(),
+            target("arn:aws:ssm-incidents::123456789012:response-plan/contain"),
+        )]
+        .into(),
+        tags: std::collections::BTreeMap::new(),
+    };
+    let put = |scope, kind, name: &str, body| ResourceChange {
+        scope,
+        kind,
+        name: name.to_owned(),
+        expect: Expect::Absent,
+        body: Some(body),
+    };
+    handle
+        .change(vec![
+            put(scope().global(), RESPONSE_PLAN, "contain", json!(plan)),
+            put(scope(), RULE, "default/findings", json!(rule)),
+        ])
+        .await
+        .expect("resources");
+    let (start, mut times) = (now(), Vec::new());
+    for number in 0..FINDINGS {
+        let instance = format!("i-{number:017}");
+        let detail = json!({"resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": instance}}});
+        let entry = PutEntry {
+            bus: "default".to_owned(),
+            source: "aws.guardduty".to_owned(),
+            detail_type: "GuardDuty Finding".to_owned(),
+            detail: detail.to_string(),
+            resources: Vec::new(),
+            time: None,
+        };
+        let sent = now();
+        handle
+            .put_events(&scope(), vec![entry])
+            .await
+            .expect("accepted");
+        world.engine.settle().await;
+        let first = world
+            .effects
+            .first
+            .lock()
+            .unwrap()
+            .get(&instance)
+            .copied()
+            .expect("a containment call");
+        times.push(first.saturating_duration_since(sent));
+    }
+    let figures = figures(times, start.elapsed(), FINDINGS as u64);
+    world.engine.stop().await;
+    figures
+}
+
+fn target(arn: &str) -> Target {
+    serde_json::from_value(json!({"Id": "plan", "Arn": arn})).expect("a target")
+}
+
+fn row(name: &str, figures: &Figures, raw: &Figures, wanted: Option<f64>) {
+    let ratio = figures.rate / raw.rate;
+    let goal = wanted.map_or(String::new(), |wanted| {
+        format!(
+            "{wanted:>5.1} R {}",
+            if ratio >= wanted { "met" } else { "MISSED" }
+        )
+    });
+    println!(
+        "| {name:<34} | {:>9.0} | {ratio:>6.2} R | {:>9.3} ms | {:>9.3} ms | {goal} |",
+        figures.rate,
+        figures.p50.as_secs_f64() * 1e3,
+        figures.p99.as_secs_f64() * 1e3,
+    );
+}
+
+fn main() {
+    // `cargo test --benches` runs this with `--test`: a bench has nothing to test.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let dir = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    println!(
+        "| case                               |  per sec. |    ratio |       p50    |       p99    | goal |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for (concurrent, wanted) in [(1, 0.4), (16, 2.0), (64, 2.5)] {
+        let raw = raw(dir.path());
+        row("raw 4 KiB overwrite + fdatasync", &raw, &raw, None);
+        let bare = runtime.block_on(bare(dir.path(), concurrent));
+        row(
+            &format!("bare store commits, {concurrent} at once"),
+            &bare,
+            &raw,
+            Some(wanted),
+        );
+    }
+    for concurrent in [1, 16, 64] {
+        let raw = raw(dir.path());
+        row("raw 4 KiB overwrite + fdatasync", &raw, &raw, None);
+        let turns = runtime.block_on(automation(dir.path(), concurrent));
+        row(
+            &format!("automation turns, {concurrent} runs at once"),
+            &turns,
+            &raw,
+            (concurrent == 64).then_some(1.5),
+        );
+    }
+    let raw = raw(dir.path());
+    let first = runtime.block_on(containment(dir.path()));
+    row("finding sent to first call", &first, &raw, None);
+}

@@ -1,0 +1,138 @@
+//! Crash at every commit: the outcome is that of the crash-free run, and what the outside sees twice is allowed to be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::Recovery;
+use ports::memory::{Faulty, Moment};
+use ports::{ManualClock, MemoryStore};
+use serde_json::{Value, json};
+
+use crate::world::{Outside, World, call, start_time};
+
+/// One operation of each recovery class.
+fn steps() -> Value {
+    json!([
+        call("Read", "DescribeInstances"),
+        call("Tag", "CreateTags"),
+        call("Snap", "CreateSnapshot"),
+        call("Launch", "RunInstances"),
+        call("Again", "DescribeInstances"),
+    ])
+}
+
+fn outside() -> Arc<Outside> {
+    let outside = Outside::default();
+    *outside.classes.lock().unwrap() = BTreeMap::from([
+        ("CreateSnapshot".to_owned(), Recovery::Probe),
+        (
+            "RunInstances".to_owned(),
+            Recovery::RepeatWithToken {
+                lifetime_secs: 86_400,
+            },
+        ),
+    ]);
+    Arc::new(outside)
+}
+
+/// What must be the same with and without a crash.
+#[derive(Debug, PartialEq)]
+struct Ending {
+    incidents: usize,
+    runs: Vec<String>,
+    snapshots: usize,
+    launches: usize,
+}
+
+async fn ending(world: &World) -> Ending {
+    let mut runs = Vec::new();
+    for stored in world.all(model::AggregateKind::Run).await {
+        runs.push(
+            world
+                .run_view(stored.id.id)
+                .await
+                .status()
+                .as_str()
+                .to_owned(),
+        );
+    }
+    let distinct = |name: &str| {
+        let seen = world.outside.seen.lock().unwrap();
+        let tokens: std::collections::BTreeSet<_> = seen
+            .iter()
+            .filter(|(seen, _)| seen == name)
+            .map(|(_, token)| *token)
+            .collect();
+        tokens.len()
+    };
+    Ending {
+        incidents: world.incidents().await.len(),
+        runs,
+        snapshots: world.outside.count("CreateSnapshot"),
+        launches: distinct("RunInstances"),
+    }
+}
+
+/// The story with a crash at commit `number`; none for 0. Answers the ending and how many commits there were.
+async fn story(number: u64, moment: Moment) -> (Ending, u64) {
+    let store = Arc::new(MemoryStore::new());
+    let clock = ManualClock::new(start_time());
+    let outside = outside();
+    let faulty = if number == 0 {
+        Faulty::counting(Arc::clone(&store))
+    } else {
+        Faulty::crashing(Arc::clone(&store), number, moment)
+    };
+    let faulty = Arc::new(faulty);
+    let world = World::on(Arc::clone(&faulty), Arc::clone(&outside), clock.clone()).await;
+    // What was set up before is not part of the story: it goes through the whole store.
+    let setup = World::on(Arc::clone(&store), Arc::clone(&outside), clock.clone()).await;
+    setup.document("Contain", steps()).await;
+    setup.install(Some("Contain")).await;
+    setup.engine.stop().await;
+    world.kill();
+    world.engine.stop().await;
+
+    let first = World::on(Arc::clone(&faulty), Arc::clone(&outside), clock.clone()).await;
+    first.finding("i-1").await;
+    let accepted = !store_is_empty(&store).await;
+    first.settle().await;
+    if !faulty.crashed() {
+        return (ending(&first).await, faulty.commits());
+    }
+    first.kill();
+    let second = World::on(Arc::clone(&store), Arc::clone(&outside), clock.clone()).await;
+    if !accepted && second.incidents().await.is_empty() && inbox_is_empty(&store).await {
+        // The finding was not acknowledged: its sender sends it again.
+        second.finding("i-1").await;
+    }
+    second.settle().await;
+    (ending(&second).await, faulty.commits())
+}
+
+async fn store_is_empty(store: &MemoryStore) -> bool {
+    store.commits() <= 2
+}
+
+async fn inbox_is_empty(store: &MemoryStore) -> bool {
+    use ports::Store;
+    store.inbox(0, 1).await.expect("read").is_empty()
+}
+
+#[tokio::test]
+async fn at_every_commit_before_and_after() {
+    let (calm, commits) = story(0, Moment::Before).await;
+    assert_eq!(calm.incidents, 1);
+    assert_eq!(calm.runs, ["Success"]);
+    assert_eq!((calm.snapshots, calm.launches), (1, 1));
+    assert!(commits >= 8, "the story has {commits} commits");
+    for number in 1..=commits {
+        for moment in [Moment::Before, Moment::After] {
+            let (ending, _) = story(number, moment).await;
+            assert_eq!(
+                ending, calm,
+                "crash {moment:?} commit {number} of {commits}"
+            );
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Events: which incident takes them.
+
+use engine::Input;
+use model::incident::IncidentStatus;
+use model::{AggregateId, AggregateKind};
+use ports::store::Frames;
+use response::incident::{Incident, RecordPatch, Update};
+use serde_json::json;
+
+use crate::world::{World, call, scope};
+
+#[tokio::test]
+async fn findings_on_one_resource_fold_and_a_second_victim_opens_its_own() {
+    let (world, _) = World::new().await;
+    world
+        .document("Contain", json!([call("Tag", "CreateTags")]))
+        .await;
+    world.install(Some("Contain")).await;
+    for instance in ["i-1", "i-1", "i-2", "i-1"] {
+        world.finding(instance).await;
+    }
+    world.settle().await;
+    let incidents = world.incidents().await;
+    assert_eq!(incidents.len(), 2);
+    assert_eq!(
+        world.outside.count("CreateTags"),
+        2,
+        "one runbook for each incident"
+    );
+    assert_eq!(world.all(AggregateKind::Run).await.len(), 2);
+    assert_eq!(
+        world.outside.count("mail ana@example.com"),
+        2,
+        "one page for each incident"
+    );
+}
+
+#[tokio::test]
+async fn racing_findings_end_in_one_incident() {
+    let (world, _) = World::new().await;
+    world.install(None).await;
+    let all = futures_util::future::join_all((0..50).map(|_| world.finding("i-race")));
+    all.await;
+    world.settle().await;
+    let incidents = world.incidents().await;
+    assert_eq!(incidents.len(), 1);
+    let incident = Incident::restore(incidents[0].frames.clone()).expect("an incident");
+    assert_eq!(incident.triggers, 50, "every finding is on the record");
+    assert_eq!(world.outside.count("mail ana@example.com"), 1);
+}
+
+#[tokio::test]
+async fn after_the_resolution_the_same_resource_opens_a_new_incident() {
+    let (world, _) = World::new().await;
+    world.install(None).await;
+    world.finding("i-1").await;
+    world.settle().await;
+    let first = world.incidents().await[0].id;
+    resolve(&world, first).await;
+    world.settle().await;
+    world.finding("i-1").await;
+    world.settle().await;
+    assert_eq!(world.incidents().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_that_no_rule_wants_costs_no_commit() {
+    let (world, store) = World::new().await;
+    let before = store.commits();
+    world.finding("i-1").await;
+    world.settle().await;
+    assert_eq!(store.commits(), before);
+    assert!(world.incidents().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_whole_event_stays_readable() {
+    let (world, _) = World::new().await;
+    world.install(None).await;
+    world.finding("i-1").await;
+    world.settle().await;
+    let id = world.incidents().await[0].id;
+    let stored = world
+        .handle
+        .load(id, Frames::Prefix("trigger/".to_owned()))
+        .await
+        .expect("read")
+        .expect("frames");
+    let text = stored.frames[0].1.to_string();
+    assert!(text.contains("UnauthorizedAccess:EC2/TorClient"), "{text}");
+}
+
+#[tokio::test]
+async fn a_storm_on_one_incident_is_a_few_commits() {
+    let (world, store) = World::new().await;
+    world.install(None).await;
+    world.finding("i-storm").await;
+    world.settle().await;
+    let before = store.commits();
+    let storm = 200;
+    futures_util::future::join_all((0..storm).map(|_| world.finding("i-storm"))).await;
+    world.settle().await;
+    let accepted = storm;
+    let folded = store.commits() - before - accepted;
+    assert!(folded < storm / 2, "{folded} turns for {storm} findings");
+}
+
+pub(crate) async fn resolve(world: &World, incident: AggregateId) {
+    let patch = RecordPatch {
+        status: Some(IncidentStatus::Resolved),
+        ..RecordPatch::default()
+    };
+    let update = Update {
+        patch,
+        by: "arn:aws:iam::123456789012:user/ana".to_owned(),
+        client_token: None,
+    };
+    let input = Input::Incident(Box::new(response::incident::Input::Update(update)));
+    world
+        .handle
+        .ask(incident, &scope(), input)
+        .await
+        .expect("resolved");
+}

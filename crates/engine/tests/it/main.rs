@@ -1,0 +1,7 @@
+//! The engine over the in-memory store: turns, recovery, crash at every commit.
+
+mod crash;
+mod events;
+mod paging;
+mod runs;
+mod world;
