@@ -171,8 +171,8 @@ resource "aws_ssmincidents_response_plan" "compromised_instance" {
   tags         = local.tags
 
   incident_template {
-    title         = "Compromised EC2 instance"
-    impact        = 2
+    title         = "Compromised instance {{ resource.id }}: {{ finding.type }}"
+    impact        = 1
     summary       = "GuardDuty reports that an EC2 instance is compromised. It is being isolated; check the evidence in the timeline."
     dedupe_string = "{{ event.account }}/{{ event.region }}/{{ resource.id }}"
 
@@ -198,14 +198,11 @@ resource "aws_ssmincidents_response_plan" "compromised_instance" {
         values = ["{{ resource.id }}"]
       }
 
+      # The whole event: the runbook reads the attacker's address and the finding's id from it. A finding about a DNS
+      # name has no address, so a parameter of its own could stay without a value.
       parameter {
-        name   = "RemoteIp"
-        values = ["{{ finding.remote_ip }}"]
-      }
-
-      parameter {
-        name   = "FindingId"
-        values = ["{{ finding.id }}"]
+        name   = "FindingJson"
+        values = ["{{ event.json }}"]
       }
 
       dynamic_parameters = {
