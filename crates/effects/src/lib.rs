@@ -1,1 +1,16 @@
 //! Performs commands: page, call AWS, run script, call a webhook.
+//!
+//! The only crate that makes outbound calls. It knows how to carry out a command and how sure it is of the outcome; it
+//! must not know why the command was given, nor what follows from the answer.
+
+mod aws_call;
+pub mod config;
+mod credentials;
+mod http;
+mod http_call;
+mod notify;
+mod performer;
+pub mod script;
+
+pub use config::{Config, ConfigError, Local, LocalService};
+pub use performer::Performer;

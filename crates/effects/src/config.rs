@@ -1,0 +1,294 @@
+//! What the operator decides about outside effects: addresses, secrets, limits.
+//!
+//! Knows no file format: `app` reads its configuration and fills these in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::credentials::Credentials;
+use bytes::Bytes;
+use ports::{BoxFuture, Clock};
+
+/// A text that never shows in a log: `Debug` prints `***`.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that sends it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// Everything a [`crate::Performer`] needs.
+#[derive(Clone)]
+pub struct Config {
+    /// Where the time of signatures and cached credentials comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The mail server; `None` makes every e-mail fail with a message that says so.
+    pub smtp: Option<Smtp>,
+    /// Which AWS account is called, and how.
+    pub aws: Aws,
+    /// How scripts are run; `None` makes every script fail with a message that says so.
+    pub scripts: Option<Scripts>,
+    /// What webhooks may reach.
+    pub webhook: Webhook,
+    /// The services that Quell itself answers.
+    pub local: Option<Local>,
+}
+
+/// The mail server.
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    /// Host name or address.
+    pub host: String,
+    /// Port, usually 587 (STARTTLS), 465 (TLS) or 25.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub tls: SmtpTls,
+    /// Login; needs `password` too.
+    pub username: Option<String>,
+    /// Password of the login.
+    pub password: Option<Secret>,
+    /// Sender, e.g. `Quell <quell@example.com>`.
+    pub from: String,
+    /// PEM file with more trusted roots, for a private certificate authority.
+    pub ca_bundle: Option<PathBuf>,
+    /// Limit of each SMTP command.
+    pub timeout: Duration,
+}
+
+/// Encryption of the connection to the mail server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// Plain text: only for a relay on the same machine or network.
+    None,
+    /// Upgrade by STARTTLS; refused when the server does not offer it.
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+}
+
+/// Which AWS account is called, and how.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    /// Sends every call to this address instead of AWS, e.g. a test server.
+    pub endpoint_url: Option<String>,
+    /// Where credentials come from.
+    pub credentials: CredentialSource,
+    /// PEM file that replaces the built-in trusted roots (`AWS_CA_BUNDLE`).
+    pub ca_bundle: Option<PathBuf>,
+    /// Region of `sts` and of nothing else: calls carry their own.
+    pub region: String,
+}
+
+/// Where the server's own credentials come from.
+#[derive(Clone, Debug)]
+pub enum CredentialSource {
+    /// These keys and no others.
+    Static(Credentials),
+    /// The order AWS tools use: environment, shared files and profile, web identity, container, instance metadata.
+    Chain(Environment),
+    /// None: every AWS call fails, except those that Quell serves itself.
+    Disabled,
+}
+
+/// The process environment as data, so that a test can give its own.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The variables of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::from_pairs(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
+    }
+
+    /// These variables.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// How scripts are run.
+#[derive(Clone, Debug)]
+pub struct Scripts {
+    /// Program that offers the sandbox, normally Quell itself.
+    pub launcher: PathBuf,
+    /// Its first arguments, normally `__script-sandbox`.
+    pub launcher_args: Vec<String>,
+    /// Interpreter for every Python runtime without one of its own: a real binary, not a wrapper script.
+    pub python: PathBuf,
+    /// Interpreter by declared runtime, e.g. `python3.12`.
+    pub interpreters: BTreeMap<String, PathBuf>,
+    /// More directories that scripts may read, e.g. the site packages behind a virtual environment.
+    pub readable: Vec<PathBuf>,
+    /// Where the private directory of each run is made; it is removed afterwards.
+    pub scratch: PathBuf,
+    /// Resource limits of each run.
+    pub limits: ScriptLimits,
+    /// More variables for scripts that may use the network: endpoint addresses such as `AWS_ENDPOINT_URL_SSM`.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Resource limits of a script.
+#[derive(Clone, Copy, Debug)]
+pub struct ScriptLimits {
+    /// Address space in bytes.
+    pub address_space: u64,
+    /// Largest file in bytes.
+    pub file_size: u64,
+    /// Open files.
+    pub open_files: u64,
+    /// Processes and threads; enforced where a user namespace is available.
+    pub processes: u64,
+    /// Bytes of output that are kept as logs.
+    pub log_bytes: usize,
+}
+
+impl Default for ScriptLimits {
+    fn default() -> Self {
+        Self {
+            address_space: 1 << 30,
+            file_size: 64 << 20,
+            open_files: 256,
+            processes: 256,
+            log_bytes: 1 << 20,
+        }
+    }
+}
+
+/// What webhooks may reach.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Allows `http://` addresses.
+    pub allow_http: bool,
+    /// Allows private, loopback and link-local addresses.
+    pub allow_private: bool,
+    /// PEM file that replaces the built-in trusted roots.
+    pub ca_bundle: Option<PathBuf>,
+    /// Limit of one attempt.
+    pub timeout: Duration,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            allow_http: false,
+            allow_private: false,
+            ca_bundle: None,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A service answered by Quell itself, called in this process.
+pub trait LocalService: Send + Sync + 'static {
+    /// Whether Quell answers this operation; both names as in the service's model, e.g. `ssm`, `StartAutomationExecution`.
+    fn serves(&self, service: &str, operation: &str) -> bool;
+    /// Answers one signed request as the network door would.
+    fn call(&self, request: http::Request<Bytes>) -> BoxFuture<'static, http::Response<Bytes>>;
+}
+
+/// The local services with the key pair that they accept.
+#[derive(Clone)]
+pub struct Local {
+    /// Answers the calls.
+    pub service: Arc<dyn LocalService>,
+    /// Internal key pair, known to the server's authentication.
+    pub credentials: Credentials,
+    /// Address for the `Host` header, e.g. `http://127.0.0.1:8710`.
+    pub url: String,
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A sender address that is none.
+    #[error(
+        "smtp `from` is not an address: `{value}`: {reason}; write `name@example.com` or `Name <name@example.com>`"
+    )]
+    Sender {
+        /// As configured.
+        value: String,
+        /// The parser's words.
+        reason: String,
+    },
+    /// TLS to the mail server could not be set up.
+    #[error("tls to mail server `{host}` cannot be set up: {reason}")]
+    SmtpTls {
+        /// As configured.
+        host: String,
+        /// The library's words.
+        reason: String,
+    },
+    /// A certificate file that cannot be used.
+    #[error(
+        "ca bundle `{path}` cannot be used: {reason}; give a PEM file with at least one certificate"
+    )]
+    CaBundle {
+        /// As configured.
+        path: String,
+        /// What failed.
+        reason: String,
+    },
+    /// TLS could not be set up at all.
+    #[error("tls cannot be set up: {0}")]
+    Tls(String),
+    /// An endpoint address that is none.
+    #[error("`{field}` is not an http(s) address: `{value}`; write e.g. `http://127.0.0.1:5000`")]
+    Address {
+        /// Which setting.
+        field: &'static str,
+        /// As configured.
+        value: String,
+    },
+    /// A login without its password or the reverse.
+    #[error("smtp `username` and `password` go together: set both or none")]
+    SmtpLogin,
+}

@@ -1,0 +1,190 @@
+//! Posts to a webhook, within the guard of [`crate::http::guard`].
+//!
+//! Delivery is at least once, as it is for SNS and EventBridge API destinations: a receiver recognises a repeat by its
+//! message id. No redirect is followed: it would lead past the checks.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Request, StatusCode, Uri};
+use model::Outcome;
+use model::effect::{Failure, WebhookPost};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::config::{ConfigError, Webhook};
+use crate::http::guard;
+use crate::http::transport::{Connection, Limits};
+use crate::http::{Transport, TransportError};
+
+const ANSWER_BYTES: usize = 1 << 20;
+const BODY_BYTES: usize = 1 << 20;
+const URL_BYTES: usize = 8192;
+/// Most characters of an answer that go into a result or a message.
+const EXCERPT_CHARS: usize = 500;
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// Headers that describe the connection, not the message; the transport sets them.
+const TRANSPORT_HEADERS: [&str; 7] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+    "te",
+    "trailer",
+];
+
+/// The sender of webhooks.
+pub(crate) struct WebhookSender {
+    transport: Transport,
+    settings: Webhook,
+}
+
+impl WebhookSender {
+    pub(crate) fn new(settings: &Webhook) -> Result<Self, ConfigError> {
+        let transport = Transport::new(settings.ca_bundle.as_deref(), settings.allow_private)?;
+        Ok(Self {
+            transport,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Posts once, and again after a broken connection, a 408, 429 or 5xx.
+    pub(crate) async fn post(&self, id: Uuid, post: &WebhookPost) -> Outcome {
+        let request = match self.request(post) {
+            Ok(request) => request,
+            Err(message) => {
+                return Outcome::Failed(failure("ParamValidation", message, None, false));
+            }
+        };
+        let mut pauses = PAUSES.iter();
+        loop {
+            let limits = Limits {
+                time: self.settings.timeout,
+                answer_bytes: ANSWER_BYTES,
+            };
+            let failed = match self
+                .transport
+                .send(request.clone(), Connection::Pooled, limits)
+                .await
+            {
+                Ok(answer) if answer.status().is_success() => {
+                    let status = answer.status().as_u16();
+                    return Outcome::Done {
+                        result: json!({ "StatusCode": status, "Body": excerpt(answer.body()) }),
+                    };
+                }
+                Ok(answer) => refused(answer.status(), answer.body()),
+                Err(error) => unreached(&error),
+            };
+            match pauses.next() {
+                Some(pause) if failed.transient => {
+                    tracing::info!(intent = %id, reason = %failed.message, "webhook is tried again");
+                    tokio::time::sleep(*pause).await;
+                }
+                _ => return Outcome::Failed(failed),
+            }
+        }
+    }
+
+    fn request(&self, post: &WebhookPost) -> Result<Request<Bytes>, String> {
+        if post.url.len() > URL_BYTES {
+            return Err(format!(
+                "`url` has {} bytes; at most {URL_BYTES} are allowed",
+                post.url.len()
+            ));
+        }
+        if post.body.len() > BODY_BYTES {
+            return Err(format!(
+                "`body` has {} bytes; at most {BODY_BYTES} are allowed",
+                post.body.len()
+            ));
+        }
+        let uri: Uri = post
+            .url
+            .parse()
+            .map_err(|error| format!("`url` is not an address: {error}"))?;
+        guard::check_uri(&uri, self.settings.allow_http, self.settings.allow_private)
+            .map_err(|reason| format!("`url` cannot be called: {reason}"))?;
+        let mut request = Request::new(Bytes::from(post.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static("Quell"));
+        headers.insert(
+            CONTENT_TYPE,
+            header_value("content_type", &post.content_type)?,
+        );
+        for (name, value) in &post.headers {
+            let known = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                format!(
+                    "`headers` has a name that is no header name: `{}`",
+                    name.escape_debug()
+                )
+            })?;
+            if TRANSPORT_HEADERS.contains(&known.as_str()) {
+                return Err(format!(
+                    "`headers` may not set `{known}`: it belongs to the connection"
+                ));
+            }
+            headers.insert(known, header_value(name, value)?);
+        }
+        Ok(request)
+    }
+}
+
+fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(value).map_err(|_| {
+        format!("the value of header `{name}` has characters that a header may not have")
+    })
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    let transient = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+    let message = if status.is_redirection() {
+        format!(
+            "the receiver redirects (HTTP {status}); redirects are not followed: subscribe the final address"
+        )
+    } else {
+        format!("the receiver answered HTTP {status}: {}", excerpt(body))
+    };
+    failure("Http", message, Some(status.as_u16()), transient)
+}
+
+fn unreached(error: &TransportError) -> Failure {
+    match error {
+        TransportError::Timeout { .. } => failure("Timeout", error.to_string(), None, true),
+        // The receiver took the post; only its answer is of no use.
+        TransportError::TooLarge { .. } => failure("Http", error.to_string(), None, false),
+        TransportError::NotSent { reason, .. } if reason.contains("is not a public address") => {
+            failure(
+                "ParamValidation",
+                format!("`url` cannot be called: {reason}"),
+                None,
+                false,
+            )
+        }
+        TransportError::NotSent { .. } | TransportError::Broken { .. } => {
+            failure("Network", error.to_string(), None, true)
+        }
+    }
+}
+
+fn excerpt(body: &[u8]) -> String {
+    String::from_utf8_lossy(body)
+        .chars()
+        .take(EXCERPT_CHARS)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+fn failure(code: &str, message: String, status: Option<u16>, transient: bool) -> Failure {
+    Failure {
+        code: code.to_owned(),
+        message,
+        status,
+        request_id: None,
+        transient,
+    }
+}

@@ -1,0 +1,3 @@
+//! Ways to reach a person.
+
+pub(crate) mod email;

@@ -1,0 +1,192 @@
+//! The crate's front: takes an intent, sends it to the module that performs its kind, keeps the kinds apart.
+//!
+//! Each kind has its own number of places, so that a mail server that hangs cannot hold up a containment call.
+
+use std::sync::Arc;
+
+use model::effect::{EmailMessage, Intent, ScriptCall};
+use model::{EffectCommand, Outcome, Recovery};
+use ports::{BoxFuture, Effects, Probe};
+use tokio::sync::Semaphore;
+
+use crate::aws_call::{self, AwsCaller, plain_failure};
+use crate::config::{Config, ConfigError};
+use crate::credentials::Identities;
+use crate::http_call::WebhookSender;
+use crate::notify::email::Mailer;
+use crate::script::{Grant, ScriptRunner};
+
+const EMAILS_AT_ONCE: usize = 16;
+const WEBHOOKS_AT_ONCE: usize = 32;
+const AWS_CALLS_AT_ONCE: usize = 64;
+const SCRIPTS_AT_ONCE: usize = 4;
+/// Longest time that a script's session is asked to last; a role's session may last an hour.
+const SESSION_SECS: u32 = 3000;
+
+/// Performs commands. Cheap to clone; clones share pools, caches and limits.
+#[derive(Clone)]
+pub struct Performer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    mailer: Option<Mailer>,
+    webhooks: WebhookSender,
+    scripts: Option<ScriptRunner>,
+    aws: AwsCaller,
+    identities: Arc<Identities>,
+    endpoint_url: Option<String>,
+    email_places: Semaphore,
+    webhook_places: Semaphore,
+    aws_places: Semaphore,
+    script_places: Semaphore,
+}
+
+impl Performer {
+    /// Checks the configuration and sets up pools; connects to nothing.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting that cannot be used.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        check_address("aws.endpoint_url", config.aws.endpoint_url.as_deref())?;
+        check_address(
+            "local.url",
+            config.local.as_ref().map(|local| local.url.as_str()),
+        )?;
+        let identities = Arc::new(Identities::new(&config.aws, Arc::clone(&config.clock))?);
+        let inner = Inner {
+            mailer: config.smtp.as_ref().map(Mailer::new).transpose()?,
+            webhooks: WebhookSender::new(&config.webhook)?,
+            scripts: config.scripts.map(ScriptRunner::new),
+            endpoint_url: config.aws.endpoint_url.clone(),
+            aws: AwsCaller::new(
+                &config.aws,
+                config.local,
+                config.clock,
+                Arc::clone(&identities),
+            )?,
+            identities,
+            email_places: Semaphore::new(EMAILS_AT_ONCE),
+            webhook_places: Semaphore::new(WEBHOOKS_AT_ONCE),
+            aws_places: Semaphore::new(AWS_CALLS_AT_ONCE),
+            script_places: Semaphore::new(SCRIPTS_AT_ONCE),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+fn check_address(field: &'static str, value: Option<&str>) -> Result<(), ConfigError> {
+    let Some(value) = value else { return Ok(()) };
+    let fits = value.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some()
+            && uri.query().is_none()
+    });
+    if fits {
+        Ok(())
+    } else {
+        Err(ConfigError::Address {
+            field,
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl Effects for Performer {
+    /// E-mail and webhook: repeat (a page twice is better than none; webhooks are delivered at least once). Scripts:
+    /// repeat when they only compute, else ask. AWS calls: by what is known of the operation.
+    fn recovery(&self, command: &EffectCommand) -> Recovery {
+        match command {
+            EffectCommand::SendEmail(_) | EffectCommand::PostWebhook(_) => Recovery::Repeat,
+            EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
+            EffectCommand::RunScript(_) => Recovery::Ask,
+            EffectCommand::CallAws(call) => aws_call::recovery(call),
+        }
+    }
+
+    fn perform(&self, intent: Intent) -> BoxFuture<'static, Outcome> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.perform(&intent).await })
+    }
+
+    fn probe(&self, intent: Intent) -> BoxFuture<'static, Probe> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let _place = inner.aws_places.acquire().await;
+            match &intent.command {
+                EffectCommand::CallAws(call) => inner.aws.probe(&intent, call).await,
+                _ => Probe::Unclear("only aws calls can be looked up".to_owned()),
+            }
+        })
+    }
+}
+
+impl Inner {
+    async fn perform(&self, intent: &Intent) -> Outcome {
+        // INVARIANT: the semaphores are never closed, so that waiting for a place cannot fail.
+        match &intent.command {
+            EffectCommand::SendEmail(email) => {
+                let _place = self.email_places.acquire().await;
+                self.email(intent, email).await
+            }
+            EffectCommand::PostWebhook(post) => {
+                let _place = self.webhook_places.acquire().await;
+                self.webhooks.post(intent.id, post).await
+            }
+            EffectCommand::RunScript(call) => {
+                let _place = self.script_places.acquire().await;
+                self.script(intent, call).await
+            }
+            EffectCommand::CallAws(call) => {
+                let _place = self.aws_places.acquire().await;
+                self.aws.perform(intent, call).await
+            }
+        }
+    }
+
+    async fn email(&self, intent: &Intent, email: &EmailMessage) -> Outcome {
+        match &self.mailer {
+            Some(mailer) => mailer.send(intent.id, intent.at, email).await,
+            None => Outcome::Failed(plain_failure(
+                "Smtp",
+                "no mail server is configured: set `smtp`".to_owned(),
+                false,
+            )),
+        }
+    }
+
+    async fn script(&self, intent: &Intent, call: &ScriptCall) -> Outcome {
+        let Some(scripts) = &self.scripts else {
+            let message =
+                "scripts are not configured: set `scripts` with a python interpreter".to_owned();
+            return Outcome::Failed(plain_failure("ScriptError", message, false));
+        };
+        if call.isolated {
+            return scripts.run(intent.id, call, None).await;
+        }
+        let keys = match &call.assume_role {
+            None => None,
+            Some(role) => {
+                let lasting = i64::from(call.timeout_secs.min(SESSION_SECS));
+                match self.identities.assumed(role, lasting).await {
+                    Ok(keys) => Some(keys),
+                    Err(error) => {
+                        return Outcome::Failed(plain_failure(
+                            "Credentials",
+                            error.to_string(),
+                            error.is_transient(),
+                        ));
+                    }
+                }
+            }
+        };
+        let grant = Grant {
+            keys: keys.as_ref(),
+            region: &call.region,
+            endpoint_url: self.endpoint_url.as_deref(),
+        };
+        scripts.run(intent.id, call, Some(&grant)).await
+    }
+}

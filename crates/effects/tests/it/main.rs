@@ -1,0 +1,15 @@
+//! The performer against real sockets and processes: a mail sink, HTTP stubs, the script sandbox, and moto where it is
+//! installed.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod aws_calls;
+mod credentials;
+mod email;
+mod http_stub;
+mod moto;
+mod script;
+mod smtp_sink;
+mod tls;
+mod webhook;
+mod world;

@@ -1,0 +1,554 @@
+//! Scripts in the sandbox.
+
+use std::path::Path;
+use std::time::Duration;
+
+use effects::Performer;
+use effects::config::Scripts;
+use model::EffectCommand;
+use model::effect::ScriptCall;
+use ports::Effects;
+use serde_json::{Value, json};
+
+use crate::http_stub::{Reply, Stub};
+use crate::world::{background, config, done, failed, intent, perform, scripts};
+
+struct Bench {
+    performer: Performer,
+    scratch: tempfile::TempDir,
+}
+
+fn bench_with(change: impl FnOnce(&mut Scripts)) -> Option<Bench> {
+    let scratch = tempfile::tempdir().unwrap();
+    let Some(mut scripts) = scripts(scratch.path().to_path_buf()) else {
+        eprintln!("not run: no python3 on this machine");
+        return None;
+    };
+    change(&mut scripts);
+    let mut config = config();
+    config.aws.endpoint_url = None;
+    config.scripts = Some(scripts);
+    Some(Bench {
+        performer: Performer::new(config).unwrap(),
+        scratch,
+    })
+}
+
+fn bench() -> Option<Bench> {
+    bench_with(|_| {})
+}
+
+fn call(script: &str, payload: Value, isolated: bool) -> ScriptCall {
+    ScriptCall {
+        runtime: "python3.11".to_owned(),
+        handler: "run".to_owned(),
+        script: script.to_owned(),
+        payload,
+        isolated,
+        assume_role: None,
+        region: "eu-west-1".to_owned(),
+        timeout_secs: 20,
+    }
+}
+
+async fn payload(bench: &Bench, script: &str, payload: Value) -> Value {
+    done(
+        perform(
+            &bench.performer,
+            EffectCommand::RunScript(call(script, payload, true)),
+        )
+        .await,
+    )["Payload"]
+        .clone()
+}
+
+async fn message(bench: &Bench, script: &str) -> String {
+    let failure = failed(
+        perform(
+            &bench.performer,
+            EffectCommand::RunScript(call(script, json!({}), true)),
+        )
+        .await,
+    );
+    assert_eq!(failure.code, "ScriptError", "{}", failure.message);
+    failure.message
+}
+
+#[tokio::test]
+async fn a_handler_gets_its_input_and_returns_its_result() {
+    let Some(bench) = bench() else { return };
+    let script = "
+import datetime, decimal
+def run(events, context):
+    print('a line for the log')
+    return {'got': events, 'when': datetime.datetime(2026, 1, 2, 3, 4, 5), 'day': datetime.date(2026, 1, 2),
+            'whole': decimal.Decimal('3'), 'part': decimal.Decimal('1.5'), 'set': {2, 1}, 'bytes': b'x', 'tuple': (1,),
+            7: 'int key', None: 'none key', 'token': len(context['IdempotencyToken'])}
+";
+    let given = json!({"a": [1, 2.5, null, true], "text": "ü😀\u{0}\"'"});
+    let want = json!({
+        "got": given, "when": "2026-01-02T03:04:05", "day": "2026-01-02", "whole": 3, "part": 1.5, "set": [1, 2], "bytes": "x",
+        "tuple": [1], "7": "int key", "null": "none key", "token": 36,
+    });
+    assert_eq!(payload(&bench, script, given.clone()).await, want);
+    assert_eq!(
+        payload(&bench, "def run(e, c): pass", json!({})).await,
+        Value::Null
+    );
+    assert_eq!(
+        std::fs::read_dir(bench.scratch.path()).unwrap().count(),
+        0,
+        "private directories are removed"
+    );
+}
+
+#[tokio::test]
+async fn failures_are_told_in_the_authors_terms() {
+    let Some(bench) = bench() else { return };
+    let text = message(
+        &bench,
+        "def run(e, c):\n    print('hint')\n    raise ValueError('no such thing')\n",
+    )
+    .await;
+    assert!(text.starts_with("ValueError: no such thing"), "{text}");
+    assert!(
+        text.contains("\"<script>\", line 3, in run") && text.contains("raise ValueError"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Log: hint") && !text.contains("harness.py"),
+        "{text}"
+    );
+    for (script, needle) in [
+        ("def run(e, c):\n  import sys; sys.exit(3)", "sys.exit(3)"),
+        ("def run(e, c) return 1", "SyntaxError"),
+        ("def other(e, c): pass", "defines no function `run`"),
+        ("run = 3", "defines no function `run`"),
+        ("def run(e, c):\n  return (x for x in [1])", "generator"),
+        ("def run(e, c):\n  return float('nan')", "no JSON form"),
+        ("def run(e, c):\n  return 'x' * 100_001", "at most 100000"),
+        (
+            "def run(e, c):\n  a = []; a.append(a); return a",
+            "levels deep",
+        ),
+        ("def run(e, c):\n  import os; os._exit(7)", "exit code 7"),
+        ("def run(e, c):\n  return run(e, c)", "RecursionError"),
+        (
+            "import no_such_module\ndef run(e, c): pass",
+            "ModuleNotFoundError",
+        ),
+    ] {
+        let text = message(&bench, script).await;
+        assert!(text.contains(needle), "{script}: {text}");
+    }
+    let mut wrong = call("", json!({}), true);
+    wrong.runtime = "PowerShell 7.0".to_owned();
+    let failure = failed(perform(&bench.performer, EffectCommand::RunScript(wrong)).await);
+    assert!(
+        failure
+            .message
+            .contains("no interpreter for runtime `PowerShell 7.0`"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
+async fn long_lists_are_cut_as_the_service_does() {
+    let Some(bench) = bench() else { return };
+    let result = payload(&bench, "def run(e, c): return list(range(500))", json!({})).await;
+    assert_eq!(result.as_array().unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn input_is_data_whatever_it_holds() {
+    let Some(bench) = bench() else { return };
+    let hostile: Vec<Value> = [
+        "'); import os; os._exit(1) #",
+        "\"\"\"",
+        "{{ global:REGION }}",
+        "$(touch pwned)",
+        "`id`",
+        "${IFS}",
+        "a\nb\r\n",
+        "\u{0}",
+        "\u{202e}gnp.exe",
+        "\\u0027",
+        "__import__('os').system('id')",
+        "%s%n{0.__class__}",
+        "\u{2028}",
+        "'; DROP TABLE x; --",
+    ]
+    .into_iter()
+    .map(Value::from)
+    .collect();
+    let given = json!({"values": hostile, "{{ evil }}": "'); raise SystemExit"});
+    assert_eq!(
+        payload(&bench, "def run(e, c): return e", given.clone()).await,
+        given
+    );
+}
+
+#[tokio::test]
+async fn the_environment_is_empty_of_ours() {
+    let Some(bench) = bench() else { return };
+    let script = "
+import os
+def run(e, c):
+    return sorted(os.environ)
+";
+    let names = payload(&bench, script, json!({})).await;
+    assert_eq!(names, json!(["HOME", "LANG", "PATH", "TMPDIR", "TZ"]));
+    let open = done(
+        perform(
+            &bench.performer,
+            EffectCommand::RunScript(call(script, json!({}), false)),
+        )
+        .await,
+    );
+    assert_eq!(
+        open["Payload"],
+        json!([
+            "AWS_CONFIG_FILE",
+            "AWS_DEFAULT_REGION",
+            "AWS_EC2_METADATA_DISABLED",
+            "AWS_REGION",
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "HOME",
+            "LANG",
+            "PATH",
+            "TMPDIR",
+            "TZ"
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_script_over_its_time_is_killed_with_all_it_started() {
+    let Some(bench) = bench() else { return };
+    // The grandchild leaves the process group; only the namespace (or the group) ends it.
+    let script = format!(
+        "
+import os, time, sys
+def run(e, c):
+    print('started', flush=True)
+    if os.fork() == 0:
+        if {leave}: os.setsid()
+        while True:
+            open(os.environ['HOME'] + '/beat', 'a').write('x')
+            time.sleep(0.02)
+    while True: time.sleep(1)
+",
+        leave = if namespaces() { "True" } else { "False" }
+    );
+    let mut call = call(&script, json!({}), true);
+    call.timeout_secs = 1;
+    let failure = failed(perform(&bench.performer, EffectCommand::RunScript(call)).await);
+    assert_eq!(failure.code, "Timeout");
+    assert!(
+        failure.message.contains("Log: started"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(processes_with("harness.py", bench.scratch.path()), 0);
+    assert_eq!(
+        std::fs::read_dir(bench.scratch.path()).unwrap().count(),
+        0,
+        "the beat has no place to go on in"
+    );
+}
+
+#[tokio::test]
+async fn what_a_finished_script_leaves_behind_is_killed() {
+    let Some(bench) = bench() else { return };
+    let script = "
+import os, time
+def run(e, c):
+    if os.fork() == 0:
+        time.sleep(60)
+    return 'done'
+";
+    let before = RealTime::now();
+    assert_eq!(payload(&bench, script, json!({})).await, "done");
+    assert!(before.elapsed() < Duration::from_secs(10));
+    assert_eq!(processes_with("harness.py", bench.scratch.path()), 0);
+}
+
+#[tokio::test]
+async fn a_dropped_run_is_killed() {
+    let Some(bench) = bench() else { return };
+    let call = call(
+        "import time\ndef run(e, c): time.sleep(60)",
+        json!({}),
+        true,
+    );
+    let running = bench
+        .performer
+        .perform(intent(&bench.performer, EffectCommand::RunScript(call)));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(700), running)
+            .await
+            .is_err()
+    );
+    for _ in 0..100 {
+        if processes_with("harness.py", bench.scratch.path()) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the script runs on");
+}
+
+/// The launcher is told by the kernel when the thread that started it ends, as it does when Quell is killed.
+#[test]
+fn a_script_does_not_outlive_its_parent() {
+    let Some(bench) = bench() else { return };
+    let performer = bench.performer.clone();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let call = call(
+                "import time\ndef run(e, c): time.sleep(60)",
+                json!({}),
+                true,
+            );
+            let mut running = performer.perform(intent(&performer, EffectCommand::RunScript(call)));
+            assert!(
+                tokio::time::timeout(Duration::from_millis(700), &mut running)
+                    .await
+                    .is_err()
+            );
+            // As after kill -9: nobody cleans up.
+            std::mem::forget(running);
+        });
+        std::mem::forget(runtime);
+    })
+    .join()
+    .unwrap();
+    let started = RealTime::now();
+    while processes_with("harness.py", bench.scratch.path()) > 0 {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "the script runs on"
+        );
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn resources_are_limited() {
+    let Some(bench) = bench() else { return };
+    let text = message(
+        &bench,
+        "def run(e, c):\n  x = bytearray(3 << 30)\n  return len(x)",
+    )
+    .await;
+    assert!(text.contains("MemoryError"), "{text}");
+    let text = message(
+        &bench,
+        "def run(e, c):\n  f = [open('/dev/null') for _ in range(1000)]",
+    )
+    .await;
+    assert!(text.contains("Too many open files"), "{text}");
+    let text = message(
+        &bench,
+        "import signal\ndef run(e, c):\n  signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n  f = open('big', 'wb')\n  for _ in range(100): f.write(bytes(1 << 20))",
+    )
+    .await;
+    assert!(text.contains("File too large"), "{text}");
+    let result = payload(
+        &bench,
+        "import resource\ndef run(e, c): return resource.getrlimit(resource.RLIMIT_CORE)",
+        json!({}),
+    )
+    .await;
+    assert_eq!(result, json!([0, 0]));
+}
+
+#[tokio::test]
+async fn endless_output_neither_blocks_nor_fills_memory() {
+    let Some(bench) = bench() else { return };
+    let script = "def run(e, c):\n  for _ in range(200): print('x' * 100_000)\n  return 1";
+    assert_eq!(payload(&bench, script, json!({})).await, 1);
+}
+
+const REACH: &str = "
+import socket
+def run(e, c):
+    try:
+        socket.create_connection(('127.0.0.1', e['port']), 2).close()
+        return 'reached'
+    except OSError as error:
+        return type(error).__name__
+";
+
+#[tokio::test]
+async fn an_isolated_script_has_no_network() {
+    let Some(bench) = bench() else { return };
+    if !namespaces() && !landlock() {
+        eprintln!("not run: this system permits neither namespaces nor Landlock");
+        return;
+    }
+    let port = listen_for_connections().await;
+    let result = payload(&bench, REACH, json!({ "port": port })).await;
+    assert_ne!(result, "reached");
+    if namespaces() {
+        let interfaces = payload(
+            &bench,
+            "import socket\ndef run(e, c): return [n for _, n in socket.if_nameindex()]",
+            json!({}),
+        )
+        .await;
+        assert_eq!(interfaces, json!(["lo"]));
+    }
+}
+
+#[tokio::test]
+async fn an_open_script_reaches_the_configured_address_and_no_other() {
+    let stub = Stub::start(|_, _| Reply::Answer(200, "text/plain", "hello".into())).await;
+    let url = stub.url();
+    let Some(bench) = bench_with(|scripts| {
+        scripts.env.insert("AWS_ENDPOINT_URL_SSM".to_owned(), url);
+    }) else {
+        return;
+    };
+    let run = |port: u16| {
+        perform(
+            &bench.performer,
+            EffectCommand::RunScript(call(REACH, json!({ "port": port }), false)),
+        )
+    };
+    assert_eq!(done(run(stub.port).await)["Payload"], "reached");
+    if landlock() {
+        let other = listen_for_connections().await;
+        assert_eq!(done(run(other).await)["Payload"], "PermissionError");
+    } else {
+        eprintln!("not run: no Landlock on this system");
+    }
+}
+
+#[tokio::test]
+async fn files_outside_are_out_of_reach() {
+    let Some(bench) = bench() else { return };
+    if !landlock() {
+        eprintln!("not run: no Landlock on this system");
+        return;
+    }
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "secret").unwrap();
+    let script = "
+import os
+def tried(do):
+    try:
+        do()
+        return 'allowed'
+    except OSError as error:
+        return type(error).__name__
+def run(e, c):
+    open('own', 'w').write('x')
+    return {
+        'read': tried(lambda: open(e['secret']).read()),
+        'write': tried(lambda: open(e['secret'], 'w')),
+        'shadow': tried(lambda: open('/etc/shadow').read()),
+        'parent': tried(lambda: open('/proc/%d/environ' % e['pid']).read()),
+        'usr': tried(lambda: open('/usr/pwned', 'w')),
+        'kill': tried(lambda: os.kill(e['pid'], 0)),
+        'own': open('own').read(),
+    }
+";
+    let result = payload(
+        &bench,
+        script,
+        json!({"secret": secret.path(), "pid": std::process::id()}),
+    )
+    .await;
+    for name in ["read", "write", "shadow", "parent", "usr", "kill"] {
+        assert_ne!(result[name], "allowed", "{name}: {result}");
+    }
+    assert_eq!(result["own"], "x");
+}
+
+#[tokio::test]
+async fn a_launcher_without_a_policy_says_so() {
+    let launcher = env!("CARGO_BIN_EXE_effects-script-sandbox");
+    for args in [
+        &[][..],
+        &["{}"][..],
+        &["--inside", "{}", "{}"][..],
+        &["a", "b"][..],
+    ] {
+        let output = std::process::Command::new(launcher)
+            .args(args)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(125), "{args:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).starts_with("script sandbox: "),
+            "{args:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_interpreter_is_named() {
+    let Some(bench) = bench_with(|scripts| scripts.python = "/nonexistent/python".into()) else {
+        return;
+    };
+    let text = message(&bench, "def run(e, c): pass").await;
+    assert!(text.contains("/nonexistent/python"), "{text}");
+}
+
+/// A listener that accepts and says nothing.
+async fn listen_for_connections() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    background(async move {
+        let mut kept = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            kept.push(socket);
+        }
+    });
+    port
+}
+
+fn namespaces() -> bool {
+    let tried = |args: &[&str]| {
+        std::process::Command::new("unshare")
+            .args(args)
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    tried(&["-Urpfn", "true"]) || tried(&["-pfn", "true"])
+}
+
+fn landlock() -> bool {
+    std::fs::read_to_string("/sys/kernel/security/lsm")
+        .is_ok_and(|modules| modules.contains("landlock"))
+}
+
+/// Processes whose command line has both texts.
+fn processes_with(name: &str, scratch: &Path) -> usize {
+    let scratch = scratch.canonicalize().unwrap().display().to_string();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).into_owned())
+        .filter(|line| line.contains(name) && line.contains(&scratch))
+        .count()
+}
+
+struct RealTime(std::time::Instant);
+
+impl RealTime {
+    #[expect(clippy::disallowed_methods, reason = "measures a real process")]
+    fn now() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
