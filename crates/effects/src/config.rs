@@ -156,6 +156,9 @@ impl fmt::Debug for Environment {
 }
 
 /// How scripts are run.
+///
+/// A script's process is killed by the kernel when the thread that started it ends (so that it does not outlive a
+/// killed Quell): perform scripts from threads that live as long as the runtime, not from short-lived ones.
 #[derive(Clone, Debug)]
 pub struct Scripts {
     /// Program that offers the sandbox, normally Quell itself.

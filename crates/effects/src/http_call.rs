@@ -157,14 +157,12 @@ fn unreached(error: &TransportError) -> Failure {
         TransportError::Timeout { .. } => failure("Timeout", error.to_string(), None, true),
         // The receiver took the post; only its answer is of no use.
         TransportError::TooLarge { .. } => failure("Http", error.to_string(), None, false),
-        TransportError::NotSent { reason, .. } if reason.contains("is not a public address") => {
-            failure(
-                "ParamValidation",
-                format!("`url` cannot be called: {reason}"),
-                None,
-                false,
-            )
-        }
+        TransportError::Forbidden { reason } => failure(
+            "ParamValidation",
+            format!("`url` cannot be called: {reason}"),
+            None,
+            false,
+        ),
         TransportError::NotSent { .. } | TransportError::Broken { .. } => {
             failure("Network", error.to_string(), None, true)
         }

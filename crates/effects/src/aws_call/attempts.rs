@@ -103,7 +103,10 @@ impl Attempts<'_> {
 
     fn pause_after(&self, failed: &WireError, attempt: u32) -> Option<Duration> {
         let outcome = match failed {
-            WireError::Unsendable(_) | WireError::Transport(TransportError::TooLarge { .. }) => {
+            WireError::Unsendable(_)
+            | WireError::Transport(
+                TransportError::TooLarge { .. } | TransportError::Forbidden { .. },
+            ) => {
                 return None;
             }
             WireError::Transport(TransportError::NotSent { .. }) => retry::Outcome::NotSent,
@@ -143,6 +146,7 @@ impl Attempts<'_> {
                 let (code, transient) = match &error {
                     TransportError::Timeout { .. } => ("Timeout", true),
                     TransportError::TooLarge { .. } => ("Http", false),
+                    TransportError::Forbidden { .. } => ("ParamValidation", false),
                     TransportError::NotSent { .. } | TransportError::Broken { .. } => {
                         ("Network", true)
                     }
@@ -155,7 +159,10 @@ impl Attempts<'_> {
 
 fn is_interrupted(failed: &WireError) -> bool {
     match failed {
-        WireError::Transport(error) => !matches!(error, TransportError::NotSent { .. }),
+        WireError::Transport(error) => !matches!(
+            error,
+            TransportError::NotSent { .. } | TransportError::Forbidden { .. }
+        ),
         WireError::Service(error) => leaves_open_answer(error),
         WireError::Unsendable(_) => false,
     }

@@ -123,6 +123,26 @@ fn refusal(what: &str, why: &str) -> String {
     )
 }
 
+/// The resolver's refusal, so that it is told apart from a name that does not resolve.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Forbidden(String);
+
+/// The guard's reason, if it is the guard that refused a connection.
+pub(crate) fn refused(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let inner = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if let Some(forbidden) = inner.and_then(|inner| inner.downcast_ref::<Forbidden>()) {
+            return Some(forbidden.0.clone());
+        }
+        next = cause.source();
+    }
+    None
+}
+
 /// Resolves a name and refuses it when any of its addresses is forbidden.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GuardedResolver {
@@ -147,10 +167,7 @@ impl Service<Name> for GuardedResolver {
                 for address in &found {
                     if let Some(why) = forbidden(address.ip()) {
                         let what = format!("{name}` at `{}", address.ip());
-                        return Err(io::Error::new(
-                            io::ErrorKind::PermissionDenied,
-                            refusal(&what, why),
-                        ));
+                        return Err(io::Error::other(Forbidden(refusal(&what, why))));
                     }
                 }
             }

@@ -12,11 +12,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::guard::GuardedResolver;
+use super::guard::{self, GuardedResolver};
 use super::tls;
 use crate::config::ConfigError;
 
-/// Most bytes of header that an answer may have.
+/// Most bytes of header that an answer may have, give or take one read.
 const HEADER_BYTES: usize = 64 * 1024;
 /// Most header fields that an answer may have.
 const HEADER_FIELDS: usize = 100;
@@ -29,6 +29,9 @@ pub(crate) enum TransportError {
     /// No connection: the request surely did not arrive.
     #[error("cannot connect to `{host}`: {reason}")]
     NotSent { host: String, reason: String },
+    /// The guard refused the address: nothing was sent, and nothing will be.
+    #[error("{reason}")]
+    Forbidden { reason: String },
     /// The connection broke after the request may have arrived.
     #[error("the connection to `{host}` broke before the answer was complete: {reason}")]
     Broken { host: String, reason: String },
@@ -137,6 +140,9 @@ async fn exchange(
         .request(request.map(Full::new))
         .await
         .map_err(|error| {
+            if let Some(reason) = guard::refused(&error) {
+                return TransportError::Forbidden { reason };
+            }
             let (host, reason) = (host.to_owned(), causes(&error));
             if error.is_connect() {
                 TransportError::NotSent { host, reason }

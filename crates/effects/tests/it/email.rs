@@ -114,7 +114,7 @@ async fn mail_servers_that_hang_hold_up_nothing_else() {
     let stop = call("ec2", "StopInstances", json!({"InstanceIds": ["i-1"]}));
     let stopped = perform(&performer, EffectCommand::CallAws(stop));
     done(
-        tokio::time::timeout(std::time::Duration::from_secs(1), stopped)
+        tokio::time::timeout(std::time::Duration::from_secs(5), stopped)
             .await
             .unwrap(),
     );

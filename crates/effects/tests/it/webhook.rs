@@ -112,6 +112,15 @@ async fn endless_answers_are_cut_off() {
 }
 
 #[tokio::test]
+async fn endless_headers_are_cut_off() {
+    let stub =
+        Stub::start(|_, _| Reply::With(200, ("x-long", "x".repeat(1 << 20)), String::new()))
+            .await;
+    let failure = failed(perform(&open(), post(stub.url())).await);
+    assert_eq!(failure.code, "Network", "{}", failure.message);
+}
+
+#[tokio::test]
 async fn the_guard_lets_no_connection_inside() {
     let stub = Stub::start(|_, _| Reply::Answer(200, "text/plain", "inside".into())).await;
     let port = stub.port;
