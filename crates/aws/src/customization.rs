@@ -121,10 +121,10 @@ fn strip_route53_ids(service: &Service, operation: &Operation, params: &mut Map<
 }
 
 fn decode_text(answer: &mut Value, name: &str) {
-    if let Some(Value::String(text)) = answer.get_mut(name) {
-        if let Ok(bytes) = STANDARD.decode(text.as_bytes()) {
-            *text = String::from_utf8_lossy(&bytes).into_owned();
-        }
+    if let Some(Value::String(text)) = answer.get_mut(name)
+        && let Ok(bytes) = STANDARD.decode(text.as_bytes())
+    {
+        *text = String::from_utf8_lossy(&bytes).into_owned();
     }
 }
 

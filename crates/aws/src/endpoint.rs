@@ -145,72 +145,74 @@ mod tests {
     use super::*;
     use crate::model::catalog;
 
+    const HOSTS: &[(&str, &str, &str, &str)] = &[
+        (
+            "ec2",
+            "eu-west-1",
+            "ec2.eu-west-1.amazonaws.com",
+            "eu-west-1",
+        ),
+        (
+            "ec2",
+            "cn-north-1",
+            "ec2.cn-north-1.amazonaws.com.cn",
+            "cn-north-1",
+        ),
+        ("iam", "eu-west-1", "iam.amazonaws.com", "us-east-1"),
+        (
+            "iam",
+            "us-gov-east-1",
+            "iam.us-gov.amazonaws.com",
+            "us-gov-west-1",
+        ),
+        (
+            "iam",
+            "cn-northwest-1",
+            "iam.cn-north-1.amazonaws.com.cn",
+            "cn-north-1",
+        ),
+        (
+            "sts",
+            "eu-west-1",
+            "sts.eu-west-1.amazonaws.com",
+            "eu-west-1",
+        ),
+        ("route53", "eu-west-1", "route53.amazonaws.com", "us-east-1"),
+        (
+            "organizations",
+            "eu-west-1",
+            "organizations.us-east-1.amazonaws.com",
+            "us-east-1",
+        ),
+        (
+            "cloudfront",
+            "eu-west-1",
+            "cloudfront.amazonaws.com",
+            "us-east-1",
+        ),
+        (
+            "support",
+            "eu-west-1",
+            "support.us-east-1.amazonaws.com",
+            "us-east-1",
+        ),
+        (
+            "ssm-incidents",
+            "eu-west-1",
+            "ssm-incidents.eu-west-1.amazonaws.com",
+            "eu-west-1",
+        ),
+        (
+            "stepfunctions",
+            "eu-west-1",
+            "states.eu-west-1.amazonaws.com",
+            "eu-west-1",
+        ),
+    ];
+
     #[test]
     fn hosts_and_signing_regions() {
-        for (service, region, host, signed_for) in [
-            (
-                "ec2",
-                "eu-west-1",
-                "ec2.eu-west-1.amazonaws.com",
-                "eu-west-1",
-            ),
-            (
-                "ec2",
-                "cn-north-1",
-                "ec2.cn-north-1.amazonaws.com.cn",
-                "cn-north-1",
-            ),
-            ("iam", "eu-west-1", "iam.amazonaws.com", "us-east-1"),
-            (
-                "iam",
-                "us-gov-east-1",
-                "iam.us-gov.amazonaws.com",
-                "us-gov-west-1",
-            ),
-            (
-                "iam",
-                "cn-northwest-1",
-                "iam.cn-north-1.amazonaws.com.cn",
-                "cn-north-1",
-            ),
-            (
-                "sts",
-                "eu-west-1",
-                "sts.eu-west-1.amazonaws.com",
-                "eu-west-1",
-            ),
-            ("route53", "eu-west-1", "route53.amazonaws.com", "us-east-1"),
-            (
-                "organizations",
-                "eu-west-1",
-                "organizations.us-east-1.amazonaws.com",
-                "us-east-1",
-            ),
-            (
-                "cloudfront",
-                "eu-west-1",
-                "cloudfront.amazonaws.com",
-                "us-east-1",
-            ),
-            (
-                "support",
-                "eu-west-1",
-                "support.us-east-1.amazonaws.com",
-                "us-east-1",
-            ),
-            (
-                "ssm-incidents",
-                "eu-west-1",
-                "ssm-incidents.eu-west-1.amazonaws.com",
-                "eu-west-1",
-            ),
-            (
-                "stepfunctions",
-                "eu-west-1",
-                "states.eu-west-1.amazonaws.com",
-                "eu-west-1",
-            ),
-        ] {
+        for &(service, region, host, signed_for) in HOSTS {
             let service = catalog().service(service).unwrap();
             let endpoint = resolve(&service, region, None).unwrap();
             assert_eq!(

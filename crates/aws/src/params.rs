@@ -302,10 +302,10 @@ impl Checker<'_> {
                     self.too_short(path, &converted, "length", min);
                 }
             }
-            Shape::Integer { min: Some(min) } | Shape::Long { min: Some(min) } => {
-                if converted.as_i64().is_some_and(|number| number < *min) {
-                    self.too_short(path, &converted, "value", min);
-                }
+            Shape::Integer { min: Some(min) } | Shape::Long { min: Some(min) }
+                if converted.as_i64().is_some_and(|number| number < *min) =>
+            {
+                self.too_short(path, &converted, "value", min);
             }
             _ => {}
         }

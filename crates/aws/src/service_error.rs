@@ -17,7 +17,11 @@ pub enum FailureKind {
 
 /// A call that was answered with an error.
 #[derive(Debug, Clone, thiserror::Error, PartialEq)]
-#[error("{message} (Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {})", request_id.as_deref().unwrap_or("null"))]
+#[error(
+    "{message} (Service: {}; Status Code: {status}; Error Code: {code}; Request ID: {})",
+    self.service(),
+    request_id.as_deref().unwrap_or("null")
+)]
 pub struct ServiceError {
     /// Kind.
     pub kind: FailureKind,
@@ -32,11 +36,15 @@ pub struct ServiceError {
     /// `Retry-After` of the answer, in milliseconds.
     pub retry_after_ms: Option<u64>,
     /// Modelled members of the exception; empty when it is not modelled.
-    pub detail: Map<String, Value>,
-    /// Client name of the service.
-    pub service: String,
-    /// Operation in PascalCase.
-    pub operation: String,
+    pub detail: Box<Map<String, Value>>,
+    place: Option<Box<Place>>,
+}
+
+/// Which call was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    service: String,
+    operation: String,
 }
 
 impl ServiceError {
@@ -57,9 +65,8 @@ impl ServiceError {
             status: response.status,
             request_id,
             retry_after_ms: retry_after(response),
-            detail: Map::new(),
-            service: String::new(),
-            operation: String::new(),
+            detail: Box::default(),
+            place: None,
         }
     }
 
@@ -73,9 +80,23 @@ impl ServiceError {
     }
 
     pub(crate) fn at(mut self, service: &str, operation: &str) -> Self {
-        service.clone_into(&mut self.service);
-        operation.clone_into(&mut self.operation);
+        self.place = Some(Box::new(Place {
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+        }));
         self
+    }
+
+    /// Client name of the service, as `ec2`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.place.as_ref().map_or("", |place| &place.service)
+    }
+
+    /// Operation in PascalCase.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        self.place.as_ref().map_or("", |place| &place.operation)
     }
 }
 

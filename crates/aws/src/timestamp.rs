@@ -18,13 +18,12 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     if text.is_empty() || text.len() > MAX_TEXT {
         return None;
     }
-    if text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
+    let number =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
+    if text.bytes().all(number)
+        && let Some(at) = from_decimal(text).or_else(|| text.parse().ok().and_then(from_seconds))
     {
-        if let Some(at) = from_decimal(text).or_else(|| text.parse().ok().and_then(from_seconds)) {
-            return Some(at);
-        }
+        return Some(at);
     }
     text.parse::<Timestamp>()
         .ok()

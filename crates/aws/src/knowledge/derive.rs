@@ -88,10 +88,10 @@ fn reads(service: &str, operation: &str) -> bool {
         return false;
     }
     // `Get` in `Getaway` would be no verb: a capital or digit follows.
-    let verb = |verb: &&str| {
+    let verb = |verb: &str| {
         operation
-            .strip_prefix(*verb)
+            .strip_prefix(verb)
             .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
     };
-    READING_NAMES.contains(&operation) || READING_VERBS.iter().any(|candidate| verb(&candidate))
+    READING_NAMES.contains(&operation) || READING_VERBS.iter().any(|candidate| verb(candidate))
 }

@@ -199,19 +199,13 @@ pub(super) fn build(operation: &str, params: &Map<String, Value>) -> Option<Prob
                 key: Some("GroupId"),
             },
         ),
-        "AssociateIamInstanceProfile" => {
-            let profile = params.get("IamInstanceProfile")?;
-            let profile = profile
-                .get("Arn")
-                .or_else(|| profile.get("Name"))?
-                .as_str()?
-                .to_owned();
-            ec2(
-                "DescribeIamInstanceProfileAssociations",
-                json!({"Filters": [{"Name": "instance-id", "Values": [text("InstanceId")?]}]}),
-                Reading::ProfileAssociation { profile },
-            )
-        }
+        "AssociateIamInstanceProfile" => ec2(
+            "DescribeIamInstanceProfileAssociations",
+            json!({"Filters": [{"Name": "instance-id", "Values": [text("InstanceId")?]}]}),
+            Reading::ProfileAssociation {
+                profile: profile(params)?,
+            },
+        ),
         "ReplaceNetworkAclAssociation" => ec2(
             "DescribeNetworkAcls",
             json!({"Filters": [{"Name": "association.association-id", "Values": [text("AssociationId")?]}]}),
@@ -223,6 +217,16 @@ pub(super) fn build(operation: &str, params: &Map<String, Value>) -> Option<Prob
         "AttachInstances" => scaling_probe(params, Membership::Attached),
         _ => None,
     }
+}
+
+/// ARN or name of the profile that a call associates.
+fn profile(params: &Map<String, Value>) -> Option<String> {
+    let profile = params.get("IamInstanceProfile")?;
+    profile
+        .get("Arn")
+        .or_else(|| profile.get("Name"))?
+        .as_str()
+        .map(str::to_owned)
 }
 
 fn scaling_probe(params: &Map<String, Value>, wanted: Membership) -> Option<ProbeSpec> {

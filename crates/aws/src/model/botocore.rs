@@ -185,7 +185,7 @@ impl<'a> Loader<'a> {
             .collect()
     }
 
-    /// Finds every shape in reach of the operations and converts them in the order of their names.
+    /// Finds every exception and every shape in reach of the operations, and converts them in the order of their names.
     fn number(&mut self, operations: &[(&'a str, &'a Value)]) -> Result<(), ModelError> {
         let mut open: Vec<&'a str> = Vec::new();
         for (_, operation) in operations {
@@ -200,6 +200,13 @@ impl<'a> Loader<'a> {
                 .chain(errors);
             open.extend(roots.filter_map(|root| root.get("shape").and_then(Value::as_str)));
         }
+        // Services answer with exceptions that an operation does not declare, too.
+        let exceptions = self
+            .source
+            .into_iter()
+            .flatten()
+            .filter(|(_, shape)| shape.get("exception").is_some());
+        open.extend(exceptions.map(|(name, _)| name.as_str()));
         let mut reached: HashSet<&'a str> = HashSet::new();
         while let Some(name) = open.pop() {
             if !reached.insert(name) {
@@ -276,9 +283,7 @@ impl<'a> Loader<'a> {
                 .get("output")
                 .map(|output| self.reference(output))
                 .transpose()?,
-            result_wrapper: value
-                .get("output")
-                .and_then(|output| self.optional(output, "resultWrapper")),
+            result_wrapper: self.result_wrapper(value.get("output")),
             errors,
             host_prefix: self.optional(prefix, "hostPrefix"),
             unsigned: no_auth || value.get("authtype").and_then(Value::as_str) == Some("none"),
@@ -293,6 +298,17 @@ impl<'a> Loader<'a> {
             readonly: flag("readonly"),
             idempotent: flag("idempotent"),
         })
+    }
+
+    /// Named at the operation, in older models at the output's shape.
+    fn result_wrapper(&mut self, output: Option<&'a Value>) -> Option<Name> {
+        let output = output?;
+        let shape = output
+            .get("shape")
+            .and_then(Value::as_str)
+            .and_then(|name| self.source_of(name).ok());
+        self.optional(output, "resultWrapper")
+            .or_else(|| self.optional(shape?, "resultWrapper"))
     }
 
     /// A reference with the traits of the place laid over those of the target.

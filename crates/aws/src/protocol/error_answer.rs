@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::xml::{self, Node};
-use super::{json, rest, xml_answer};
+use super::{json, rest_answer, xml_answer};
 use crate::HttpResponse;
 use crate::model::{Operation, Protocol, Service};
 use crate::service_error::{FailureKind, ServiceError, status_name};
@@ -70,7 +70,7 @@ pub(super) fn read(
                 let mut error = from_xml(&root, response);
                 if let Some(structure) = service.exception(operation, &error.code) {
                     let node = error_node(&root).unwrap_or(&root);
-                    error.detail =
+                    *error.detail =
                         xml_answer::read_structure(service, structure, node, 0).unwrap_or_default();
                     add_bound(service, structure, response, &mut error);
                 }
@@ -109,7 +109,7 @@ fn add_bound(
     if matches!(service.protocol, Protocol::RestJson | Protocol::RestXml) {
         error
             .detail
-            .extend(rest::bound_members(service, structure, response));
+            .extend(rest_answer::bound_members(service, structure, response));
     }
 }
 
@@ -167,7 +167,7 @@ fn from_json(service: &Service, operation: &Operation, response: &HttpResponse) 
     let message = text(&["message", "Message", "errorMessage"]).unwrap_or_default();
     let mut error = ServiceError::new(FailureKind::Api, response, &code, &message);
     if let Some(structure) = service.exception(operation, &code) {
-        error.detail = json::read_structure(service, structure, &body, 0).unwrap_or_default();
+        *error.detail = json::read_structure(service, structure, &body, 0).unwrap_or_default();
         add_bound(service, structure, response, &mut error);
     }
     // Services that once spoke the query protocol still tell its code, which is the one in use.

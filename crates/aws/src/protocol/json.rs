@@ -141,7 +141,7 @@ pub(super) fn read_structure(
         return Err("a structure of the answer is not a JSON object".to_owned());
     };
     for member in &structure.members {
-        if member.target.traits().location.is_some() {
+        if super::bound_in_answer(member.target.traits()) {
             continue;
         }
         let key = member

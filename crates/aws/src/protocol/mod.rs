@@ -4,6 +4,7 @@ mod error_answer;
 mod json;
 mod query;
 mod rest;
+mod rest_answer;
 mod xml;
 mod xml_answer;
 mod xml_body;
@@ -13,7 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json as json_value};
 
-use crate::model::{Operation, Protocol, Ref, Service, Shape, Structure, TimestampFormat};
+use crate::model::{
+    Location, Operation, Protocol, Ref, Service, Shape, Structure, TimestampFormat, Traits,
+};
 use crate::service_error::{FailureKind, ServiceError};
 use crate::{Error, HttpResponse, timestamp};
 
@@ -87,7 +90,9 @@ pub(crate) fn decode(
     let (mut answer, request_id) = match service.protocol {
         Protocol::Json => json::decode(service, operation, response)?,
         Protocol::Query | Protocol::Ec2 => xml_answer::decode(service, operation, response)?,
-        Protocol::RestJson | Protocol::RestXml => rest::decode(service, operation, response)?,
+        Protocol::RestJson | Protocol::RestXml => {
+            rest_answer::decode(service, operation, response)?
+        }
         Protocol::Cbor => {
             return Err(ServiceError::unreadable(
                 response,
@@ -253,6 +258,14 @@ fn scalar_text(service: &Service, target: &Ref, value: &Value, default: Timestam
         (_, Value::String(text)) => text.clone(),
         (_, other) => other.to_string(),
     }
+}
+
+/// Whether a member of an answer is not in the body. A binding that only requests know does not count.
+fn bound_in_answer(traits: &Traits) -> bool {
+    matches!(
+        traits.location,
+        Some(Location::Header | Location::Headers | Location::StatusCode)
+    )
 }
 
 /// The input's members, or none.

@@ -68,7 +68,7 @@ impl Form<'_> {
             Dialect::Ec2 => match (&traits.query_name, &traits.location_name) {
                 (Some(name), _) => name.to_string(),
                 (None, Some(name)) => capitalised(name),
-                (None, None) => default.to_owned(),
+                (None, None) => capitalised(default),
             },
         }
     }

@@ -17,7 +17,8 @@ pub(super) fn decode(
         .output
         .as_ref()
         .and_then(|output| service.structure(output));
-    if output.is_none() && response.body.is_empty() {
+    // Some targets send nothing where there is nothing to tell.
+    if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok((Map::new(), None));
     }
     let root = xml::parse(&response.body).map_err(|reason| broken(response, &reason))?;
@@ -57,7 +58,7 @@ pub(super) fn read_structure(
     let mut out = Map::new();
     for member in &structure.members {
         let traits = member.target.traits();
-        if traits.location.is_some() {
+        if super::bound_in_answer(traits) {
             continue;
         }
         let own = traits.location_name.as_deref().unwrap_or(&member.name);
@@ -76,24 +77,22 @@ pub(super) fn read_structure(
                 true,
             ) => {
                 // Older models name the element of a flattened list, newer ones the list itself.
-                let element_name = element.traits().location_name.as_deref().unwrap_or(own);
-                let name = if node.child(element_name).is_some() {
-                    element_name
+                let inner = element.traits().location_name.as_deref().unwrap_or(own);
+                let name = if node.child(inner).is_some() {
+                    inner
                 } else {
                     own
                 };
-                let mut nodes = node.children(name).peekable();
-                match nodes.peek() {
-                    None => None,
-                    Some(_) => Some(list(service, element, nodes, depth)?),
-                }
+                let found = node.child(name).is_some();
+                found
+                    .then(|| list(service, element, node.children(name), depth))
+                    .transpose()?
             }
             (Shape::Map { key, value }, true) => {
-                let mut nodes = node.children(own).peekable();
-                match nodes.peek() {
-                    None => None,
-                    Some(_) => Some(map(service, (key, value), nodes, depth)?),
-                }
+                let found = node.child(own).is_some();
+                found
+                    .then(|| map(service, (key, value), node.children(own), depth))
+                    .transpose()?
             }
             _ => match node.child(own) {
                 None => None,
@@ -104,13 +103,14 @@ pub(super) fn read_structure(
             out.insert(member.name.to_string(), value);
         }
     }
-    if structure.union && out.is_empty() {
-        if let Some(tag) = node.children.first() {
-            out.insert(
-                "SDK_UNKNOWN_MEMBER".to_owned(),
-                serde_json::json!({"name": tag.name}),
-            );
-        }
+    if structure.union
+        && out.is_empty()
+        && let Some(tag) = node.children.first()
+    {
+        out.insert(
+            "SDK_UNKNOWN_MEMBER".to_owned(),
+            serde_json::json!({"name": tag.name}),
+        );
     }
     Ok(out)
 }

@@ -52,6 +52,18 @@ fn string_to_sign(amz_date: &str, scope: [&str; 3], canonical_request: &str) -> 
     format!("{ALGORITHM}\n{amz_date}\n{date}/{region}/{service}/aws4_request\n{digest}")
 }
 
+/// The canonical request, for finding out why two sides differ. `signed_headers` are in lower case and sorted;
+/// `None` if one of them is not in the request.
+#[must_use]
+pub fn canonical_request(
+    request: &RawRequest<'_>,
+    signed_headers: &[&str],
+    service: &str,
+) -> Option<String> {
+    let hash = request.payload.hash();
+    canonical::request(request, signed_headers, signs_raw_path(service), &hash)
+}
+
 /// Services whose path is signed as sent, without normalising and a second encoding.
 /// Source: S3 API reference, "Authenticating requests"; botocore uses the same signer for these.
 fn signs_raw_path(service: &str) -> bool {

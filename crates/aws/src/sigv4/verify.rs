@@ -143,25 +143,21 @@ impl Verifier {
         let (hash, payload_signed) = payload_hash(request, presigned, &claim.scope.service)?;
         let signed: Vec<&str> = claim.signed_headers.split(';').collect();
         check_signed_headers(request, &signed)?;
-        let canonical = canonical::request(
-            request,
-            &signed,
-            signs_raw_path(&claim.scope.service),
-            &hash,
-        )
-        .ok_or_else(|| incomplete("a header named in SignedHeaders is not in the request."))?;
-        let scope = [
-            claim.scope.date.as_str(),
-            claim.scope.region.as_str(),
-            claim.scope.service.as_str(),
-        ];
-        let expected = signature(
-            &secret,
-            scope,
-            &string_to_sign(&claim.moment, scope, &canonical),
-        );
-        if !bool::from(expected.as_bytes().ct_eq(claim.signature.as_bytes())) {
-            return Err(VerifyError::Mismatch);
+        let is_signed = |request: &RawRequest<'_>, hash: &str| {
+            is_signed(request, (&claim, &secret), &signed, hash)
+        };
+        if !is_signed(request, &hash)? {
+            // Every byte of a form is covered either way; only the older way is tried second.
+            let form = form(request).ok_or(VerifyError::Mismatch)?;
+            if !is_signed(
+                &RawRequest {
+                    payload: form,
+                    ..*request
+                },
+                &form.hash(),
+            )? {
+                return Err(VerifyError::Mismatch);
+            }
         }
         // After the signature, as AWS does: a wrong secret is not told that its clock is off.
         self.check_time(&claim, at)?;
@@ -215,6 +211,43 @@ impl Verifier {
             )));
         }
         Ok(())
+    }
+}
+
+/// Whether the claimed signature is that of the request with this payload hash.
+fn is_signed(
+    request: &RawRequest<'_>,
+    (claim, secret): (&Claim, &str),
+    signed: &[&str],
+    hash: &str,
+) -> Result<bool, VerifyError> {
+    let raw_path = signs_raw_path(&claim.scope.service);
+    let canonical = canonical::request(request, signed, raw_path, hash)
+        .ok_or_else(|| incomplete("a header named in SignedHeaders is not in the request."))?;
+    let scope = [
+        claim.scope.date.as_str(),
+        claim.scope.region.as_str(),
+        claim.scope.service.as_str(),
+    ];
+    let expected = signature(
+        secret,
+        scope,
+        &string_to_sign(&claim.moment, scope, &canonical),
+    );
+    Ok(expected.as_bytes().ct_eq(claim.signature.as_bytes()).into())
+}
+
+/// The body as a form, if that is what the request says it is.
+fn form<'a>(request: &RawRequest<'a>) -> Option<Payload<'a>> {
+    let kind = request
+        .canonical_header("content-type")?
+        .to_ascii_lowercase();
+    let is_form = request.method == "POST" && kind.starts_with("application/x-www-form-urlencoded");
+    match request.payload {
+        Payload::Bytes(body) if is_form && std::str::from_utf8(body).is_ok() => {
+            Some(Payload::Form(body))
+        }
+        _ => None,
     }
 }
 
@@ -389,7 +422,7 @@ fn payload_hash(
     service: &str,
 ) -> Result<(String, bool), VerifyError> {
     let actual = match request.payload {
-        Payload::Bytes(bytes) => sha256_hex(bytes),
+        Payload::Bytes(bytes) | Payload::Form(bytes) => sha256_hex(bytes),
         Payload::Digest(hex) => hex.to_ascii_lowercase(),
         Payload::Unsigned => return Ok((UNSIGNED_PAYLOAD.to_owned(), false)),
     };

@@ -1,1 +1,38 @@
 //! The crate's integration tests: conformance suites of third parties, and properties.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test that cannot go on stops, and a table of cases is best in one place"
+)]
+
+mod calls;
+mod knowledge;
+mod models;
+mod properties;
+mod protocol_input;
+mod protocol_output;
+mod protocols;
+mod sigv4_suite;
+mod verifier;
+
+use std::path::PathBuf;
+
+/// A folder of third-party cases, or `None` with a note when it is absent.
+fn cases(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("QUELL_CASES").map_or_else(
+        || {
+            PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../../shared/cases"
+            ))
+        },
+        PathBuf::from,
+    );
+    let path = root.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("not run: no folder `{}`; set QUELL_CASES", path.display());
+    None
+}

@@ -1,0 +1,213 @@
+//! Answers of REST services: members bound to headers and the status; the rest in a JSON or XML body.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use super::xml::{self, Node};
+use super::{
+    broken, json, payload_text, request_id_header, scalar_answer, timestamp_answer, xml_answer,
+};
+use crate::HttpResponse;
+use crate::model::{Location, Operation, Protocol, Ref, Service, Shape, Structure};
+use crate::service_error::ServiceError;
+
+pub(super) fn decode(
+    service: &Service,
+    operation: &Operation,
+    response: &HttpResponse,
+) -> Result<(Map<String, Value>, Option<String>), ServiceError> {
+    let request_id = request_id_header(response);
+    let Some(structure) = operation
+        .output
+        .as_ref()
+        .and_then(|output| service.structure(output))
+    else {
+        return Ok((Map::new(), request_id));
+    };
+    let mut out = bound_members(service, structure, response);
+    if let Some(member) = structure.payload_member() {
+        match service.shape(&member.target) {
+            Shape::Blob | Shape::String { .. } => {
+                out.insert(member.name.to_string(), payload_text(&response.body));
+            }
+            _ if response.body.is_empty() => {}
+            _ => {
+                let value = payload(service, &member.target, response)?;
+                out.insert(member.name.to_string(), value);
+            }
+        }
+        return Ok((out, request_id));
+    }
+    if structure
+        .members
+        .iter()
+        .any(|member| !super::bound_in_answer(member.target.traits()))
+    {
+        out.extend(read_body(service, structure, response)?);
+    }
+    Ok((out, request_id))
+}
+
+fn payload(
+    service: &Service,
+    target: &Ref,
+    response: &HttpResponse,
+) -> Result<Value, ServiceError> {
+    let fault = |reason: String| broken(response, &reason);
+    if service.protocol == Protocol::RestJson {
+        return json::read(service, target, &json::parse(response)?, 0).map_err(fault);
+    }
+    let root = document(service, response)?;
+    match service.shape(target) {
+        Shape::Structure(structure) => xml_answer::read_structure(service, structure, &root, 0)
+            .map(Value::Object)
+            .map_err(fault),
+        _ => Err(fault(
+            "the model wants a list or map as a whole XML document".to_owned(),
+        )),
+    }
+}
+
+fn read_body(
+    service: &Service,
+    structure: &Structure,
+    response: &HttpResponse,
+) -> Result<Map<String, Value>, ServiceError> {
+    let fault = |reason: String| broken(response, &reason);
+    if service.protocol == Protocol::RestJson {
+        return json::read_structure(service, structure, &json::parse(response)?, 0).map_err(fault);
+    }
+    if response.body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    let root = document(service, response)?;
+    // An answer that is the value of its only member (`s3:GetBucketLocation`).
+    let root = match structure.members.as_slice() {
+        [only] if *only.name == *root.name && root.children.is_empty() => Node {
+            children: vec![root],
+            ..Node::default()
+        },
+        _ => root,
+    };
+    xml_answer::read_structure(service, structure, &root, 0).map_err(fault)
+}
+
+/// The XML body. S3 may answer a long copy with status 200 and an error inside.
+fn document(service: &Service, response: &HttpResponse) -> Result<Node, ServiceError> {
+    let root = xml::parse(&response.body).map_err(|reason| broken(response, &reason))?;
+    if root.name == "Error" && &*service.name == "s3" {
+        return Err(super::error_answer::from_xml(&root, response));
+    }
+    Ok(root)
+}
+
+/// Members bound to headers and the status.
+pub(super) fn bound_members(
+    service: &Service,
+    structure: &Structure,
+    response: &HttpResponse,
+) -> Map<String, Value> {
+    let mut out = Map::new();
+    for member in &structure.members {
+        let traits = member.target.traits();
+        let name = traits.location_name.as_deref().unwrap_or(&member.name);
+        let value = match traits.location {
+            Some(Location::StatusCode) => Some(response.status.into()),
+            Some(Location::Header) => response
+                .header(name)
+                .and_then(|text| header(service, &member.target, text)),
+            // A header map without a name takes every header.
+            Some(Location::Headers) => Some(header_map(
+                traits.location_name.as_deref().unwrap_or_default(),
+                response,
+            )),
+            _ => None,
+        };
+        if let Some(value) = value {
+            out.insert(member.name.to_string(), value);
+        }
+    }
+    out
+}
+
+fn header_map(prefix: &str, response: &HttpResponse) -> Value {
+    let strip = |name: &str| match (name.get(..prefix.len()), name.get(prefix.len()..)) {
+        (Some(start), Some(rest)) if start.eq_ignore_ascii_case(prefix) => Some(rest.to_owned()),
+        _ => None,
+    };
+    let entry = |(name, value): &(String, String)| {
+        strip(name).map(|rest| (rest, Value::from(value.as_str())))
+    };
+    Value::Object(response.headers.iter().filter_map(entry).collect())
+}
+
+fn header(service: &Service, target: &Ref, text: &str) -> Option<Value> {
+    if target.traits().json_value {
+        let decoded = STANDARD.decode(text.trim()).ok()?;
+        return serde_json::from_slice(&decoded).ok();
+    }
+    match service.shape(target) {
+        Shape::List { member, .. } => {
+            let shape = service.shape(member);
+            let items = split_list(text, matches!(shape, Shape::Timestamp));
+            Some(
+                items
+                    .iter()
+                    .filter_map(|item| scalar_answer(shape, item))
+                    .collect(),
+            )
+        }
+        Shape::Timestamp => Some(timestamp_answer(text)),
+        shape => scalar_answer(shape, text),
+    }
+}
+
+/// Elements of a header list. Quoted ones may hold commas; the HTTP date has one of its own.
+fn split_list(text: &str, dates: bool) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let (mut quoted, mut escaped, mut commas) = (false, false, 0);
+    for c in text.chars() {
+        let Some(last) = items.last_mut() else { break };
+        match c {
+            _ if escaped => {
+                last.push(c);
+                escaped = false;
+            }
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ',' if !quoted => {
+                commas += 1;
+                let inside_date = dates && commas % 2 == 1 && last.trim().len() == 3;
+                if inside_date {
+                    last.push(c)
+                } else {
+                    items.push(String::new())
+                }
+            }
+            _ => last.push(c),
+        }
+    }
+    items.iter().map(|item| item.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::TimestampFormat;
+    use crate::protocol::moment;
+
+    #[test]
+    fn header_lists() {
+        assert_eq!(
+            split_list("a, b ,\"c,\\\"d\\\"\"", false),
+            ["a", "b", "c,\"d\""]
+        );
+        let dates = "Mon, 16 Dec 2019 23:48:18 GMT, Tue, 17 Dec 2019 23:48:18 GMT";
+        assert_eq!(split_list(dates, true).len(), 2);
+        assert_eq!(
+            moment(&"2019-12-16T23:48:18Z".into(), TimestampFormat::Rfc822),
+            "Mon, 16 Dec 2019 23:48:18 GMT"
+        );
+    }
+}
