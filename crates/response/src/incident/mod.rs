@@ -38,9 +38,9 @@ use uuid::Uuid;
 use crate::Context;
 use crate::engage::{Asker, EngagementNotice, Start};
 
-/// What can happen to an incident.
+/// What can happen to an incident. Reports and notices bring a tag of their own, hence the body apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "kind", content = "body", rename_all = "snake_case")]
 pub enum Input {
     /// A rule, an alarm or a caller triggers a response plan.
     Trigger(Box<Trigger>),
