@@ -69,36 +69,7 @@ pub(super) fn read_structure(
             }
             continue;
         }
-        let value = match (service.shape(&member.target), traits.flattened) {
-            (
-                Shape::List {
-                    member: element, ..
-                },
-                true,
-            ) => {
-                // Older models name the element of a flattened list, newer ones the list itself.
-                let inner = element.traits().location_name.as_deref().unwrap_or(own);
-                let name = if node.child(inner).is_some() {
-                    inner
-                } else {
-                    own
-                };
-                let found = node.child(name).is_some();
-                found
-                    .then(|| list(service, element, node.children(name), depth))
-                    .transpose()?
-            }
-            (Shape::Map { key, value }, true) => {
-                let found = node.child(own).is_some();
-                found
-                    .then(|| map(service, (key, value), node.children(own), depth))
-                    .transpose()?
-            }
-            _ => match node.child(own) {
-                None => None,
-                Some(child) => read(service, &member.target, child, depth + 1)?,
-            },
-        };
+        let value = body_member(service, &member.target, (node, own), depth)?;
         if let Some(value) = value {
             out.insert(member.name.to_string(), value);
         }
@@ -113,6 +84,45 @@ pub(super) fn read_structure(
         );
     }
     Ok(out)
+}
+
+/// A member's element or, of a flattened list or map, all of its elements.
+fn body_member(
+    service: &Service,
+    target: &Ref,
+    (node, own): (&Node, &str),
+    depth: usize,
+) -> Result<Option<Value>, String> {
+    Ok(match (service.shape(target), target.traits().flattened) {
+        (
+            Shape::List {
+                member: element, ..
+            },
+            true,
+        ) => {
+            // Older models name the element of a flattened list, newer ones the list itself.
+            let inner = element.traits().location_name.as_deref().unwrap_or(own);
+            let name = if node.child(inner).is_some() {
+                inner
+            } else {
+                own
+            };
+            let found = node.child(name).is_some();
+            found
+                .then(|| list(service, element, node.children(name), depth))
+                .transpose()?
+        }
+        (Shape::Map { key, value }, true) => {
+            let found = node.child(own).is_some();
+            found
+                .then(|| map(service, (key, value), node.children(own), depth))
+                .transpose()?
+        }
+        _ => match node.child(own) {
+            None => None,
+            Some(child) => read(service, target, child, depth + 1)?,
+        },
+    })
 }
 
 /// One element as a value; `None` for an empty element where the model wants a number.
