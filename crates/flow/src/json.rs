@@ -44,7 +44,8 @@ pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
         text: text.as_bytes(),
         at: 0,
         line: 1,
-        line_start: 0,
+        column: 1,
+        counted: 0,
         nodes: 0,
         places: HashMap::new(),
     };
@@ -57,7 +58,9 @@ struct Finder<'a> {
     text: &'a [u8],
     at: usize,
     line: u32,
-    line_start: usize,
+    /// Column of the byte `counted`, which is on the current line.
+    column: u32,
+    counted: usize,
     nodes: usize,
     places: HashMap<String, Place>,
 }
@@ -67,13 +70,18 @@ impl Finder<'_> {
         self.text.get(self.at).copied()
     }
 
-    fn place(&self) -> Place {
-        let before = self.text.get(self.line_start..self.at).unwrap_or_default();
+    /// Places are asked for in the order of the text, so that no character is counted twice.
+    fn place(&mut self) -> Place {
+        let passed = self.text.get(self.counted..self.at).unwrap_or_default();
         // Continuation bytes of UTF-8 do not begin a character.
-        let characters = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+        let characters = passed.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+        self.column = self
+            .column
+            .saturating_add(u32::try_from(characters).unwrap_or(u32::MAX));
+        self.counted = self.at;
         Place {
             line: self.line,
-            column: u32::try_from(characters + 1).unwrap_or(u32::MAX),
+            column: self.column,
         }
     }
 
@@ -83,7 +91,8 @@ impl Finder<'_> {
                 b'\n' => {
                     self.at += 1;
                     self.line += 1;
-                    self.line_start = self.at;
+                    self.column = 1;
+                    self.counted = self.at;
                 }
                 b' ' | b'\t' | b'\r' | b',' | b':' => self.at += 1,
                 _ => return,

@@ -166,11 +166,26 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     }
     // Java's matches() looks at the whole text; the group keeps alternatives together. `\z`, since `$` would also
     // match before a final line feed.
-    RegexBuilder::new(&format!("^(?:{pattern})\\z"))
+    RegexBuilder::new(&format!("^(?:{})\\z", as_java_reads(pattern)))
         .backtrack_limit(BACKTRACK_LIMIT)
-        .delegate_size_limit(1 << 20)
+        .delegate_size_limit(8 << 20)
         .build()
         .map_err(|error| format!("allowedPattern is not a valid regular expression: {error}"))
+}
+
+/// Java's `\w` and `\d` mean ASCII; here they would mean all of Unicode.
+fn as_java_reads(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match (c, (c == '\\').then(|| chars.next()).flatten()) {
+            ('\\', Some('w')) => out.push_str("[0-9A-Za-z_]"),
+            ('\\', Some('d')) => out.push_str("[0-9]"),
+            ('\\', Some(escaped)) => out.extend(['\\', escaped]),
+            (other, _) => out.push(other),
+        }
+    }
+    out
 }
 
 /// Whether a typed value keeps the declared rules.
@@ -312,6 +327,9 @@ mod tests {
             (pattern("^(?!aws)[a-z]+$"), json!("awsx"), false),
             (pattern("^a\\/b$"), json!("a/b"), true),
             (pattern("^a$"), json!("a\n"), false),
+            (pattern("^[\\w+=,.@_-]{1,128}$"), json!("a.b@c"), true),
+            (pattern("\\w+"), json!("é"), false),
+            (pattern("\\d\\\\d"), json!("1\\d"), true),
             (pattern("[0-9]+"), json!(12), true),
             (pattern("[a-z]"), json!(["a", "b"]), true),
             (pattern("[a-z]"), json!(["a", "1"]), false),

@@ -61,12 +61,12 @@ impl Run {
     }
 
     fn step_output(&self, step: &str, output: &str) -> Result<Value, String> {
-        let at = *self
-            .document
-            .by_name
-            .get(step)
-            .ok_or_else(|| format!("there is no step `{step}`"))?;
-        if let Some(state) = self.root.in_loop.as_ref().filter(|state| state.step == at) {
+        let known = self.document.by_name.get(step).copied();
+        // `loop` is the loop around the step, unless a step has that name.
+        let around = self.root.in_loop.as_ref();
+        if let Some(state) =
+            around.filter(|state| known.map_or(step == "loop", |at| state.step == at))
+        {
             match output {
                 "CurrentIteration" => return Ok(Value::from(state.iteration)),
                 "CurrentIteratorValue" => {
@@ -77,6 +77,7 @@ impl Run {
                 _ => {}
             }
         }
+        let at = known.ok_or_else(|| format!("there is no step `{step}`"))?;
         let record = self
             .latest
             .get(at)

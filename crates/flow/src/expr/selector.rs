@@ -92,6 +92,21 @@ impl Selector {
     }
 }
 
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("$")?;
+        for segment in &self.segments {
+            match segment {
+                Segment::Key(key) => write!(f, "['{key}']")?,
+                Segment::Index(n) => write!(f, "[{n}]")?,
+                Segment::Every => f.write_str("[*]")?,
+                Segment::Deep(key) => write!(f, "..['{key}']")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Segment {
     fn apply<'a>(&self, value: &'a Value, out: &mut Vec<&'a Value>) {
         match self {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::read::Notes;
-use super::{Action, Body, Document, steps};
+use super::{Action, Body, DiagnosticKind, Document, steps};
 use crate::automation::condition::Condition;
 use crate::expr::duration;
 use crate::expr::reference::find;
@@ -286,9 +286,16 @@ impl Check<'_, '_> {
             self.complain("", "a script step needs a \"Script\"");
         }
         if present("Attachment") && !present("Script") {
-            self.complain(
-                "Attachment",
-                "attachments are not supported by this version; put the code into \"Script\"",
+            let message = format!(
+                "an Attachment in step \"{}\" is not supported by this version; put the code into \"Script\"",
+                self.name
+            );
+            let place = child_pointer(self.here, "Attachment");
+            self.notes.note(
+                DiagnosticKind::UnsupportedAction,
+                &place,
+                Some(self.name.to_owned()),
+                message,
             );
         }
         if let Some(runtime) = self.literal("Runtime") {

@@ -338,6 +338,9 @@ fn check_default(
         }
         ValueType::Boolean => default.is_boolean(),
         ValueType::StringList => default.is_array() || ssm,
+        ValueType::StringMap | ValueType::MapList if default.is_string() => {
+            value_type.convert(default.clone()).is_ok()
+        }
         ValueType::StringMap => default.is_object(),
         ValueType::MapList => ValueType::MapList.holds(default),
     };
@@ -355,12 +358,18 @@ fn check_default(
     }
     let mut nested = false;
     crate::expr::reference::visit_texts(default, &mut |text| {
-        nested |= crate::expr::reference::find(text)
-            .iter()
-            .any(|found| !matches!(found.reference, Reference::Ssm(_)));
+        nested |= crate::expr::reference::find(text).iter().any(|found| {
+            !matches!(
+                found.reference,
+                Reference::Ssm(_) | Reference::Automation(_) | Reference::Global(_)
+            )
+        });
     });
     if nested && !ssm {
-        notes.add(here, "a default may not refer to parameters or outputs");
+        notes.add(
+            here,
+            "a default may not refer to parameters, variables or outputs",
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use crate::expr::reference::{Reference, find, visit_texts};
 /// Checks all texts that are resolved at run time. A script's text is not one of them.
 pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
     if let Some(text) = &document.assume_role {
-        check_text(notes, document, "/assumeRole", text);
+        check_text(notes, document, ("/assumeRole", false), text);
     }
     for (at, step) in document.steps.iter().enumerate() {
         let here = format!("{}/inputs", pointer_of(document, at));
@@ -40,8 +40,9 @@ pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
             } => condition.visit(&mut add),
             _ => {}
         }
+        let looping = step.parent.is_some() || step.action == Action::Loop;
         for (pointer, text) in texts {
-            check_text(notes, document, &pointer, text);
+            check_text(notes, document, (&pointer, looping), text);
         }
     }
 }
@@ -50,7 +51,13 @@ fn collect<'a>(value: &'a Value, here: &str, texts: &mut Vec<(String, &'a str)>)
     visit_texts(value, &mut |text| texts.push((here.to_owned(), text)));
 }
 
-fn check_text(notes: &mut Notes<'_>, document: &Document, pointer: &str, text: &str) {
+/// `looping`: whether the text belongs to a loop, so that `loop` means something in it.
+fn check_text(
+    notes: &mut Notes<'_>,
+    document: &Document,
+    (pointer, looping): (&str, bool),
+    text: &str,
+) {
     for found in find(text) {
         match found.reference {
             Reference::Parameter { name, .. } => {
@@ -64,7 +71,11 @@ fn check_text(notes: &mut Notes<'_>, document: &Document, pointer: &str, text: &
                 }
             }
             Reference::Output { step, output, .. } => {
-                if !document.by_name.contains_key(&step) && !super::steps::is_named(notes.source, &step) {
+                let known = document.by_name.contains_key(&step);
+                if looping && !known && step == "loop" && Action::Loop.fixed_outputs().contains(&output.as_str()) {
+                    continue;
+                }
+                if !known && !super::steps::is_named(notes.source, &step) {
                     notes.add(pointer, format!("Unknown step name: \"{step}\" in reference to \"{step}.{output}\""));
                 } else if let Some(missing) = undeclared_output(document, &step, &output) {
                     notes.add(pointer, missing);

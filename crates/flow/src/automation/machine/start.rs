@@ -1,5 +1,7 @@
 //! The first turn: the document, the parameters, the defaults from the parameter store.
 
+use std::sync::Arc;
+
 use model::effect::{AwsCall, Outcome};
 use model::report::RunReport;
 use model::{Decision, EffectCommand, IndexEntry, Rejection};
@@ -13,6 +15,7 @@ use crate::automation::input::{Command, Context, DocumentSource, Start};
 use crate::automation::parameters;
 use crate::automation::record::Status;
 use crate::automation::run::{Origin, Run};
+use crate::expr::reference::substitute;
 use crate::expr::value_type::ValueType;
 
 /// Makes the run and takes it as far as it goes.
@@ -30,6 +33,7 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
         let mut run = Run::new(cx.id, cx.at, origin.clone(), parsed);
         run.root.lookups = lookups;
         run.root.variables = first_values(&run.document);
+        fill_defaults(&mut run, cx)?;
         // A role that comes from the parameter store is checked when it is known.
         if run.root.lookups.is_empty() {
             run.role(cx)
@@ -88,6 +92,33 @@ fn prepare(
     origin.format = format;
     origin.content = content;
     Ok((parsed, lookups))
+}
+
+/// Defaults may speak of the run itself (`{{automation:EXECUTION_ID}}`, `{{global:REGION}}`); given values may not.
+fn fill_defaults(run: &mut Run, cx: &Context) -> Result<(), Rejection> {
+    let mut filled = Vec::new();
+    for parameter in &run.document.parameters {
+        let given = run.origin.request.parameters.contains_key(&parameter.name);
+        let value = run
+            .origin
+            .parameters
+            .get(&parameter.name)
+            .filter(|value| !given && value.to_string().contains("{{"));
+        if let Some(value) = value {
+            let value =
+                substitute(value, &|reference| run.lookup(cx, reference)).map_err(|error| {
+                    Rejection::invalid(
+                        format!("Parameters.{}", parameter.name),
+                        format!("the default {error}"),
+                    )
+                })?;
+            filled.push((parameter.name.clone(), value));
+        }
+    }
+    if !filled.is_empty() {
+        Arc::make_mut(&mut run.origin).parameters.extend(filled);
+    }
+    Ok(())
 }
 
 fn first_values(document: &Document) -> Map<String, Value> {

@@ -1,0 +1,8 @@
+//! Whole documents through the machine, in memory.
+
+mod actions;
+mod corpus;
+mod diagnostics;
+mod playbooks;
+mod properties;
+mod world;
