@@ -472,6 +472,61 @@ def run(e, c):
     assert_eq!(result["own"], "x");
 }
 
+/// A launcher for which the system permits no further namespaces: the sandbox's second way.
+fn bench_without_namespaces() -> Option<Bench> {
+    let forbid =
+        "echo 0 > /proc/sys/user/max_user_namespaces && echo 0 > /proc/sys/user/max_pid_namespaces";
+    let tried = std::process::Command::new("unshare")
+        .args(["-Ur", "sh", "-c", forbid])
+        .output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        eprintln!("not run: namespaces cannot be forbidden on this system");
+        return None;
+    }
+    bench_with(|scripts| {
+        let line = format!("{forbid} && exec {} \"$@\"", scripts.launcher.display());
+        scripts.launcher = "unshare".into();
+        scripts.launcher_args = ["-Ur", "sh", "-c", &line, "sh"].map(str::to_owned).to_vec();
+    })
+}
+
+#[tokio::test]
+async fn without_namespaces_scripts_run_behind_the_walls_that_are_left() {
+    let Some(bench) = bench_without_namespaces() else {
+        return;
+    };
+    let ids = "import os\ndef run(e, c): return [os.getpid() > 2, os.getppid() > 1]";
+    assert_eq!(
+        payload(&bench, ids, json!({})).await,
+        json!([true, true]),
+        "no process namespace"
+    );
+    if landlock() {
+        let port = listen_for_connections().await;
+        assert_eq!(
+            payload(&bench, REACH, json!({ "port": port })).await,
+            "PermissionError"
+        );
+    }
+    let leftover = "
+import os, time
+def run(e, c):
+    if os.fork() == 0: time.sleep(60)
+    return 'done'
+";
+    assert_eq!(payload(&bench, leftover, json!({})).await, "done");
+    assert_eq!(processes_with("-X\0utf8", bench.scratch.path()), 0);
+    let mut slow = call(
+        "import time\ndef run(e, c): time.sleep(60)",
+        json!({}),
+        true,
+    );
+    slow.timeout_secs = 1;
+    let failure = failed(perform(&bench.performer, EffectCommand::RunScript(slow)).await);
+    assert_eq!(failure.code, "Timeout");
+    assert_eq!(processes_with("-X\0utf8", bench.scratch.path()), 0);
+}
+
 #[tokio::test]
 async fn a_launcher_without_a_policy_says_so() {
     let launcher = env!("CARGO_BIN_EXE_effects-script-sandbox");

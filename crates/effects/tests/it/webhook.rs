@@ -114,8 +114,7 @@ async fn endless_answers_are_cut_off() {
 #[tokio::test]
 async fn endless_headers_are_cut_off() {
     let stub =
-        Stub::start(|_, _| Reply::With(200, ("x-long", "x".repeat(1 << 20)), String::new()))
-            .await;
+        Stub::start(|_, _| Reply::With(200, ("x-long", "x".repeat(1 << 20)), String::new())).await;
     let failure = failed(perform(&open(), post(stub.url())).await);
     assert_eq!(failure.code, "Network", "{}", failure.message);
 }
