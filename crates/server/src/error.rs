@@ -108,11 +108,6 @@ impl ApiError {
         Self::new("ConflictException", message).status(StatusCode::CONFLICT)
     }
 
-    /// A refusal of the signature or the key: 403 in rest-json.
-    pub(crate) fn denied(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(code, message).status(StatusCode::FORBIDDEN)
-    }
-
     /// Queues are full.
     pub(crate) fn busy() -> Self {
         Self::new(

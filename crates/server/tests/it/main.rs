@@ -1,0 +1,11 @@
+//! The server over a real engine, in memory: what a client sees on the wire.
+
+mod auth;
+mod documents;
+mod events;
+mod limits;
+mod listen;
+mod operator;
+mod runs;
+mod targets;
+mod world;
