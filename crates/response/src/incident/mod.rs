@@ -21,7 +21,9 @@ mod state;
 mod timeline;
 mod turn;
 
-pub use state::{EngagementRef, Incident, Moments, RunRef, Times};
+pub use state::{
+    EVENT_FRAMES, EngagementRef, Incident, Moments, RawTrigger, RunRef, Times, read_event,
+};
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use model::{Decision, Rejection, ids};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::state::{EngagementRef, Incident, Moments, RunRef};
+use super::state::{EngagementRef, Incident, Moments, RawTrigger, RunRef};
 use super::turn::{START_OPERATION, Turn, raw_data};
 use super::{Command, Engage};
 use crate::recall::{Recall, Request};
@@ -181,9 +181,14 @@ fn keep_raw(turn: &mut Turn, trigger: &Trigger) {
     if trigger.raw.is_empty() && trigger.input.is_none() {
         return;
     }
-    let body = json!({ "at": turn.at, "source": trigger.source, "triggerArn": trigger.trigger_arn,
-                       "rawData": trigger.raw, "input": trigger.input });
-    let key = format!("trigger/{}", turn.state.triggers);
+    let body = RawTrigger {
+        at: turn.at,
+        source: trigger.source.clone(),
+        trigger_arn: trigger.trigger_arn.clone(),
+        raw_data: trigger.raw.clone(),
+        input: trigger.input.clone(),
+    };
+    let key = format!("{}{}", RawTrigger::FRAMES, turn.state.triggers);
     turn.frames.push(frames::put(&key, &body));
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use model::Scope;
-use model::incident::{IncidentRecord, RelatedItem};
+use model::incident::{IncidentRecord, RelatedItem, TimelineEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -110,6 +110,48 @@ pub struct Moments {
     /// When it was resolved.
     #[serde(default)]
     pub resolved: Option<Timestamp>,
+}
+
+/// One trigger as it came: the body of a frame `trigger/<n>`, n from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RawTrigger {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// `aws.events`, `aws.cloudwatch`, `aws.ssm-incidents.custom` or a caller's own word.
+    pub source: String,
+    /// The rule, alarm or resource that triggered.
+    #[serde(default)]
+    pub trigger_arn: Option<String>,
+    /// The event or data, whole.
+    pub raw_data: String,
+    /// What the target's input made of it, where that differs.
+    #[serde(default)]
+    pub input: Option<String>,
+}
+
+impl RawTrigger {
+    /// Key prefix of these frames.
+    pub const FRAMES: &str = "trigger/";
+
+    /// Reads a frame's body.
+    ///
+    /// # Errors
+    /// [`RestoreError`] when it is newer than this program or damaged.
+    pub fn read(key: &str, body: Value) -> Result<Self, RestoreError> {
+        frames::read(key, body)
+    }
+}
+
+/// Key prefix of the frames of timeline events.
+pub const EVENT_FRAMES: &str = "event/";
+
+/// Reads the body of a frame `event/<uuid>`.
+///
+/// # Errors
+/// [`RestoreError`] when it is newer than this program or damaged.
+pub fn read_event(key: &str, body: Value) -> Result<TimelineEvent, RestoreError> {
+    frames::read(key, body)
 }
 
 /// How long things took. The end points are named, since the field's short forms (MTTD, MTTR) differ.

@@ -16,7 +16,7 @@ use model::report::RunReport;
 use model::{Rejection, ids};
 use response::engage::{EndNotice, EngagementNotice, PageNotice};
 use response::incident::{
-    Command, Input, NewTimelineEvent, RecordPatch, TimelineEventPatch, Update,
+    Command, Input, NewTimelineEvent, RawTrigger, RecordPatch, TimelineEventPatch, Update,
 };
 use response::{plan, view};
 use serde_json::{Value, json};
@@ -278,7 +278,8 @@ fn raw_data_is_cut_on_the_timeline_and_whole_in_its_frame() {
     assert!(
         shown.chars().count() <= 10_000 && raw.starts_with(shown) && shown.chars().count() > 5_000
     );
-    assert_eq!(desk.frames["trigger/1"]["rawData"], raw.as_str());
+    let kept = RawTrigger::read("trigger/1", desk.frames["trigger/1"].clone()).expect("reads");
+    assert_eq!(kept.raw_data, raw);
     let plain = "x".repeat(20_000);
     let mut trigger = manual(&response_plan(), "t1");
     trigger.raw.clone_from(&plain);

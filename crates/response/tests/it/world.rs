@@ -453,7 +453,7 @@ impl Desk {
             .iter()
             .filter(|(key, _)| key.starts_with("event/"));
         let mut events: Vec<TimelineEvent> = frames
-            .map(|(_, body)| serde_json::from_value(body.clone()).expect("an event"))
+            .map(|(key, body)| incident::read_event(key, body.clone()).expect("an event"))
             .collect();
         response::filters::sort_events(&mut events, None, Some("ASCENDING")).expect("sorts");
         events
