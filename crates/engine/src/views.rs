@@ -16,6 +16,12 @@ pub mod documents {
     };
 }
 
+/// Incidents, engagements and contacts: their inputs, states, checks, filters and wire forms.
+pub use response::{contact_rules, delivery, engage, filters, incident, view};
+
+/// What trigger a `StartIncident` makes of a response plan.
+pub use response::plan as triggers;
+
 use model::bus::Target;
 
 use crate::accept::{self, Destination};

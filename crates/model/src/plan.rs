@@ -17,7 +17,7 @@ pub use limits::{at_most, check_arn, check_count, check_impact, check_targets};
 
 /// Resource kind of response plans. Name: the plan's name. Stored in the region-less scope.
 pub const RESPONSE_PLAN: &str = "response-plan";
-/// Resource kind of the replication set. Name: its UUID. Stored in the region-less scope.
+/// Resource kind of the replication set. Name: `current`, since an account has one. Stored in the region-less scope.
 pub const REPLICATION_SET: &str = "replication-set";
 
 /// The longest `RawData` (and the longest `rawData` in a timeline event), in characters.

@@ -1,4 +1,4 @@
-//! The delivery machine: one event on its way to one HTTP(S) webhook.
+//! The delivery machine: one event on its way to one HTTP(S) webhook, or one message to one mailbox.
 //!
 //! | State | Input | Next | Commands |
 //! |---|---|---|---|
@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use model::effect::WebhookPost;
+use model::effect::{EmailMessage, WebhookPost};
 use model::ids::Entropy;
 use model::incident::{cut, epoch};
 use model::{Decision, EffectCommand, Fact, IndexEntry, Outcome, Rejection, ids};
@@ -32,6 +32,8 @@ pub const MAX_ATTEMPTS: u32 = 185;
 pub const MAX_AGE_SECS: u32 = 86_400;
 /// The key of the only timer.
 const RETRY: &str = "retry";
+/// Scheme of mail addresses.
+const MAILTO: &str = "mailto:";
 /// First wait in milliseconds; it doubles with every attempt.
 const FIRST_WAIT_MS: u64 = 1_000;
 /// Longest wait in milliseconds.
@@ -73,13 +75,13 @@ pub enum Status {
 /// What is delivered, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// The webhook's address.
+    /// The webhook's address, or `mailto:` and a mail address. A rule's target is never of the second kind.
     pub url: String,
-    /// ARN of the rule that matched: `TopicArn` of the notification.
+    /// ARN of the rule that matched: `TopicArn` of the notification. For a mail what it is about.
     pub rule_arn: String,
-    /// `Subject`, the event's `detail-type`.
+    /// `Subject`, the event's `detail-type`; a mail's subject.
     pub subject: String,
-    /// `Message`: the target's input text.
+    /// `Message`: the target's input text; a mail's text.
     pub message: String,
     /// Retries after the first attempt; `None` means [`MAX_ATTEMPTS`].
     #[serde(default)]
@@ -165,13 +167,12 @@ pub fn step(
 }
 
 fn start(request: Start, cx: &Context) -> Result<Decision<Delivery, Command>, Rejection> {
-    let address = request
-        .url
-        .strip_prefix("https://")
-        .or_else(|| request.url.strip_prefix("http://"));
+    let address = ["https://", "http://", MAILTO]
+        .into_iter()
+        .find_map(|scheme| request.url.strip_prefix(scheme));
     if address.is_none_or(str::is_empty) || request.url.len() > 2048 {
         let message = format!(
-            "`{}` is not an http(s) address of at most 2048 bytes",
+            "`{}` is not an http(s) or mail address of at most 2048 bytes",
             cut(&request.url, 80)
         );
         return Err(Rejection::invalid("Arn", message));
@@ -209,7 +210,20 @@ fn post(delivery: &mut Delivery, cx: &Context) -> Command {
     delivery.status = Status::Posting;
     let effect = ids::child(cx.id, u64::from(delivery.attempts));
     delivery.in_flight = Some(effect);
+    let command = message(delivery, cx);
+    Command::Post { effect, command }
+}
+
+fn message(delivery: &Delivery, cx: &Context) -> EffectCommand {
     let request = &delivery.request;
+    if let Some(address) = request.url.strip_prefix(MAILTO) {
+        return EffectCommand::SendEmail(EmailMessage {
+            to: address.to_owned(),
+            subject: one_line(&request.subject, 200),
+            body: request.message.clone(),
+            thread: None,
+        });
+    }
     let body = json!({
         "Type": "Notification",
         "MessageId": cx.id,
@@ -229,13 +243,12 @@ fn post(delivery: &mut Delivery, cx: &Context) -> Command {
             one_line(&request.rule_arn, 2048),
         ),
     ]);
-    let command = EffectCommand::PostWebhook(WebhookPost {
+    EffectCommand::PostWebhook(WebhookPost {
         url: request.url.clone(),
         headers,
         body: body.to_string(),
         content_type: "text/plain; charset=UTF-8".to_owned(),
-    });
-    Command::Post { effect, command }
+    })
 }
 
 fn sent(

@@ -75,7 +75,7 @@ fn a_notification_has_sns_form() {
                 "Message": "{\"a\":1}", "Timestamp": "2026-03-01T10:00:00Z" })
     );
     assert_eq!(post.headers["x-amz-sns-message-type"], "Notification");
-    for url in ["ftp://x", "https://", "", "javascript:alert(1)"] {
+    for url in ["ftp://x", "https://", "mailto:", "", "javascript:alert(1)"] {
         let bad = Start {
             url: url.to_owned(),
             ..request()
@@ -199,4 +199,34 @@ fn what_comes_twice_or_late_changes_nothing() {
         )
         .is_err()
     );
+}
+
+#[test]
+fn a_mail_address_gets_a_mail() {
+    let mail = Start {
+        url: "mailto:ana@example.com".to_owned(),
+        subject: "Your code\r\nBcc: all@example.com".to_owned(),
+        message: "Code: 123456".to_owned(),
+        ..request()
+    };
+    let cx = context(ids::named(&["test delivery"]), start_of_time(), 1);
+    let decision = step(None, Input::Start(mail), &cx).expect("starts");
+    let Command::Post {
+        effect,
+        command: EffectCommand::SendEmail(sent),
+    } = &decision.commands[0]
+    else {
+        panic!("a mail")
+    };
+    assert_eq!(
+        (sent.to.as_str(), sent.body.as_str()),
+        ("ana@example.com", "Code: 123456")
+    );
+    assert_eq!(sent.subject, "Your code Bcc: all@example.com");
+    let lost = Input::Sent {
+        effect: *effect,
+        outcome: failure(true),
+    };
+    let again = step(Some(&decision.state), lost, &cx).expect("waits");
+    assert_eq!(again.state.status, Status::Waiting);
 }

@@ -3,7 +3,9 @@
 //! To add a service: one module with a `SERVICE` constant, one line in [`SERVICES`]. To add an operation: one file with
 //! a handler, one line in its service's table.
 
+pub(crate) mod contacts;
 pub(crate) mod events;
+pub(crate) mod incidents;
 pub(crate) mod ssm;
 
 use http::StatusCode;
@@ -19,7 +21,13 @@ use crate::query;
 pub(crate) const DEFAULT_BODY_LIMIT: usize = 256 * 1024;
 
 /// Everything that is served.
-const SERVICES: &[&Service] = &[&events::SERVICE, &ssm::SERVICE, &api::SERVICE];
+const SERVICES: &[&Service] = &[
+    &contacts::SERVICE,
+    &events::SERVICE,
+    &incidents::SERVICE,
+    &ssm::SERVICE,
+    &api::SERVICE,
+];
 
 /// One service.
 pub(crate) struct Service {

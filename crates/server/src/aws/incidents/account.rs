@@ -15,7 +15,11 @@ pub(super) const DELETING: &str = "DELETING";
 
 /// Where the set is kept: under a fixed name, so that there cannot be two.
 pub(super) fn set_key(call: &Call) -> Key {
-    Key { scope: call.scope.global(), kind: REPLICATION_SET, name: "current".to_owned() }
+    Key {
+        scope: call.scope.global(),
+        kind: REPLICATION_SET,
+        name: "current".to_owned(),
+    }
 }
 
 /// The account's set.
@@ -31,11 +35,17 @@ pub(in crate::aws) async fn active_set(call: &Call) -> Result<Option<Replication
 
 /// The set that an ARN names.
 pub(super) async fn named(call: &Call, arn: &str) -> Result<ReplicationSet, ApiError> {
-    current(call).await?.filter(|set| set.arn == arn).ok_or_else(|| names::missing(SET, arn))
+    current(call)
+        .await?
+        .filter(|set| set.arn == arn)
+        .ok_or_else(|| names::missing(SET, arn))
 }
 
 /// `ReplicationSet` as the wire shows it.
 pub(super) fn view(set: &ReplicationSet) -> Result<Value, ApiError> {
-    let shown = ReplicationSet { tags: Default::default(), ..set.clone() };
+    let shown = ReplicationSet {
+        tags: Default::default(),
+        ..set.clone()
+    };
     serde_json::to_value(shown).map_err(|error| ApiError::internal(error.to_string()))
 }

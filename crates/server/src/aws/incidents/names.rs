@@ -23,8 +23,10 @@ pub(super) const SET: &str = "REPLICATION_SET";
 pub(super) const POLICY: &str = "RESOURCE_POLICY";
 
 /// An ARN of any service.
-pub(super) const ARN: Text = Text::length(0, 1000)
-    .matching("^arn:aws(-cn|-us-gov)?:[a-z0-9-]*:[a-z0-9-]*:([0-9]{12})?:.+$", is_arn);
+pub(super) const ARN: Text = Text::length(0, 1000).matching(
+    "^arn:aws(-cn|-us-gov)?:[a-z0-9-]*:[a-z0-9-]*:([0-9]{12})?:.+$",
+    is_arn,
+);
 /// An event's id.
 pub(super) const EVENT_ID: Text = Text::length(0, 50);
 /// A pagination token.
@@ -37,7 +39,8 @@ fn is_arn(text: &str) -> bool {
         let account = &arn.account;
         is_word(&arn.service, "-")
             && is_word(&arn.region, "-")
-            && (account.is_empty() || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
+            && (account.is_empty()
+                || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
     })
 }
 
@@ -62,14 +65,20 @@ pub(super) fn plan_name<'a>(call: &Call, arn: &'a str) -> Option<&'a str> {
 
 /// Where a plan is kept; with an empty name, the family of all plans.
 pub(super) fn plan_key(call: &Call, name: &str) -> Key {
-    Key { scope: call.scope.global(), kind: RESPONSE_PLAN, name: name.to_owned() }
+    Key {
+        scope: call.scope.global(),
+        kind: RESPONSE_PLAN,
+        name: name.to_owned(),
+    }
 }
 
 /// A plan that must exist.
 pub(super) async fn existing_plan(call: &Call, arn: &str) -> Result<ResponsePlan, ApiError> {
     let name = plan_name(call, arn).ok_or_else(|| missing(PLAN, arn))?;
     let found = catalog::read::<ResponsePlan>(call.handle(), &plan_key(call, name)).await?;
-    found.map(|kept| kept.body).ok_or_else(|| missing(PLAN, arn))
+    found
+        .map(|kept| kept.body)
+        .ok_or_else(|| missing(PLAN, arn))
 }
 
 /// Something that does not exist.
@@ -82,7 +91,9 @@ pub(super) fn missing(kind: &str, id: &str) -> ApiError {
 
 /// Something that exists already, or was made with other parameters.
 pub(super) fn conflict(kind: &str, id: &str, message: impl Into<String>) -> ApiError {
-    ApiError::conflict(message).member("resourceIdentifier", id).member("resourceType", kind)
+    ApiError::conflict(message)
+        .member("resourceIdentifier", id)
+        .member("resourceType", kind)
 }
 
 /// A limit is reached.
@@ -97,10 +108,14 @@ pub(super) fn quota(message: impl Into<String>) -> ApiError {
 pub(super) fn refused(rejection: Rejection) -> ApiError {
     match rejection {
         Rejection::Invalid { field, message } if field.is_empty() => ApiError::validation(message),
-        Rejection::Invalid { field, message } => ApiError::validation(format!("`{field}`: {message}")),
+        Rejection::Invalid { field, message } => {
+            ApiError::validation(format!("`{field}`: {message}"))
+        }
         Rejection::NotFound { kind, id } => missing(&kind, &id),
         Rejection::Conflict { message, .. } => ApiError::conflict(message),
-        Rejection::Closed => ApiError::conflict("The incident was resolved at the same time: try again."),
+        Rejection::Closed => {
+            ApiError::conflict("The incident was resolved at the same time: try again.")
+        }
         Rejection::Quota { message } => quota(message),
     }
 }
@@ -116,15 +131,32 @@ pub(super) struct Page {
 
 impl Page {
     /// Reads `maxResults` (at most `most`) and `nextToken`; `question` is all else that selects the results.
-    pub(super) fn read(call: &Call, operation: &str, question: &str, most: usize) -> Result<Self, ApiError> {
+    pub(super) fn read(
+        call: &Call,
+        operation: &str,
+        question: &str,
+        most: usize,
+    ) -> Result<Self, ApiError> {
         let fields = call.fields();
         let most = most.min(PAGE);
         let size = fields.page_size("maxResults", i64::try_from(most).unwrap_or(1), most)?;
         let cursor = Cursor::new(call, operation, question);
-        let token = fields.text("nextToken", NEXT_TOKEN)?.filter(|token| !token.is_empty());
-        let bad = || ApiError::validation("`nextToken` is not valid: take it from the answer before, with the same parameters.");
-        let after = token.map(|token| cursor.position(token).ok_or_else(bad)).transpose()?;
-        Ok(Self { cursor, size, after })
+        let token = fields
+            .text("nextToken", NEXT_TOKEN)?
+            .filter(|token| !token.is_empty());
+        let bad = || {
+            ApiError::validation(
+                "`nextToken` is not valid: take it from the answer before, with the same parameters.",
+            )
+        };
+        let after = token
+            .map(|token| cursor.position(token).ok_or_else(bad))
+            .transpose()?;
+        Ok(Self {
+            cursor,
+            size,
+            after,
+        })
     }
 
     /// As [`Page::read`], with the service's usual largest page.
@@ -134,7 +166,10 @@ impl Page {
 
     /// The position as a number of elements that were shown before.
     pub(super) fn offset(&self) -> usize {
-        self.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0)
+        self.after
+            .as_deref()
+            .and_then(|after| after.parse().ok())
+            .unwrap_or(0)
     }
 
     /// The token for the page behind `position`.

@@ -10,12 +10,23 @@ use crate::error::{ApiError, echo};
 ///
 /// # Errors
 /// Malformed, naming the member and what serde found.
-pub(in crate::aws) fn part<T: DeserializeOwned>(fields: &Fields<'_>, member: &str) -> Result<Option<T>, ApiError> {
-    let Some(value) = fields.raw(member) else { return Ok(None) };
-    serde_json::from_value(without_nulls(value)).map(Some).map_err(|error| {
-        let reason = error.to_string();
-        ApiError::malformed(format!("`{}` cannot be read: {}", fields.place(member), echo(&reason)))
-    })
+pub(in crate::aws) fn part<T: DeserializeOwned>(
+    fields: &Fields<'_>,
+    member: &str,
+) -> Result<Option<T>, ApiError> {
+    let Some(value) = fields.raw(member) else {
+        return Ok(None);
+    };
+    serde_json::from_value(without_nulls(value))
+        .map(Some)
+        .map_err(|error| {
+            let reason = error.to_string();
+            ApiError::malformed(format!(
+                "`{}` cannot be read: {}",
+                fields.place(member),
+                echo(&reason)
+            ))
+        })
 }
 
 /// The value without members that are `null`, which mean the same as absent ones. Depth is bounded by the body's.
@@ -23,7 +34,9 @@ pub(in crate::aws) fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let members = map.iter().filter(|(_, value)| !value.is_null());
-            members.map(|(name, value)| (name.clone(), without_nulls(value))).collect()
+            members
+                .map(|(name, value)| (name.clone(), without_nulls(value)))
+                .collect()
         }
         Value::Array(items) => items.iter().map(without_nulls).collect(),
         scalar => scalar.clone(),
@@ -46,9 +59,16 @@ mod tests {
             "other": [{ "lambda": {} }],
         });
         let fields = Fields::new(body.as_object().expect("object"));
-        assert_eq!(part::<ChatChannel>(&fields, "chatChannel").expect("read"), Some(ChatChannel::Empty {}));
+        assert_eq!(
+            part::<ChatChannel>(&fields, "chatChannel").expect("read"),
+            Some(ChatChannel::Empty {})
+        );
         assert_eq!(part::<ChatChannel>(&fields, "absent").expect("read"), None);
-        for (member, wanted) in [("two", "`two`"), ("actions", "missing field `roleArn`"), ("other", "unknown variant `lambda`")] {
+        for (member, wanted) in [
+            ("two", "`two`"),
+            ("actions", "missing field `roleArn`"),
+            ("other", "unknown variant `lambda`"),
+        ] {
             let error = match member {
                 "two" => part::<ChatChannel>(&fields, member).map(|_| ()),
                 _ => part::<Vec<Action>>(&fields, member).map(|_| ()),

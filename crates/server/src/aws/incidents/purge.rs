@@ -30,11 +30,20 @@ pub(super) async fn delete_set(call: &Call, arn: &str) -> Result<(), ApiError> {
     mark(call, arn).await?;
     delete_incidents(call).await?;
     stop_engagements(call).await?;
-    for kind in [RESPONSE_PLAN, RESOURCE_POLICY, CONTACT_CHANNEL, CONTACT, CLIENT_TOKEN] {
+    for kind in [
+        RESPONSE_PLAN,
+        RESOURCE_POLICY,
+        CONTACT_CHANNEL,
+        CONTACT,
+        CLIENT_TOKEN,
+    ] {
         delete_resources(call, kind).await?;
     }
     let key = account::set_key(call);
-    catalog::edit(call.handle(), &key, |_: Option<ReplicationSet>| Ok((Edit::Delete, ()))).await
+    catalog::edit(call.handle(), &key, |_: Option<ReplicationSet>| {
+        Ok((Edit::Delete, ()))
+    })
+    .await
 }
 
 async fn mark(call: &Call, arn: &str) -> Result<(), ApiError> {
@@ -79,7 +88,8 @@ async fn stop_engagements(call: &Call) -> Result<(), ApiError> {
         let full = page.len() == BATCH;
         for stored in page {
             let (id, scope) = (stored.id, stored.scope);
-            let open = Engagement::restore(stored.frames).is_ok_and(|engagement| engagement.stopped.is_none());
+            let open = Engagement::restore(stored.frames)
+                .is_ok_and(|engagement| engagement.stopped.is_none());
             if open {
                 let reason = Some("the replication set was deleted".to_owned());
                 let input = Input::Engagement(Box::new(engage::Input::Stop { reason }));
@@ -105,7 +115,13 @@ async fn page(
     kind: AggregateKind,
     before: Option<(Timestamp, Uuid)>,
 ) -> Result<Vec<Stored>, ApiError> {
-    let query = Query { kind, scope: call.scope.global(), index: None, before, limit: BATCH };
+    let query = Query {
+        kind,
+        scope: call.scope.global(),
+        index: None,
+        before,
+        limit: BATCH,
+    };
     Ok(call.handle().list(query).await?)
 }
 
@@ -113,12 +129,21 @@ async fn page(
 async fn delete_resources(call: &Call, kind: &'static str) -> Result<(), ApiError> {
     let mut after = None;
     loop {
-        let query = ResourceQuery { scope: None, kind: kind.to_owned(), prefix: String::new(), after, limit: BATCH };
+        let query = ResourceQuery {
+            scope: None,
+            kind: kind.to_owned(),
+            prefix: String::new(),
+            after,
+            limit: BATCH,
+        };
         let page = call.handle().resources(query).await?;
         let full = page.len() == BATCH;
-        after = page.last().map(|last| (last.scope.clone(), last.name.clone()));
+        after = page
+            .last()
+            .map(|last| (last.scope.clone(), last.name.clone()));
         let own = page.into_iter().filter(|resource| {
-            resource.scope.tenant == call.scope.tenant && resource.scope.account == call.scope.account
+            resource.scope.tenant == call.scope.tenant
+                && resource.scope.account == call.scope.account
         });
         let changes: Vec<ResourceChange> = own
             .map(|resource| ResourceChange {

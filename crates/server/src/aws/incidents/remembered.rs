@@ -48,38 +48,53 @@ pub(in crate::aws) enum Written {
     Answer(String),
     /// Something of this name exists.
     Exists,
+    /// The token came before with other parameters, for what is named here.
+    OtherRequest(String),
 }
 
-/// What the same request was answered before.
-///
-/// # Errors
-/// `ConflictException` when the token came with other parameters.
-pub(in crate::aws) async fn answered(call: &Call, token: Option<&Token>) -> Result<Option<String>, ApiError> {
-    let Some(token) = token.filter(|token| !token.token.is_empty()) else { return Ok(None) };
+/// What a request with this token was answered before; `None` for a token that is new.
+pub(in crate::aws) async fn answered(
+    call: &Call,
+    token: Option<&Token>,
+) -> Result<Option<Written>, ApiError> {
+    let Some(token) = token.filter(|token| !token.token.is_empty()) else {
+        return Ok(None);
+    };
     let found: Option<Kept<Record>> = catalog::read(call.handle(), &place(call, token)).await?;
-    match found.map(|kept| kept.body).filter(|record| !lapsed(record, call.handle().now())) {
-        None => Ok(None),
-        Some(record) if record.request == token.request_hash => Ok(Some(record.answer)),
-        Some(record) => Err(ApiError::conflict(format!(
-            "The client token was used before with other parameters, for `{}`: use a new token.",
-            record.answer
-        ))),
-    }
+    let record = found
+        .map(|kept| kept.body)
+        .filter(|record| !lapsed(record, call.handle().now()));
+    Ok(
+        record.map(|record| match record.request == token.request_hash {
+            true => Written::Answer(record.answer),
+            false => Written::OtherRequest(record.answer),
+        }),
+    )
 }
 
 /// Creates a resource if its name is free.
 pub(in crate::aws) async fn create(call: &Call, creation: Creation) -> Result<Written, ApiError> {
     for _ in 0..TRIES {
-        if let Some(answer) = answered(call, creation.token.as_ref()).await? {
-            return Ok(Written::Answer(answer));
+        if let Some(written) = answered(call, creation.token.as_ref()).await? {
+            return Ok(written);
         }
-        let mut changes = vec![catalog::change(&creation.key, Expect::Absent, Some(creation.body.clone()))];
-        if let Some(token) = creation.token.as_ref().filter(|token| !token.token.is_empty()) {
+        let mut changes = vec![catalog::change(
+            &creation.key,
+            Expect::Absent,
+            Some(creation.body.clone()),
+        )];
+        if let Some(token) = creation
+            .token
+            .as_ref()
+            .filter(|token| !token.token.is_empty())
+        {
             changes.extend(remember(call, token, &creation.answer).await?);
         }
         match call.handle().change(changes).await {
             Ok(_) => return Ok(Written::Answer(creation.answer)),
-            Err(ChangeError::Conflict { kind, .. }) if kind == creation.key.kind => return Ok(Written::Exists),
+            Err(ChangeError::Conflict { kind, .. }) if kind == creation.key.kind => {
+                return Ok(Written::Exists);
+            }
             // Another request was faster with this token or with the sweep: look again.
             Err(ChangeError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -88,24 +103,60 @@ pub(in crate::aws) async fn create(call: &Call, creation: Creation) -> Result<Wr
     Err(ApiError::busy())
 }
 
-async fn remember(call: &Call, token: &Token, answer: &str) -> Result<Vec<ResourceChange>, ApiError> {
+async fn remember(
+    call: &Call,
+    token: &Token,
+    answer: &str,
+) -> Result<Vec<ResourceChange>, ApiError> {
     let now = call.handle().now();
     let place = place(call, token);
-    let record = Record { request: token.request_hash.clone(), answer: answer.to_owned(), at: now };
+    let record = Record {
+        request: token.request_hash.clone(),
+        answer: answer.to_owned(),
+        at: now,
+    };
     let kept: Option<Kept<Record>> = catalog::read(call.handle(), &place).await?;
     let expect = kept.map_or(Expect::Absent, |kept| Expect::Revision(kept.revision));
-    let mut changes = vec![catalog::change(&place, expect, Some(catalog::to_body(&record)?))];
+    let mut changes = vec![catalog::change(
+        &place,
+        expect,
+        Some(catalog::to_body(&record)?),
+    )];
     changes.extend(sweep(call.handle(), &place, now).await?);
     Ok(changes)
 }
 
-async fn sweep(handle: &Handle, place: &Key, now: Timestamp) -> Result<Vec<ResourceChange>, ApiError> {
-    let family = Key { name: String::new(), ..place.clone() };
-    let behind: Vec<Kept<Record>> = catalog::list(handle, &family, Some(place.name.clone()), SWEEP).await?;
+async fn sweep(
+    handle: &Handle,
+    place: &Key,
+    now: Timestamp,
+) -> Result<Vec<ResourceChange>, ApiError> {
+    let family = Key {
+        name: String::new(),
+        ..place.clone()
+    };
+    let behind: Vec<Kept<Record>> =
+        catalog::list(handle, &family, Some(place.name.clone()), SWEEP).await?;
     let old = behind.into_iter().filter(|kept| lapsed(&kept.body, now));
     Ok(old
-        .map(|kept| catalog::change(&Key { name: kept.name, ..place.clone() }, Expect::Revision(kept.revision), None))
+        .map(|kept| {
+            catalog::change(
+                &Key {
+                    name: kept.name,
+                    ..place.clone()
+                },
+                Expect::Revision(kept.revision),
+                None,
+            )
+        })
         .collect())
+}
+
+/// What to tell a client whose token came before with other parameters.
+pub(in crate::aws) fn other_request(made: &str) -> String {
+    format!(
+        "The client token was used before with other parameters, for `{made}`: use a new token."
+    )
 }
 
 fn lapsed(record: &Record, now: Timestamp) -> bool {
@@ -114,5 +165,9 @@ fn lapsed(record: &Record, now: Timestamp) -> bool {
 
 fn place(call: &Call, token: &Token) -> Key {
     let digest = Sha256::digest(format!("{}\n{}", token.operation, token.token).as_bytes());
-    Key { scope: call.scope.global(), kind: CLIENT_TOKEN, name: hex::encode(digest) }
+    Key {
+        scope: call.scope.global(),
+        kind: CLIENT_TOKEN,
+        name: hex::encode(digest),
+    }
 }

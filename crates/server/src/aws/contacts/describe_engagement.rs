@@ -1,0 +1,11 @@
+//! `DescribeEngagement`.
+
+use engine::views::view;
+
+use super::engagements;
+use crate::call::{Answer, Call, Reply};
+
+pub(super) async fn handle(call: Call) -> Answer {
+    let engagement = engagements::existing(&call).await?;
+    Ok(Reply::ok(view::describe_engagement(&engagement)))
+}

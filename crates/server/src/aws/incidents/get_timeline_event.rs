@@ -1,0 +1,37 @@
+//! `GetTimelineEvent`.
+
+use engine::views::view;
+use model::AggregateId;
+use model::incident::TimelineEvent;
+use ports::store::Frames;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::names::{self, EVENT, EVENT_ID};
+use super::record;
+use crate::call::{Answer, Call, Reply};
+use crate::error::ApiError;
+
+pub(super) async fn handle(call: Call) -> Answer {
+    let arn = names::query_arn(&call, "incidentRecordArn")?;
+    let id = call.query.required("eventId")?;
+    EVENT_ID.check("eventId", id)?;
+    let incident = record::existing(&call, arn).await?;
+    let event: Uuid = id.parse().map_err(|_| names::missing(EVENT, id))?;
+    let key = format!("event/{event}");
+    let stored = call
+        .handle()
+        .load(
+            AggregateId::incident(incident.id),
+            Frames::RootAnd(vec![key.clone()]),
+        )
+        .await?;
+    let frames = stored.map(|stored| stored.frames).unwrap_or_default();
+    let (_, body) = frames
+        .into_iter()
+        .find(|(found, _)| *found == key)
+        .ok_or_else(|| names::missing(EVENT, id))?;
+    let event: TimelineEvent =
+        serde_json::from_value(body).map_err(|error| ApiError::internal(error.to_string()))?;
+    Ok(Reply::ok(json!({ "event": view::timeline_event(&event) })))
+}
