@@ -268,7 +268,8 @@ impl<'a> Loader<'a> {
             .is_some_and(|auth| auth.iter().all(|scheme| scheme == "smithy.api#noAuth"));
         let prefix = value.get("endpoint").unwrap_or(&Value::Null);
         Ok(Operation {
-            name: self.name(value.get("name").and_then(Value::as_str).unwrap_or(name)),
+            // Not the inner `name`, in which CloudFront repeats its API version.
+            name: self.name(name),
             method: self.name(http.get("method").and_then(Value::as_str).unwrap_or("POST")),
             uri: self.name(
                 http.get("requestUri")

@@ -88,6 +88,12 @@ fn services_are_found_by_their_customary_names() {
 }
 
 #[test]
+fn operations_have_the_clients_names() {
+    let service = catalog().service("cloudfront").unwrap();
+    assert!(service.operation("list-distributions").is_some());
+}
+
+#[test]
 fn protocols_are_chosen() {
     for (name, protocol) in [
         ("ec2", Protocol::Ec2),

@@ -226,3 +226,98 @@ fn unsigned_bodies_are_told_apart() {
     request.body = "anything".into();
     assert!(!verify(&request, now()).unwrap().payload_signed);
 }
+
+/// Method, path, query, headers beside `host`, `x-amz-date` and the token, body, authorization.
+type Sent = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static str,
+);
+
+/// What botocore 1.43.11 sends, signed by it.
+const SENT_BY_BOTOCORE: &[Sent] = &[
+    (
+        "DELETE",
+        "/tags/arn%3Aaws%3Assm-incidents%3A%3A123456789012%3Aresponse-plan%2Fp%C3%A9",
+        "tagKeys=a%20b&tagKeys=A%2Bc",
+        &[],
+        "",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260304/eu-west-1/ssm-incidents/aws4_request, \
+         SignedHeaders=host;x-amz-date;x-amz-security-token, \
+         Signature=9fb51b37aba29a0bf9f6745f41087204aa08211ec972b7bb03fbbb1d718f9016",
+    ),
+    (
+        "POST",
+        "/",
+        "",
+        &[
+            ("X-Amz-Target", "AmazonSSM.GetDocument"),
+            ("Content-Type", "application/x-amz-json-1.1"),
+        ],
+        "{\"Name\": \"é\"}",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260304/eu-west-1/ssm/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, \
+         Signature=23adb731b0cabfc946e9df65232ba27b3b252eaf4484c2092e87a6fc37b1bace",
+    ),
+    (
+        "POST",
+        "/",
+        "",
+        &[(
+            "Content-Type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        )],
+        "Action=GetRole&Version=2010-05-08&RoleName=r",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260304/eu-west-1/iam/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, \
+         Signature=eee240c615b9d5e986efb38cc4b3a38a5f3c4f45314ef21b96dc29169cf8bd62",
+    ),
+    (
+        "GET",
+        "/b/a%20b//../c%2Bd",
+        "list-type=2&prefix=x%2Fy",
+        &[(
+            "X-Amz-Content-SHA256",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        )],
+        "",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260304/eu-west-1/s3/aws4_request, \
+         SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token, \
+         Signature=c4be3f2028df58cb12fc5a911600efeac21e67f0775bb9a0347cb0e59393b94f",
+    ),
+];
+
+#[test]
+fn what_botocore_sends_is_accepted() {
+    for (method, path, query, headers, body, authorization) in SENT_BY_BOTOCORE {
+        let mut all = vec![
+            ("Host", "127.0.0.1:8710"),
+            ("X-Amz-Date", "20260304T050607Z"),
+            ("X-Amz-Security-Token", "tok/en=="),
+            ("Authorization", *authorization),
+            ("User-Agent", "aws-cli"),
+        ];
+        all.extend_from_slice(headers);
+        let request = HttpRequest {
+            method: (*method).to_owned(),
+            scheme: "http".to_owned(),
+            authority: "127.0.0.1:8710".to_owned(),
+            path: (*path).to_owned(),
+            query: (*query).to_owned(),
+            headers: all
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            body: (*body).into(),
+        };
+        let verified =
+            verify(&request, now()).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        assert_eq!(verified.session_token.as_deref(), Some("tok/en=="));
+        let mut changed = request.clone();
+        changed.set_header("x-amz-security-token", "other");
+        assert_eq!(verify(&changed, now()), Err(VerifyError::Mismatch));
+    }
+}
