@@ -77,11 +77,13 @@ fn options() -> serde_saphyr::Options {
 /// The library prefixes or suffixes places to some messages; ours stand in `Place`.
 fn plain(message: &str) -> String {
     let line = message.lines().next().unwrap_or(message);
-    line.split(" at line ")
+    let line = line.split(" at line ").next().unwrap_or(line);
+    // Advice for programmers, not for authors of documents.
+    let line = line
+        .split(", set DuplicateKeyPolicy")
         .next()
-        .unwrap_or(line)
-        .trim()
-        .to_owned()
+        .unwrap_or(line);
+    line.trim().to_owned()
 }
 
 fn place_of(location: serde_saphyr::Location) -> Place {

@@ -102,34 +102,35 @@ impl Condition {
         }
         let members: Vec<(&String, &Value)> =
             map.iter().filter(|(key, _)| *key != "NextStep").collect();
-        if let [(key, inner)] = members.as_slice() {
-            match key.as_str() {
-                "And" | "Or" => {
-                    let list = inner
-                        .as_array()
-                        .filter(|list| !list.is_empty())
-                        .ok_or_else(|| format!("`{key}` must be a list of conditions"))?;
-                    let parts: Result<Vec<Self>, String> = list
-                        .iter()
-                        .map(|item| Self::parse_at(item, depth + 1))
-                        .collect();
-                    return Ok(if *key == "And" {
-                        Self::And(parts?)
-                    } else {
-                        Self::Or(parts?)
-                    });
-                }
-                "Not" => {
-                    // A list of one condition occurs as well as a bare condition.
-                    let inner = match inner.as_array().map(Vec::as_slice) {
-                        Some([one]) => one,
-                        _ => inner,
-                    };
-                    return Ok(Self::Not(Box::new(Self::parse_at(inner, depth + 1)?)));
-                }
-                _ => {}
+        match members.as_slice() {
+            [(key, inner)] if *key == "And" || *key == "Or" => {
+                let list = inner
+                    .as_array()
+                    .filter(|list| !list.is_empty())
+                    .ok_or_else(|| format!("`{key}` must be a list of conditions"))?;
+                let parts: Result<Vec<Self>, String> = list
+                    .iter()
+                    .map(|item| Self::parse_at(item, depth + 1))
+                    .collect();
+                Ok(if *key == "And" {
+                    Self::And(parts?)
+                } else {
+                    Self::Or(parts?)
+                })
             }
+            [(key, inner)] if *key == "Not" => {
+                // A list of one condition occurs as well as a bare condition.
+                let inner = match inner.as_array().map(Vec::as_slice) {
+                    Some([one]) => one,
+                    _ => inner,
+                };
+                Ok(Self::Not(Box::new(Self::parse_at(inner, depth + 1)?)))
+            }
+            _ => Self::parse_test(members),
         }
+    }
+
+    fn parse_test(members: Vec<(&String, &Value)>) -> Result<Self, String> {
         let mut variable = None;
         let mut test = None;
         for (key, inner) in members {
@@ -137,21 +138,19 @@ impl Condition {
                 variable = Some(inner.clone());
                 continue;
             }
-            let operator = OPERATORS
-                .iter()
-                .find(|(name, _)| name == key)
-                .map(|(_, operator)| *operator)
-                .ok_or_else(|| {
-                    format!(
-                        "unknown operator `{key}`; known are And, Or, Not, {}",
-                        OPERATORS.map(|(n, _)| n).join(", ")
-                    )
-                })?;
-            if test.replace((operator, inner.clone())).is_some() {
-                return Err(
-                    "a condition has more than one operator; join several with And or Or"
-                        .to_owned(),
-                );
+            if ["And", "Or", "Not"].contains(&key.as_str()) {
+                return Err(format!(
+                    "`{key}` must stand alone in a condition; join several with one And or Or"
+                ));
+            }
+            let known = OPERATORS.iter().find(|(name, _)| name == key);
+            let (_, operator) = known.ok_or_else(|| {
+                let all = OPERATORS.map(|(name, _)| name).join(", ");
+                format!("unknown operator `{key}`; known are And, Or, Not, {all}")
+            })?;
+            if test.replace((*operator, inner.clone())).is_some() {
+                let advice = "join several with And or Or";
+                return Err(format!("a condition has more than one operator; {advice}"));
             }
         }
         let variable = variable.ok_or("a condition has no `Variable`")?;

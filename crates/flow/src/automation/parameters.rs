@@ -315,6 +315,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn rules_table() {
         let pattern = |text: &str| Constraints {
             allowed_pattern: Some(text.to_owned()),

@@ -168,6 +168,14 @@ impl Failure {
         }
     }
 
+    /// A person refused it. Never retried.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self {
+            stage: "PreVerification".to_owned(),
+            ..Self::action(message)
+        }
+    }
+
     /// Time ran out.
     pub(crate) fn timed_out(message: impl Into<String>) -> Self {
         Self {
@@ -178,6 +186,6 @@ impl Failure {
 
     /// Whether another attempt could end differently.
     pub(crate) fn retryable(&self) -> bool {
-        self.stage != "InputValidation"
+        self.stage != "InputValidation" && self.stage != "PreVerification"
     }
 }

@@ -85,28 +85,14 @@ impl ValueType {
                         .collect(),
                 )),
                 Value::String(text) => match serde_json::from_str::<Value>(&text) {
-                    Ok(Value::Array(items)) => self.convert(Value::Array(items)),
+                    Ok(list @ Value::Array(_)) => self.convert(list),
                     _ => Ok(Value::Array(vec![Value::String(text)])),
                 },
                 other => Ok(Value::Array(vec![Value::String(
                     text_of(&other).into_owned(),
                 )])),
             },
-            Self::Integer => match &value {
-                Value::String(text) => match text.trim().parse::<i64>() {
-                    Ok(number) => Ok(Value::from(number)),
-                    Err(_) => mismatch(&value),
-                },
-                Value::Number(number) => match number
-                    .as_f64()
-                    .filter(|n| n.fract() == 0.0 && n.abs() < 9e15)
-                {
-                    Some(whole) => serde_json::from_str(&format!("{whole:.0}"))
-                        .map_err(|error| error.to_string()),
-                    None => mismatch(&value),
-                },
-                _ => mismatch(&value),
-            },
+            Self::Integer => whole_number(&value).map_or_else(|| mismatch(&value), Ok),
             Self::Boolean => match &value {
                 Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(Value::Bool(true)),
                 Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(Value::Bool(false)),
@@ -116,24 +102,49 @@ impl ValueType {
                 Some(parsed @ Value::Object(_)) => Ok(parsed),
                 _ => mismatch(&value),
             },
-            Self::MapList => match read_json(&value) {
-                Some(parsed) if self.holds(&parsed) => Ok(parsed),
-                Some(parsed @ Value::Object(_)) => Ok(Value::Array(vec![parsed])),
-                _ if value.is_object() => Ok(Value::Array(vec![value])),
-                _ => match value {
-                    Value::Array(items) if !items.is_empty() => {
-                        let parsed: Option<Vec<Value>> = items
-                            .iter()
-                            .map(|item| read_json(item).filter(Value::is_object))
-                            .collect();
-                        parsed
-                            .map(Value::Array)
-                            .ok_or_else(|| format!("a list is not a {}", self.as_str()))
-                    }
-                    other => mismatch(&other),
-                },
-            },
+            Self::MapList => maps(&value).map_or_else(|| mismatch(&value), Ok),
         }
+    }
+}
+
+/// A number without a fraction, also written as text.
+fn whole_number(value: &Value) -> Option<Value> {
+    match value {
+        Value::String(text) => text.trim().parse::<i64>().ok().map(Value::from),
+        Value::Number(number) => {
+            let whole = number
+                .as_f64()
+                .filter(|n| n.fract() == 0.0 && n.abs() < 9e15)?;
+            serde_json::from_str(&format!("{whole:.0}")).ok()
+        }
+        _ => None,
+    }
+}
+
+/// One map, a list of maps, or either as JSON text, as a list of maps.
+fn maps(value: &Value) -> Option<Value> {
+    match value {
+        Value::Object(_) => Some(Value::Array(vec![value.clone()])),
+        Value::Array(items) if !items.is_empty() => {
+            let parsed: Option<Vec<Value>> = items
+                .iter()
+                .map(|item| {
+                    if item.is_object() {
+                        Some(item.clone())
+                    } else {
+                        read_json(item).filter(Value::is_object)
+                    }
+                })
+                .collect();
+            parsed.map(Value::Array)
+        }
+        // A text within a text is not looked into again.
+        Value::String(_) => match read_json(value)? {
+            map @ Value::Object(_) => Some(Value::Array(vec![map])),
+            list if ValueType::MapList.holds(&list) => Some(list),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

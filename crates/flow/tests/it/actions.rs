@@ -1,5 +1,10 @@
 //! Each action, step by step, with the answers that the world may give.
 
+#![expect(
+    clippy::too_many_lines,
+    reason = "a test tells one story from start to end"
+)]
+
 use flow::automation::document::Format;
 use flow::automation::{
     DocumentSource, Input, Resolution, SignalKind, Start, Status, StopKind, view,
@@ -545,7 +550,7 @@ fn approvals_count_people() {
         refused
     );
 
-    let mut world = World::of(&text(""), &[]);
+    let mut world = World::of(&text("  maxAttempts: 3\n"), &[]);
     world
         .signal(SignalKind::Reject, &[("Comment", "not now")], ANA)
         .expect("taken");

@@ -56,13 +56,14 @@ const KNOWN: [(&str, &str); 14] = [
         "AddNetworkLatencyUsingAppliance",
         "a default may not refer to parameters",
     ),
-    ("lambda_function_management", "unknown operator `Not`"),
-    ("lambda_function_management", "unknown operator `And`"),
-    ("lambda_function_management", "unknown operator `Or`"),
+    ("lambda_function_management", "`Not` must stand alone"),
+    ("lambda_function_management", "`And` must stand alone"),
+    ("lambda_function_management", "`Or` must stand alone"),
     ("", "%%"),
 ];
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one walk with its figures")]
 fn every_third_party_document_is_understood() {
     let folder = folder().join("automation-documents");
     let Ok(entries) = std::fs::read_dir(&folder) else {

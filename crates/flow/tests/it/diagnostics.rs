@@ -13,6 +13,7 @@ fn messages(text: &str) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn rule_table() {
     let sleep = "- name: a\n  action: aws:sleep\n  inputs: {Duration: PT1S}\n";
     let cases = [

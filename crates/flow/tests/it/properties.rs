@@ -167,3 +167,33 @@ fn a_late_word_changes_nothing() {
         assert!(!decision.commands.contains(&Command::Continue));
     }
 }
+
+#[test]
+fn a_run_is_cheap_to_clone_and_to_turn() {
+    // A turn must not copy the document or the finished steps: the frames it writes are the root and what it touched.
+    let text = document(
+        &(0..200)
+            .map(|n| format!("- {{name: s{n}, action: 'aws:sleep', inputs: {{Duration: PT1S}}}}\n"))
+            .collect::<String>(),
+    );
+    let mut world = World::of(&text, &[]);
+    world.check_frames = false;
+    while world.timers.len() == 1 {
+        let key = world.timers.keys().next().expect("one").clone();
+        let run = world.run.clone();
+        let decision = step(run, Input::Timer { key }, &world.cx).expect("taken");
+        let bytes: usize = decision
+            .frames
+            .iter()
+            .filter_map(|frame| frame.body.as_ref())
+            .map(|b| b.to_string().len())
+            .sum();
+        assert!(
+            decision.frames.len() <= 3 && bytes < 4_000,
+            "{} frames, {bytes} bytes",
+            decision.frames.len()
+        );
+        world.tick();
+    }
+    assert_eq!(world.status(), Status::Success);
+}

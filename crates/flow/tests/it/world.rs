@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 pub(crate) const ANA: &str = "arn:aws:iam::123456789012:user/ana";
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) cx: Context,
     pub(crate) run: Option<Run>,

@@ -102,57 +102,20 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, answer: Result<Value, EffectFailure
 /// # Errors
 /// When the sender is no approver or has spoken already.
 pub(crate) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<Progress, Rejection> {
-    let refuse = |message: String| {
-        Err(Rejection::Conflict {
-            code: "InvalidAutomationSignalException".to_owned(),
-            message,
-        })
-    };
     let inputs = turn.current_inputs();
     let approvers = list_input(&inputs, "Approvers").unwrap_or_default();
-    if !approvers
-        .iter()
-        .any(|approver| is_approver(approver, &signal.by))
-    {
-        return refuse(format!(
-            "{} is not an approver of the step; approvers: {}",
-            signal.by,
-            approvers.join(", ")
-        ));
-    }
-    let Some(Memory::Approval { mut decisions }) = turn.memory() else {
-        return refuse("the step does not wait for an approval".to_owned());
-    };
-    if decisions
-        .iter()
-        .any(|decision| decision.approver == signal.by)
-    {
-        return refuse(format!("{} has decided already", signal.by));
-    }
-    let approved = signal.kind == SignalKind::Approve;
-    let comment = signal
-        .payload
-        .get("Comment")
-        .and_then(|texts| texts.first())
-        .cloned()
-        .unwrap_or_default();
-    decisions.push(ApproverDecision {
-        approver: signal.by.clone(),
-        approved,
-        comment: comment.chars().take(MAX_COMMENT).collect(),
-        at: turn.cx.at,
-    });
+    let decisions = with_decision(turn, &approvers, signal)?;
     let yes = decisions
         .iter()
         .filter(|decision| decision.approved)
         .count();
-    let progress = if !approved {
+    let progress = if signal.kind != SignalKind::Approve {
         turn.set_outputs(outputs("Rejected", &decisions));
-        Progress::Failed(Failure::action(
-            format!("Step was rejected by {}. {comment}", signal.by)
-                .trim()
-                .to_owned(),
-        ))
+        let comment = decisions
+            .last()
+            .map_or("", |decision| decision.comment.as_str());
+        let message = format!("Step was rejected by {}. {comment}", signal.by);
+        Progress::Failed(Failure::refused(message.trim()))
     } else if needed(&inputs, &approvers).is_ok_and(|needed| yes >= needed) {
         Progress::Done(Success {
             outputs: outputs("Approved", &decisions),
@@ -164,6 +127,44 @@ pub(crate) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<Progress, R
     };
     turn.remember(Memory::Approval { decisions });
     Ok(progress)
+}
+
+/// The decisions so far and this one.
+fn with_decision(
+    turn: &Turn<'_>,
+    approvers: &[String],
+    signal: &Signal,
+) -> Result<Vec<ApproverDecision>, Rejection> {
+    let by = &signal.by;
+    let refuse = |message: String| {
+        let code = "InvalidAutomationSignalException".to_owned();
+        Err(Rejection::Conflict { code, message })
+    };
+    if !approvers.iter().any(|approver| is_approver(approver, by)) {
+        let all = approvers.join(", ");
+        return refuse(format!(
+            "{by} is not an approver of the step; approvers: {all}"
+        ));
+    }
+    let Some(Memory::Approval { mut decisions }) = turn.memory() else {
+        return refuse("the step does not wait for an approval".to_owned());
+    };
+    if decisions.iter().any(|decision| decision.approver == *by) {
+        return refuse(format!("{by} has decided already"));
+    }
+    let comment = signal
+        .payload
+        .get("Comment")
+        .and_then(|texts| texts.first());
+    decisions.push(ApproverDecision {
+        approver: by.clone(),
+        approved: signal.kind == SignalKind::Approve,
+        comment: comment
+            .map(|text| text.chars().take(MAX_COMMENT).collect())
+            .unwrap_or_default(),
+        at: turn.cx.at,
+    });
+    Ok(decisions)
 }
 
 fn outputs(status: &str, decisions: &[ApproverDecision]) -> Map<String, Value> {

@@ -9,9 +9,9 @@
 //! | sleep | a timer | the timer | at the timer |
 //! | approve, pause | waiting (and a notification) | signals | enough approvals, a rejection, Resume, or time is up |
 //! | branch, updateVariable | nothing | – | at once |
-//! | loop | its first pass | passes (see `machine::flow`) | after the last pass |
+//! | loop | its first pass | passes (see `machine::rounds`) | after the last pass |
 //!
-//! An action never follows a step's arrows and never counts attempts: that is `machine::flow`'s.
+//! An action never follows a step's arrows and never counts attempts: that is the machine's.
 
 mod approve;
 mod assert_property;
@@ -142,7 +142,7 @@ pub(crate) fn begin(turn: &mut Turn<'_>, step: &Step, inputs: &Map<String, Value
         Action::Pause => Ok(pause::begin(turn, step)),
         Action::ExecuteScript => execute_script::begin(turn, step, inputs),
         Action::UpdateVariable => update_variable::begin(turn, inputs),
-        // `machine::flow` begins loops itself, since their steps run in its hands.
+        // `machine::rounds` begins loops itself, since their steps run in its hands.
         Action::Loop => Ok(Progress::done(Map::new())),
     })
 }

@@ -26,14 +26,9 @@ pub(super) fn read(
         Value::Object(map) => map.clone(),
         Value::Null => Map::new(),
         other => {
-            notes.add_step(
-                here,
-                &name,
-                format!(
-                    "inputs of step \"{name}\" must be a map, not a {}",
-                    kind_of(other)
-                ),
-            );
+            let found = kind_of(other);
+            let message = format!("inputs of step \"{name}\" must be a map, not a {found}");
+            notes.add_step(here, &name, message);
             return Body::Plain;
         }
     };
@@ -51,23 +46,14 @@ pub(super) fn read(
         Action::Branch => check.branch(),
         Action::Loop => {
             check.loop_shape(parent);
-            let list = inputs
-                .get("Steps")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
             let condition = check.loop_condition();
-            let pointer = format!("{here}/Steps");
+            let list = inputs.get("Steps").and_then(Value::as_array);
             // Nested loops are refused above; not reading their steps keeps the recursion at one level.
-            let first = if parent.is_none() {
-                steps::read_list(notes, &list, (&pointer, Some(at)), document)
-            } else {
-                None
-            };
-            match first {
-                Some(first) => Body::Loop { first, condition },
-                None => Body::Plain,
-            }
+            let first = list.filter(|_| parent.is_none()).and_then(|list| {
+                let pointer = format!("{here}/Steps");
+                steps::read_list(notes, list, (&pointer, Some(at)), document)
+            });
+            first.map_or(Body::Plain, |first| Body::Loop { first, condition })
         }
         Action::Sleep => check.sleep(),
         Action::AssertAwsResourceProperty | Action::WaitForAwsResourceProperty => check.property(),

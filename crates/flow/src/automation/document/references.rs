@@ -61,7 +61,8 @@ fn check_text(
     for found in find(text) {
         match found.reference {
             Reference::Parameter { name, .. } => {
-                if name != "RESOURCE_ID" && !notes.source.value.pointer("/parameters").is_some_and(|p| p.get(&name).is_some()) {
+                let declared = notes.source.value.get("parameters").is_some_and(|all| all.get(&name).is_some());
+                if !declared && name != "RESOURCE_ID" {
                     notes.add(pointer, format!("Parameter \"{name}\" is not declared."));
                 }
             }

@@ -19,8 +19,11 @@
 //! | ended | Signal, Stop, Resolve | refused |
 //! | ended | Effect, Timer, Continue | nothing: it came too late |
 
+mod arrivals;
 mod flow;
 mod person;
+mod rounds;
+mod settle;
 mod start;
 mod stop;
 mod turn;
@@ -64,7 +67,7 @@ pub fn step(
         // The engine may deliver a start twice; the run exists already.
         Input::Start(_) | Input::Continue => {}
         Input::Effect { effect, outcome } => on_effect(&mut turn, effect, outcome),
-        Input::Timer { key } => flow::on_timer(&mut turn, &key),
+        Input::Timer { key } => arrivals::on_timer(&mut turn, &key),
         Input::Signal(signal) => person::signal(&mut turn, &signal)?,
         Input::Stop { kind, by } => stop::stop(&mut turn, kind, &by)?,
         Input::Resolve {
@@ -81,6 +84,6 @@ fn on_effect(turn: &mut Turn<'_>, effect: uuid::Uuid, outcome: Outcome) {
     if turn.run.root.lookup == Some(effect) {
         start::on_lookup(turn, outcome);
     } else {
-        flow::on_effect(turn, effect, outcome);
+        arrivals::on_effect(turn, effect, outcome);
     }
 }

@@ -4,9 +4,8 @@ use model::effect::Outcome;
 use model::{Decision, Rejection};
 use serde_json::json;
 
-use super::flow;
-use super::stop;
 use super::turn::Turn;
+use super::{arrivals, flow, settle, stop};
 use crate::automation::action::{self, Progress, Success};
 use crate::automation::document::Action;
 use crate::automation::input::{Command, Input, Resolution, Signal, SignalKind};
@@ -80,7 +79,7 @@ pub(super) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<(), Rejecti
                 .map_or(0, |current| current.seq);
             turn.touch(seq);
             let progress = action::approval_signal(turn, signal)?;
-            flow::settle(turn, progress);
+            settle::settle(turn, progress);
         }
         SignalKind::Resume => {
             if current_action(turn, first("StepName"))? != Some(Action::Pause) {
@@ -89,7 +88,7 @@ pub(super) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<(), Rejecti
                 ));
             }
             let response = Some(format!("resumed by {}", signal.by));
-            flow::settle(
+            settle::settle(
                 turn,
                 Progress::Done(Success {
                     response,
@@ -155,6 +154,23 @@ fn stop_step(turn: &mut Turn<'_>, id: Option<&str>, by: &str) -> Result<(), Reje
     stop::stop_step(turn, by)
 }
 
+/// The effect, execution and step position of the unknown outcome that a person speaks of.
+fn unknown_outcome(turn: &Turn<'_>, named: &str) -> Result<(uuid::Uuid, u32, usize), Rejection> {
+    let mut executions = turn.run.executions();
+    if turn.run.document.step(named).is_none()
+        && !executions.any(|record| record.id.to_string() == named)
+    {
+        return Err(Rejection::not_found("AutomationStep", named));
+    }
+    let unknown = turn.run.root.current.as_ref().and_then(|current| {
+        let record = turn.run.record(current.seq)?;
+        let (effect, _) = current.unknown.as_ref()?;
+        let meant = record.name == named || record.id.to_string() == named;
+        meant.then_some((*effect, current.seq, current.step))
+    });
+    unknown.ok_or_else(|| bad_signal(format!("step {named} has no unknown outcome to settle")))
+}
+
 /// Takes a person's word about an unknown outcome.
 pub(super) fn resolve(
     turn: &mut Turn<'_>,
@@ -162,28 +178,7 @@ pub(super) fn resolve(
     resolution: Resolution,
     by: &str,
 ) -> Result<(), Rejection> {
-    let known = turn.run.document.step(named).is_some()
-        || turn
-            .run
-            .executions()
-            .any(|record| record.id.to_string() == named);
-    if !known {
-        return Err(Rejection::not_found("AutomationStep", named));
-    }
-    let unknown = turn.run.root.current.as_ref().and_then(|current| {
-        let record = turn.run.record(current.seq)?;
-        let (effect, _) = current.unknown.as_ref()?;
-        (record.name == named || record.id.to_string() == named).then_some((
-            *effect,
-            current.seq,
-            current.step,
-        ))
-    });
-    let Some((effect, seq, at)) = unknown else {
-        return Err(bad_signal(format!(
-            "step {named} has no unknown outcome to settle"
-        )));
-    };
+    let (effect, seq, at) = unknown_outcome(turn, named)?;
     let document = turn.document();
     let Some(step) = document.steps.get(at) else {
         return Ok(());
@@ -195,48 +190,38 @@ pub(super) fn resolve(
         Resolution::Retry => "retry",
         Resolution::Skip => "skip",
     };
-    turn.fact(
-        "run.step.resolved",
-        json!({"run": turn.cx.id, "seq": seq, "step": step.name, "as": kind, "by": by}),
-    );
+    let body = json!({"run": turn.cx.id, "seq": seq, "step": step.name, "as": kind, "by": by});
+    turn.fact("run.step.resolved", body);
     let note = format!("outcome settled as {kind} by {by}");
     if let Some(record) = turn.touch(seq) {
         record.response = Some(note.clone());
         record.outcome_unknown = false;
         record.status = Status::InProgress;
     }
-    match resolution {
-        Resolution::Succeeded {
+    let done = |outputs| {
+        Progress::Done(Success {
             outputs,
-            result: None,
-        } if !outputs.is_empty() || action::is_single_effect(step.action) => {
-            flow::settle(
-                turn,
-                Progress::Done(Success {
-                    outputs,
-                    response: Some(note),
-                    goto: None,
-                }),
-            );
+            response: Some(note),
+            goto: None,
+        })
+    };
+    match resolution {
+        Resolution::Succeeded { outputs, result }
+            if !outputs.is_empty()
+                || (result.is_none() && action::is_single_effect(step.action)) =>
+        {
+            settle::settle(turn, done(outputs));
         }
         Resolution::Succeeded { result, .. } => {
             let result = result.unwrap_or_else(|| json!({}));
-            flow::on_effect(turn, effect, Outcome::Done { result });
+            arrivals::on_effect(turn, effect, Outcome::Done { result });
         }
         Resolution::Failed { message } => {
             let message: String = message.chars().take(4_000).collect();
-            flow::settle(turn, Progress::Failed(Failure::action(message)));
+            settle::settle(turn, Progress::Failed(Failure::action(message)));
         }
-        Resolution::Retry => flow::restart(turn, step),
-        Resolution::Skip => {
-            flow::settle(
-                turn,
-                Progress::Done(Success {
-                    response: Some(note),
-                    ..Success::default()
-                }),
-            );
-        }
+        Resolution::Retry => settle::restart(turn, step),
+        Resolution::Skip => settle::settle(turn, done(serde_json::Map::new())),
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use model::Rejection;
 use serde_json::json;
 
-use super::flow;
 use super::turn::Turn;
+use super::{flow, settle};
 use crate::automation::document::Step;
 use crate::automation::input::StopKind;
 use crate::automation::record::{Failure, Status};
@@ -59,13 +59,13 @@ fn cancel(turn: &mut Turn<'_>) {
     let busy = current.effect.is_some() && !current.reading;
     if busy {
         // The effect is bounded in time, and its outcome belongs into the record.
-        flow::drop_timers(turn);
+        settle::drop_timers(turn);
         if let Some(record) = turn.touch(seq) {
             record.status = Status::Cancelling;
         }
         return;
     }
-    flow::close(turn, seq, Status::Cancelled);
+    settle::close(turn, seq, Status::Cancelled);
     let document = turn.document();
     if let Some(step) = document.steps.get(at) {
         clean_up(turn, step);
@@ -101,7 +101,7 @@ pub(super) fn give_up(turn: &mut Turn<'_>) {
         }
     }
     if let Some(seq) = turn.run.root.current.as_ref().map(|current| current.seq) {
-        flow::close(turn, seq, Status::Cancelled);
+        settle::close(turn, seq, Status::Cancelled);
     }
     flow::end(turn, false);
 }
@@ -132,7 +132,7 @@ pub(super) fn stop_step(turn: &mut Turn<'_>, by: &str) -> Result<(), Rejection> 
     if let Some(record) = turn.touch(seq) {
         record.failure = Some(failure.clone());
     }
-    flow::close(turn, seq, Status::Cancelled);
+    settle::close(turn, seq, Status::Cancelled);
     flow::follow_failure(turn, step, &failure);
     Ok(())
 }

@@ -1,0 +1,210 @@
+//! How far the current step came: waiting, done, or failed and tried again.
+
+use model::report::RunReport;
+use serde_json::{Value, json};
+
+use super::flow::{follow, follow_failure};
+use super::rounds;
+use super::turn::Turn;
+use crate::automation::action::{self, Memory, Progress, Success};
+use crate::automation::document::Step;
+use crate::automation::record::{Failure, Status};
+use crate::automation::run::Stop;
+
+/// Takes in how far the current step came.
+pub(super) fn settle(turn: &mut Turn<'_>, progress: Progress) {
+    let document = turn.document();
+    let Some((seq, at)) = turn
+        .run
+        .root
+        .current
+        .as_ref()
+        .map(|current| (current.seq, current.step))
+    else {
+        return;
+    };
+    let Some(step) = document.steps.get(at) else {
+        return;
+    };
+    match progress {
+        Progress::Waiting => {
+            let people = action::waits_for_people(step.action);
+            let fresh = turn
+                .run
+                .record(seq)
+                .is_some_and(|record| record.status != Status::Waiting);
+            if people && fresh {
+                if let Some(record) = turn.touch(seq) {
+                    record.status = Status::Waiting;
+                }
+                report_step(turn, seq, None);
+            }
+        }
+        Progress::Done(success) => succeed(turn, (step, seq), success),
+        Progress::Failed(failure) => fail(turn, (step, seq), failure),
+    }
+}
+
+fn succeed(turn: &mut Turn<'_>, (step, seq): (&Step, u32), success: Success) {
+    let Success {
+        outputs,
+        response,
+        goto,
+    } = success;
+    if let Some(record) = turn.touch(seq) {
+        if !outputs.is_empty() {
+            record.outputs = outputs;
+        }
+        record.response = response.or(record.response.take());
+        record.response_code = Some("0".to_owned());
+        record.failure = None;
+    }
+    close(turn, seq, Status::Success);
+    if turn.run.root.stop
+        == Some(Stop::Cancel {
+            cleaning: false,
+            timer: None,
+        })
+    {
+        // The effect that was in flight when the run was cancelled has ended.
+        return super::stop::clean_up(turn, step);
+    }
+    follow(turn, step, goto);
+}
+
+fn fail(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: Failure) {
+    let cancelled = turn.run.root.stop
+        == Some(Stop::Cancel {
+            cleaning: false,
+            timer: None,
+        });
+    let loop_overdue = turn
+        .run
+        .root
+        .in_loop
+        .as_ref()
+        .is_some_and(|state| state.overdue);
+    let attempts = turn.run.record(seq).map_or(1, |record| record.attempt);
+    if failure.retryable() && attempts < step.max_attempts && !cancelled && !loop_overdue {
+        return retry(turn, step, seq);
+    }
+    let status = match (cancelled, failure.timed_out) {
+        (true, _) => Status::Cancelled,
+        (false, true) => Status::TimedOut,
+        (false, false) => Status::Failed,
+    };
+    if let Some(record) = turn.touch(seq) {
+        record.response_code = failure.code.clone();
+        record.failure = Some(failure.clone());
+    }
+    close(turn, seq, status);
+    if cancelled {
+        return super::stop::clean_up(turn, step);
+    }
+    if loop_overdue && step.parent.is_some() {
+        return rounds::close_overdue(turn);
+    }
+    follow_failure(turn, step, &failure);
+}
+
+/// The next attempt begins at once, as a new intent.
+fn retry(turn: &mut Turn<'_>, step: &Step, seq: u32) {
+    if let Some(record) = turn.touch(seq) {
+        record.attempt += 1;
+    }
+    restart(turn, step);
+}
+
+/// Begins the current step's action anew.
+pub(super) fn restart(turn: &mut Turn<'_>, step: &Step) {
+    drop_timers(turn);
+    if let Some(current) = turn.current_mut() {
+        current.effect = None;
+        current.unknown = None;
+        current.overdue = false;
+        current.memory = Memory::Nothing;
+    }
+    let inputs = turn.current_inputs();
+    // An action that fails at once takes its attempts one after another here: as deep as there are attempts.
+    let progress = action::begin(turn, step, &inputs);
+    settle(turn, progress);
+}
+
+pub(super) fn drop_timers(turn: &mut Turn<'_>) {
+    let timers = turn
+        .current_mut()
+        .map(|current| std::mem::take(&mut current.timers))
+        .unwrap_or_default();
+    for key in timers {
+        turn.cancel_timer(key);
+    }
+}
+
+/// Ends a step execution: record, fact, report. The current one leaves its place.
+pub(super) fn close(turn: &mut Turn<'_>, seq: u32, status: Status) {
+    if turn
+        .run
+        .root
+        .current
+        .as_ref()
+        .is_some_and(|current| current.seq == seq)
+    {
+        drop_timers(turn);
+        turn.run.root.current = None;
+    }
+    let at = turn.cx.at;
+    if let Some(record) = turn.touch(seq) {
+        record.status = status;
+        record.outcome_unknown = false;
+        record.ended = Some(at);
+    }
+    if let Some(record) = turn.run.record(seq) {
+        let body = json!({
+            "run": turn.cx.id,
+            "seq": seq,
+            "step": record.name,
+            "action": record.action,
+            "status": status.as_str(),
+            "attempts": record.attempt,
+            "message": record.failure.as_ref().map(|failure| &failure.message),
+        });
+        turn.fact("run.step.ended", body);
+    }
+    report_step(turn, seq, None);
+}
+
+/// Tells the incident about a step. `remark` replaces what the record says.
+pub(super) fn report_step(turn: &mut Turn<'_>, seq: u32, remark: Option<String>) {
+    if turn.run.incident().is_none() {
+        return;
+    }
+    let Some(record) = turn.run.record(seq) else {
+        return;
+    };
+    let status = if record.outcome_unknown {
+        "OutcomeUnknown"
+    } else {
+        record.status.as_str()
+    };
+    let message = remark
+        .or_else(|| {
+            record
+                .failure
+                .as_ref()
+                .map(|failure| failure.message.clone())
+        })
+        .or_else(|| record.response.clone())
+        .or_else(|| {
+            (!record.outputs.is_empty()).then(|| Value::Object(record.outputs.clone()).to_string())
+        });
+    let report = RunReport::Step {
+        run: turn.cx.id,
+        step: record.name.clone(),
+        action: record.action.clone(),
+        status: status.to_owned(),
+        started: record.started,
+        ended: record.ended,
+        message: message.map(|text| text.chars().take(1_000).collect()),
+    };
+    turn.report(report);
+}
