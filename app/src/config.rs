@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
-pub(crate) use sections::{AccessKey, Config, Encryption};
+pub(crate) use sections::{Config, Encryption};
 
 const DEFAULT: &str = include_str!("config/config.default.toml");
 

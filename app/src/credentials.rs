@@ -58,7 +58,8 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn read(path: &Path) -> Result<AccessKey> {
+/// Reads the profile `default` of a credentials file.
+pub(crate) fn read(path: &Path) -> Result<AccessKey> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut id = None;
     let mut secret = None;

@@ -13,13 +13,22 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 fn main() -> ExitCode {
     // The sandbox replaces this process by a script: nothing else of the program may have run before.
-    let mut args = std::env::args();
-    if args.nth(1).as_deref() == Some(wiring::SANDBOX) {
-        return effects::script::launcher::main(args);
+    let mut args = std::env::args_os();
+    match args.nth(1).as_deref().and_then(std::ffi::OsStr::to_str) {
+        Some(wiring::SANDBOX) => return effects::script::launcher::main(args),
+        Some(commands::demo::MAIL_SERVER) => {
+            let rest: Vec<String> = args.filter_map(|argument| argument.into_string().ok()).collect();
+            return finish(commands::demo::mail_server(&rest).map(|()| ExitCode::SUCCESS));
+        }
+        _ => {}
     }
     let matches = interface().get_matches();
     start_logging();
-    match dispatch(&matches) {
+    finish(dispatch(&matches))
+}
+
+fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("quell: {error:#}");

@@ -6,14 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use server::Router;
 use bytes::Bytes;
 use effects::config as rim;
 use effects::{Local, LocalService, Performer};
 use engine::{Engine, Handle, Options, Ports};
 use jiff::SignedDuration;
-use ports::{BoxFuture, Clock, EntropySource};
-use server::{AccessKey, AppState, ServerConfig};
+use ports::{BoxFuture, Clock};
+use server::{AccessKey, AppState, Router, ServerConfig};
 use store::SqliteStore;
 
 use crate::clock::{SystemClock, SystemEntropy};
@@ -123,7 +122,6 @@ fn performer(
         smtp: smtp(config),
         aws: rim::Aws {
             endpoint_url: filled(&config.aws.endpoint_url),
-            account: config.auth.account_id.clone(),
             credentials: credential_chain(config),
             ca_bundle: ca_bundle.clone(),
             region: config.aws.region.clone(),

@@ -9,6 +9,7 @@ mod credentials;
 mod http;
 mod http_call;
 mod notify;
+pub mod operator;
 mod performer;
 pub mod script;
 

@@ -2,6 +2,7 @@
 //!
 //! `mail ─► load ─► look up ─► fold into a batch ─► commit ─► timers, sends, effects, answers`
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,26 +72,32 @@ enum Origin {
 
 /// How an attempt to commit a batch ended.
 enum Attempt {
+    /// The batch is committed, or everybody was told why not.
     Done,
+    /// These are left to be tried again, together.
     Again(Vec<Item>),
+    /// These are left to be tried again, each alone.
+    OneByOne(Vec<Item>),
 }
 
 impl Actor {
     async fn turn(&mut self, mails: Vec<Mail>) {
-        let mut items: Vec<Item> = mails
-            .into_iter()
-            .filter_map(|mail| self.item(mail))
-            .collect();
-        while !items.is_empty() {
+        let items: Vec<Item> = mails.into_iter().filter_map(|mail| self.item(mail)).collect();
+        let mut turns = VecDeque::from([items]);
+        let mut stale = 0;
+        while let Some(mut items) = turns.pop_front() {
+            if items.is_empty() {
+                continue;
+            }
             let rest = items.split_off(one_turn(&items));
-            let (mut now, mut stale) = (items, 0);
-            while !now.is_empty() {
-                match self.attempt(now, &mut stale).await {
-                    Attempt::Done => break,
-                    Attempt::Again(others) => now = others,
+            turns.push_front(rest);
+            match self.attempt(items, &mut stale).await {
+                Attempt::Done => stale = 0,
+                Attempt::Again(others) => turns.push_front(others),
+                Attempt::OneByOne(others) => {
+                    others.into_iter().rev().for_each(|item| turns.push_front(vec![item]));
                 }
             }
-            items = rest;
         }
     }
 
@@ -316,8 +323,18 @@ impl Actor {
             }
             return Attempt::Again(items);
         }
+        if items.len() > 1 {
+            // Only the input that wants the claim is at fault: the others get turns of their own.
+            return Attempt::OneByOne(items);
+        }
         for item in items {
-            self.pass_on(item, holder).await;
+            if lookup::is_trigger(&item.prepared.input) {
+                self.pass_on(item, holder).await;
+            } else {
+                let message = format!("`{key}` belongs to {holder}");
+                let code = String::new();
+                self.refuse(item, Rejection::Conflict { code, message }).await;
+            }
         }
         Attempt::Done
     }

@@ -30,6 +30,7 @@ pub(crate) struct Batch {
     sends: Vec<(AggregateId, Scope, Input)>,
     intents: Vec<Intent>,
     changed: bool,
+    delete: bool,
 }
 
 /// A finished batch: the transaction, and what to do once it is committed.
@@ -62,6 +63,7 @@ impl Batch {
             sends: Vec::new(),
             intents: Vec::new(),
             changed: false,
+            delete: false,
         }
     }
 
@@ -82,6 +84,8 @@ impl Batch {
             !decided.frames.is_empty() || !decided.facts.is_empty() || !decided.orders.is_empty();
         self.inputs.push(journaled);
         for frame in decided.frames {
+            // A root that goes takes the aggregate with it.
+            self.delete |= frame.key.is_empty() && frame.body.is_none();
             match self
                 .frames
                 .iter_mut()
@@ -220,7 +224,7 @@ impl Batch {
                     inputs: self.inputs,
                     facts: self.facts,
                 },
-                delete: false,
+                delete: self.delete,
             });
         }
         let empty = !writes_aggregate

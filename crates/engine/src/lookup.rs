@@ -88,6 +88,11 @@ pub(crate) fn edits_event(input: &Input) -> bool {
     )
 }
 
+/// Whether the input opens an incident or folds into one: such an input may go to another incident than addressed.
+pub(crate) fn is_trigger(input: &Input) -> bool {
+    matches!(input, Input::Incident(input) if matches!(**input, incident::Input::Trigger(_)))
+}
+
 impl Prepared {
     /// The input as the journal keeps it: with the document that was found, so that the turn can be decided again.
     pub(crate) fn journaled(&self) -> Value {

@@ -55,25 +55,37 @@ impl AggregateId {
     /// An incident's id.
     #[must_use]
     pub fn incident(id: Uuid) -> Self {
-        Self { kind: AggregateKind::Incident, id }
+        Self {
+            kind: AggregateKind::Incident,
+            id,
+        }
     }
 
     /// An engagement's id.
     #[must_use]
     pub fn engagement(id: Uuid) -> Self {
-        Self { kind: AggregateKind::Engagement, id }
+        Self {
+            kind: AggregateKind::Engagement,
+            id,
+        }
     }
 
     /// A run's id.
     #[must_use]
     pub fn run(id: Uuid) -> Self {
-        Self { kind: AggregateKind::Run, id }
+        Self {
+            kind: AggregateKind::Run,
+            id,
+        }
     }
 
     /// A delivery's id.
     #[must_use]
     pub fn delivery(id: Uuid) -> Self {
-        Self { kind: AggregateKind::Delivery, id }
+        Self {
+            kind: AggregateKind::Delivery,
+            id,
+        }
     }
 
     /// The shard that owns this aggregate: stable for ever, since rows store it.

@@ -67,7 +67,13 @@ mod tests {
         assert_eq!(arn.to_string(), text);
         assert_eq!(arn.tail("incident-record"), Some("rp1/abc"));
         assert_eq!(arn.tail("incident"), None);
-        for bad in ["", "arn:", "arn:aws:x", "arn:other:ssm::1:x/y", "urn:aws:s:r:a:b"] {
+        for bad in [
+            "",
+            "arn:",
+            "arn:aws:x",
+            "arn:other:ssm::1:x/y",
+            "urn:aws:s:r:a:b",
+        ] {
             assert!(Arn::parse(bad).is_none(), "{bad}");
         }
     }

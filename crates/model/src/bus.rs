@@ -85,10 +85,18 @@ pub struct Target {
     #[serde(rename = "InputPath", default, skip_serializing_if = "Option::is_none")]
     pub input_path: Option<String>,
     /// `{InputPathsMap, InputTemplate}`.
-    #[serde(rename = "InputTransformer", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "InputTransformer",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub input_transformer: Option<Value>,
     /// `{MaximumRetryAttempts, MaximumEventAgeInSeconds}`.
-    #[serde(rename = "RetryPolicy", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "RetryPolicy",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub retry_policy: Option<Value>,
     /// Other members as given (DeadLetterConfig, HttpParameters, ...).
     #[serde(flatten)]

@@ -55,19 +55,28 @@ impl FrameWrite {
     /// The root frame.
     #[must_use]
     pub fn root(body: Value) -> Self {
-        Self { key: String::new(), body: Some(body) }
+        Self {
+            key: String::new(),
+            body: Some(body),
+        }
     }
 
     /// A named frame.
     #[must_use]
     pub fn put(key: impl Into<String>, body: Value) -> Self {
-        Self { key: key.into(), body: Some(body) }
+        Self {
+            key: key.into(),
+            body: Some(body),
+        }
     }
 
     /// The removal of a named frame.
     #[must_use]
     pub fn delete(key: impl Into<String>) -> Self {
-        Self { key: key.into(), body: None }
+        Self {
+            key: key.into(),
+            body: None,
+        }
     }
 }
 
@@ -106,7 +115,11 @@ impl Fact {
     /// A fact of version 1.
     #[must_use]
     pub fn new(name: &str, body: Value) -> Self {
-        Self { name: name.to_owned(), version: 1, body }
+        Self {
+            name: name.to_owned(),
+            version: 1,
+            body,
+        }
     }
 }
 
@@ -151,11 +164,17 @@ pub enum Rejection {
 impl Rejection {
     /// An `Invalid` rejection for one field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid { field: field.into(), message: message.into() }
+        Self::Invalid {
+            field: field.into(),
+            message: message.into(),
+        }
     }
 
     /// A `NotFound` rejection.
     pub fn not_found(kind: impl Into<String>, id: impl Into<String>) -> Self {
-        Self::NotFound { kind: kind.into(), id: id.into() }
+        Self::NotFound {
+            kind: kind.into(),
+            id: id.into(),
+        }
     }
 }

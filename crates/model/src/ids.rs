@@ -54,7 +54,11 @@ pub fn digits(entropy: &Entropy, label: &str, digits: u32) -> String {
         number = (number << 8) | u64::from(*byte);
     }
     let width = digits.clamp(1, 18);
-    format!("{:0width$}", number % 10_u64.pow(width), width = width as usize)
+    format!(
+        "{:0width$}",
+        number % 10_u64.pow(width),
+        width = width as usize
+    )
 }
 
 #[cfg(test)]

@@ -21,17 +21,61 @@ mod state;
 mod tags;
 
 pub use listen::{ListenError, ListenOptions, TlsConfig, serve};
+pub use axum::Router;
 pub use state::{AccessKey, AppState, Readiness, ServerConfig};
 
 /// Everything that Quell answers, also usable in-process (`tower::ServiceExt::oneshot`) for calls from runbooks to Quell itself.
-pub fn router(state: AppState) -> axum::Router {
+pub fn router(state: AppState) -> Router {
     gate::router(state)
 }
 
-/// Whether Quell itself serves this operation: such calls of a runbook stay inside, all others go to AWS.
+/// Answers one request in this process, through the same door as any caller.
+pub async fn call_inside(router: Router, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    // INVARIANT: a router answers every request; its error type has no value.
+    let answer = match router.oneshot(request.map(axum::body::Body::from)).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    };
+    let (head, body) = answer.into_parts();
+    // Bodies of this server are in memory: collecting them cannot fail.
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    http::Response::from_parts(head, bytes)
+}
+
+/// Operations that Quell serves for its own resources, but that runbooks mean for AWS's: what a runbook tags through
+/// `ssm` is a parameter or a managed instance.
+const MEANT_FOR_AWS: [(&str, &str); 3] = [
+    ("ssm", "AddTagsToResource"),
+    ("ssm", "RemoveTagsFromResource"),
+    ("ssm", "ListTagsForResource"),
+];
+
+/// Whether a runbook's call of this operation is answered by Quell itself; all others go to AWS.
 ///
 /// `service` is the SigV4 signing name, `operation` the name in the service model (`PutEvents`).
 #[must_use]
 pub fn serves(service: &str, operation: &str) -> bool {
-    aws::find_service(service).is_some_and(|service| service.operations.serves(operation))
+    let served = aws::find_service(service).is_some_and(|found| found.operations.serves(operation));
+    served && !MEANT_FOR_AWS.contains(&(service, operation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::serves;
+
+    #[test]
+    fn own_operations_stay_inside() {
+        for (service, operation, want) in [
+            ("events", "PutEvents", true),
+            ("ssm", "StartAutomationExecution", true),
+            ("ssm", "AddTagsToResource", false),
+            ("ssm", "GetParameter", false),
+            ("ec2", "DescribeInstances", false),
+        ] {
+            assert_eq!(serves(service, operation), want, "{service} {operation}");
+        }
+    }
 }

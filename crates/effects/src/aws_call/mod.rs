@@ -4,7 +4,7 @@
 
 mod attempts;
 mod look;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
