@@ -11,7 +11,7 @@ use crate::expr::selector::Selector;
 use crate::expr::value_type::{ValueType, kind_of, text_of};
 use crate::source::{Source, child_pointer};
 
-const STEP_KEYS: [&str; 13] = [
+const STEP_KEYS: [&str; 12] = [
     "name",
     "action",
     "description",
@@ -24,7 +24,6 @@ const STEP_KEYS: [&str; 13] = [
     "nextStep",
     "inputs",
     "outputs",
-    "preconditions",
 ];
 const DUPLICATE: &str = "Duplicate step names found in mainSteps of the document.";
 /// Most steps of one document, those of loops included.
