@@ -15,8 +15,11 @@ use crate::error::ApiError;
 pub(crate) struct Text {
     min: usize,
     max: usize,
-    pattern: Option<(&'static str, fn(&str) -> bool)>,
+    pattern: Option<Pattern>,
 }
+
+/// A regular expression as shown, and the check that stands for it.
+type Pattern = (&'static str, fn(&str) -> bool);
 
 impl Text {
     /// From `min` to `max` characters.

@@ -26,9 +26,12 @@ enum Code {
     Internal,
 }
 
-/// Why a request is refused or failed.
+/// Why a request is refused or failed. Boxed, so that a `Result` with it stays small.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Refusal>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Refusal {
     code: Code,
     /// Status in rest-json and problem documents.
     status: StatusCode,
@@ -43,7 +46,7 @@ pub(crate) struct ApiError {
 impl ApiError {
     /// A modelled exception with status 400.
     pub(crate) fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Refusal {
             code: Code::Exact(code.into()),
             status: StatusCode::BAD_REQUEST,
             json_status: None,
@@ -51,24 +54,24 @@ impl ApiError {
             place: None,
             members: Map::new(),
             cause: None,
-        }
+        }))
     }
 
     /// The status that rest-json gives the exception.
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        self.0.status = status;
         self
     }
 
     /// The status that JSON 1.1 gives the exception, where it is not 400.
     pub(crate) fn json_status(mut self, status: StatusCode) -> Self {
-        self.json_status = Some(status);
+        self.0.json_status = Some(status);
         self
     }
 
     /// A further modelled member.
     pub(crate) fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
@@ -84,18 +87,16 @@ impl ApiError {
         let message = format!(
             "1 validation error detected: Value {shown} at '{place}' failed to satisfy constraint: {constraint}"
         );
-        Self {
-            place: Some(place.to_owned()),
-            ..Self::validation(message)
-        }
+        let mut error = Self::validation(message);
+        error.0.place = Some(place.to_owned());
+        error
     }
 
     /// Input of the wrong JSON type, or no JSON at all.
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
-        Self {
-            code: Code::Malformed,
-            ..Self::new("", message)
-        }
+        let mut error = Self::new("", message);
+        error.0.code = Code::Malformed;
+        error
     }
 
     /// A `ResourceNotFoundException`, 404 in rest-json.
@@ -126,16 +127,13 @@ impl ApiError {
 
     /// A fault of the server; `cause` is logged, never shown.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
-        Self {
-            code: Code::Internal,
-            cause: Some(cause.into()),
-            json_status: Some(StatusCode::INTERNAL_SERVER_ERROR),
-            ..Self::new(
-                "",
-                "An internal error has occurred; the server's log says more under this request id.",
-            )
-            .status(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let message =
+            "An internal error has occurred; the server's log says more under this request id.";
+        let mut error = Self::new("", message).status(status).json_status(status);
+        error.0.code = Code::Internal;
+        error.0.cause = Some(cause.into());
+        error
     }
 
     /// From a refused input; `rejected` knows the service's exceptions.
@@ -158,12 +156,12 @@ impl ApiError {
 
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The code as `dialect` spells it.
     pub(crate) fn code<'a>(&'a self, dialect: &Dialect) -> &'a str {
-        match &self.code {
+        match &self.0.code {
             Code::Exact(code) => code,
             Code::Malformed => dialect.malformed,
             Code::Internal => dialect.internal,
@@ -172,18 +170,18 @@ impl ApiError {
 
     /// The answer in a service's dialect. Logs a fault of the server, once.
     pub(crate) fn render(&self, dialect: &Dialect, request_id: &str) -> Response {
-        if let Some(cause) = &self.cause {
+        if let Some(cause) = &self.0.cause {
             tracing::error!(request.id = request_id, error = cause, "a request failed");
         }
         let code = self.code(dialect).to_owned();
         let body = self.body(dialect, &code);
         let (status, content_type) = match dialect.shape {
             Shape::Json => (
-                self.json_status.unwrap_or(StatusCode::BAD_REQUEST),
+                self.0.json_status.unwrap_or(StatusCode::BAD_REQUEST),
                 "application/x-amz-json-1.1",
             ),
-            Shape::Rest => (self.status, "application/json"),
-            Shape::Problem => (self.status, "application/problem+json"),
+            Shape::Rest => (self.0.status, "application/json"),
+            Shape::Problem => (self.0.status, "application/problem+json"),
         };
         let mut response = Response::new(body.to_string().into());
         *response.status_mut() = status;
@@ -211,23 +209,27 @@ impl ApiError {
                 body.insert("type".to_owned(), "about:blank".into());
                 body.insert(
                     "title".to_owned(),
-                    self.status.canonical_reason().unwrap_or("Error").into(),
+                    self.0.status.canonical_reason().unwrap_or("Error").into(),
                 );
-                body.insert("status".to_owned(), self.status.as_u16().into());
+                body.insert("status".to_owned(), self.0.status.as_u16().into());
                 body.insert("code".to_owned(), code.into());
             }
         }
-        body.insert(dialect.message_key.to_owned(), self.message.as_str().into());
-        if dialect.fields && code == "ValidationException" && !self.members.contains_key("Reason") {
+        body.insert(
+            dialect.message_key.to_owned(),
+            self.0.message.as_str().into(),
+        );
+        if dialect.fields && code == "ValidationException" && !self.0.members.contains_key("Reason")
+        {
             body.insert("Reason".to_owned(), "FIELD_VALIDATION_FAILED".into());
-            if let Some(place) = &self.place {
+            if let Some(place) = &self.0.place {
                 body.insert(
                     "Fields".to_owned(),
-                    json!([{ "Name": place, "Message": self.message }]),
+                    json!([{ "Name": place, "Message": self.0.message }]),
                 );
             }
         }
-        for (name, value) in &self.members {
+        for (name, value) in &self.0.members {
             body.insert(name.clone(), value.clone());
         }
         Value::Object(body)

@@ -56,11 +56,9 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let claimed = auth::claimed(&parts);
     let dialect = dialect_of(&parts, claimed.as_ref());
-    let work = respond(&state, parts, body, claimed);
-    let mut response = match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(reply)) => render(&reply, &dialect),
-        Ok(Err(error)) => error.render(&dialect, &request_id),
-        Err(panic) => ApiError::internal(panic_text(panic.as_ref())).render(&dialect, &request_id),
+    let mut response = match guarded(respond(&state, parts, body, claimed)).await {
+        Ok(reply) => render(&reply, &dialect),
+        Err(error) => error.render(&dialect, &request_id),
     };
     tracing::debug!(
         request.id = request_id,
@@ -71,6 +69,12 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
         response.headers_mut().insert("x-amzn-requestid", value);
     }
     response
+}
+
+/// A handler that panics answers as a fault of the server; the connection and all other requests go on.
+async fn guarded(work: impl Future<Output = Result<Reply, ApiError>>) -> Result<Reply, ApiError> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|panic| Err(ApiError::internal(panic_text(panic.as_ref()))))
 }
 
 async fn respond(
@@ -266,6 +270,27 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_fault_without_detail() {
+        let error = guarded(async { panic!("secret detail") })
+            .await
+            .expect_err("a fault");
+        for dialect in [dialect::EVENTS, dialect::INCIDENTS, dialect::OPERATOR] {
+            let response = error.render(&dialect, "id");
+            assert_eq!(response.status().as_u16(), 500);
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .expect("a body")
+                .to_bytes();
+            assert!(
+                !String::from_utf8_lossy(&body).contains("secret"),
+                "{body:?}"
+            );
+        }
+    }
 
     #[test]
     fn only_canonical_paths_pass() {

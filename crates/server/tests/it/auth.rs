@@ -25,10 +25,18 @@ async fn a_signed_call_passes_and_carries_a_request_id() {
     assert_eq!(answer.headers["x-amzn-requestid"].len(), 36);
 }
 
+/// What it is, how a request is broken, the code and a piece of the message.
+type Break = (
+    &'static str,
+    fn(&mut HttpRequest),
+    &'static str,
+    &'static str,
+);
+
 #[tokio::test]
 async fn json_services_refuse_in_aws_words() {
     let world = World::new().await;
-    let break_it: [(&str, fn(&mut HttpRequest), &str, &str); 9] = [
+    let break_it: [Break; 9] = [
         (
             "no signature",
             |r| r.headers.retain(|(name, _)| name != "authorization"),

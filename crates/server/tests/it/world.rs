@@ -41,14 +41,14 @@ impl Outside {
     pub(crate) fn answer(&self, name: &str, outcome: Outcome) {
         self.answers
             .lock()
-            .unwrap()
+            .expect("no test has panicked")
             .insert(name.to_owned(), outcome);
     }
 
     pub(crate) fn count(&self, wanted: &str) -> usize {
         self.seen
             .lock()
-            .unwrap()
+            .expect("no test has panicked")
             .iter()
             .filter(|command| name(command) == wanted)
             .count()
@@ -76,10 +76,14 @@ impl Effects for Door {
             .0
             .answers
             .lock()
-            .unwrap()
+            .expect("no test has panicked")
             .get(&name(&intent.command))
             .cloned();
-        self.0.seen.lock().unwrap().push(intent.command);
+        self.0
+            .seen
+            .lock()
+            .expect("no test has panicked")
+            .push(intent.command);
         Box::pin(async move { answer.unwrap_or(Outcome::Done { result: json!({}) }) })
     }
 
@@ -222,12 +226,13 @@ impl Client<'_> {
         let service = match target.split('.').next() {
             Some("AWSEvents") => "events",
             Some("AmazonSSM") => "ssm",
+            Some("SSMContacts") => "ssm-contacts",
             other => panic!("no service for {other:?}"),
         };
         let mut request = request("POST", "/", body);
         request.set_header("content-type", "application/x-amz-json-1.1");
         request.set_header("x-amz-target", target);
-        self.sign(&mut request, service, start_time());
+        self.sign(&mut request, service, self.world.clock.now());
         request
     }
 

@@ -1,5 +1,6 @@
 //! Names, ARNs and storage keys of buses and rules, and the exceptions for what is not there.
 
+use model::Scope;
 use model::arn::Arn;
 use model::bus::{BUS, Bus, RULE, Rule};
 
@@ -19,6 +20,9 @@ pub(super) const BUS_NAME: Text =
     Text::length(1, 256).matching("[/\\.\\-_A-Za-z0-9]+", |text| is_word(text, "/.-_"));
 /// An ARN that is looked at later.
 pub(super) const ARN: Text = Text::length(1, 1600);
+/// Why an ARN names no bus here.
+pub(super) const FOREIGN_BUS: &str =
+    "it must be the name or ARN of an event bus of this account and region.";
 /// A pagination token.
 pub(super) const NEXT_TOKEN: Text = Text::length(1, 2048);
 
@@ -28,12 +32,22 @@ pub(super) fn bus_name(call: &Call, member: &str) -> Result<String, ApiError> {
     let Some(text) = fields.text(member, ARN)? else {
         return Ok(DEFAULT_BUS.to_owned());
     };
-    let name = match Arn::parse(text) {
-        Some(arn) => arn.tail("event-bus").unwrap_or_default().to_owned(),
-        None => text.to_owned(),
-    };
+    let name = bus_in(&call.scope, text).ok_or_else(|| {
+        ApiError::validation(format!(
+            "Parameter {member} is not valid. Reason: {FOREIGN_BUS}"
+        ))
+    })?;
     BUS_NAME.check(&fields.place(member), &name)?;
     Ok(name)
+}
+
+/// The bus in a name or ARN; `None` if the ARN is of something else, or of another account or region.
+pub(super) fn bus_in(scope: &Scope, text: &str) -> Option<String> {
+    let Some(arn) = Arn::parse(text) else {
+        return Some(text.to_owned());
+    };
+    let own = arn.service == "events" && arn.account == scope.account && arn.region == scope.region;
+    arn.tail("event-bus").filter(|_| own).map(str::to_owned)
 }
 
 /// As [`bus_name`], and the bus must exist.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use engine::{EntryOutcome, PutEntry};
 use jiff::Timestamp;
-use model::arn::Arn;
+use model::Scope;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     }
     let judged: Vec<Result<PutEntry, Value>> = entries
         .iter()
-        .map(|entry| entry.judge(call.caller.ingest))
+        .map(|entry| entry.judge(&call.scope, call.caller.ingest))
         .collect();
     let good = judged
         .iter()
@@ -111,7 +111,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The entry for the engine, or the entry's own failure.
-    fn judge(&self, ingest: bool) -> Result<PutEntry, Value> {
+    fn judge(&self, scope: &Scope, ingest: bool) -> Result<PutEntry, Value> {
         for (name, value) in [
             ("Source", self.source),
             ("DetailType", self.detail_type),
@@ -134,9 +134,15 @@ impl<'a> Entry<'a> {
         if serde_json::from_str::<HashMap<String, IgnoredAny>>(self.detail).is_err() {
             return Err(malformed_detail());
         }
-        let bus = Arn::parse(self.bus).and_then(|arn| arn.tail("event-bus").map(str::to_owned));
+        let Some(bus) = names::bus_in(scope, self.bus) else {
+            let message = format!(
+                "Parameter EventBusName is not valid. Reason: {}",
+                names::FOREIGN_BUS
+            );
+            return Err(json!({ "ErrorCode": "InvalidArgument", "ErrorMessage": message }));
+        };
         Ok(PutEntry {
-            bus: bus.unwrap_or_else(|| self.bus.to_owned()),
+            bus,
             source: self.source.to_owned(),
             detail_type: self.detail_type.to_owned(),
             detail: self.detail.to_owned(),
@@ -162,7 +168,7 @@ mod tests {
         let fields = Fields::new(value.as_object().expect("object"));
         let entry = Entry::read(&fields).expect("types");
         entry
-            .judge(ingest)
+            .judge(&Scope::new("123456789012", "us-east-1"), ingest)
             .map_err(|failure| failure["ErrorCode"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -220,5 +226,7 @@ mod tests {
             bus("arn:aws:events:us-east-1:123456789012:event-bus/orders"),
             Ok("orders".to_owned())
         );
+        let foreign = bus("arn:aws:events:us-east-1:999999999999:event-bus/orders");
+        assert_eq!(foreign, Err("InvalidArgument".to_owned()));
     }
 }

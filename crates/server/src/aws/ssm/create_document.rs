@@ -1,6 +1,7 @@
 //! `CreateDocument`: version 1 of an Automation document.
 
 use model::document::{DocumentHead, DocumentVersion};
+use model::resource::Expect;
 use serde_json::json;
 
 use super::{documents, names};
@@ -25,61 +26,57 @@ pub(super) async fn handle(call: Call) -> Answer {
     require_free_prefix(name)?;
     require_automation(&fields)?;
     names::refuse_unserved(&fields, &["Attachments", "Requires"])?;
-    let version_name = fields.text("VersionName", names::VERSION_NAME)?;
-    let display_name = fields
-        .text("DisplayName", DISPLAY_NAME)?
-        .filter(|text| !text.is_empty());
-    let target_type = fields
-        .text("TargetType", TARGET_TYPE)?
-        .filter(|text| !text.is_empty());
+    let checked = documents::checked(&fields)?;
+    let version = DocumentVersion {
+        number: 1,
+        name: fields
+            .text("VersionName", names::VERSION_NAME)?
+            .map(str::to_owned),
+        created: call.handle().now(),
+        hash: checked.hash,
+        format: checked.content.format.clone(),
+    };
+    let head = new_head(&call, name, &version)?;
+    require_room(&call).await?;
+    let body = catalog::to_body(&checked.content)?;
+    let text = catalog::change(&names::content_key(&call, name, 1), Expect::Any, Some(body));
+    let key = names::head_key(&call, name);
+    catalog::edit_with(call.handle(), &key, |found: Option<DocumentHead>| {
+        if found.is_some() {
+            let message = format!("Document with same name {name} already exists");
+            return Err(ApiError::new("DocumentAlreadyExists", message));
+        }
+        Ok((Edit::Put(head.clone()), vec![text.clone()], ()))
+    })
+    .await?;
+    let description = documents::description(&head, &version, Some(&checked.document));
+    Ok(Reply::ok(json!({ "DocumentDescription": description })))
+}
+
+/// The head of a document whose only version is this one.
+fn new_head(call: &Call, name: &str, version: &DocumentVersion) -> Result<DocumentHead, ApiError> {
+    let fields = call.fields();
     let tags = tags::read(&fields, "Tags")?;
     if tags.len() > tags::MAX_TAGS {
         return Err(ApiError::validation("`tags` has more than 50 tags."));
     }
-    let checked = documents::checked(&fields)?;
-    require_room(&call).await?;
-    let at = call.handle().now();
-    let version = DocumentVersion {
-        number: 1,
-        name: version_name.map(str::to_owned),
-        created: at,
-        hash: checked.hash,
-        format: checked.content.format.clone(),
+    let given = |member, rule| {
+        let text = fields.text(member, rule)?;
+        Ok::<_, ApiError>(text.filter(|text| !text.is_empty()).map(str::to_owned))
     };
-    let head = DocumentHead {
+    Ok(DocumentHead {
         name: name.to_owned(),
         document_type: "Automation".to_owned(),
-        default_version: 1,
-        latest_version: 1,
+        default_version: version.number,
+        latest_version: version.number,
         versions: vec![version.clone()],
         owner: call.scope.account.clone(),
-        created: at,
-        target_type: target_type.map(str::to_owned),
-        display_name: display_name.map(str::to_owned),
+        created: version.created,
+        target_type: given("TargetType", TARGET_TYPE)?,
+        display_name: given("DisplayName", DISPLAY_NAME)?,
         shared_with: Vec::new(),
         tags,
-    };
-    let body = catalog::to_body(&checked.content)?;
-    let text = catalog::change(
-        &names::content_key(&call, name, 1),
-        model::resource::Expect::Any,
-        Some(body),
-    );
-    catalog::edit_with(
-        call.handle(),
-        &names::head_key(&call, name),
-        |found: Option<DocumentHead>| {
-            if found.is_some() {
-                let message = format!("Document with same name {name} already exists");
-                return Err(ApiError::new("DocumentAlreadyExists", message));
-            }
-            Ok((Edit::Put(head.clone()), vec![text.clone()], ()))
-        },
-    )
-    .await?;
-    Ok(Reply::ok(
-        json!({ "DocumentDescription": documents::description(&head, &version, Some(&checked.document)) }),
-    ))
+    })
 }
 
 fn require_free_prefix(name: &str) -> Result<(), ApiError> {
