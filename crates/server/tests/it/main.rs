@@ -1,5 +1,7 @@
 //! The server over a real engine, in memory: what a client sees on the wire.
 
+#![expect(clippy::too_many_lines, reason = "a test tells one whole story")]
+
 mod auth;
 mod documents;
 mod events;
