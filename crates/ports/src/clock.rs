@@ -38,7 +38,10 @@ impl SeededEntropy {
     /// Entropy of one seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed, drawn: Mutex::new(0) }
+        Self {
+            seed,
+            drawn: Mutex::new(0),
+        }
     }
 }
 
@@ -68,8 +71,15 @@ impl ManualClock {
     /// A clock that shows `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        let inner = Manual { start, elapsed: Duration::ZERO, next: 0, sleepers: BTreeMap::new() };
-        Self { inner: Arc::new(Mutex::new(inner)) }
+        let inner = Manual {
+            start,
+            elapsed: Duration::ZERO,
+            next: 0,
+            sleepers: BTreeMap::new(),
+        };
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+        }
     }
 
     /// Moves the clock on and wakes every sleeper whose time has come.
@@ -79,7 +89,9 @@ impl ManualClock {
             manual.elapsed += by;
             let bound = (manual.elapsed + Duration::from_nanos(1), 0);
             let later = manual.sleepers.split_off(&bound);
-            std::mem::replace(&mut manual.sleepers, later).into_values().collect()
+            std::mem::replace(&mut manual.sleepers, later)
+                .into_values()
+                .collect()
         };
         woken.into_iter().for_each(Waker::wake);
     }
@@ -105,7 +117,10 @@ impl Clock for ManualClock {
         manual.next += 1;
         let key = (manual.elapsed.saturating_add(duration), manual.next);
         drop(manual);
-        Box::pin(Sleep { clock: self.clone(), key })
+        Box::pin(Sleep {
+            clock: self.clone(),
+            key,
+        })
     }
 }
 

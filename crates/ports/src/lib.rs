@@ -13,7 +13,7 @@ pub mod suite;
 pub use clock::{Clock, EntropySource, ManualClock, SeededEntropy};
 pub use effects::{Effects, Probe};
 pub use memory::MemoryStore;
-pub use store::{Committed, CommitError, Store, StoreError, Turn};
+pub use store::{CommitError, Committed, Store, StoreError, Turn};
 
 /// A boxed future that a port returns.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -48,7 +48,11 @@ impl Turn {
     pub fn at(&self) -> Option<Timestamp> {
         let input = || self.inbox_new.first().map(|input| input.at);
         let resource = || self.resources.first().map(|write| write.at);
-        self.aggregate.as_ref().map(|write| write.at).or_else(input).or_else(resource)
+        self.aggregate
+            .as_ref()
+            .map(|write| write.at)
+            .or_else(input)
+            .or_else(resource)
     }
 
     /// Checks the form of the turn. Sizes of bodies are checked when they are encoded ([`MAX_BODY`]).
@@ -66,17 +70,27 @@ impl Turn {
     fn check_names(&self) -> Result<(), String> {
         if let Some(write) = &self.aggregate {
             scope(&write.scope)?;
-            write.frames.iter().try_for_each(|frame| name("frame key", &frame.key))?;
+            write
+                .frames
+                .iter()
+                .try_for_each(|frame| name("frame key", &frame.key))?;
             for entry in &write.index {
                 name("index name", &entry.name)?;
                 name("index value", &entry.value)?;
             }
         }
-        self.timers.iter().try_for_each(|timer| name("timer key", &timer.key))?;
+        self.timers
+            .iter()
+            .try_for_each(|timer| name("timer key", &timer.key))?;
         for input in &self.inbox_new {
             scope(&input.scope)?;
         }
-        for claim in self.claims.iter().map(|new| &new.claim).chain(&self.releases) {
+        for claim in self
+            .claims
+            .iter()
+            .map(|new| &new.claim)
+            .chain(&self.releases)
+        {
             scope(&claim.scope)?;
             name("claim family", &claim.family)?;
             name("claim key", &claim.key)?;
@@ -100,18 +114,29 @@ impl Turn {
             shallow("fact", write.journal.facts.iter().map(|fact| &fact.body))?;
         }
         shallow("input", self.inbox_new.iter().map(|input| &input.body))?;
-        let commands = self.effects_new.iter().filter_map(|effect| match &effect.command {
-            EffectCommand::CallAws(call) => Some(&call.params),
-            EffectCommand::RunScript(call) => Some(&call.payload),
-            EffectCommand::SendEmail(_) | EffectCommand::PostWebhook(_) => None,
-        });
+        let commands = self
+            .effects_new
+            .iter()
+            .filter_map(|effect| match &effect.command {
+                EffectCommand::CallAws(call) => Some(&call.params),
+                EffectCommand::RunScript(call) => Some(&call.payload),
+                EffectCommand::SendEmail(_) | EffectCommand::PostWebhook(_) => None,
+            });
         shallow("effect", commands)?;
-        let outcomes = self.effects_settled.iter().filter_map(|settled| match &settled.outcome {
-            Outcome::Done { result } => Some(result),
-            Outcome::Failed(_) | Outcome::Unknown { .. } => None,
-        });
+        let outcomes = self
+            .effects_settled
+            .iter()
+            .filter_map(|settled| match &settled.outcome {
+                Outcome::Done { result } => Some(result),
+                Outcome::Failed(_) | Outcome::Unknown { .. } => None,
+            });
         shallow("outcome", outcomes)?;
-        shallow("resource", self.resources.iter().filter_map(|write| write.body.as_ref()))
+        shallow(
+            "resource",
+            self.resources
+                .iter()
+                .filter_map(|write| write.body.as_ref()),
+        )
     }
 }
 
@@ -123,7 +148,9 @@ pub fn body_size(what: &str, bytes: usize) -> Result<(), String> {
     if bytes <= MAX_BODY {
         return Ok(());
     }
-    Err(format!("the {what} body has {bytes} bytes as JSON, more than {MAX_BODY}: store a reference instead"))
+    Err(format!(
+        "the {what} body has {bytes} bytes as JSON, more than {MAX_BODY}: store a reference instead"
+    ))
 }
 
 /// The size of a value as JSON text, in bytes, without building the text.
@@ -152,7 +179,10 @@ fn scope(scope: &Scope) -> Result<(), String> {
 
 fn name(what: &str, text: &str) -> Result<(), String> {
     if text.len() > MAX_NAME {
-        return Err(format!("the {what} has {} bytes, more than {MAX_NAME}: shorten or hash it", text.len()));
+        return Err(format!(
+            "the {what} has {} bytes, more than {MAX_NAME}: shorten or hash it",
+            text.len()
+        ));
     }
     if text.contains('\0') {
         return Err(format!("the {what} contains a NUL character: remove it"));
@@ -163,7 +193,9 @@ fn name(what: &str, text: &str) -> Result<(), String> {
 fn shallow<'a>(what: &str, bodies: impl IntoIterator<Item = &'a Value>) -> Result<(), String> {
     for body in bodies {
         if !fits(body, MAX_DEPTH) {
-            return Err(format!("the {what} body is nested deeper than {MAX_DEPTH} levels: flatten it"));
+            return Err(format!(
+                "the {what} body is nested deeper than {MAX_DEPTH} levels: flatten it"
+            ));
         }
     }
     Ok(())

@@ -16,8 +16,8 @@ use model::{AggregateId, Scope};
 use crate::BoxFuture;
 use crate::limits::{instant, page};
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query, ResourceQuery, Retention, Store,
-    StoreError, Stored, TimerRow, Turn,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query,
+    ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
 };
 use state::State;
 
@@ -61,7 +61,11 @@ impl Store for MemoryStore {
         Box::pin(async move { self.lock().commit(turn) })
     }
 
-    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+    fn load(
+        &self,
+        id: AggregateId,
+        frames: Frames,
+    ) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
         ready(Ok(self.lock().load(id, &frames)))
     }
 
@@ -71,18 +75,38 @@ impl Store for MemoryStore {
 
     fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {
         let state = self.lock();
-        let rows = state.inbox.range(after.saturating_add(1)..).filter(|(_, row)| !row.done);
-        let rows = rows.take(page(limit)).map(|(seq, row)| InboxRow { seq: *seq, input: row.input.clone() });
+        let rows = state
+            .inbox
+            .range(after.saturating_add(1)..)
+            .filter(|(_, row)| !row.done);
+        let rows = rows.take(page(limit)).map(|(seq, row)| InboxRow {
+            seq: *seq,
+            input: row.input.clone(),
+        });
         ready(Ok(rows.collect()))
     }
 
-    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
+    fn effects(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
         let state = self.lock();
-        let rows = state.effects.range(after.saturating_add(1)..).filter(|(_, kept)| kept.outcome.is_none());
-        ready(Ok(rows.take(page(limit)).map(|(_, kept)| kept.row.clone()).collect()))
+        let rows = state
+            .effects
+            .range(after.saturating_add(1)..)
+            .filter(|(_, kept)| kept.outcome.is_none());
+        ready(Ok(rows
+            .take(page(limit))
+            .map(|(_, kept)| kept.row.clone())
+            .collect()))
     }
 
-    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
+    fn timers(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
         ready(Ok(self.lock().timers(instant(until), page(limit))))
     }
 
@@ -93,16 +117,28 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<JournalRow>, StoreError>> {
         let state = self.lock();
-        let rows = state.journal.range(after.saturating_add(1)..).map(|(_, row)| row);
+        let rows = state
+            .journal
+            .range(after.saturating_add(1)..)
+            .map(|(_, row)| row);
         let rows = rows.filter(|row| aggregate.is_none_or(|id| id == row.aggregate));
         ready(Ok(rows.take(page(limit)).cloned().collect()))
     }
 
-    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
+    fn claim(
+        &self,
+        key: ClaimKey,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
         ready(Ok(self.lock().holder(&key, Some(instant(at)))))
     }
 
-    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
+    fn resource(
+        &self,
+        scope: Scope,
+        kind: String,
+        name: String,
+    ) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
         ready(Ok(self.lock().resources.get(&(kind, scope, name)).cloned()))
     }
 

@@ -8,7 +8,10 @@
 use jiff::Timestamp;
 use model::ids::Entropy;
 use model::resource::{Expect, Resource};
-use model::{AggregateId, AggregateKind, EffectCommand, Fact, FrameWrite, IndexEntry, Outcome, Recovery, Scope};
+use model::{
+    AggregateId, AggregateKind, EffectCommand, Fact, FrameWrite, IndexEntry, Outcome, Recovery,
+    Scope,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -28,7 +31,8 @@ pub struct Turn {
     pub inbox_new: Vec<NewInput>,
     /// Intents of effects that may start once this turn is committed. Needs `aggregate`, which waits for them.
     pub effects_new: Vec<NewEffect>,
-    /// Effects whose outcome this turn took in. The first outcome stays: a second one is left alone.
+    /// Effects whose outcome this turn took in. The first outcome stays: a second one is
+    /// left alone. An intent of the same turn can be settled.
     pub effects_settled: Vec<SettledEffect>,
     /// Timers set (a timer of the same key is replaced) or cancelled. Needs `aggregate`, whose they are.
     pub timers: Vec<TimerWrite>,
@@ -209,7 +213,7 @@ pub enum CommitError {
     #[error("`{}` is held by {holder}", claim.key)]
     Claimed {
         /// The claim at issue.
-        claim: ClaimKey,
+        claim: Box<ClaimKey>,
         /// Who holds it.
         holder: AggregateId,
     },
@@ -324,7 +328,11 @@ pub trait Store: Send + Sync + 'static {
     fn commit(&self, turn: Turn) -> BoxFuture<'_, Result<Committed, CommitError>>;
 
     /// One aggregate, or `None`.
-    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>>;
+    fn load(
+        &self,
+        id: AggregateId,
+        frames: Frames,
+    ) -> BoxFuture<'_, Result<Option<Stored>, StoreError>>;
 
     /// A page of aggregates, newest first.
     fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>>;
@@ -333,10 +341,18 @@ pub trait Store: Send + Sync + 'static {
     fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>>;
 
     /// Effects without an outcome behind `after`, in order.
-    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>>;
+    fn effects(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>>;
 
     /// Timers due at or before `until`, earliest first.
-    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>>;
+    fn timers(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>>;
 
     /// Journal rows behind `after`, in order; of one aggregate or of all.
     fn journal(
@@ -347,10 +363,19 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<JournalRow>, StoreError>>;
 
     /// The holder of a claim that has not lapsed at `at`.
-    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>>;
+    fn claim(
+        &self,
+        key: ClaimKey,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>>;
 
     /// One resource. The region is compared exactly.
-    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>>;
+    fn resource(
+        &self,
+        scope: Scope,
+        kind: String,
+        name: String,
+    ) -> BoxFuture<'_, Result<Option<Resource>, StoreError>>;
 
     /// Resources of a family in order of name, behind `after`, whose names begin with `prefix`.
     fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>>;
@@ -381,7 +406,11 @@ impl<S: Store> Store for std::sync::Arc<S> {
         S::commit(self, turn)
     }
 
-    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+    fn load(
+        &self,
+        id: AggregateId,
+        frames: Frames,
+    ) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
         S::load(self, id, frames)
     }
 
@@ -393,11 +422,19 @@ impl<S: Store> Store for std::sync::Arc<S> {
         S::inbox(self, after, limit)
     }
 
-    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
+    fn effects(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
         S::effects(self, after, limit)
     }
 
-    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
+    fn timers(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
         S::timers(self, until, limit)
     }
 
@@ -410,11 +447,20 @@ impl<S: Store> Store for std::sync::Arc<S> {
         S::journal(self, aggregate, after, limit)
     }
 
-    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
+    fn claim(
+        &self,
+        key: ClaimKey,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
         S::claim(self, key, at)
     }
 
-    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
+    fn resource(
+        &self,
+        scope: Scope,
+        kind: String,
+        name: String,
+    ) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
         S::resource(self, scope, kind, name)
     }
 

@@ -37,16 +37,25 @@ pub(crate) enum Body {
 impl Body {
     /// Encodes a value; `what` names it in the error.
     pub(crate) fn encode(what: &str, value: &impl Serialize) -> Result<Self, String> {
-        let text = serde_json::to_string(value).map_err(|error| format!("the {what} body is no JSON: {error}"))?;
+        let text = serde_json::to_string(value)
+            .map_err(|error| format!("the {what} body is no JSON: {error}"))?;
         limits::body_size(what, text.len())?;
         if text.len() <= INLINE {
             return Ok(Self::Inline(text));
         }
         let hash = Sha256::digest(text.as_bytes()).into();
         match zstd::bulk::compress(text.as_bytes(), 1) {
-            Ok(bytes) if bytes.len() < text.len() => Ok(Self::Payload { hash, format: ZSTD, bytes }),
+            Ok(bytes) if bytes.len() < text.len() => Ok(Self::Payload {
+                hash,
+                format: ZSTD,
+                bytes,
+            }),
             // Nothing is lost by storing the text itself.
-            Ok(_) | Err(_) => Ok(Self::Payload { hash, format: JSON, bytes: text.into_bytes() }),
+            Ok(_) | Err(_) => Ok(Self::Payload {
+                hash,
+                format: JSON,
+                bytes: text.into_bytes(),
+            }),
         }
     }
 
@@ -70,23 +79,29 @@ pub(crate) fn decode_payload<T: DeserializeOwned>(format: i64, bytes: &[u8]) -> 
     let text = match format {
         JSON => bytes,
         ZSTD => {
-            unpacked = unpack(bytes).map_err(|error| format!("a stored payload cannot be unpacked: {error}"))?;
+            unpacked = unpack(bytes)
+                .map_err(|error| format!("a stored payload cannot be unpacked: {error}"))?;
             &unpacked
         }
         other => return Err(unknown(other)),
     };
-    serde_json::from_slice(text).map_err(|error| format!("a stored payload cannot be read: {error}"))
+    serde_json::from_slice(text)
+        .map_err(|error| format!("a stored payload cannot be read: {error}"))
 }
 
 fn unpack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::with_capacity(bytes.len() * 4);
     let limit = limits::MAX_BODY as u64;
-    zstd::stream::read::Decoder::new(bytes)?.take(limit).read_to_end(&mut text)?;
+    zstd::stream::read::Decoder::new(bytes)?
+        .take(limit)
+        .read_to_end(&mut text)?;
     Ok(text)
 }
 
 fn unknown(format: i64) -> String {
-    format!("a stored body has format {format}, which this version does not know: start the version that wrote it")
+    format!(
+        "a stored body has format {format}, which this version does not know: start the version that wrote it"
+    )
 }
 
 #[cfg(test)]
@@ -98,7 +113,10 @@ mod tests {
     #[test]
     fn small_bodies_stay_and_large_ones_leave_their_row() {
         let text = |length: usize| Value::String("x".repeat(length));
-        assert!(matches!(Body::encode("frame", &text(INLINE - 2)), Ok(Body::Inline(_))));
+        assert!(matches!(
+            Body::encode("frame", &text(INLINE - 2)),
+            Ok(Body::Inline(_))
+        ));
         let large = text(INLINE - 1);
         match Body::encode("frame", &large).expect("fits") {
             Body::Payload { format, bytes, .. } => {
@@ -112,11 +130,22 @@ mod tests {
 
     #[test]
     fn unknown_formats_and_broken_bytes_are_errors() {
-        assert!(decode_inline::<Value>(9, "1").expect_err("unknown").contains("format 9"));
-        assert!(decode_payload::<Value>(9, b"1").expect_err("unknown").contains("format 9"));
+        assert!(
+            decode_inline::<Value>(9, "1")
+                .expect_err("unknown")
+                .contains("format 9")
+        );
+        assert!(
+            decode_payload::<Value>(9, b"1")
+                .expect_err("unknown")
+                .contains("format 9")
+        );
         assert!(decode_payload::<Value>(ZSTD, b"garbage").is_err());
         assert!(decode_inline::<Value>(JSON, "{").is_err());
-        assert_eq!(decode_payload::<Value>(JSON, b"{\"a\":1}"), Ok(json!({"a": 1})));
+        assert_eq!(
+            decode_payload::<Value>(JSON, b"{\"a\":1}"),
+            Ok(json!({"a": 1}))
+        );
     }
 
     #[test]

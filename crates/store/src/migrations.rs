@@ -47,7 +47,12 @@ mod tests {
     #[test]
     fn both_databases_have_the_same_tables_and_columns() {
         for migration in ALL {
-            assert_eq!(columns(migration.sqlite), columns(migration.postgres), "version {}", migration.version);
+            assert_eq!(
+                columns(migration.sqlite),
+                columns(migration.postgres),
+                "version {}",
+                migration.version
+            );
         }
     }
 

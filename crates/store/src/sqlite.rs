@@ -11,6 +11,7 @@ mod read;
 mod readers;
 mod schema;
 mod sequence;
+mod statements;
 mod writer;
 
 pub use schema::OpenError;
@@ -27,8 +28,8 @@ use model::resource::Resource;
 use model::{AggregateId, Scope};
 use ports::BoxFuture;
 use ports::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query, ResourceQuery, Retention, Store,
-    StoreError, Stored, TimerRow, Turn,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query,
+    ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
 };
 use tokio::sync::oneshot;
 
@@ -50,14 +51,25 @@ impl Default for Options {
     /// 4,096 waiting turns, 4 readers, a fatal error is logged.
     fn default() -> Self {
         let on_fatal = |reason: &str| tracing::error!(reason, "the store failed");
-        Self { queue: 4_096, readers: 4, on_fatal: Box::new(on_fatal) }
+        Self {
+            queue: 4_096,
+            readers: 4,
+            on_fatal: Box::new(on_fatal),
+        }
     }
 }
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { queue, readers, on_fatal: _ } = self;
-        f.debug_struct("Options").field("queue", queue).field("readers", readers).finish_non_exhaustive()
+        let Self {
+            queue,
+            readers,
+            on_fatal: _,
+        } = self;
+        f.debug_struct("Options")
+            .field("queue", queue)
+            .field("readers", readers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,30 +105,52 @@ impl SqliteStore {
         let lock = schema::lock(path)?;
         let connection = schema::open_writer(path)?;
         let sequences = Sequences::load(&connection)?;
-        let readers = (0..options.readers.max(1)).map(|_| schema::open_reader(path)).collect::<Result<_, _>>()?;
-        let io = |source| OpenError::Io { path: path.to_owned(), source };
+        let readers = (0..options.readers.max(1))
+            .map(|_| schema::open_reader(path))
+            .collect::<Result<_, _>>()?;
+        let io = |source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let readers = Readers::start(readers).map_err(io)?;
         let shared = Arc::new(Shared::default());
         let (sender, queue) = sync_channel(options.queue.max(1));
-        let mut writer = Writer { connection, sequences, shared: Arc::clone(&shared) };
+        let mut writer = Writer {
+            connection,
+            sequences,
+            shared: Arc::clone(&shared),
+        };
         let on_fatal = options.on_fatal;
-        let thread = std::thread::Builder::new().name("store-write".to_owned()).spawn(move || {
-            let run = std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(&queue)));
-            if let Err(reason) = run.unwrap_or_else(|_| Err("the writer panicked".to_owned())) {
-                // Said before the queue goes, so that whoever finds the queue gone finds the reason.
-                let reason = writer.shared.broken.get_or_init(|| reason).clone();
-                drop(queue);
-                on_fatal(&reason);
-            }
-        });
+        let thread = std::thread::Builder::new()
+            .name("store-write".to_owned())
+            .spawn(move || {
+                let run = std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(&queue)));
+                if let Err(reason) = run.unwrap_or_else(|_| Err("the writer panicked".to_owned())) {
+                    // Said before the queue goes, so that whoever finds the queue gone finds the reason.
+                    let reason = writer.shared.broken.get_or_init(|| reason).clone();
+                    drop(queue);
+                    on_fatal(&reason);
+                }
+            });
         let writer = Mutex::new(Some(thread.map_err(io)?));
-        Ok(Self { shared, queue: Mutex::new(Some(sender)), readers, writer, _lock: lock })
+        Ok(Self {
+            shared,
+            queue: Mutex::new(Some(sender)),
+            readers,
+            writer,
+            _lock: lock,
+        })
     }
 
     /// Counters since the store was opened.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let Shared { commits, turns, batches, broken: _ } = &*self.shared;
+        let Shared {
+            commits,
+            turns,
+            batches,
+            broken: _,
+        } = &*self.shared;
         Stats {
             commits: commits.load(Ordering::Relaxed),
             turns: turns.load(Ordering::Relaxed),
@@ -134,13 +168,25 @@ impl SqliteStore {
     pub fn close(&self) -> Result<(), StoreError> {
         // Readers first: the last checkpoint can shorten the log only when nobody reads.
         self.readers.stop();
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let thread = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             // A panic of the thread has been caught and told already.
             drop(thread.join());
         }
-        self.shared.broken.get().map_or(Ok(()), |reason| Err(StoreError(reason.clone())))
+        self.shared
+            .broken
+            .get()
+            .map_or(Ok(()), |reason| Err(StoreError(reason.clone())))
     }
 
     fn send(&self, command: Command) -> Result<(), CommitError> {
@@ -153,7 +199,13 @@ impl SqliteStore {
     }
 
     fn broken(&self) -> CommitError {
-        CommitError::Broken(self.shared.broken.get().cloned().unwrap_or_else(|| "the store is closed".to_owned()))
+        CommitError::Broken(
+            self.shared
+                .broken
+                .get()
+                .cloned()
+                .unwrap_or_else(|| "the store is closed".to_owned()),
+        )
     }
 
     fn read<T: Send + 'static>(
@@ -182,7 +234,11 @@ impl Store for SqliteStore {
         })
     }
 
-    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+    fn load(
+        &self,
+        id: AggregateId,
+        frames: Frames,
+    ) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
         self.read(move |connection| read::load(connection, id, &frames))
     }
 
@@ -194,11 +250,19 @@ impl Store for SqliteStore {
         self.read(move |connection| read::inbox(connection, after, limit))
     }
 
-    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
+    fn effects(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
         self.read(move |connection| read::effects(connection, after, limit))
     }
 
-    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
+    fn timers(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
         self.read(move |connection| read::timers(connection, until, limit))
     }
 
@@ -211,11 +275,20 @@ impl Store for SqliteStore {
         self.read(move |connection| read::journal(connection, aggregate, after, limit))
     }
 
-    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
+    fn claim(
+        &self,
+        key: ClaimKey,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
         self.read(move |connection| read::claim(connection, &key, at))
     }
 
-    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
+    fn resource(
+        &self,
+        scope: Scope,
+        kind: String,
+        name: String,
+    ) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
         self.read(move |connection| read::resource(connection, &scope, &kind, &name))
     }
 
@@ -226,8 +299,278 @@ impl Store for SqliteStore {
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {
         Box::pin(async move {
             let (answer, gone) = oneshot::channel();
-            self.send(Command::Prune { retention, limit, answer })?;
+            self.send(Command::Prune {
+                retention,
+                limit,
+                answer,
+            })?;
             gone.await.unwrap_or_else(|_| Err(self.broken()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use futures_util::future::join_all;
+    use model::resource::Expect;
+    use ports::store::ResourceWrite;
+    use ports::suite::block_on;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn store(options: Options) -> (SqliteStore, TempDir) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        (
+            SqliteStore::open(&directory.path().join("quell.sqlite"), options).expect("opens"),
+            directory,
+        )
+    }
+
+    fn inspect<T: Send + 'static>(
+        store: &SqliteStore,
+        look: impl FnOnce(&rusqlite::Connection) -> T + Send + 'static,
+    ) -> T {
+        let (answer, found) = channel();
+        let command = Command::Inspect(Box::new(move |connection| {
+            drop(answer.send(look(connection)))
+        }));
+        store.send(command).expect("sent");
+        found.recv().expect("answered")
+    }
+
+    fn put(name: &str, size: usize) -> Turn {
+        let write = ResourceWrite {
+            scope: Scope::new("123456789012", "eu-central-1"),
+            kind: "plan".to_owned(),
+            name: name.to_owned(),
+            expect: Expect::Absent,
+            body: Some(json!("x".repeat(size))),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        Turn {
+            resources: vec![write],
+            ..Turn::default()
+        }
+    }
+
+    #[test]
+    fn the_writer_holds_the_settings_that_durability_needs() {
+        let (store, _directory) = store(Options::default());
+        let want = [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+            ("busy_timeout", "5000"),
+            ("wal_autocheckpoint", "4000"),
+        ];
+        for (name, value) in want {
+            let found = inspect(&store, move |connection| {
+                let found = connection
+                    .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+                match found.expect("readable") {
+                    rusqlite::types::Value::Integer(number) => number.to_string(),
+                    rusqlite::types::Value::Text(text) => text,
+                    other => format!("{other:?}"),
+                }
+            });
+            assert_eq!(found, value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_failing_disk_ends_the_store_and_says_why_once() {
+        let (told, reasons) = channel();
+        let on_fatal =
+            Box::new(move |reason: &str| told.send(reason.to_owned()).expect("the test listens"));
+        let told_twice = Mutex::new(on_fatal);
+        let options = Options {
+            on_fatal: Box::new(move |reason| told_twice.lock().expect("unpoisoned")(reason)),
+            ..Options::default()
+        };
+        let (store, directory) = store(options);
+        block_on(async {
+            store.commit(put("kept", 10)).await.expect("holds");
+            // From here on the database may not grow by more than a little: SQLITE_FULL, as from a full disk.
+            inspect(&store, |connection| {
+                let pages: i64 = connection
+                    .query_row("PRAGMA page_count", [], |row| row.get(0))
+                    .expect("a number");
+                connection
+                    .query_row(
+                        &format!("PRAGMA max_page_count = {}", pages + 2),
+                        [],
+                        |row| row.get::<_, i64>(0),
+                    )
+                    .expect("set");
+            });
+            let names: Vec<String> = (0..200).map(|number| format!("r{number}")).collect();
+            let answers = join_all(names.iter().map(|name| store.commit(put(name, 3_000)))).await;
+            assert!(
+                answers
+                    .iter()
+                    .any(|answer| matches!(answer, Err(CommitError::Broken(_))))
+            );
+            let broken = store.commit(put("late", 10)).await.expect_err("over");
+            assert!(
+                matches!(&broken, CommitError::Broken(reason) if reason.contains("full")),
+                "{broken}"
+            );
+            assert!(matches!(
+                store.prune(Retention::default(), 1).await,
+                Err(CommitError::Broken(_))
+            ));
+            let reason = reasons.recv().expect("told");
+            assert!(reason.contains("full"), "{reason}");
+            assert!(store.close().is_err());
+            assert!(reasons.recv().is_err(), "told once");
+            drop(store);
+            // Opened again: what was acknowledged is there, what was not acknowledged may not be.
+            let path = directory.path().join("quell.sqlite");
+            let store = SqliteStore::open(&path, Options::default()).expect("opens");
+            let scope = Scope::new("123456789012", "eu-central-1");
+            for (name, answer) in names.iter().zip(&answers) {
+                let found = store
+                    .resource(scope.clone(), "plan".to_owned(), name.clone())
+                    .await
+                    .expect("readable");
+                assert_eq!(found.is_some(), answer.is_ok(), "{name}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_full_queue_turns_away_and_a_waiting_one_becomes_one_transaction() {
+        let (store, _directory) = store(Options {
+            queue: 8,
+            ..Options::default()
+        });
+        // The writer stands still until the test lets it go.
+        let (go, wait) = channel::<()>();
+        let (standing, stands) = channel::<()>();
+        let hold = Command::Inspect(Box::new(move |_| {
+            standing.send(()).expect("the test listens");
+            wait.recv().expect("let go");
+        }));
+        store.send(hold).expect("sent");
+        stands.recv().expect("the writer stands");
+        let before = store.stats();
+        let names: Vec<String> = (0..12).map(|number| format!("r{}", number % 5)).collect();
+        let mut commits: Vec<_> = names
+            .iter()
+            .map(|name| store.commit(put(name, 10)))
+            .collect();
+        // Polled once each: eight wait, four are turned away.
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let polled: Vec<_> = commits
+            .iter_mut()
+            .map(|commit| commit.as_mut().poll(&mut context))
+            .collect();
+        let away = polled
+            .iter()
+            .filter(|poll| matches!(poll, std::task::Poll::Ready(Err(CommitError::Full))))
+            .count();
+        assert_eq!(
+            (away, polled.iter().filter(|poll| poll.is_pending()).count()),
+            (4, 8)
+        );
+        go.send(()).expect("the writer listens");
+        let waiting = commits
+            .into_iter()
+            .zip(&polled)
+            .filter(|(_, poll)| poll.is_pending())
+            .map(|(commit, _)| commit);
+        let answers = block_on(join_all(waiting));
+        // r0 to r4 hold; the second r0 to r2 fail alone, within the same transaction.
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 5);
+        assert!(
+            answers[5..]
+                .iter()
+                .all(|answer| matches!(answer, Err(CommitError::ResourceConflict { .. })))
+        );
+        let after = store.stats();
+        assert_eq!(
+            (after.turns - before.turns, after.commits - before.commits),
+            (5, 1)
+        );
+    }
+
+    #[test]
+    fn reads_use_indexes() {
+        let (store, _directory) = store(Options::default());
+        let plans = inspect(&store, |connection| {
+            let explained = |sql: &str| {
+                let mut statement = connection
+                    .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                    .expect("parses");
+                let count = statement.parameter_count();
+                let nulls = vec![rusqlite::types::Null; count];
+                let rows = statement.query_map(rusqlite::params_from_iter(nulls), |row| {
+                    row.get::<_, String>(3)
+                });
+                rows.expect("explains")
+                    .collect::<Result<Vec<_>, _>>()
+                    .expect("explains")
+            };
+            statements::STATEMENTS.map(|sql| (sql, explained(sql)))
+        });
+        for (sql, plan) in plans {
+            for step in plan {
+                let scan = step.starts_with("SCAN") || step.contains("TEMP B-TREE");
+                assert!(!scan, "{step}\n{sql}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_body_is_stored_once_and_pruned_with_its_last_reference() {
+        let (store, _directory) = store(Options::default());
+        let payloads = || {
+            inspect(&store, |connection| {
+                let count = |sql| {
+                    connection
+                        .query_row(sql, [], |row| row.get::<_, i64>(0))
+                        .expect("counts")
+                };
+                (
+                    count("SELECT count(*) FROM payload"),
+                    count("SELECT count(*) FROM payload_freed"),
+                )
+            })
+        };
+        let remove = |name: &str| {
+            let mut turn = put(name, 0);
+            turn.resources[0].expect = Expect::Any;
+            turn.resources[0].body = None;
+            turn
+        };
+        block_on(async {
+            for name in ["a", "b", "c"] {
+                store.commit(put(name, 50_000)).await.expect("holds");
+            }
+            store.commit(put("small", 32_000)).await.expect("holds");
+            assert_eq!(payloads(), (1, 0));
+            let mut elsewhere = put("d", 50_000);
+            elsewhere.resources[0].scope.tenant = "other".to_owned();
+            store.commit(elsewhere).await.expect("holds");
+            assert_eq!(payloads(), (2, 0), "owners share nothing");
+            store.commit(remove("a")).await.expect("holds");
+            let mut changed = put("b", 5);
+            changed.resources[0].expect = Expect::Any;
+            store.commit(changed).await.expect("holds");
+            assert_eq!(payloads(), (2, 1));
+            assert_eq!(
+                store.prune(Retention::default(), 10).await,
+                Ok(0),
+                "one still refers to it"
+            );
+            assert_eq!(payloads(), (2, 0));
+            store.commit(remove("c")).await.expect("holds");
+            assert_eq!(store.prune(Retention::default(), 10).await, Ok(1));
+            assert_eq!(payloads(), (1, 0));
+        });
     }
 }

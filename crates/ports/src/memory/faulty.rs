@@ -8,8 +8,8 @@ use model::{AggregateId, Scope};
 
 use crate::BoxFuture;
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query, ResourceQuery, Retention, Store,
-    StoreError, Stored, TimerRow, Turn,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query,
+    ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
 };
 
 /// At which side of a commit the process dies.
@@ -35,7 +35,10 @@ pub struct Faulty<S> {
 
 impl<S: std::fmt::Debug> std::fmt::Debug for Faulty<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Faulty").field("inner", &self.inner).field("crash", &self.crash).finish_non_exhaustive()
+        f.debug_struct("Faulty")
+            .field("inner", &self.inner)
+            .field("crash", &self.crash)
+            .finish_non_exhaustive()
     }
 }
 
@@ -45,19 +48,31 @@ impl<S: Store> Faulty<S> {
     /// Counts the commits and never crashes.
     #[must_use]
     pub fn counting(inner: S) -> Self {
-        Self { inner, crash: None, begun: AtomicU64::new(0), dead: AtomicBool::new(false), watch: None }
+        Self {
+            inner,
+            crash: None,
+            begun: AtomicU64::new(0),
+            dead: AtomicBool::new(false),
+            watch: None,
+        }
     }
 
     /// Crashes at commit number `number`, counted from 1.
     #[must_use]
     pub fn crashing(inner: S, number: u64, moment: Moment) -> Self {
-        Self { crash: Some((number, moment)), ..Self::counting(inner) }
+        Self {
+            crash: Some((number, moment)),
+            ..Self::counting(inner)
+        }
     }
 
     /// Shows every turn, with its number, to `watch` before it is committed.
     #[must_use]
     pub fn watched(self, watch: impl Fn(u64, &Turn) + Send + Sync + 'static) -> Self {
-        Self { watch: Some(Box::new(watch)), ..self }
+        Self {
+            watch: Some(Box::new(watch)),
+            ..self
+        }
     }
 
     /// How many commits were begun.
@@ -79,7 +94,11 @@ impl<S: Store> Faulty<S> {
     }
 
     fn alive(&self) -> Result<(), CommitError> {
-        if self.crashed() { Err(CommitError::Broken(DEAD.to_owned())) } else { Ok(()) }
+        if self.crashed() {
+            Err(CommitError::Broken(DEAD.to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     fn read<'a, T: Send + 'a>(
@@ -101,7 +120,10 @@ impl<S: Store> Store for Faulty<S> {
             if let Some(watch) = &self.watch {
                 watch(number, &turn);
             }
-            let moment = self.crash.filter(|crash| crash.0 == number).map(|crash| crash.1);
+            let moment = self
+                .crash
+                .filter(|crash| crash.0 == number)
+                .map(|crash| crash.1);
             if moment == Some(Moment::Before) {
                 self.dead.store(true, Ordering::SeqCst);
                 self.alive()?;
@@ -116,7 +138,11 @@ impl<S: Store> Store for Faulty<S> {
         })
     }
 
-    fn load(&self, id: AggregateId, frames: Frames) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+    fn load(
+        &self,
+        id: AggregateId,
+        frames: Frames,
+    ) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
         self.read(|store| store.load(id, frames))
     }
 
@@ -128,11 +154,19 @@ impl<S: Store> Store for Faulty<S> {
         self.read(|store| store.inbox(after, limit))
     }
 
-    fn effects(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
+    fn effects(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
         self.read(|store| store.effects(after, limit))
     }
 
-    fn timers(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
+    fn timers(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
         self.read(|store| store.timers(until, limit))
     }
 
@@ -145,11 +179,20 @@ impl<S: Store> Store for Faulty<S> {
         self.read(|store| store.journal(aggregate, after, limit))
     }
 
-    fn claim(&self, key: ClaimKey, at: Timestamp) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
+    fn claim(
+        &self,
+        key: ClaimKey,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
         self.read(|store| store.claim(key, at))
     }
 
-    fn resource(&self, scope: Scope, kind: String, name: String) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
+    fn resource(
+        &self,
+        scope: Scope,
+        kind: String,
+        name: String,
+    ) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
         self.read(|store| store.resource(scope, kind, name))
     }
 

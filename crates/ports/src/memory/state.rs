@@ -1,17 +1,19 @@
 //! The maps of the reference store: a turn is checked whole, then applied by steps that cannot fail.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod check;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use model::resource::{Expect, Resource};
+use model::resource::Resource;
 use model::{AggregateId, IndexEntry, Outcome, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::limits::{body_size, instant, json_size, page};
+use crate::limits::{instant, page};
 use crate::store::{
-    AggregateWrite, ClaimKey, CommitError, Committed, EffectRow, Frames, JournalRow, NewInput, Query, ResourceQuery,
-    ResourceWrite, Retention, Stored, TimerRow, Turn,
+    AggregateWrite, ClaimKey, CommitError, Committed, EffectRow, Frames, JournalRow, NewClaim,
+    NewEffect, NewInput, Query, ResourceQuery, ResourceWrite, Retention, Stored, TimerRow, Turn,
 };
 
 /// `(kind, scope, name)`: the order of [`ResourceQuery`].
@@ -83,113 +85,86 @@ impl State {
         }
     }
 
-    fn check(&self, turn: &Turn) -> Result<(), CommitError> {
-        turn.check().and_then(|()| check_sizes(turn)).map_err(CommitError::Refused)?;
-        self.check_revision(turn)?;
-        self.check_claims(turn)?;
-        self.check_resources(&turn.resources)?;
-        self.check_effects(turn)
-    }
-
-    fn check_revision(&self, turn: &Turn) -> Result<(), CommitError> {
-        let Some(write) = &turn.aggregate else { return Ok(()) };
-        let found = self.aggregates.get(&write.id).map_or(0, |aggregate| aggregate.revision);
-        if found == write.expect_revision {
-            return Ok(());
-        }
-        Err(CommitError::Stale { id: write.id, expected: write.expect_revision })
-    }
-
-    fn check_claims(&self, turn: &Turn) -> Result<(), CommitError> {
-        let at = turn.at().map(instant);
-        let own = turn.aggregate.as_ref().map(|write| write.id);
-        let released: HashSet<Claimed> = turn.releases.iter().map(claimed).collect();
-        let mut taken: HashMap<Claimed, AggregateId> = HashMap::new();
-        for new in &turn.claims {
-            let key = claimed(&new.claim);
-            let stored = || self.holder(&new.claim, at).filter(|holder| Some(*holder) != own || !released.contains(&key));
-            if let Some(holder) = taken.get(&key).copied().or_else(stored)
-                && holder != new.holder
-            {
-                return Err(CommitError::Claimed { claim: new.claim.clone(), holder });
-            }
-            taken.insert(key, new.holder);
-        }
-        Ok(())
-    }
-
-    fn check_resources(&self, writes: &[ResourceWrite]) -> Result<(), CommitError> {
-        let mut changed: HashMap<ResourceKey, Option<u64>> = HashMap::new();
-        for write in writes {
-            let key = (write.kind.clone(), write.scope.clone(), write.name.clone());
-            let stored = || self.resources.get(&key).map(|resource| resource.revision);
-            let found = changed.get(&key).copied().unwrap_or_else(stored);
-            let holds = match write.expect {
-                Expect::Any => true,
-                Expect::Absent => found.is_none(),
-                Expect::Revision(revision) => found == Some(revision),
-            };
-            if !holds {
-                return Err(CommitError::ResourceConflict { kind: write.kind.clone(), name: write.name.clone(), found });
-            }
-            changed.insert(key, write.body.is_some().then(|| found.unwrap_or(0) + 1));
-        }
-        Ok(())
-    }
-
-    fn check_effects(&self, turn: &Turn) -> Result<(), CommitError> {
-        let mut ids = HashSet::new();
-        for effect in &turn.effects_new {
-            if self.effect_ids.contains_key(&effect.id) || !ids.insert(effect.id) {
-                return Err(CommitError::Refused(format!("the effect id {} is taken", effect.id)));
-            }
-        }
-        Ok(())
-    }
-
     fn apply(&mut self, turn: Turn) -> Committed {
-        let mut committed = Committed::default();
-        let own = turn.aggregate.as_ref().map(|write| (write.id, write.scope.clone(), instant(write.at)));
-        for key in &turn.releases {
-            let key = claimed(key);
-            if self.claims.get(&key).is_some_and(|held| own.as_ref().is_some_and(|own| own.0 == held.holder)) {
-                self.claims.remove(&key);
-            }
-        }
-        for new in turn.claims {
-            let held = Held { holder: new.holder, expires: new.expires.map(instant) };
-            self.claims.insert(claimed(&new.claim), held);
-        }
-        committed.resources = turn.resources.into_iter().map(|write| self.write_resource(write)).collect();
-        for seq in turn.inbox_done {
-            if let Some(row) = self.inbox.get_mut(&seq) {
-                row.done = true;
-            }
-        }
-        for mut input in turn.inbox_new {
-            input.at = instant(input.at);
-            self.last.inbox += 1;
-            self.inbox.insert(self.last.inbox, Input { input, done: false });
-            committed.inbox.push(self.last.inbox);
-        }
+        let own = turn
+            .aggregate
+            .as_ref()
+            .map(|write| (write.id, write.scope.clone(), instant(write.at)));
+        self.apply_claims(own.as_ref().map(|own| own.0), &turn.releases, turn.claims);
+        let resources = turn.resources.into_iter();
+        let resources = resources.map(|write| self.write_resource(write)).collect();
+        let effects = self.apply_effects(own, turn.effects_new);
         for settled in turn.effects_settled {
             let seq = self.effect_ids.get(&settled.id);
             if let Some(kept) = seq.and_then(|seq| self.effects.get_mut(seq)) {
                 kept.outcome.get_or_insert(settled.outcome);
             }
         }
-        for effect in turn.effects_new {
-            let Some((aggregate, scope, at)) = own.clone() else { continue };
-            self.last.effect += 1;
-            let seq = self.last.effect;
-            self.effect_ids.insert(effect.id, seq);
-            self.effects.insert(seq, Effect { row: EffectRow { seq, effect, aggregate, scope, at }, outcome: None });
-            committed.effects.push(seq);
+        for seq in turn.inbox_done {
+            if let Some(row) = self.inbox.get_mut(&seq) {
+                row.done = true;
+            }
+        }
+        let mut inbox = Vec::new();
+        for mut input in turn.inbox_new {
+            input.at = instant(input.at);
+            self.last.inbox += 1;
+            let row = Input { input, done: false };
+            self.inbox.insert(self.last.inbox, row);
+            inbox.push(self.last.inbox);
         }
         if let Some(write) = turn.aggregate {
             self.write_aggregate(write, &turn.timers);
         }
-        committed
+        Committed {
+            inbox,
+            effects,
+            resources,
+        }
+    }
+
+    fn apply_claims(&mut self, own: Option<AggregateId>, back: &[ClaimKey], taken: Vec<NewClaim>) {
+        for key in back {
+            let key = claimed(key);
+            let held = self.claims.get(&key).map(|held| held.holder);
+            if held.is_some() && held == own {
+                self.claims.remove(&key);
+            }
+        }
+        for new in taken {
+            let held = Held {
+                holder: new.holder,
+                expires: new.expires.map(instant),
+            };
+            self.claims.insert(claimed(&new.claim), held);
+        }
+    }
+
+    fn apply_effects(
+        &mut self,
+        own: Option<(AggregateId, Scope, Timestamp)>,
+        effects: Vec<NewEffect>,
+    ) -> Vec<u64> {
+        // Without an aggregate there are no effects: the check saw to that.
+        let Some((aggregate, scope, at)) = own else {
+            return Vec::new();
+        };
+        let mut seqs = Vec::new();
+        for effect in effects {
+            self.last.effect += 1;
+            let seq = self.last.effect;
+            self.effect_ids.insert(effect.id, seq);
+            let row = EffectRow {
+                seq,
+                effect,
+                aggregate,
+                scope: scope.clone(),
+                at,
+            };
+            self.effects.insert(seq, Effect { row, outcome: None });
+            seqs.push(seq);
+        }
+        seqs
     }
 
     fn write_resource(&mut self, write: ResourceWrite) -> u64 {
@@ -206,20 +181,34 @@ impl State {
             return resource.revision;
         }
         let (kind, scope, name) = key.clone();
-        self.resources.insert(key, Resource { scope, kind, name, revision: 1, body, created: at, updated: at });
+        self.resources.insert(
+            key,
+            Resource {
+                scope,
+                kind,
+                name,
+                revision: 1,
+                body,
+                created: at,
+                updated: at,
+            },
+        );
         1
     }
 
     fn write_aggregate(&mut self, write: AggregateWrite, timers: &[crate::store::TimerWrite]) {
         let at = instant(write.at);
-        let aggregate = self.aggregates.entry(write.id).or_insert_with(|| Aggregate {
-            scope: write.scope,
-            revision: 0,
-            created: at,
-            frames: BTreeMap::new(),
-            index: BTreeSet::new(),
-            timers: BTreeMap::new(),
-        });
+        let aggregate = self
+            .aggregates
+            .entry(write.id)
+            .or_insert_with(|| Aggregate {
+                scope: write.scope,
+                revision: 0,
+                created: at,
+                frames: BTreeMap::new(),
+                index: BTreeSet::new(),
+                timers: BTreeMap::new(),
+            });
         aggregate.revision += 1;
         for frame in write.frames {
             match frame.body {
@@ -227,7 +216,12 @@ impl State {
                 None => drop(aggregate.frames.remove(&frame.key)),
             }
         }
-        aggregate.index.extend(write.index.into_iter().map(|entry| (entry.name, entry.value)));
+        aggregate.index.extend(
+            write
+                .index
+                .into_iter()
+                .map(|entry| (entry.name, entry.value)),
+        );
         for timer in timers {
             match timer.due {
                 Some(due) => drop(aggregate.timers.insert(timer.key.clone(), instant(due))),
@@ -240,7 +234,16 @@ impl State {
         }
         self.last.journal += 1;
         let seq = self.last.journal;
-        self.journal.insert(seq, JournalRow { seq, aggregate: write.id, revision, at, entry: write.journal });
+        self.journal.insert(
+            seq,
+            JournalRow {
+                seq,
+                aggregate: write.id,
+                revision,
+                at,
+                entry: write.journal,
+            },
+        );
     }
 
     pub(super) fn load(&self, id: AggregateId, frames: &Frames) -> Option<Stored> {
@@ -251,7 +254,9 @@ impl State {
             Frames::Prefix(prefix) => !key.is_empty() && key.starts_with(prefix.as_str()),
         };
         let frames = aggregate.frames.iter().filter(|(key, _)| wanted(key));
-        let frames = frames.map(|(key, body)| (key.clone(), body.clone())).collect();
+        let frames = frames
+            .map(|(key, body)| (key.clone(), body.clone()))
+            .collect();
         Some(aggregate.stored(id, frames))
     }
 
@@ -262,15 +267,27 @@ impl State {
                 && aggregate.scope.tenant == query.scope.tenant
                 && aggregate.scope.account == query.scope.account
                 && (query.scope.region.is_empty() || aggregate.scope.region == query.scope.region)
-                && query.index.as_ref().is_none_or(|entry| aggregate.has(entry))
+                && query
+                    .index
+                    .as_ref()
+                    .is_none_or(|entry| aggregate.has(entry))
                 && before.is_none_or(|before| (aggregate.created, id.id) < before)
         };
-        let mut found: Vec<_> = self.aggregates.iter().filter(|(id, aggregate)| wanted(id, aggregate)).collect();
+        let mut found: Vec<_> = self
+            .aggregates
+            .iter()
+            .filter(|(id, aggregate)| wanted(id, aggregate))
+            .collect();
         found.sort_by_key(|(id, aggregate)| std::cmp::Reverse((aggregate.created, id.id)));
         let page = found.into_iter().take(page(query.limit));
         page.map(|(id, aggregate)| {
             let root = aggregate.frames.get_key_value("");
-            aggregate.stored(*id, root.map(|(key, body)| (key.clone(), body.clone())).into_iter().collect())
+            aggregate.stored(
+                *id,
+                root.map(|(key, body)| (key.clone(), body.clone()))
+                    .into_iter()
+                    .collect(),
+            )
         })
         .collect()
     }
@@ -280,7 +297,12 @@ impl State {
         for (id, aggregate) in &self.aggregates {
             for (key, at) in aggregate.timers.iter().filter(|(_, at)| **at <= until) {
                 let (scope, key) = (aggregate.scope.clone(), key.clone());
-                due.push(TimerRow { due: *at, aggregate: *id, scope, key });
+                due.push(TimerRow {
+                    due: *at,
+                    aggregate: *id,
+                    scope,
+                    key,
+                });
             }
         }
         due.sort_by(|a, b| (a.due, a.aggregate, &a.key).cmp(&(b.due, b.aggregate, &b.key)));
@@ -291,7 +313,10 @@ impl State {
     /// Who holds a claim at `at`; without an instant no claim has lapsed.
     pub(super) fn holder(&self, key: &ClaimKey, at: Option<Timestamp>) -> Option<AggregateId> {
         let held = self.claims.get(&claimed(key))?;
-        let lapsed = held.expires.zip(at).is_some_and(|(expires, at)| expires <= at);
+        let lapsed = held
+            .expires
+            .zip(at)
+            .is_some_and(|(expires, at)| expires <= at);
         (!lapsed).then_some(held.holder)
     }
 
@@ -304,22 +329,40 @@ impl State {
             };
             behind
                 && resource.kind == query.kind
-                && query.scope.as_ref().is_none_or(|scope| *scope == resource.scope)
+                && query
+                    .scope
+                    .as_ref()
+                    .is_none_or(|scope| *scope == resource.scope)
                 && resource.name.starts_with(&query.prefix)
         };
-        self.resources.values().filter(wanted).take(page(query.limit)).cloned().collect()
+        self.resources
+            .values()
+            .filter(wanted)
+            .take(page(query.limit))
+            .cloned()
+            .collect()
     }
 
     pub(super) fn prune(&mut self, retention: &Retention, limit: usize) -> u64 {
-        let old = |before: Option<Timestamp>, at: Timestamp| before.is_some_and(|before| at < instant(before));
-        let inbox = take(&mut self.inbox, limit, |row| row.done && old(retention.inbox_before, row.input.at));
-        let settled = |kept: &Effect| kept.outcome.is_some() && old(retention.effects_before, kept.row.at);
+        let old = |before: Option<Timestamp>, at: Timestamp| {
+            before.is_some_and(|before| at < instant(before))
+        };
+        let inbox = take(&mut self.inbox, limit, |row| {
+            row.done && old(retention.inbox_before, row.input.at)
+        });
+        let settled =
+            |kept: &Effect| kept.outcome.is_some() && old(retention.effects_before, kept.row.at);
         let effects = take(&mut self.effects, limit, settled);
         for effect in &effects {
             self.effect_ids.remove(&effect.row.effect.id);
         }
-        let journal = take(&mut self.journal, limit, |row| old(retention.journal_before, row.at));
-        let lapsed = |held: &Held| held.expires.is_some_and(|expires| old(retention.claims_before, expires));
+        let journal = take(&mut self.journal, limit, |row| {
+            old(retention.journal_before, row.at)
+        });
+        let lapsed = |held: &Held| {
+            held.expires
+                .is_some_and(|expires| old(retention.claims_before, expires))
+        };
         let claims = take(&mut self.claims, limit, lapsed);
         (inbox.len() + effects.len() + journal.len() + claims.len()) as u64
     }
@@ -327,35 +370,41 @@ impl State {
 
 impl Aggregate {
     fn has(&self, entry: &IndexEntry) -> bool {
-        self.index.contains(&(entry.name.clone(), entry.value.clone()))
+        self.index
+            .contains(&(entry.name.clone(), entry.value.clone()))
     }
 
     fn stored(&self, id: AggregateId, frames: Vec<(String, Value)>) -> Stored {
-        Stored { id, scope: self.scope.clone(), revision: self.revision, created: self.created, frames }
+        Stored {
+            id,
+            scope: self.scope.clone(),
+            revision: self.revision,
+            created: self.created,
+            frames,
+        }
     }
 }
 
 fn claimed(key: &ClaimKey) -> Claimed {
-    (key.scope.tenant.clone(), key.scope.account.clone(), key.family.clone(), key.key.clone())
+    (
+        key.scope.tenant.clone(),
+        key.scope.account.clone(),
+        key.family.clone(),
+        key.key.clone(),
+    )
 }
 
 /// Takes out at most `limit` values that `goes` picks, lowest key first.
-fn take<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, limit: usize, goes: impl Fn(&V) -> bool) -> Vec<V> {
-    let keys: Vec<K> = map.iter().filter(|(_, value)| goes(value)).take(limit).map(|(key, _)| key.clone()).collect();
+fn take<K: Ord + Clone, V>(
+    map: &mut BTreeMap<K, V>,
+    limit: usize,
+    goes: impl Fn(&V) -> bool,
+) -> Vec<V> {
+    let keys: Vec<K> = map
+        .iter()
+        .filter(|(_, value)| goes(value))
+        .take(limit)
+        .map(|(key, _)| key.clone())
+        .collect();
     keys.iter().filter_map(|key| map.remove(key)).collect()
-}
-
-fn check_sizes(turn: &Turn) -> Result<(), String> {
-    if let Some(write) = &turn.aggregate {
-        for body in write.frames.iter().filter_map(|frame| frame.body.as_ref()) {
-            body_size("frame", json_size(body))?;
-        }
-        body_size("journal", json_size(&(&write.journal.inputs, &write.journal.facts)))?;
-    }
-    turn.inbox_new.iter().try_for_each(|input| body_size("input", json_size(&input.body)))?;
-    turn.effects_new.iter().try_for_each(|effect| body_size("effect", json_size(&effect.command)))?;
-    turn.effects_settled.iter().try_for_each(|settled| body_size("outcome", json_size(&settled.outcome)))?;
-    turn.resources.iter().filter_map(|write| write.body.as_ref()).try_for_each(|body| {
-        body_size("resource", json_size(body))
-    })
 }

@@ -3,14 +3,17 @@
 use jiff::Timestamp;
 use model::effect::{AwsCall, Failure};
 use model::resource::Expect;
-use model::{AggregateId, AggregateKind, EffectCommand, Fact, FrameWrite, IndexEntry, Outcome, Recovery, Scope};
+use model::{
+    AggregateId, AggregateKind, EffectCommand, Fact, FrameWrite, IndexEntry, Outcome, Recovery,
+    Scope,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Store;
 use crate::store::{
-    AggregateWrite, ClaimKey, CommitError, Committed, Frames, JournalEntry, NewClaim, NewEffect, NewInput, Query,
-    ResourceQuery, ResourceWrite, SettledEffect, Stored, TimerWrite, Turn,
+    AggregateWrite, ClaimKey, CommitError, Committed, Frames, JournalEntry, NewClaim, NewEffect,
+    NewInput, Query, ResourceQuery, ResourceWrite, SettledEffect, Stored, TimerWrite, Turn,
 };
 
 /// Frankfurt's scope of the usual account.
@@ -40,18 +43,27 @@ pub(super) fn step(id: AggregateId, expect: u64) -> Turn {
         scope: here(),
         expect_revision: expect,
         at: at(i64::try_from(expect).unwrap_or(0)),
-        frames: vec![FrameWrite::root(json!({"revision": expect.saturating_add(1)}))],
+        frames: vec![FrameWrite::root(
+            json!({"revision": expect.saturating_add(1)}),
+        )],
         index: Vec::new(),
         journal: entry(&format!("step-{expect}")),
         delete: false,
     };
-    Turn { aggregate: Some(write), ..Turn::default() }
+    Turn {
+        aggregate: Some(write),
+        ..Turn::default()
+    }
 }
 
 /// A journal entry about `word`.
 pub(super) fn entry(word: &str) -> JournalEntry {
     let facts = vec![Fact::new(&format!("test.{word}"), json!({"word": word}))];
-    JournalEntry { entropy: [7; 32], inputs: vec![json!({"v": 1, "word": word})], facts }
+    JournalEntry {
+        entropy: [7; 32],
+        inputs: vec![json!({"v": 1, "word": word})],
+        facts,
+    }
 }
 
 /// Changes the turn's aggregate write.
@@ -62,12 +74,20 @@ pub(super) fn with(mut turn: Turn, change: impl FnOnce(&mut AggregateWrite)) -> 
 
 /// An index entry.
 pub(super) fn index(name: &str, value: &str) -> IndexEntry {
-    IndexEntry { name: name.to_owned(), value: value.to_owned() }
+    IndexEntry {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }
 }
 
 /// An input that says `word`.
 pub(super) fn input(aggregate: AggregateId, word: &str) -> NewInput {
-    NewInput { aggregate, scope: here(), body: json!({"v": 1, "word": word}), at: at(1) }
+    NewInput {
+        aggregate,
+        scope: here(),
+        body: json!({"v": 1, "word": word}),
+        at: at(1),
+    }
 }
 
 /// An effect that calls AWS.
@@ -80,13 +100,19 @@ pub(super) fn effect(number: u8) -> NewEffect {
         assume_role: None,
         timeout_secs: 30,
     };
-    NewEffect { id: uuid(number), command: EffectCommand::CallAws(call), recovery: Recovery::Repeat }
+    NewEffect {
+        id: uuid(number),
+        command: EffectCommand::CallAws(call),
+        recovery: Recovery::Repeat,
+    }
 }
 
 /// How effect `number` ended: by turns done, failed and unknown.
 pub(super) fn settled(number: u8) -> SettledEffect {
     let outcome = match number % 3 {
-        0 => Outcome::Done { result: json!({"ok": number}) },
+        0 => Outcome::Done {
+            result: json!({"ok": number}),
+        },
         1 => Outcome::Failed(Failure {
             code: "InvalidInstanceID.NotFound".to_owned(),
             message: "gone".to_owned(),
@@ -94,24 +120,40 @@ pub(super) fn settled(number: u8) -> SettledEffect {
             request_id: None,
             transient: false,
         }),
-        _ => Outcome::Unknown { reason: "the connection broke".to_owned() },
+        _ => Outcome::Unknown {
+            reason: "the connection broke".to_owned(),
+        },
     };
-    SettledEffect { id: uuid(number), outcome }
+    SettledEffect {
+        id: uuid(number),
+        outcome,
+    }
 }
 
 /// A timer set or, without an instant, cancelled.
 pub(super) fn timer(key: &str, due: Option<Timestamp>) -> TimerWrite {
-    TimerWrite { key: key.to_owned(), due }
+    TimerWrite {
+        key: key.to_owned(),
+        due,
+    }
 }
 
 /// A claim of the usual scope.
 pub(super) fn claim_key(key: &str) -> ClaimKey {
-    ClaimKey { scope: here(), family: "dedupe".to_owned(), key: key.to_owned() }
+    ClaimKey {
+        scope: here(),
+        family: "dedupe".to_owned(),
+        key: key.to_owned(),
+    }
 }
 
 /// A claim for ever.
 pub(super) fn claim(key: &str, holder: AggregateId) -> NewClaim {
-    NewClaim { claim: claim_key(key), holder, expires: None }
+    NewClaim {
+        claim: claim_key(key),
+        holder,
+        expires: None,
+    }
 }
 
 /// A resource written.
@@ -128,12 +170,18 @@ pub(super) fn put(name: &str, expect: Expect, body: Value) -> ResourceWrite {
 
 /// A resource deleted.
 pub(super) fn remove(name: &str, expect: Expect) -> ResourceWrite {
-    ResourceWrite { body: None, ..put(name, expect, Value::Null) }
+    ResourceWrite {
+        body: None,
+        ..put(name, expect, Value::Null)
+    }
 }
 
 /// A turn of resources only.
 pub(super) fn resources(writes: Vec<ResourceWrite>) -> Turn {
-    Turn { resources: writes, ..Turn::default() }
+    Turn {
+        resources: writes,
+        ..Turn::default()
+    }
 }
 
 /// All plans of the usual scope.
@@ -155,13 +203,22 @@ pub(super) async fn names(store: &dyn Store, query: ResourceQuery) -> Vec<String
 
 /// All incidents of the usual scope.
 pub(super) fn incidents() -> Query {
-    Query { kind: AggregateKind::Incident, scope: here(), index: None, before: None, limit: 1_000 }
+    Query {
+        kind: AggregateKind::Incident,
+        scope: here(),
+        index: None,
+        before: None,
+        limit: 1_000,
+    }
 }
 
 /// The ids that a query finds, in order, as their first bytes.
 pub(super) async fn ids(store: &dyn Store, query: Query) -> Vec<u8> {
     let found = store.list(query).await.expect("readable");
-    found.into_iter().map(|stored| stored.id.id.as_bytes()[0]).collect()
+    found
+        .into_iter()
+        .map(|stored| stored.id.id.as_bytes()[0])
+        .collect()
 }
 
 /// Commits a turn that has to hold.
@@ -171,18 +228,27 @@ pub(super) async fn commit(store: &dyn Store, turn: Turn) -> Committed {
 
 /// Commits a turn that must not hold.
 pub(super) async fn refused(store: &dyn Store, turn: Turn) -> CommitError {
-    store.commit(turn).await.expect_err("the turn does not hold")
+    store
+        .commit(turn)
+        .await
+        .expect_err("the turn does not hold")
 }
 
 /// The whole aggregate, which has to be there.
 pub(super) async fn loaded(store: &dyn Store, id: AggregateId) -> Stored {
-    store.load(id, Frames::All).await.expect("readable").expect("there")
+    store
+        .load(id, Frames::All)
+        .await
+        .expect("readable")
+        .expect("there")
 }
 
 /// The words of the pending inbox.
 pub(super) async fn pending(store: &dyn Store, after: u64, limit: usize) -> Vec<String> {
     let rows = store.inbox(after, limit).await.expect("readable");
-    rows.iter().map(|row| row.input.body["word"].as_str().unwrap_or("?").to_owned()).collect()
+    rows.iter()
+        .map(|row| row.input.body["word"].as_str().unwrap_or("?").to_owned())
+        .collect()
 }
 
 /// The numbers of the effects without an outcome.

@@ -19,10 +19,17 @@ fn step(expect_revision: u64) -> Turn {
         at: Timestamp::UNIX_EPOCH,
         frames: vec![FrameWrite::root(json!(expect_revision))],
         index: Vec::new(),
-        journal: JournalEntry { entropy: [0; 32], inputs: Vec::new(), facts: Vec::new() },
+        journal: JournalEntry {
+            entropy: [0; 32],
+            inputs: Vec::new(),
+            facts: Vec::new(),
+        },
         delete: false,
     };
-    Turn { aggregate: Some(write), ..Turn::default() }
+    Turn {
+        aggregate: Some(write),
+        ..Turn::default()
+    }
 }
 
 fn id() -> AggregateId {
@@ -37,16 +44,32 @@ fn a_crash_keeps_the_turn_or_not_and_silences_the_store() {
             let store = Faulty::crashing(Arc::clone(&memory), 2, moment);
             assert!(store.commit(step(0)).await.is_ok());
             assert!(!store.crashed());
-            assert!(matches!(store.commit(step(1)).await, Err(CommitError::Broken(_))));
+            assert!(matches!(
+                store.commit(step(1)).await,
+                Err(CommitError::Broken(_))
+            ));
             assert!(store.crashed());
-            assert!(matches!(store.commit(step(2)).await, Err(CommitError::Broken(_))));
-            assert!(matches!(store.load(id(), Frames::All).await, Err(StoreError(_))));
+            assert!(matches!(
+                store.commit(step(2)).await,
+                Err(CommitError::Broken(_))
+            ));
+            assert!(matches!(
+                store.load(id(), Frames::All).await,
+                Err(StoreError(_))
+            ));
             assert!(matches!(store.inbox(0, 1).await, Err(StoreError(_))));
-            assert!(matches!(store.prune(Retention::default(), 1).await, Err(CommitError::Broken(_))));
+            assert!(matches!(
+                store.prune(Retention::default(), 1).await,
+                Err(CommitError::Broken(_))
+            ));
             assert_eq!((memory.commits(), memory.refusals()), (kept, 0));
             // Opened again it goes on from what was kept.
             let again = Faulty::counting(Arc::clone(&memory));
-            let stored = again.load(id(), Frames::All).await.expect("readable").expect("there");
+            let stored = again
+                .load(id(), Frames::All)
+                .await
+                .expect("readable")
+                .expect("there");
             assert_eq!(stored.revision, kept);
             assert!(again.commit(step(kept)).await.is_ok());
             assert_eq!(again.commits(), 1);
@@ -66,7 +89,17 @@ fn every_turn_is_shown_with_its_number() {
         assert!(store.commit(step(0)).await.is_ok());
         assert!(store.commit(step(5)).await.is_err());
         assert!(store.commit(Turn::default()).await.is_ok());
-        assert_eq!(*seen.lock().expect("unpoisoned"), [(1, Some(0)), (2, Some(5)), (3, None)]);
-        assert_eq!((store.commits(), store.inner().commits(), store.inner().refusals()), (3, 2, 1));
+        assert_eq!(
+            *seen.lock().expect("unpoisoned"),
+            [(1, Some(0)), (2, Some(5)), (3, None)]
+        );
+        assert_eq!(
+            (
+                store.commits(),
+                store.inner().commits(),
+                store.inner().refusals()
+            ),
+            (3, 2, 1)
+        );
     });
 }

@@ -1,7 +1,7 @@
 //! A turn made ready for the writer thread: checked, and every body already text.
 
-use ports::store::{CommitError, JournalEntry, Turn};
 use model::{Fact, Outcome};
+use ports::store::{CommitError, JournalEntry, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,7 +42,9 @@ pub(super) struct JournalIn {
 
 /// Checks and encodes a turn.
 pub(super) fn prepare(mut turn: Turn) -> Result<Prepared, CommitError> {
-    encode(&mut turn).map_err(CommitError::Refused).map(|parts| Prepared { turn, ..parts })
+    encode(&mut turn)
+        .map_err(CommitError::Refused)
+        .map(|parts| Prepared { turn, ..parts })
 }
 
 fn encode(turn: &mut Turn) -> Result<Prepared, String> {
@@ -56,18 +58,36 @@ fn encode(turn: &mut Turn) -> Result<Prepared, String> {
         journal = Some(encode_journal(&mut write.journal)?);
     }
     let inputs = turn.inbox_new.iter_mut();
-    let inbox = inputs.map(|input| Body::encode("input", &input.body.take())).collect::<Result<_, _>>()?;
+    let inbox = inputs
+        .map(|input| Body::encode("input", &input.body.take()))
+        .collect::<Result<_, _>>()?;
     let effects = turn.effects_new.iter().map(|effect| {
-        let recovery = serde_json::to_string(&effect.recovery).map_err(|error| error.to_string())?;
+        let recovery =
+            serde_json::to_string(&effect.recovery).map_err(|error| error.to_string())?;
         Ok((Body::encode("effect", &effect.command)?, recovery))
     });
     let effects = effects.collect::<Result<_, String>>()?;
     let settled = turn.effects_settled.iter();
-    let outcomes = settled.map(|settled| Ok((Body::encode("outcome", &settled.outcome)?, status(&settled.outcome))));
+    let outcomes = settled.map(|settled| {
+        Ok((
+            Body::encode("outcome", &settled.outcome)?,
+            status(&settled.outcome),
+        ))
+    });
     let outcomes = outcomes.collect::<Result<_, String>>()?;
     let writes = turn.resources.iter_mut();
-    let resources = writes.map(|write| optional("resource", write.body.take())).collect::<Result<_, _>>()?;
-    Ok(Prepared { turn: Turn::default(), frames, journal, inbox, effects, outcomes, resources })
+    let resources = writes
+        .map(|write| optional("resource", write.body.take()))
+        .collect::<Result<_, _>>()?;
+    Ok(Prepared {
+        turn: Turn::default(),
+        frames,
+        journal,
+        inbox,
+        effects,
+        outcomes,
+        resources,
+    })
 }
 
 fn optional(what: &str, body: Option<Value>) -> Result<Option<Body>, String> {
@@ -75,8 +95,17 @@ fn optional(what: &str, body: Option<Value>) -> Result<Option<Body>, String> {
 }
 
 fn encode_journal(entry: &mut JournalEntry) -> Result<Body, String> {
-    let (inputs, facts) = (std::mem::take(&mut entry.inputs), std::mem::take(&mut entry.facts));
-    Body::encode("journal", &JournalOut { inputs: &inputs, facts: &facts })
+    let (inputs, facts) = (
+        std::mem::take(&mut entry.inputs),
+        std::mem::take(&mut entry.facts),
+    );
+    Body::encode(
+        "journal",
+        &JournalOut {
+            inputs: &inputs,
+            facts: &facts,
+        },
+    )
 }
 
 /// Column `effect.status`; 0 is an intent without an outcome.

@@ -40,7 +40,9 @@ pub(super) fn prune(
     let mut gone = 0;
     for (before, sql) in statements {
         if let Some(before) = before.map(Timestamp::as_microsecond) {
-            gone += connection.prepare_cached(sql)?.execute(params![before, limit])?;
+            gone += connection
+                .prepare_cached(sql)?
+                .execute(params![before, limit])?;
         }
     }
     gone += payloads(connection, limit)?;
@@ -49,8 +51,11 @@ pub(super) fn prune(
 
 /// Looks at payloads that lost a reference and deletes those that have none left.
 fn payloads(connection: &Connection, limit: i64) -> rusqlite::Result<usize> {
-    let mut freed = connection.prepare_cached("SELECT payload FROM payload_freed ORDER BY payload LIMIT ?1")?;
-    let freed: Vec<i64> = freed.query_map([limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut freed =
+        connection.prepare_cached("SELECT payload FROM payload_freed ORDER BY payload LIMIT ?1")?;
+    let freed: Vec<i64> = freed
+        .query_map([limit], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     let mut delete = connection.prepare_cached(
         "DELETE FROM payload WHERE id = ?1 \
          AND NOT EXISTS (SELECT 1 FROM resource WHERE payload = ?1) \

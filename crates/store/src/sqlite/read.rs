@@ -6,8 +6,8 @@ use model::{AggregateId, Scope};
 use ports::StoreError;
 use ports::limits::{from_micros, page};
 use ports::store::{
-    ClaimKey, EffectRow, Frames, InboxRow, JournalEntry, JournalRow, NewEffect, NewInput, Query, ResourceQuery, Stored,
-    TimerRow,
+    ClaimKey, EffectRow, Frames, InboxRow, JournalEntry, JournalRow, NewEffect, NewInput, Query,
+    ResourceQuery, Stored, TimerRow,
 };
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -18,33 +18,32 @@ use uuid::Uuid;
 use super::commit::{aggregate_id, aggregate_id_at};
 use super::encode::JournalIn;
 use super::readers::failed;
+use super::statements::*;
 use crate::body::{decode_inline, decode_payload};
 
 type Answer<T> = Result<T, StoreError>;
 
-/// Every statement selects a body as `t.format, t.body, p.format, p.body`.
-macro_rules! body {
-    () => {
-        "t.format, t.body, p.format, p.body"
-    };
-}
-
-pub(super) fn load(connection: &Connection, id: AggregateId, frames: &Frames) -> Answer<Option<Stored>> {
-    const ROOT: &str = concat!(
-        "SELECT t.kind, t.uuid, t.tenant, t.account, t.region, t.revision, t.created, ",
-        body!(),
-        ", t.id FROM aggregate t LEFT JOIN payload p ON p.id = t.payload WHERE t.uuid = ?1 AND t.kind = ?2"
-    );
+pub(super) fn load(
+    connection: &Connection,
+    id: AggregateId,
+    frames: &Frames,
+) -> Answer<Option<Stored>> {
     let mut statement = connection.prepare_cached(ROOT).map_err(failed)?;
     let found = statement.query_row(params![id.id.as_bytes(), id.kind.as_str()], |row| {
         Ok((stored(row)?, row.get::<_, i64>(11)?))
     });
-    let Some((mut stored, row)) = found.optional().map_err(failed)? else { return Ok(None) };
+    let Some((mut stored, row)) = found.optional().map_err(failed)? else {
+        return Ok(None);
+    };
     match frames {
         Frames::All => stored.frames.extend(prefixed(connection, row, "")?),
         Frames::Prefix(prefix) => stored.frames = prefixed(connection, row, prefix)?,
         Frames::RootAnd(keys) => {
-            let mut keys: Vec<&str> = keys.iter().map(String::as_str).filter(|key| !key.is_empty()).collect();
+            let mut keys: Vec<&str> = keys
+                .iter()
+                .map(String::as_str)
+                .filter(|key| !key.is_empty())
+                .collect();
             keys.sort_unstable();
             keys.dedup();
             for key in keys {
@@ -56,54 +55,51 @@ pub(super) fn load(connection: &Connection, id: AggregateId, frames: &Frames) ->
 }
 
 fn frame(connection: &Connection, row: i64, key: &str) -> Answer<Option<(String, Value)>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        body!(),
-        " FROM frame t LEFT JOIN payload p ON p.id = t.payload WHERE t.aggregate = ?1 AND t.key = ?2"
-    );
-    let mut statement = connection.prepare_cached(SQL).map_err(failed)?;
-    let found = statement.query_row(params![row, key], |row| body(row, 0)).optional().map_err(failed)?;
+    let mut statement = connection.prepare_cached(FRAME).map_err(failed)?;
+    let found = statement
+        .query_row(params![row, key], |row| body(row, 0))
+        .optional()
+        .map_err(failed)?;
     Ok(found.map(|value| (key.to_owned(), value)))
 }
 
 fn prefixed(connection: &Connection, row: i64, prefix: &str) -> Answer<Vec<(String, Value)>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        body!(),
-        ", t.key FROM frame t LEFT JOIN payload p ON p.id = t.payload ",
-        "WHERE t.aggregate = ?1 AND t.key >= ?2 AND (?3 IS NULL OR t.key < ?3) ORDER BY t.key"
-    );
-    let mut statement = connection.prepare_cached(SQL).map_err(failed)?;
-    let rows = statement.query_map(params![row, prefix, behind_prefix(prefix)], |row| Ok((row.get(4)?, body(row, 0)?)));
-    rows.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+    let mut statement = connection.prepare_cached(FRAMES).map_err(failed)?;
+    let rows = statement.query_map(params![row, prefix, behind_prefix(prefix)], |row| {
+        Ok((row.get(4)?, body(row, 0)?))
+    });
+    rows.map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)
 }
 
 pub(super) fn list(connection: &Connection, query: &Query) -> Answer<Vec<Stored>> {
-    const ALL: &str = concat!(
-        "SELECT t.kind, t.uuid, t.tenant, t.account, t.region, t.revision, t.created, ",
-        body!(),
-        " FROM aggregate t INDEXED BY aggregate_newest LEFT JOIN payload p ON p.id = t.payload \
-         WHERE t.tenant = ?1 AND t.account = ?2 AND t.kind = ?3 AND (?4 = '' OR t.region = ?4) \
-         AND (t.created, t.uuid) < (?5, ?6) ORDER BY t.created DESC, t.uuid DESC LIMIT ?7"
-    );
-    const INDEXED: &str = concat!(
-        "SELECT t.kind, t.uuid, t.tenant, t.account, t.region, t.revision, t.created, ",
-        body!(),
-        " FROM aggregate_index i CROSS JOIN aggregate t ON t.id = i.aggregate LEFT JOIN payload p ON p.id = t.payload \
-         WHERE i.tenant = ?1 AND i.account = ?2 AND i.kind = ?3 AND (?4 = '' OR i.region = ?4) \
-         AND (i.created, i.uuid) < (?5, ?6) AND i.name = ?8 AND i.value = ?9 \
-         ORDER BY i.created DESC, i.uuid DESC LIMIT ?7"
-    );
-    let Scope { tenant, account, region } = &query.scope;
-    let (created, id) = query.before.map_or((i64::MAX, Uuid::max()), |(at, id)| (at.as_microsecond(), id));
+    let Scope {
+        tenant,
+        account,
+        region,
+    } = &query.scope;
+    let (created, id) = query.before.map_or((i64::MAX, Uuid::max()), |(at, id)| {
+        (at.as_microsecond(), id)
+    });
     let (kind, id, limit) = (query.kind.as_str(), id.as_bytes(), rows(query.limit));
     let page = if let Some(entry) = &query.index {
-        let mut statement = connection.prepare_cached(INDEXED).map_err(failed)?;
-        let wanted = params![tenant, account, kind, region, created, id, limit, entry.name, entry.value];
+        let mut statement = connection.prepare_cached(LIST_INDEXED).map_err(failed)?;
+        let wanted = params![
+            tenant,
+            account,
+            kind,
+            region,
+            created,
+            id,
+            limit,
+            entry.name,
+            entry.value
+        ];
         let page = statement.query_map(wanted, stored).map_err(failed)?;
         page.collect::<Result<_, _>>()
     } else {
-        let mut statement = connection.prepare_cached(ALL).map_err(failed)?;
+        let mut statement = connection.prepare_cached(LIST_ALL).map_err(failed)?;
         let wanted = params![tenant, account, kind, region, created, id, limit];
         let page = statement.query_map(wanted, stored).map_err(failed)?;
         page.collect::<Result<_, _>>()
@@ -113,7 +109,11 @@ pub(super) fn list(connection: &Connection, query: &Query) -> Answer<Vec<Stored>
 
 /// An aggregate with its root frame.
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    let root = if row.get_ref(7)? == ValueRef::Null { None } else { Some((String::new(), body(row, 7)?)) };
+    let root = if row.get_ref(7)? == ValueRef::Null {
+        None
+    } else {
+        Some((String::new(), body(row, 7)?))
+    };
     Ok(Stored {
         id: aggregate_id(row)?,
         scope: scope(row, 2)?,
@@ -124,48 +124,68 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 pub(super) fn inbox(connection: &Connection, after: u64, limit: usize) -> Answer<Vec<InboxRow>> {
-    const SQL: &str = concat!(
-        "SELECT t.kind, t.uuid, t.tenant, t.account, t.region, t.seq, t.at, ",
-        body!(),
-        " FROM inbox t INDEXED BY inbox_pending LEFT JOIN payload p ON p.id = t.payload \
-         WHERE t.done = 0 AND t.seq > ?1 ORDER BY t.seq LIMIT ?2"
-    );
-    let mut statement = connection.prepare_cached(SQL).map_err(failed)?;
+    let mut statement = connection.prepare_cached(INBOX).map_err(failed)?;
     let pending = statement.query_map(params![signed(after), rows(limit)], |row| {
-        let input =
-            NewInput { aggregate: aggregate_id(row)?, scope: scope(row, 2)?, body: body(row, 7)?, at: instant(row, 6)? };
-        Ok(InboxRow { seq: number(row, 5)?, input })
+        let input = NewInput {
+            aggregate: aggregate_id(row)?,
+            scope: scope(row, 2)?,
+            body: body(row, 7)?,
+            at: instant(row, 6)?,
+        };
+        Ok(InboxRow {
+            seq: number(row, 5)?,
+            input,
+        })
     });
-    pending.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+    pending
+        .map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)
 }
 
 pub(super) fn effects(connection: &Connection, after: u64, limit: usize) -> Answer<Vec<EffectRow>> {
-    const SQL: &str = concat!(
-        "SELECT t.kind, t.uuid, t.tenant, t.account, t.region, t.seq, t.at, ",
-        body!(),
-        ", t.id, t.recovery FROM effect t INDEXED BY effect_pending LEFT JOIN payload p ON p.id = t.payload \
-         WHERE t.status = 0 AND t.seq > ?1 ORDER BY t.seq LIMIT ?2"
-    );
-    let mut statement = connection.prepare_cached(SQL).map_err(failed)?;
+    let mut statement = connection.prepare_cached(EFFECTS).map_err(failed)?;
     let pending = statement.query_map(params![signed(after), rows(limit)], |row| {
         let recovery: String = row.get(12)?;
-        let recovery = serde_json::from_str(&recovery).map_err(|error| unreadable(12, error.to_string()))?;
-        let effect = NewEffect { id: uuid(row, 11)?, command: body(row, 7)?, recovery };
+        let recovery =
+            serde_json::from_str(&recovery).map_err(|error| unreadable(12, error.to_string()))?;
+        let effect = NewEffect {
+            id: uuid(row, 11)?,
+            command: body(row, 7)?,
+            recovery,
+        };
         let (aggregate, scope) = (aggregate_id(row)?, scope(row, 2)?);
-        Ok(EffectRow { seq: number(row, 5)?, effect, aggregate, scope, at: instant(row, 6)? })
+        Ok(EffectRow {
+            seq: number(row, 5)?,
+            effect,
+            aggregate,
+            scope,
+            at: instant(row, 6)?,
+        })
     });
-    pending.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+    pending
+        .map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)
 }
 
-pub(super) fn timers(connection: &Connection, until: Timestamp, limit: usize) -> Answer<Vec<TimerRow>> {
-    const SQL: &str = "SELECT a.kind, a.uuid, a.tenant, a.account, a.region, t.due, t.key \
-         FROM timer t INDEXED BY timer_due CROSS JOIN aggregate a ON a.id = t.aggregate \
-         WHERE t.due <= ?1 ORDER BY t.due, t.aggregate, t.key LIMIT ?2";
-    let mut statement = connection.prepare_cached(SQL).map_err(failed)?;
+pub(super) fn timers(
+    connection: &Connection,
+    until: Timestamp,
+    limit: usize,
+) -> Answer<Vec<TimerRow>> {
+    let mut statement = connection.prepare_cached(TIMERS).map_err(failed)?;
     let due = statement.query_map(params![until.as_microsecond(), rows(limit)], |row| {
-        Ok(TimerRow { aggregate: aggregate_id(row)?, scope: scope(row, 2)?, due: instant(row, 5)?, key: row.get(6)? })
+        Ok(TimerRow {
+            aggregate: aggregate_id(row)?,
+            scope: scope(row, 2)?,
+            due: instant(row, 5)?,
+            key: row.get(6)?,
+        })
     });
-    due.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+    due.map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)
 }
 
 pub(super) fn journal(
@@ -174,26 +194,17 @@ pub(super) fn journal(
     after: u64,
     limit: usize,
 ) -> Answer<Vec<JournalRow>> {
-    const ALL: &str = concat!(
-        "SELECT t.kind, t.uuid, t.seq, t.revision, t.at, t.entropy, ",
-        body!(),
-        " FROM journal t LEFT JOIN payload p ON p.id = t.payload WHERE t.seq > ?1 ORDER BY t.seq LIMIT ?2"
-    );
-    const ONE: &str = concat!(
-        "SELECT t.kind, t.uuid, t.seq, t.revision, t.at, t.entropy, ",
-        body!(),
-        " FROM journal t INDEXED BY journal_aggregate LEFT JOIN payload p ON p.id = t.payload \
-         WHERE t.uuid = ?3 AND t.kind = ?4 AND t.seq > ?1 ORDER BY t.seq LIMIT ?2"
-    );
     let (after, limit) = (signed(after), rows(limit));
     let turns = if let Some(id) = aggregate {
-        let mut statement = connection.prepare_cached(ONE).map_err(failed)?;
+        let mut statement = connection.prepare_cached(JOURNAL_ONE).map_err(failed)?;
         let wanted = params![after, limit, id.id.as_bytes(), id.kind.as_str()];
         let turns = statement.query_map(wanted, journal_row).map_err(failed)?;
         turns.collect::<Result<_, _>>()
     } else {
-        let mut statement = connection.prepare_cached(ALL).map_err(failed)?;
-        let turns = statement.query_map(params![after, limit], journal_row).map_err(failed)?;
+        let mut statement = connection.prepare_cached(JOURNAL_ALL).map_err(failed)?;
+        let turns = statement
+            .query_map(params![after, limit], journal_row)
+            .map_err(failed)?;
         turns.collect::<Result<_, _>>()
     };
     turns.map_err(failed)
@@ -206,54 +217,81 @@ fn journal_row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
         aggregate: aggregate_id_at(row, 0)?,
         revision: number(row, 3)?,
         at: instant(row, 4)?,
-        entry: JournalEntry { entropy: row.get(5)?, inputs, facts },
+        entry: JournalEntry {
+            entropy: row.get(5)?,
+            inputs,
+            facts,
+        },
     })
 }
 
-pub(super) fn claim(connection: &Connection, key: &ClaimKey, at: Timestamp) -> Answer<Option<AggregateId>> {
-    const SQL: &str = "SELECT kind, uuid FROM claim WHERE tenant = ?1 AND account = ?2 AND family = ?3 AND key = ?4 \
-         AND (expires IS NULL OR expires > ?5)";
+pub(super) fn claim(
+    connection: &Connection,
+    key: &ClaimKey,
+    at: Timestamp,
+) -> Answer<Option<AggregateId>> {
     let ClaimKey { scope, family, key } = key;
-    let mut statement = connection.prepare_cached(SQL).map_err(failed)?;
-    let wanted = params![scope.tenant, scope.account, family, key, at.as_microsecond()];
-    statement.query_row(wanted, aggregate_id).optional().map_err(failed)
+    let mut statement = connection.prepare_cached(CLAIM).map_err(failed)?;
+    let wanted = params![
+        scope.tenant,
+        scope.account,
+        family,
+        key,
+        at.as_microsecond()
+    ];
+    statement
+        .query_row(wanted, aggregate_id)
+        .optional()
+        .map_err(failed)
 }
 
-pub(super) fn resource(connection: &Connection, owner: &Scope, kind: &str, name: &str) -> Answer<Option<Resource>> {
-    const SQL: &str = concat!(
-        "SELECT t.tenant, t.account, t.region, t.kind, t.name, t.revision, t.created, t.updated, ",
-        body!(),
-        " FROM resource t LEFT JOIN payload p ON p.id = t.payload \
-         WHERE t.kind = ?1 AND t.tenant = ?2 AND t.account = ?3 AND t.region = ?4 AND t.name = ?5"
-    );
-    let mut statement = connection.prepare_cached(SQL).map_err(failed)?;
+pub(super) fn resource(
+    connection: &Connection,
+    owner: &Scope,
+    kind: &str,
+    name: &str,
+) -> Answer<Option<Resource>> {
+    let mut statement = connection.prepare_cached(RESOURCE).map_err(failed)?;
     let wanted = params![kind, owner.tenant, owner.account, owner.region, name];
-    statement.query_row(wanted, resource_row).optional().map_err(failed)
+    statement
+        .query_row(wanted, resource_row)
+        .optional()
+        .map_err(failed)
 }
 
 pub(super) fn resources(connection: &Connection, query: &ResourceQuery) -> Answer<Vec<Resource>> {
-    const ONE: &str = concat!(
-        "SELECT t.tenant, t.account, t.region, t.kind, t.name, t.revision, t.created, t.updated, ",
-        body!(),
-        " FROM resource t LEFT JOIN payload p ON p.id = t.payload \
-         WHERE t.kind = ?1 AND t.tenant = ?2 AND t.account = ?3 AND t.region = ?4 \
-         AND t.name >= ?5 AND t.name > ?6 AND (?7 IS NULL OR t.name < ?7) ORDER BY t.name LIMIT ?8"
-    );
-    const EVERYBODY: &str = concat!(
-        "SELECT t.tenant, t.account, t.region, t.kind, t.name, t.revision, t.created, t.updated, ",
-        body!(),
-        " FROM resource t LEFT JOIN payload p ON p.id = t.payload \
-         WHERE t.kind = ?1 AND (t.tenant, t.account, t.region, t.name) > (?2, ?3, ?4, ?6) \
-         AND t.name >= ?5 AND (?7 IS NULL OR t.name < ?7) \
-         ORDER BY t.tenant, t.account, t.region, t.name LIMIT ?8"
-    );
-    let nowhere = Scope { tenant: String::new(), account: String::new(), region: String::new() };
-    let (behind, after) = query.after.as_ref().map_or((&nowhere, ""), |(scope, name)| (scope, name.as_str()));
-    let (sql, owner) = query.scope.as_ref().map_or((EVERYBODY, behind), |scope| (ONE, scope));
-    let Scope { tenant, account, region } = owner;
+    let nowhere = Scope {
+        tenant: String::new(),
+        account: String::new(),
+        region: String::new(),
+    };
+    let (behind, after) = query
+        .after
+        .as_ref()
+        .map_or((&nowhere, ""), |(scope, name)| (scope, name.as_str()));
+    let (sql, owner) = query
+        .scope
+        .as_ref()
+        .map_or((RESOURCES_EVERYBODY, behind), |scope| {
+            (RESOURCES_ONE, scope)
+        });
+    let Scope {
+        tenant,
+        account,
+        region,
+    } = owner;
     let (prefix, limit) = (&query.prefix, rows(query.limit));
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    let wanted = params![query.kind, tenant, account, region, prefix, after, behind_prefix(prefix), limit];
+    let wanted = params![
+        query.kind,
+        tenant,
+        account,
+        region,
+        prefix,
+        after,
+        behind_prefix(prefix),
+        limit
+    ];
     let found = statement.query_map(wanted, resource_row).map_err(failed)?;
     found.collect::<Result<_, _>>().map_err(failed)
 }
@@ -274,7 +312,8 @@ fn resource_row(row: &Row<'_>) -> rusqlite::Result<Resource> {
 fn body<T: DeserializeOwned>(row: &Row<'_>, first: usize) -> rusqlite::Result<T> {
     let decoded = match row.get_ref(first + 1)? {
         ValueRef::Text(text) => {
-            let text = std::str::from_utf8(text).map_err(|error| unreadable(first + 1, error.to_string()))?;
+            let text = std::str::from_utf8(text)
+                .map_err(|error| unreadable(first + 1, error.to_string()))?;
             decode_inline(row.get(first)?, text)
         }
         _ => match row.get_ref(first + 3)? {
@@ -286,7 +325,11 @@ fn body<T: DeserializeOwned>(row: &Row<'_>, first: usize) -> rusqlite::Result<T>
 }
 
 fn scope(row: &Row<'_>, first: usize) -> rusqlite::Result<Scope> {
-    Ok(Scope { tenant: row.get(first)?, account: row.get(first + 1)?, region: row.get(first + 2)? })
+    Ok(Scope {
+        tenant: row.get(first)?,
+        account: row.get(first + 1)?,
+        region: row.get(first + 2)?,
+    })
 }
 
 fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {

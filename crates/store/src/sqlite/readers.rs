@@ -31,9 +31,17 @@ impl Readers {
         for (number, connection) in connections.into_iter().enumerate() {
             let queue = Arc::clone(&queue);
             let name = format!("store-read-{number}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || serve(&queue, connection))?);
+            threads.push(
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || serve(&queue, connection))?,
+            );
         }
-        Ok(Self { places: Semaphore::new(QUEUE), jobs: Mutex::new(Some(jobs)), threads: Mutex::new(threads) })
+        Ok(Self {
+            places: Semaphore::new(QUEUE),
+            jobs: Mutex::new(Some(jobs)),
+            threads: Mutex::new(threads),
+        })
     }
 
     /// Runs `read` within one read transaction.
@@ -52,16 +60,28 @@ impl Readers {
             // A caller that no longer listens needs no answer.
             drop(answer.send(result));
         });
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = self
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         jobs.ok_or_else(closed)?.send(job).map_err(|_| closed())?;
-        result.await.map_err(|_| StoreError("the read ended without an answer".to_owned()))?
+        result
+            .await
+            .map_err(|_| StoreError("the read ended without an answer".to_owned()))?
     }
 
     /// Finishes the reads under way and ends the threads.
     pub(super) fn stop(&self) {
         self.places.close();
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.jobs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread that panicked has told so already.
             drop(thread.join());

@@ -12,6 +12,8 @@ use crate::migrations;
 const APPLICATION: i64 = 0x5175_656c;
 /// Pages in the log before it is copied back.
 const CHECKPOINT_PAGES: i64 = 4_000;
+/// Page cache of the writer, in KiB: the leaves of the two indexes by UUID, which are hit at random.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// How long the writer waits for a person with a shell, in milliseconds.
 const BUSY_MILLIS: i64 = 5_000;
 /// Prepared statements kept per connection: more than there are.
@@ -45,7 +47,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// A setting that durability needs did not hold.
-    #[error("SQLite keeps `{name}` at `{found}` where `{want}` is needed: is the data directory on a local file system?")]
+    #[error(
+        "SQLite keeps `{name}` at `{found}` where `{want}` is needed: is the data directory on a local file system?"
+    )]
     Setting {
         /// The pragma.
         name: &'static str,
@@ -91,7 +95,10 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let beside = PathBuf::from(name);
-    let io = |source| OpenError::Io { path: beside.clone(), source };
+    let io = |source| OpenError::Io {
+        path: beside.clone(),
+        source,
+    };
     let mut file = private().truncate(false).open(&beside).map_err(io)?;
     match file.try_lock() {
         Ok(()) => {}
@@ -99,11 +106,17 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
             let mut text = String::new();
             let read = file.take(20).read_to_string(&mut text);
             let pid = read.ok().and_then(|_| text.trim().parse().ok());
-            return Err(OpenError::Locked { path: path.to_owned(), pid });
+            return Err(OpenError::Locked {
+                path: path.to_owned(),
+                pid,
+            });
         }
         Err(TryLockError::Error(source)) => return Err(io(source)),
     }
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(io)?;
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(io)?;
     Ok(Lock { _file: file })
 }
 
@@ -139,26 +152,43 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
 
 /// Makes the file, and its name durable: SQLite syncs a directory only for its own journals.
 fn create(path: &Path) -> Result<(), OpenError> {
-    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    let io = |source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    };
     private().truncate(false).open(path).map_err(io)?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(io)
 }
 
 /// The schema version found, 0 for an empty file.
 fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
         return Ok(0);
     }
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     if application != APPLICATION {
-        return Err(OpenError::Foreign { path: path.to_owned() });
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+        });
     }
-    let found = connection.query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))?;
+    let found = connection.query_row("SELECT max(version) FROM schema_version", [], |row| {
+        row.get(0)
+    })?;
     let known = migrations::latest();
     if found > known {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+        return Err(OpenError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
     }
     Ok(found)
 }
@@ -171,6 +201,7 @@ fn settle(connection: &Connection) -> Result<(), OpenError> {
         ("foreign_keys", "1".to_owned()),
         ("busy_timeout", BUSY_MILLIS.to_string()),
         ("wal_autocheckpoint", CHECKPOINT_PAGES.to_string()),
+        ("cache_size", (-WRITER_CACHE_KIB).to_string()),
         ("temp_store", "2".to_owned()), // memory: what savepoints undo never needs a file
     ];
     for (name, want) in settings {
@@ -180,7 +211,11 @@ fn settle(connection: &Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn check_setting(connection: &Connection, name: &'static str, want: String) -> Result<(), OpenError> {
+fn check_setting(
+    connection: &Connection,
+    name: &'static str,
+    want: String,
+) -> Result<(), OpenError> {
     use rusqlite::types::Value;
     let found = connection.pragma_query_value(None, name, |row| row.get::<_, Value>(0))?;
     let found = match found {
@@ -188,22 +223,39 @@ fn check_setting(connection: &Connection, name: &'static str, want: String) -> R
         Value::Text(text) => text,
         other => format!("{other:?}"),
     };
-    if found == want { Ok(()) } else { Err(OpenError::Setting { name, want, found }) }
+    if found == want {
+        Ok(())
+    } else {
+        Err(OpenError::Setting { name, want, found })
+    }
 }
 
 /// Runs the migrations behind `version`, each in a transaction of its own.
 fn migrate(connection: &Connection, version: i64) -> Result<(), OpenError> {
-    for migration in migrations::ALL.iter().filter(|migration| migration.version > version) {
+    for migration in migrations::ALL
+        .iter()
+        .filter(|migration| migration.version > version)
+    {
         let run = || -> rusqlite::Result<()> {
             let transaction = connection.unchecked_transaction()?;
             transaction.execute_batch(migration.sqlite)?;
             let row = params![migration.version, migration.name];
-            transaction.execute("INSERT INTO schema_version (version, name) VALUES (?1, ?2)", row)?;
+            transaction.execute(
+                "INSERT INTO schema_version (version, name) VALUES (?1, ?2)",
+                row,
+            )?;
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             transaction.commit()
         };
-        run().map_err(|source| OpenError::Migration { version: migration.version, source })?;
-        tracing::info!(version = migration.version, name = migration.name, "migrated the database");
+        run().map_err(|source| OpenError::Migration {
+            version: migration.version,
+            source,
+        })?;
+        tracing::info!(
+            version = migration.version,
+            name = migration.name,
+            "migrated the database"
+        );
     }
     Ok(())
 }
@@ -217,24 +269,39 @@ mod tests {
         let connection = Connection::open_in_memory().expect("opens");
         // A database in memory has no log: asked for `wal`, it stays at `memory`.
         match settle(&connection) {
-            Err(OpenError::Setting { name: "journal_mode", want, found }) => {
+            Err(OpenError::Setting {
+                name: "journal_mode",
+                want,
+                found,
+            }) => {
                 assert_eq!((want.as_str(), found.as_str()), ("wal", "memory"));
             }
             other => panic!("{other:?}"),
         }
-        connection.pragma_update(None, "synchronous", 1).expect("set");
+        connection
+            .pragma_update(None, "synchronous", 1)
+            .expect("set");
         assert!(matches!(
             check_setting(&connection, "synchronous", "2".to_owned()),
-            Err(OpenError::Setting { name: "synchronous", .. })
+            Err(OpenError::Setting {
+                name: "synchronous",
+                ..
+            })
         ));
     }
 
     #[test]
     fn a_failed_migration_leaves_nothing() {
         let connection = Connection::open_in_memory().expect("opens");
-        connection.execute_batch("CREATE TABLE timer (x)").expect("created");
-        assert!(matches!(migrate(&connection, 0), Err(OpenError::Migration { version: 1, .. })));
-        let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0));
+        connection
+            .execute_batch("CREATE TABLE timer (x)")
+            .expect("created");
+        assert!(matches!(
+            migrate(&connection, 0),
+            Err(OpenError::Migration { version: 1, .. })
+        ));
+        let tables =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0));
         assert_eq!(tables, Ok(1));
     }
 }

@@ -31,9 +31,15 @@ impl Sequences {
                 "SELECT max(coalesce((SELECT max(seq) FROM {table}), 0), \
                  coalesce((SELECT value FROM sequence WHERE name = '{table}'), 0))"
             );
-            connection.query_row(&sql, [], |row| row.get(0)).map(Sequence)
+            connection
+                .query_row(&sql, [], |row| row.get(0))
+                .map(Sequence)
         };
-        Ok(Self { inbox: last("inbox")?, effect: last("effect")?, journal: last("journal")? })
+        Ok(Self {
+            inbox: last("inbox")?,
+            effect: last("effect")?,
+            journal: last("journal")?,
+        })
     }
 
     /// Notes the numbers given so far, in the transaction that may delete the newest rows.
@@ -41,7 +47,11 @@ impl Sequences {
         let mut statement = connection.prepare_cached(
             "INSERT INTO sequence (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )?;
-        for (name, sequence) in [("inbox", self.inbox), ("effect", self.effect), ("journal", self.journal)] {
+        for (name, sequence) in [
+            ("inbox", self.inbox),
+            ("effect", self.effect),
+            ("journal", self.journal),
+        ] {
             statement.execute(params![name, sequence.0])?;
         }
         Ok(())

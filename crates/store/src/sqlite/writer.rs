@@ -22,8 +22,15 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, CommitError>>;
 
 /// What the writer can be asked to do.
 pub(super) enum Command {
-    Commit { prepared: Box<Prepared>, answer: Answer<Committed> },
-    Prune { retention: Retention, limit: usize, answer: Answer<u64> },
+    Commit {
+        prepared: Box<Prepared>,
+        answer: Answer<Committed>,
+    },
+    Prune {
+        retention: Retention,
+        limit: usize,
+        answer: Answer<u64>,
+    },
     #[cfg(test)]
     Inspect(Box<dyn FnOnce(&Connection) + Send>),
 }
@@ -66,7 +73,9 @@ impl Writer {
             self.write(&mut group)?;
         }
         // The log goes back into the database file, so that a stopped store is one file.
-        let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let checkpoint = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         checkpoint.map_err(|error| format!("the last checkpoint failed: {error}"))
     }
 
@@ -95,7 +104,8 @@ impl Writer {
             held.extend(answer);
         }
         let end = if written == 0 { "ROLLBACK" } else { "COMMIT" };
-        self.execute(end).map_err(|error| self.fatal(&format!("{end} failed"), &error))?;
+        self.execute(end)
+            .map_err(|error| self.fatal(&format!("{end} failed"), &error))?;
         if written > 0 {
             self.shared.commits.fetch_add(1, Ordering::Relaxed);
         }
@@ -107,17 +117,25 @@ impl Writer {
 
     fn one(&mut self, command: Command, alone: bool) -> Result<Option<Held>, String> {
         if !alone {
-            self.execute("SAVEPOINT turn").map_err(|error| self.fatal("no savepoint can be set", &error))?;
+            self.execute("SAVEPOINT turn")
+                .map_err(|error| self.fatal("no savepoint can be set", &error))?;
         }
         let (held, keep) = match command {
             Command::Commit { prepared, answer } => {
-                let mut apply = Apply { connection: &self.connection, sequences: &mut self.sequences };
+                let mut apply = Apply {
+                    connection: &self.connection,
+                    sequences: &mut self.sequences,
+                };
                 let result = apply.turn(&prepared);
                 let result = self.settle(result)?;
                 let keep = result.is_ok();
                 (Some(Held::Commit(answer, result)), keep)
             }
-            Command::Prune { retention, limit, answer } => {
+            Command::Prune {
+                retention,
+                limit,
+                answer,
+            } => {
                 let gone = prune(&self.connection, &self.sequences, &retention, limit);
                 let result = self.settle(gone.map_err(Failure::Store))?;
                 (Some(Held::Prune(answer, result)), true)
@@ -133,7 +151,8 @@ impl Writer {
                 let back = self.execute("ROLLBACK TO turn");
                 back.map_err(|error| self.fatal("a failed turn cannot be undone", &error))?;
             }
-            self.execute("RELEASE turn").map_err(|error| self.fatal("a savepoint cannot be released", &error))?;
+            self.execute("RELEASE turn")
+                .map_err(|error| self.fatal("a savepoint cannot be released", &error))?;
         }
         Ok(held)
     }
@@ -142,7 +161,9 @@ impl Writer {
         // A caller that no longer listens changes nothing: its turn is committed all the same.
         match held {
             Held::Commit(answer, result) => {
-                self.shared.turns.fetch_add(u64::from(result.is_ok()), Ordering::Relaxed);
+                self.shared
+                    .turns
+                    .fetch_add(u64::from(result.is_ok()), Ordering::Relaxed);
                 drop(answer.send(result));
             }
             Held::Prune(answer, result) => drop(answer.send(result)),
@@ -160,7 +181,10 @@ impl Writer {
 
     /// Notes why the store ends before any waiting answer is dropped, so that its caller can be told.
     fn fatal(&self, what: &str, error: &rusqlite::Error) -> String {
-        self.shared.broken.get_or_init(|| format!("{what}: {error}")).clone()
+        self.shared
+            .broken
+            .get_or_init(|| format!("{what}: {error}"))
+            .clone()
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
