@@ -4,6 +4,7 @@
 
 mod auth;
 mod documents;
+mod escalations;
 mod events;
 mod limits;
 mod listen;

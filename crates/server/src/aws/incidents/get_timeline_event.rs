@@ -1,8 +1,8 @@
 //! `GetTimelineEvent`.
 
+use engine::views::incident::{EVENT_FRAMES, read_event};
 use engine::views::view;
 use model::AggregateId;
-use model::incident::TimelineEvent;
 use ports::store::Frames;
 use serde_json::json;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     EVENT_ID.check("eventId", id)?;
     let incident = record::existing(&call, arn).await?;
     let event: Uuid = id.parse().map_err(|_| names::missing(EVENT, id))?;
-    let key = format!("event/{event}");
+    let key = format!("{EVENT_FRAMES}{event}");
     let stored = call
         .handle()
         .load(
@@ -31,7 +31,6 @@ pub(super) async fn handle(call: Call) -> Answer {
         .into_iter()
         .find(|(found, _)| *found == key)
         .ok_or_else(|| names::missing(EVENT, id))?;
-    let event: TimelineEvent =
-        serde_json::from_value(body).map_err(|error| ApiError::internal(error.to_string()))?;
+    let event = read_event(&key, body).map_err(|error| ApiError::internal(error.to_string()))?;
     Ok(Reply::ok(json!({ "event": view::timeline_event(&event) })))
 }

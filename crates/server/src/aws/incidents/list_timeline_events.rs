@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use engine::views::filters::{self, EventFilters};
+use engine::views::incident::{EVENT_FRAMES, read_event};
 use engine::views::view;
 use model::AggregateId;
 use model::incident::TimelineEvent;
@@ -56,13 +57,11 @@ async fn events(call: &Call, arn: &str) -> Result<Vec<TimelineEvent>, ApiError> 
         .handle()
         .load(
             AggregateId::incident(incident.id),
-            Frames::Prefix("event/".to_owned()),
+            Frames::Prefix(EVENT_FRAMES.to_owned()),
         )
         .await?;
     let frames = stored.map(|stored| stored.frames).unwrap_or_default();
-    let events = frames
-        .into_iter()
-        .map(|(_, body)| serde_json::from_value(body));
+    let events = frames.into_iter().map(|(key, body)| read_event(&key, body));
     events
         .collect::<Result<_, _>>()
         .map_err(|error| ApiError::internal(error.to_string()))
