@@ -1,11 +1,15 @@
 //! `StartEngagement`: refused when nobody could be paged.
 
-use engine::views::engage::{Asker, Input, Start};
+use engine::views::engage::{self, Asker, Start};
+use engine::{AskError, Input};
+use model::AggregateId;
+use serde_json::json;
 
 use super::engagements;
-use super::names::{self, TOKEN};
+use super::names::{self, ENGAGEMENT_TYPE, TOKEN};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::{Text, is_word};
+use crate::error::ApiError;
 
 const SENDER: Text =
     Text::length(0, 255).matching("^[\\\\a-zA-Z0-9_@#%*+=:?.\\/!\\s-]*$", is_plain);
@@ -21,7 +25,7 @@ fn is_plain(text: &str) -> bool {
 
 pub(super) async fn handle(call: Call) -> Answer {
     let fields = call.fields();
-    let token = fields.text("IdempotencyToken", TOKEN)?;
+    fields.text("IdempotencyToken", TOKEN)?;
     let mut start = Start {
         contact_arn: String::new(),
         asker: Asker::Person,
@@ -34,12 +38,37 @@ pub(super) async fn handle(call: Call) -> Answer {
             .text("IncidentId", INCIDENT_ID)?
             .filter(|id| !id.is_empty())
             .map(str::to_owned),
-        token: token.filter(|token| !token.is_empty()).map(str::to_owned),
+        // The engine keeps the token: it knows the answer before the contact is looked at again.
+        token: None,
     };
     start.contact_arn = names::existing_contact(&call, "ContactId")
         .await?
         .contact_arn;
-    let id = call.handle().new_id();
-    let answer = engagements::ask(&call, id, Input::Start(Box::new(start))).await?;
-    Ok(Reply::ok(answer))
+    let token = call
+        .token("StartEngagement", "IdempotencyToken")
+        .filter(|token| !token.token.is_empty());
+    let to = AggregateId::engagement(call.handle().new_id());
+    let input = Input::Engagement(Box::new(engage::Input::Start(Box::new(start))));
+    match call.handle().create(to, &call.scope, input, token).await {
+        Ok(answer) => Ok(Reply::ok(answer)),
+        Err(AskError::Replayed { holder }) => again(&call, holder).await,
+        Err(AskError::TokenMismatch) => Err(names::conflict(
+            ENGAGEMENT_TYPE,
+            "",
+            "The idempotency token was used before with other parameters: use a new token.",
+        )),
+        Err(error) => Err(ApiError::from_ask(error, names::refused)),
+    }
+}
+
+/// The answer of the same request made before.
+async fn again(call: &Call, made: AggregateId) -> Answer {
+    match engagements::load(call, made).await? {
+        Some(engagement) => Ok(Reply::ok(json!({ "EngagementArn": engagement.arn }))),
+        None => Err(names::conflict(
+            ENGAGEMENT_TYPE,
+            "",
+            "The idempotency token was used before, for an engagement that is gone: use a new token.",
+        )),
+    }
 }
