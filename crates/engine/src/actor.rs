@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use model::{AggregateId, AggregateKind, Rejection, Scope, ids};
 use ports::CommitError;
@@ -20,20 +19,24 @@ use crate::lookup::{self, Lookup, Prepared};
 use crate::machine::{self, Context, State};
 use crate::recovery;
 
-/// Pause before a commit is tried again because the store's queue is full.
-const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// How often a turn is decided again because the aggregate was found at another revision.
 const STALE_TRIES: u32 = 3;
 
-/// Works until the mailbox is empty.
+/// Works until the mailbox is empty, then parks the state for the next mail.
 pub(crate) async fn run(shared: Arc<Shared>, id: AggregateId, scope: Scope) {
+    let parked = shared.dispatcher.unpark(id);
+    let (scope, loaded) = match parked {
+        Some(Parked { scope, loaded }) => (scope, Some(loaded)),
+        None => (scope, None),
+    };
     let mut actor = Actor {
         shared,
         id,
         scope,
-        loaded: None,
+        loaded,
     };
-    while let Some(mails) = actor.shared.dispatcher.take(id) {
+    let shared = Arc::clone(&actor.shared);
+    while let Some(mails) = shared.dispatcher.take(id, || actor.park()) {
         actor.turn(mails).await;
     }
 }
@@ -46,9 +49,16 @@ struct Actor {
     loaded: Option<Loaded>,
 }
 
-struct Loaded {
+/// A state as last committed.
+pub(crate) struct Loaded {
     state: Option<State>,
     revision: u64,
+}
+
+/// What an actor leaves for the next one of its aggregate.
+pub(crate) struct Parked {
+    scope: Scope,
+    loaded: Loaded,
 }
 
 /// A mail with what its decision needs.
@@ -81,8 +91,19 @@ enum Attempt {
 }
 
 impl Actor {
+    fn park(&mut self) -> Option<Parked> {
+        let loaded = self.loaded.take()?;
+        Some(Parked {
+            scope: self.scope.clone(),
+            loaded,
+        })
+    }
+
     async fn turn(&mut self, mails: Vec<Mail>) {
-        let items: Vec<Item> = mails.into_iter().filter_map(|mail| self.item(mail)).collect();
+        let items: Vec<Item> = mails
+            .into_iter()
+            .filter_map(|mail| self.item(mail))
+            .collect();
         let mut turns = VecDeque::from([items]);
         let mut stale = 0;
         while let Some(mut items) = turns.pop_front() {
@@ -95,7 +116,10 @@ impl Actor {
                 Attempt::Done => stale = 0,
                 Attempt::Again(others) => turns.push_front(others),
                 Attempt::OneByOne(others) => {
-                    others.into_iter().rev().for_each(|item| turns.push_front(vec![item]));
+                    others
+                        .into_iter()
+                        .rev()
+                        .for_each(|item| turns.push_front(vec![item]));
                 }
             }
         }
@@ -333,7 +357,8 @@ impl Actor {
             } else {
                 let message = format!("`{key}` belongs to {holder}");
                 let code = String::new();
-                self.refuse(item, Rejection::Conflict { code, message }).await;
+                self.refuse(item, Rejection::Conflict { code, message })
+                    .await;
             }
         }
         Attempt::Done
@@ -409,14 +434,11 @@ impl Actor {
     }
 }
 
-/// Commits, waiting while the store's queue is full: what is decided is not thrown away.
+/// Commits within the room that the store's queue has.
 async fn commit(shared: &Shared, turn: Turn) -> Result<ports::Committed, CommitError> {
-    loop {
-        match shared.ports.store.commit(turn.clone()).await {
-            Err(CommitError::Full) => shared.ports.clock.sleep(FULL_PAUSE).await,
-            other => return other,
-        }
-    }
+    // INVARIANT: the semaphore is never closed, and has fewer permits than the store's queue has places.
+    let _room = shared.commits.acquire().await;
+    shared.ports.store.commit(turn).await
 }
 
 /// How many of the items may share a turn: all, but for a second one that reads what the first would write.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::actor;
+use crate::actor::{self, Parked};
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
@@ -57,12 +57,38 @@ pub(crate) const FOLD: usize = 256;
 /// The mailbox map is split so that senders seldom meet.
 const PARTS: usize = 16;
 
-type Mailboxes = HashMap<AggregateId, VecDeque<Mail>>;
+/// States that each part keeps for aggregates without an actor: most of them wait for an effect that ends soon.
+const PARKED: usize = 64;
+
+#[derive(Default)]
+struct Part {
+    boxes: HashMap<AggregateId, VecDeque<Mail>>,
+    /// Last committed states; each belongs to an aggregate that no actor works on.
+    parked: HashMap<AggregateId, Parked>,
+    /// The parked ones, oldest first; may name some that are gone.
+    order: VecDeque<AggregateId>,
+}
+
+impl Part {
+    fn park(&mut self, id: AggregateId, state: Parked) {
+        while self.order.len() >= PARKED {
+            let Some(oldest) = self.order.pop_front() else {
+                break;
+            };
+            // One that was parked again since stands in the order twice: its later place counts.
+            if !self.order.contains(&oldest) {
+                self.parked.remove(&oldest);
+            }
+        }
+        self.parked.insert(id, state);
+        self.order.push_back(id);
+    }
+}
 
 /// All mailboxes.
 pub(crate) struct Dispatcher {
     shared: Weak<Shared>,
-    parts: Vec<Mutex<Mailboxes>>,
+    parts: Vec<Mutex<Part>>,
     waiting: AtomicUsize,
     max_waiting: usize,
     closed: AtomicBool,
@@ -130,14 +156,14 @@ impl Dispatcher {
     pub(crate) fn send(&self, to: AggregateId, scope: Scope, mail: Mail) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let start = {
-            let mut boxes = self.part(to);
-            match boxes.get_mut(&to) {
+            let mut part = self.part(to);
+            match part.boxes.get_mut(&to) {
                 Some(queue) => {
                     queue.push_back(mail);
                     false
                 }
                 None => {
-                    boxes.insert(to, VecDeque::from([mail]));
+                    part.boxes.insert(to, VecDeque::from([mail]));
                     true
                 }
             }
@@ -148,12 +174,20 @@ impl Dispatcher {
         }
     }
 
-    /// Takes up to [`FOLD`] mails; `None` ends the actor: its mailbox is gone and the next mail starts another.
-    pub(crate) fn take(&self, id: AggregateId) -> Option<Vec<Mail>> {
-        let mut boxes = self.part(id);
-        let queue = boxes.get_mut(&id)?;
+    /// Takes up to [`FOLD`] mails; `None` ends the actor: its mailbox is gone, the next mail starts another, which
+    /// finds what `park` left.
+    pub(crate) fn take(
+        &self,
+        id: AggregateId,
+        park: impl FnOnce() -> Option<Parked>,
+    ) -> Option<Vec<Mail>> {
+        let mut part = self.part(id);
+        let queue = part.boxes.get_mut(&id)?;
         if queue.is_empty() {
-            boxes.remove(&id);
+            part.boxes.remove(&id);
+            if let Some(state) = park() {
+                part.park(id, state);
+            }
             return None;
         }
         let count = queue.len().min(FOLD);
@@ -161,7 +195,12 @@ impl Dispatcher {
         Some(queue.drain(..count).collect())
     }
 
-    fn part(&self, id: AggregateId) -> std::sync::MutexGuard<'_, Mailboxes> {
+    /// The state that the aggregate's last actor left.
+    pub(crate) fn unpark(&self, id: AggregateId) -> Option<Parked> {
+        self.part(id).parked.remove(&id)
+    }
+
+    fn part(&self, id: AggregateId) -> std::sync::MutexGuard<'_, Part> {
         let index = usize::from(id.shard()) % PARTS;
         self.parts[index]
             .lock()

@@ -78,12 +78,16 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
     pub(crate) rule_changes: tokio::sync::Mutex<()>,
     pub(crate) counters: Counters,
+    pub(crate) commits: tokio::sync::Semaphore,
 }
 
 /// A running engine. Dropping it does not stop it: call [`Engine::stop`].
 pub struct Engine {
     shared: Arc<Shared>,
 }
+
+/// Commits of actors under way at once; a store's queue has room for more.
+const MAX_COMMITS: usize = 1_024;
 
 /// Rows deleted by one pruning transaction, so that none is long.
 const PRUNE_BATCH: usize = 500;
@@ -116,6 +120,7 @@ impl Engine {
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
             counters: Counters::default(),
+            commits: tokio::sync::Semaphore::new(MAX_COMMITS),
         });
         let handle = Handle {
             shared: Arc::clone(&shared),
