@@ -28,15 +28,11 @@ const BATCH: usize = 200;
 /// Deletes the set that `arn` names with all data of the account.
 pub(super) async fn delete_set(call: &Call, arn: &str) -> Result<(), ApiError> {
     mark(call, arn).await?;
+    // Plans go first: without them nothing opens a new incident meanwhile.
+    delete_resources(call, RESPONSE_PLAN).await?;
     delete_incidents(call).await?;
     stop_engagements(call).await?;
-    for kind in [
-        RESPONSE_PLAN,
-        RESOURCE_POLICY,
-        CONTACT_CHANNEL,
-        CONTACT,
-        CLIENT_TOKEN,
-    ] {
+    for kind in [RESOURCE_POLICY, CONTACT_CHANNEL, CONTACT, CLIENT_TOKEN] {
         delete_resources(call, kind).await?;
     }
     let key = account::set_key(call);
