@@ -238,8 +238,8 @@ pub enum CommitError {
     /// The writer's queue is full: try later, nothing was accepted.
     #[error("the store's queue is full, try again later")]
     Full,
-    /// The turn is malformed: parts that need an aggregate without one, a name or body beyond the limits, an effect id
-    /// that is taken. A fault of the caller; the same turn will never be accepted, others are.
+    /// The turn is malformed: parts that need an aggregate without one, a name or body beyond the limits, the id of
+    /// an effect that is still open. A fault of the caller; the same turn will never be accepted, others are.
     #[error("the turn was refused: {0}")]
     Refused(String),
     /// The store is closed or broken. Nothing may be assumed; the process should end and recover.

@@ -51,7 +51,7 @@ macro_rules! store_suite {
             the_inbox_keeps_its_order_until_done
             an_acceptance_needs_no_aggregate
             effects_pend_until_they_are_settled
-            an_effect_id_is_given_once
+            an_open_effect_id_is_given_once
             timers_are_replaced_and_cancelled
             timers_come_due_in_order
             resources_grow_and_go

@@ -335,9 +335,9 @@ mod tests {
         look: impl FnOnce(&rusqlite::Connection) -> T + Send + 'static,
     ) -> T {
         let (answer, found) = channel();
-        let command = Command::Inspect(Box::new(move |connection| {
+        let command = Command::Inspect(Some(Box::new(move |connection| {
             drop(answer.send(look(connection)))
-        }));
+        })));
         store.send(command).expect("sent");
         found.recv().expect("answered")
     }
@@ -451,18 +451,21 @@ mod tests {
         // The writer stands still until the test lets it go.
         let (go, wait) = channel::<()>();
         let (standing, stands) = channel::<()>();
-        let hold = Command::Inspect(Box::new(move |_| {
+        let hold = Command::Inspect(Some(Box::new(move |_| {
             standing.send(()).expect("the test listens");
             wait.recv().expect("let go");
-        }));
+        })));
         store.send(hold).expect("sent");
         stands.recv().expect("the writer stands");
         let before = store.stats();
-        let names: Vec<String> = (0..12).map(|number| format!("r{}", number % 5)).collect();
-        let mut commits: Vec<_> = names
-            .iter()
-            .map(|name| store.commit(put(name, 10)))
-            .collect();
+        // From the sixth on each writes something before it meets a name that is taken.
+        let turn = |number: u64| {
+            let mut turn = put(&format!("own{number}"), 10);
+            let shared = put(&format!("shared{}", number % 5), 10);
+            turn.resources.extend(shared.resources);
+            store.commit(turn)
+        };
+        let mut commits: Vec<_> = (0..12).map(turn).collect();
         // Polled once each: eight wait, four are turned away.
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let polled: Vec<_> = commits
@@ -484,7 +487,7 @@ mod tests {
             .filter(|(_, poll)| poll.is_pending())
             .map(|(commit, _)| commit);
         let answers = block_on(join_all(waiting));
-        // r0 to r4 hold; the second r0 to r2 fail alone, within the same transaction.
+        // Five hold; the three that come second to a name fail alone, within the same transaction.
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 5);
         assert!(
             answers[5..]
@@ -496,6 +499,12 @@ mod tests {
             (after.turns - before.turns, after.commits - before.commits),
             (5, 1)
         );
+        let kept = inspect(&store, |connection| {
+            let sql =
+                "SELECT group_concat(name, ' ' ORDER BY name) FROM resource WHERE name LIKE 'own%'";
+            connection.query_row(sql, [], |row| row.get::<_, String>(0))
+        });
+        assert_eq!(kept.as_deref(), Ok("own0 own1 own2 own3 own4"));
     }
 
     #[test]

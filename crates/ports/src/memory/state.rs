@@ -30,6 +30,7 @@ pub(super) struct State {
     pub(super) journal: BTreeMap<u64, JournalRow>,
     pub(super) resources: BTreeMap<ResourceKey, Resource>,
     aggregates: BTreeMap<AggregateId, Aggregate>,
+    /// Of the effects without an outcome.
     effect_ids: HashMap<Uuid, u64>,
     claims: BTreeMap<Claimed, Held>,
     last: Last,
@@ -95,9 +96,9 @@ impl State {
         let resources = resources.map(|write| self.write_resource(write)).collect();
         let effects = self.apply_effects(own, turn.effects_new);
         for settled in turn.effects_settled {
-            let seq = self.effect_ids.get(&settled.id);
-            if let Some(kept) = seq.and_then(|seq| self.effects.get_mut(seq)) {
-                kept.outcome.get_or_insert(settled.outcome);
+            let seq = self.effect_ids.remove(&settled.id);
+            if let Some(kept) = seq.and_then(|seq| self.effects.get_mut(&seq)) {
+                kept.outcome = Some(settled.outcome);
             }
         }
         for seq in turn.inbox_done {
@@ -353,9 +354,6 @@ impl State {
         let settled =
             |kept: &Effect| kept.outcome.is_some() && old(retention.effects_before, kept.row.at);
         let effects = take(&mut self.effects, limit, settled);
-        for effect in &effects {
-            self.effect_ids.remove(&effect.row.effect.id);
-        }
         let journal = take(&mut self.journal, limit, |row| {
             old(retention.journal_before, row.at)
         });

@@ -192,8 +192,8 @@ pub async fn effects_pend_until_they_are_settled(store: &dyn Store) {
     assert_eq!(unsettled(store, 0, 10).await, [0_u8; 0]);
 }
 
-/// The id is the idempotency key: it never stands for two intents, not even after the first is settled.
-pub async fn an_effect_id_is_given_once(store: &dyn Store) {
+/// The id is the idempotency key: it never stands for two open intents, and an outcome is for the one that is open.
+pub async fn an_open_effect_id_is_given_once(store: &dyn Store) {
     commit(
         store,
         Turn {
@@ -224,13 +224,18 @@ pub async fn an_effect_id_is_given_once(store: &dyn Store) {
         },
     )
     .await;
-    let taken = with(taken, |write| write.expect_revision = 2);
-    assert!(matches!(
-        refused(store, taken).await,
-        CommitError::Refused(_)
-    ));
     assert_eq!(unsettled(store, 0, 10).await, [0_u8; 0]);
     assert_eq!(loaded(store, incident(1)).await.revision, 2);
+    // Nothing is told of the first once it is settled: the id may be used again, and its outcome is the new one's.
+    commit(store, with(taken, |write| write.expect_revision = 2)).await;
+    assert_eq!(unsettled(store, 0, 10).await, [3, 1]);
+    let settled = vec![settled(1), settled(3)];
+    let last = Turn {
+        effects_settled: settled,
+        ..step(incident(1), 3)
+    };
+    commit(store, last).await;
+    assert_eq!(unsettled(store, 0, 10).await, [0_u8; 0]);
 }
 
 /// One timer per key: set again it moves, cancelled it is gone.

@@ -47,7 +47,7 @@ CREATE TABLE resource (
 
 -- An aggregate with its root frame, which almost every turn writes together with the revision.
 CREATE TABLE aggregate (
-    id       INTEGER PRIMARY KEY,
+    id       INTEGER PRIMARY KEY,     -- never given twice: the journal outlives the aggregate
     tenant   TEXT NOT NULL,
     account  TEXT NOT NULL,
     region   TEXT NOT NULL,
@@ -62,6 +62,18 @@ CREATE TABLE aggregate (
     UNIQUE (uuid, kind)
 ) STRICT;
 CREATE INDEX aggregate_newest ON aggregate (tenant, account, kind, created, uuid, region);
+
+-- Deleted aggregates whose journal is still kept: the number under which it stands.
+CREATE TABLE aggregate_past (
+    aggregate INTEGER PRIMARY KEY,
+    tenant    TEXT NOT NULL,
+    account   TEXT NOT NULL,
+    region    TEXT NOT NULL,
+    shard     INTEGER NOT NULL,
+    kind      TEXT NOT NULL,
+    uuid      BLOB NOT NULL
+) STRICT;
+CREATE INDEX aggregate_past_uuid ON aggregate_past (uuid, kind);
 
 CREATE TABLE frame (
     id        INTEGER PRIMARY KEY,
@@ -130,7 +142,7 @@ CREATE TABLE effect (
     shard           INTEGER NOT NULL,
     kind            TEXT NOT NULL,
     uuid            BLOB NOT NULL,    -- who waits for the outcome
-    id              BLOB NOT NULL UNIQUE,
+    id              BLOB NOT NULL,
     at              INTEGER NOT NULL,
     status          INTEGER NOT NULL DEFAULT 0, -- 0 intent, 1 done, 2 failed, 3 outcome unknown
     recovery        TEXT NOT NULL,
@@ -143,24 +155,28 @@ CREATE TABLE effect (
     outcome_payload INTEGER
 ) STRICT;
 CREATE INDEX effect_pending ON effect (seq) WHERE status = 0;
+-- Small, and so cheap to keep: unique only while the outcome is open.
+CREATE UNIQUE INDEX effect_pending_id ON effect (id) WHERE status = 0;
 CREATE INDEX effect_settled ON effect (at) WHERE status > 0;
 
 CREATE TABLE journal (
-    seq      INTEGER PRIMARY KEY,
-    tenant   TEXT NOT NULL,
-    account  TEXT NOT NULL,
-    region   TEXT NOT NULL,
-    shard    INTEGER NOT NULL,
-    kind     TEXT NOT NULL,
-    uuid     BLOB NOT NULL,
-    revision INTEGER NOT NULL,
-    at       INTEGER NOT NULL,
-    entropy  BLOB NOT NULL,
-    format   INTEGER NOT NULL,
-    body     TEXT,
-    payload  INTEGER
+    seq       INTEGER PRIMARY KEY,
+    aggregate INTEGER NOT NULL,
+    tenant    TEXT NOT NULL,
+    account   TEXT NOT NULL,
+    region    TEXT NOT NULL,
+    shard     INTEGER NOT NULL,
+    kind      TEXT NOT NULL,
+    uuid      BLOB NOT NULL,
+    revision  INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    entropy   BLOB NOT NULL,
+    format    INTEGER NOT NULL,
+    body      TEXT,
+    payload   INTEGER
 ) STRICT;
-CREATE INDEX journal_aggregate ON journal (uuid);
+-- By the aggregate's number, not by its UUID: what is alive together stands together, and a group of turns touches few pages.
+CREATE INDEX journal_aggregate ON journal (aggregate);
 CREATE INDEX journal_at ON journal (at);
 
 -- Unique per tenant and account; the region and the shard are the holder's.

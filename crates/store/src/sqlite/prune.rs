@@ -1,5 +1,7 @@
 //! Deletes finished rows, a bounded number per call, and the payloads that nobody refers to any more.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use ports::store::Retention;
 use rusqlite::{Connection, params};
@@ -26,11 +28,6 @@ pub(super) fn prune(
              WHERE status > 0 AND at < ?1 ORDER BY at LIMIT ?2)",
         ),
         (
-            retention.journal_before,
-            "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal INDEXED BY journal_at \
-             WHERE at < ?1 ORDER BY at LIMIT ?2)",
-        ),
-        (
             retention.claims_before,
             "DELETE FROM claim WHERE (tenant, account, family, key) IN (SELECT tenant, account, family, key \
              FROM claim INDEXED BY claim_expires WHERE expires IS NOT NULL AND expires < ?1 ORDER BY expires LIMIT ?2)",
@@ -45,8 +42,30 @@ pub(super) fn prune(
                 .execute(params![before, limit])?;
         }
     }
+    if let Some(before) = retention.journal_before {
+        gone += journal(connection, before.as_microsecond(), limit)?;
+    }
     gone += payloads(connection, limit)?;
     Ok(gone as u64)
+}
+
+/// Deletes journal rows, and forgets deleted aggregates with their last one.
+fn journal(connection: &Connection, before: i64, limit: i64) -> rusqlite::Result<usize> {
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal INDEXED BY journal_at \
+         WHERE at < ?1 ORDER BY at LIMIT ?2) RETURNING aggregate",
+    )?;
+    let owners = delete.query_map(params![before, limit], |row| row.get(0))?;
+    let owners = owners.collect::<Result<Vec<i64>, _>>()?;
+    let gone = owners.len();
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM aggregate_past WHERE aggregate = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM journal WHERE aggregate = ?1)",
+    )?;
+    for owner in owners.into_iter().collect::<BTreeSet<_>>() {
+        forget.execute([owner])?;
+    }
+    Ok(gone)
 }
 
 /// Looks at payloads that lost a reference and deletes those that have none left.

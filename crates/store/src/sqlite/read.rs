@@ -194,20 +194,44 @@ pub(super) fn journal(
     after: u64,
     limit: usize,
 ) -> Answer<Vec<JournalRow>> {
-    let (after, limit) = (signed(after), rows(limit));
-    let turns = if let Some(id) = aggregate {
-        let mut statement = connection.prepare_cached(JOURNAL_ONE).map_err(failed)?;
-        let wanted = params![after, limit, id.id.as_bytes(), id.kind.as_str()];
-        let turns = statement.query_map(wanted, journal_row).map_err(failed)?;
-        turns.collect::<Result<_, _>>()
-    } else {
+    let (after, limit) = (signed(after), page(limit));
+    let Some(id) = aggregate else {
         let mut statement = connection.prepare_cached(JOURNAL_ALL).map_err(failed)?;
-        let turns = statement
-            .query_map(params![after, limit], journal_row)
-            .map_err(failed)?;
-        turns.collect::<Result<_, _>>()
+        let turns = statement.query_map(params![after, rows(limit)], journal_row);
+        return turns
+            .map_err(failed)?
+            .collect::<Result<_, _>>()
+            .map_err(failed);
     };
-    turns.map_err(failed)
+    let mut turns = Vec::new();
+    // Numbers grow, so that what an earlier bearer of the id did comes first.
+    for number in numbers(connection, id)? {
+        if turns.len() < limit {
+            let mut statement = connection.prepare_cached(JOURNAL_ONE).map_err(failed)?;
+            let wanted = params![after, rows(limit - turns.len()), number];
+            let more = statement.query_map(wanted, journal_row).map_err(failed)?;
+            for turn in more {
+                turns.push(turn.map_err(failed)?);
+            }
+        }
+    }
+    Ok(turns)
+}
+
+/// The numbers under which the journal of an aggregate stands: of its deleted forerunners, then its own.
+fn numbers(connection: &Connection, id: AggregateId) -> Answer<Vec<i64>> {
+    let mut numbers = Vec::new();
+    for sql in [NUMBER_PAST, NUMBER_PRESENT] {
+        let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+        let wanted = params![id.id.as_bytes(), id.kind.as_str()];
+        for number in statement
+            .query_map(wanted, |row| row.get(0))
+            .map_err(failed)?
+        {
+            numbers.push(number.map_err(failed)?);
+        }
+    }
+    Ok(numbers)
 }
 
 fn journal_row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {

@@ -1,4 +1,4 @@
-//! Sequence numbers of inbox, effects and journal: drawn in memory by the one writer, so that no row costs a second
+//! Numbers of aggregates, inbox, effects and journal: drawn in memory by the one writer, so that no row costs a second
 //! write; a number is never given twice, even when the newest rows are pruned.
 
 use rusqlite::{Connection, params};
@@ -15,9 +15,10 @@ impl Sequence {
     }
 }
 
-/// The three sequences.
+/// The sequences.
 #[derive(Debug)]
 pub(super) struct Sequences {
+    pub(super) aggregate: Sequence,
     pub(super) inbox: Sequence,
     pub(super) effect: Sequence,
     pub(super) journal: Sequence,
@@ -26,9 +27,9 @@ pub(super) struct Sequences {
 impl Sequences {
     /// Goes on behind the largest number in use or noted.
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let last = |table: &str| {
+        let last = |table: &str, number: &str| {
             let sql = format!(
-                "SELECT max(coalesce((SELECT max(seq) FROM {table}), 0), \
+                "SELECT max(coalesce((SELECT max({number}) FROM {table}), 0), \
                  coalesce((SELECT value FROM sequence WHERE name = '{table}'), 0))"
             );
             connection
@@ -36,9 +37,10 @@ impl Sequences {
                 .map(Sequence)
         };
         Ok(Self {
-            inbox: last("inbox")?,
-            effect: last("effect")?,
-            journal: last("journal")?,
+            aggregate: last("aggregate", "id")?,
+            inbox: last("inbox", "seq")?,
+            effect: last("effect", "seq")?,
+            journal: last("journal", "seq")?,
         })
     }
 
@@ -48,6 +50,7 @@ impl Sequences {
             "INSERT INTO sequence (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )?;
         for (name, sequence) in [
+            ("aggregate", self.aggregate),
             ("inbox", self.inbox),
             ("effect", self.effect),
             ("journal", self.journal),

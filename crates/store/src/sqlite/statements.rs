@@ -71,8 +71,13 @@ pub(super) const JOURNAL_ONE: &str = concat!(
     "SELECT t.kind, t.uuid, t.seq, t.revision, t.at, t.entropy, ",
     body!(),
     " FROM journal t INDEXED BY journal_aggregate LEFT JOIN payload p ON p.id = t.payload \
-     WHERE t.uuid = ?3 AND t.kind = ?4 AND t.seq > ?1 ORDER BY t.seq LIMIT ?2"
+     WHERE t.aggregate = ?3 AND t.seq > ?1 ORDER BY t.seq LIMIT ?2"
 );
+
+pub(super) const NUMBER_PAST: &str =
+    "SELECT aggregate FROM aggregate_past WHERE uuid = ?1 AND kind = ?2 ORDER BY aggregate";
+
+pub(super) const NUMBER_PRESENT: &str = "SELECT id FROM aggregate WHERE uuid = ?1 AND kind = ?2";
 
 pub(super) const CLAIM: &str = "SELECT kind, uuid FROM claim WHERE tenant = ?1 AND account = ?2 AND family = ?3 AND key = ?4 \
      AND (expires IS NULL OR expires > ?5)";
@@ -103,7 +108,7 @@ pub(super) const RESOURCES_EVERYBODY: &str = concat!(
 
 /// All of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 14] = [
+pub(super) const STATEMENTS: [&str; 16] = [
     ROOT,
     FRAME,
     FRAMES,
@@ -114,6 +119,8 @@ pub(super) const STATEMENTS: [&str; 14] = [
     TIMERS,
     JOURNAL_ALL,
     JOURNAL_ONE,
+    NUMBER_PAST,
+    NUMBER_PRESENT,
     CLAIM,
     RESOURCE,
     RESOURCES_ONE,

@@ -1,5 +1,5 @@
-//! The writer thread: the only owner of the write connection. It takes what waits, writes it in one transaction with a
-//! savepoint per turn, commits, and only then answers. While one commit waits for the disk the next group gathers.
+//! The writer thread: the only owner of the write connection. It takes what waits, writes it in one transaction in which
+//! each turn holds or fails alone, commits, and only then answers. While one commit waits for the disk the next group gathers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
@@ -20,6 +20,9 @@ const MAX_GROUP: usize = 512;
 /// Where a command's answer goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, CommitError>>;
 
+#[cfg(test)]
+pub(super) type Inspect = Box<dyn FnOnce(&Connection) + Send>;
+
 /// What the writer can be asked to do.
 pub(super) enum Command {
     Commit {
@@ -32,13 +35,26 @@ pub(super) enum Command {
         answer: Answer<u64>,
     },
     #[cfg(test)]
-    Inspect(Box<dyn FnOnce(&Connection) + Send>),
+    Inspect(Option<Inspect>),
 }
 
-/// An answer that waits for the commit.
-enum Held {
-    Commit(Answer<Committed>, Result<Committed, CommitError>),
-    Prune(Answer<u64>, Result<u64, CommitError>),
+/// What came of a command: told once the transaction is committed.
+enum Outcome {
+    Commit(Result<Committed, CommitError>),
+    Prune(u64),
+    #[cfg(test)]
+    Inspect,
+}
+
+impl Outcome {
+    fn wrote(&self) -> bool {
+        match self {
+            Self::Commit(result) => result.is_ok(),
+            Self::Prune(_) => true,
+            #[cfg(test)]
+            Self::Inspect => false,
+        }
+    }
 }
 
 /// What the store and the writer both see.
@@ -89,84 +105,97 @@ impl Writer {
             }
             return Err(self.fatal("no transaction can be begun", &error));
         }
-        // A turn that is alone in its transaction needs no savepoint: it falls with the transaction.
-        let alone = group.len() == 1;
-        let mut held = Vec::with_capacity(group.len());
-        let mut written = 0_u64;
-        for command in group.drain(..) {
-            let answer = self.one(command, alone)?;
-            let ok = match &answer {
-                Some(Held::Commit(_, answer)) => answer.is_ok(),
-                Some(Held::Prune(_, answer)) => answer.is_ok(),
-                None => false,
-            };
-            written += u64::from(ok);
-            held.extend(answer);
-        }
-        let end = if written == 0 { "ROLLBACK" } else { "COMMIT" };
+        let outcomes = match self.lightly(group)? {
+            Some(outcomes) => outcomes,
+            None => self.carefully(group)?,
+        };
+        let wrote = outcomes.iter().any(Outcome::wrote);
+        let end = if wrote { "COMMIT" } else { "ROLLBACK" };
         self.execute(end)
             .map_err(|error| self.fatal(&format!("{end} failed"), &error))?;
-        if written > 0 {
-            self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        }
-        for answer in held {
-            self.say(answer);
+        self.shared
+            .commits
+            .fetch_add(u64::from(wrote), Ordering::Relaxed);
+        for (command, outcome) in group.drain(..).zip(outcomes) {
+            self.say(command, outcome);
         }
         Ok(())
     }
 
-    fn one(&mut self, command: Command, alone: bool) -> Result<Option<Held>, String> {
-        if !alone {
-            self.execute("SAVEPOINT turn")
-                .map_err(|error| self.fatal("no savepoint can be set", &error))?;
+    /// Writes the group without savepoints, each of which copies every page that its turn touches. Nearly every turn that fails does
+    /// so before it has written anything; one that fails later needs a savepoint to go back to: then nothing is kept
+    /// (`None`, in a new transaction).
+    fn lightly(&mut self, group: &mut [Command]) -> Result<Option<Vec<Outcome>>, String> {
+        let mut outcomes = Vec::with_capacity(group.len());
+        for command in group {
+            let before = self.connection.total_changes();
+            let outcome = self.one(command)?;
+            if !outcome.wrote() && self.connection.total_changes() != before {
+                self.execute("ROLLBACK")
+                    .and_then(|()| self.execute("BEGIN IMMEDIATE"))
+                    .map_err(|error| self.fatal("a group cannot be begun again", &error))?;
+                return Ok(None);
+            }
+            outcomes.push(outcome);
         }
-        let (held, keep) = match command {
-            Command::Commit { prepared, answer } => {
+        Ok(Some(outcomes))
+    }
+
+    /// Writes the group with a savepoint per command, so that each fails alone.
+    fn carefully(&mut self, group: &mut [Command]) -> Result<Vec<Outcome>, String> {
+        let mut outcomes = Vec::with_capacity(group.len());
+        for command in group {
+            let fatal = "a savepoint failed";
+            self.execute("SAVEPOINT turn")
+                .map_err(|error| self.fatal(fatal, &error))?;
+            let outcome = self.one(command)?;
+            if !outcome.wrote() {
+                self.execute("ROLLBACK TO turn")
+                    .map_err(|error| self.fatal(fatal, &error))?;
+            }
+            self.execute("RELEASE turn")
+                .map_err(|error| self.fatal(fatal, &error))?;
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+
+    fn one(&mut self, command: &mut Command) -> Result<Outcome, String> {
+        match command {
+            Command::Commit { prepared, .. } => {
                 let mut apply = Apply {
                     connection: &self.connection,
                     sequences: &mut self.sequences,
                 };
-                let result = apply.turn(&prepared);
-                let result = self.settle(result)?;
-                let keep = result.is_ok();
-                (Some(Held::Commit(answer, result)), keep)
+                let result = apply.turn(prepared);
+                self.settle(result).map(Outcome::Commit)
             }
             Command::Prune {
-                retention,
-                limit,
-                answer,
-            } => {
-                let gone = prune(&self.connection, &self.sequences, &retention, limit);
-                let result = self.settle(gone.map_err(Failure::Store))?;
-                (Some(Held::Prune(answer, result)), true)
-            }
+                retention, limit, ..
+            } => prune(&self.connection, &self.sequences, retention, *limit)
+                .map(Outcome::Prune)
+                .map_err(|error| self.fatal("pruning failed", &error)),
             #[cfg(test)]
             Command::Inspect(inspect) => {
-                inspect(&self.connection);
-                (None, true)
+                if let Some(inspect) = inspect.take() {
+                    inspect(&self.connection);
+                }
+                Ok(Outcome::Inspect)
             }
-        };
-        if !alone {
-            if !keep {
-                let back = self.execute("ROLLBACK TO turn");
-                back.map_err(|error| self.fatal("a failed turn cannot be undone", &error))?;
-            }
-            self.execute("RELEASE turn")
-                .map_err(|error| self.fatal("a savepoint cannot be released", &error))?;
         }
-        Ok(held)
     }
 
-    fn say(&self, held: Held) {
+    fn say(&self, command: Command, outcome: Outcome) {
         // A caller that no longer listens changes nothing: its turn is committed all the same.
-        match held {
-            Held::Commit(answer, result) => {
-                self.shared
-                    .turns
-                    .fetch_add(u64::from(result.is_ok()), Ordering::Relaxed);
+        match (command, outcome) {
+            (Command::Commit { answer, .. }, Outcome::Commit(result)) => {
+                let held = u64::from(result.is_ok());
+                self.shared.turns.fetch_add(held, Ordering::Relaxed);
                 drop(answer.send(result));
             }
-            Held::Prune(answer, result) => drop(answer.send(result)),
+            (Command::Prune { answer, .. }, Outcome::Prune(gone)) => drop(answer.send(Ok(gone))),
+            // Outcomes stand in the order of their commands.
+            _ => {}
         }
     }
 

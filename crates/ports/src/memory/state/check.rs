@@ -89,7 +89,7 @@ impl State {
         for effect in &turn.effects_new {
             if self.effect_ids.contains_key(&effect.id) || !ids.insert(effect.id) {
                 return Err(CommitError::Refused(format!(
-                    "the effect id {} is taken",
+                    "an effect with the id {} is open already",
                     effect.id
                 )));
             }

@@ -72,24 +72,37 @@ impl Apply<'_> {
             .timers
             .iter()
             .try_for_each(|timer| self.timer(&owner, row, timer))?;
-        self.journal(&owner, write, (revision, prepared.journal.as_ref()))?;
+        self.journal(&owner, write, (row, revision, prepared.journal.as_ref()))?;
         if write.delete {
-            self.sql("DELETE FROM aggregate WHERE id = ?1")?
-                .execute([row])?;
+            self.delete_aggregate(row)?;
         }
         Ok(())
     }
 
+    /// Frames, index entries and timers go with the row; the number stays with the journal and is noted as given.
+    fn delete_aggregate(&self, row: i64) -> Result<(), Failure> {
+        self.sequences.note(self.connection)?;
+        let mut statement = self.sql(
+            "INSERT INTO aggregate_past (aggregate, tenant, account, region, shard, kind, uuid) \
+             SELECT id, tenant, account, region, shard, kind, uuid FROM aggregate WHERE id = ?1",
+        )?;
+        statement.execute([row])?;
+        self.sql("DELETE FROM aggregate WHERE id = ?1")?
+            .execute([row])?;
+        Ok(())
+    }
+
     pub(super) fn insert_aggregate(
-        &self,
+        &mut self,
         owner: &Owner<'_>,
         root: Option<&Option<Body>>,
         at: i64,
     ) -> Result<i64, Failure> {
+        let number = self.sequences.aggregate.draw();
         let body = self.optional_columns(root.and_then(Option::as_ref), owner.scope)?;
         let mut statement = self.sql(
-            "INSERT INTO aggregate (tenant, account, region, shard, kind, uuid, revision, created, format, body, \
-             payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10)",
+            "INSERT INTO aggregate (id, tenant, account, region, shard, kind, uuid, revision, created, format, body, \
+             payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11)",
         )?;
         let Scope {
             tenant,
@@ -99,6 +112,7 @@ impl Apply<'_> {
         let (kind, uuid) = (owner.id.kind.as_str(), owner.id.id.as_bytes());
         let (format, text, payload) = (body.format, body.text, body.payload);
         let row = params![
+            number,
             tenant,
             account,
             region,
@@ -110,7 +124,8 @@ impl Apply<'_> {
             text,
             payload
         ];
-        Ok(statement.insert(row)?)
+        statement.execute(row)?;
+        Ok(number)
     }
 
     pub(super) fn update_root(
@@ -211,13 +226,13 @@ impl Apply<'_> {
         &mut self,
         owner: &Owner<'_>,
         write: &AggregateWrite,
-        (revision, body): (i64, Option<&Body>),
+        (row, revision, body): (i64, i64, Option<&Body>),
     ) -> Result<(), Failure> {
         let body = self.optional_columns(body, owner.scope)?;
         let seq = self.sequences.journal.draw();
         let mut statement = self.sql(
-            "INSERT INTO journal (seq, tenant, account, region, shard, kind, uuid, revision, at, entropy, format, \
-             body, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            "INSERT INTO journal (seq, aggregate, tenant, account, region, shard, kind, uuid, revision, at, entropy, \
+             format, body, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let Scope {
             tenant,
@@ -233,6 +248,7 @@ impl Apply<'_> {
             (&write.journal.entropy, body.format, body.text, body.payload);
         statement.execute(params![
             seq,
+            row,
             tenant,
             account,
             region,

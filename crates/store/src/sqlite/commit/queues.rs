@@ -56,7 +56,7 @@ impl Apply<'_> {
                 .execute(row)
                 .map_err(|error| match error.sqlite_error_code() {
                     Some(ErrorCode::ConstraintViolation) => Failure::Turn(CommitError::Refused(
-                        format!("the effect id {} is taken", effect.id),
+                        format!("an effect with the id {} is open already", effect.id),
                     )),
                     _ => error.into(),
                 })?;
