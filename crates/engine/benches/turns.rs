@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// Length of one measured slice.
-const SLICE: Duration = Duration::from_millis(1_500);
+const SLICE: Duration = Duration::from_millis(2_000);
 /// Steps of each run in the automation slice.
 const STEPS: usize = 20;
 /// Findings of the containment slice.
@@ -452,29 +452,38 @@ fn main() {
         "| case                               |  per sec. |    ratio |       p50    |       p99    | goal |"
     );
     println!("|---|---|---|---|---|---|");
+    // A word as argument chooses slices: `cargo bench -p engine -- automation`.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let chosen =
+        |slice: &str| words.is_empty() || words.iter().any(|word| slice.contains(word.as_str()));
     for (concurrent, wanted) in [(1, 0.4), (16, 2.0), (64, 2.5)] {
-        let raw = raw(dir.path());
-        row("raw 4 KiB overwrite + fdatasync", &raw, &raw, None);
-        let bare = runtime.block_on(bare(dir.path(), concurrent));
-        row(
-            &format!("bare store commits, {concurrent} at once"),
-            &bare,
-            &raw,
-            Some(wanted),
-        );
+        let name = format!("bare store commits, {concurrent} at once");
+        if chosen(&name) {
+            let raw = raw(dir.path());
+            row("raw 4 KiB overwrite + fdatasync", &raw, &raw, None);
+            row(
+                &name,
+                &runtime.block_on(bare(dir.path(), concurrent)),
+                &raw,
+                Some(wanted),
+            );
+        }
     }
     for concurrent in [1, 16, 64] {
-        let raw = raw(dir.path());
-        row("raw 4 KiB overwrite + fdatasync", &raw, &raw, None);
-        let turns = runtime.block_on(automation(dir.path(), concurrent));
-        row(
-            &format!("automation turns, {concurrent} runs at once"),
-            &turns,
-            &raw,
-            (concurrent == 64).then_some(1.5),
-        );
+        let name = format!("automation turns, {concurrent} runs at once");
+        if chosen(&name) {
+            let raw = raw(dir.path());
+            row("raw 4 KiB overwrite + fdatasync", &raw, &raw, None);
+            let turns = runtime.block_on(automation(dir.path(), concurrent));
+            row(&name, &turns, &raw, (concurrent == 64).then_some(1.5));
+        }
     }
-    let raw = raw(dir.path());
-    let first = runtime.block_on(containment(dir.path()));
-    row("finding sent to first call", &first, &raw, None);
+    if chosen("finding sent to first call") {
+        let raw = raw(dir.path());
+        let first = runtime.block_on(containment(dir.path()));
+        row("finding sent to first call", &first, &raw, None);
+    }
 }

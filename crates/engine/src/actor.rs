@@ -194,12 +194,10 @@ impl Actor {
             Some(loaded) => loaded,
             None => self.load_stored().await?,
         };
-        let store = self.shared.ports.store.as_ref();
         for item in items {
-            let input = item.prepared.input.clone();
-            let found =
-                lookup::find(store, &self.scope, self.id, (input, loaded.state.as_ref())).await;
-            item.prepared = found.map_err(|error| error.to_string())?;
+            let asked = (&mut item.prepared.input, loaded.state.as_ref());
+            let found = lookup::find(&self.shared, &self.scope, self.id, asked).await;
+            item.prepared.lookup = found.map_err(|error| error.to_string())?;
         }
         Ok(loaded)
     }

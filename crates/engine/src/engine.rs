@@ -11,6 +11,7 @@ use ports::{Clock, Effects, EntropySource, Store, StoreError};
 use crate::accept::Counters;
 use crate::bus::BusRegistry;
 use crate::dispatch::Dispatcher;
+use crate::documents::Documents;
 use crate::handle::Handle;
 use crate::recovery;
 use crate::tasks::Tasks;
@@ -78,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
     pub(crate) rule_changes: tokio::sync::Mutex<()>,
     pub(crate) counters: Counters,
+    pub(crate) documents: Documents,
     pub(crate) commits: tokio::sync::Semaphore,
 }
 
@@ -120,6 +122,7 @@ impl Engine {
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
             counters: Counters::default(),
+            documents: Documents::default(),
             commits: tokio::sync::Semaphore::new(MAX_COMMITS),
         });
         let handle = Handle {

@@ -11,6 +11,7 @@ mod batch;
 mod bus;
 mod catalog;
 mod dispatch;
+mod documents;
 mod engine;
 mod error;
 mod handle;

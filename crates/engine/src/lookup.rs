@@ -2,11 +2,13 @@
 //!
 //! Deciders do not read; the actor looks things up right before it asks them, and journals what they saw.
 
-use flow::automation::DocumentSource;
-use flow::automation::document::Format;
+use std::sync::Arc;
+
+use flow::automation::document::{self, Format};
+use flow::automation::{DocumentSource, Parsed};
 use model::arn::Arn;
 use model::contact::{CONTACT, CONTACT_CHANNEL};
-use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead};
+use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead, DocumentVersion};
 use model::incident::TimelineEvent;
 use model::report::StartRun;
 use model::{AggregateId, AggregateKind, Scope};
@@ -16,6 +18,8 @@ use response::engage::{self, Directory};
 use response::incident;
 use serde_json::{Value, json};
 
+use crate::documents::Known;
+use crate::engine::Shared;
 use crate::input::Input;
 use crate::machine::State;
 
@@ -26,8 +30,8 @@ pub(crate) enum Lookup {
     Nothing,
     /// The contacts and channels that an engagement can reach.
     Directory(Directory),
-    /// The document of a run to be started.
-    Document(DocumentSource),
+    /// The document of a run to be started, and its parsed form where it is at hand.
+    Document(DocumentSource, Parsed),
 }
 
 /// An input with what its decision needs.
@@ -42,37 +46,28 @@ const ROUNDS: usize = 4;
 /// Most contacts and channels that one engagement may reach.
 const REACH: usize = 2_000;
 
-/// Looks up what the decision of `input` needs.
+/// Looks up what the decision of `input` needs; a stored timeline event goes into the input itself.
 pub(crate) async fn find(
-    store: &dyn Store,
+    shared: &Shared,
     scope: &Scope,
     id: AggregateId,
-    (input, state): (Input, Option<&State>),
-) -> Result<Prepared, StoreError> {
-    match (id.kind, input) {
-        (AggregateKind::Engagement, input) => {
-            let root = engaged_contact(&input, state);
-            let lookup = Lookup::Directory(directory(store, scope, root).await?);
-            Ok(Prepared { input, lookup })
+    (input, state): (&mut Input, Option<&State>),
+) -> Result<Lookup, StoreError> {
+    let store = shared.ports.store.as_ref();
+    if id.kind == AggregateKind::Engagement {
+        let root = engaged_contact(input, state);
+        return Ok(Lookup::Directory(directory(store, scope, root).await?));
+    }
+    match input {
+        Input::StartRun(request) => {
+            let (source, parsed) = document(shared, scope, request).await?;
+            Ok(Lookup::Document(source, parsed))
         }
-        (_, Input::StartRun(request)) => {
-            let source = document(store, scope, &request).await?;
-            Ok(Prepared {
-                input: Input::StartRun(request),
-                lookup: Lookup::Document(source),
-            })
+        Input::Incident(input) => {
+            bring_stored_event(store, id, input).await?;
+            Ok(Lookup::Nothing)
         }
-        (_, Input::Incident(input)) => {
-            let input = with_stored_event(store, id, *input).await?;
-            Ok(Prepared {
-                input: Input::Incident(Box::new(input)),
-                lookup: Lookup::Nothing,
-            })
-        }
-        (_, input) => Ok(Prepared {
-            input,
-            lookup: Lookup::Nothing,
-        }),
+        _ => Ok(Lookup::Nothing),
     }
 }
 
@@ -102,7 +97,7 @@ impl Prepared {
         };
         match &self.lookup {
             Lookup::Nothing => {}
-            Lookup::Document(source) => {
+            Lookup::Document(source, _) => {
                 map.insert("document".to_owned(), json!(source));
             }
             Lookup::Directory(directory) => {
@@ -120,22 +115,21 @@ impl Prepared {
     }
 }
 
-async fn with_stored_event(
+async fn bring_stored_event(
     store: &dyn Store,
     id: AggregateId,
-    input: incident::Input,
-) -> Result<incident::Input, StoreError> {
-    Ok(match input {
-        incident::Input::UpdateTimelineEvent(mut patch) => {
+    input: &mut incident::Input,
+) -> Result<(), StoreError> {
+    match input {
+        incident::Input::UpdateTimelineEvent(patch) => {
             patch.existing = stored_event(store, id, patch.event_id).await?;
-            incident::Input::UpdateTimelineEvent(patch)
         }
-        incident::Input::DeleteTimelineEvent { event_id, .. } => {
-            let existing = stored_event(store, id, event_id).await?;
-            incident::Input::DeleteTimelineEvent { event_id, existing }
+        incident::Input::DeleteTimelineEvent { event_id, existing } => {
+            *existing = stored_event(store, id, *event_id).await?;
         }
-        other => other,
-    })
+        _ => {}
+    }
+    Ok(())
 }
 
 async fn stored_event(
@@ -225,20 +219,19 @@ async fn load_into(
 
 /// The text of the version that a wish names, or why there is none.
 async fn document(
-    store: &dyn Store,
+    shared: &Shared,
     scope: &Scope,
     request: &StartRun,
-) -> Result<DocumentSource, StoreError> {
+) -> Result<(DocumentSource, Parsed), StoreError> {
+    let store = shared.ports.store.as_ref();
     let (name, version_in_arn) = document_name(&request.document_name);
     let scope = Scope {
         region: request.region.clone(),
         ..scope.clone()
     };
-    let missing = |reason: String| Ok(DocumentSource::Missing { reason });
-    let Some(head) = store
-        .resource(scope.clone(), DOCUMENT.to_owned(), name.clone())
-        .await?
-    else {
+    let missing = |reason: String| Ok((DocumentSource::Missing { reason }, Parsed::default()));
+    let found = store.resource(scope.clone(), DOCUMENT.to_owned(), name.clone());
+    let Some(head) = found.await? else {
         return missing(format!(
             "there is no document `{name}` in region `{}`: create it with CreateDocument",
             scope.region
@@ -247,44 +240,71 @@ async fn document(
     let Ok(head) = serde_json::from_value::<DocumentHead>(head.body) else {
         return missing(format!("document `{name}` cannot be read by this program"));
     };
-    let wanted = request
-        .document_version
-        .clone()
-        .or(version_in_arn)
-        .unwrap_or_default();
-    let number = match wanted.as_str() {
-        "" | "$DEFAULT" => Some(head.default_version),
-        "$LATEST" => Some(head.latest_version),
-        number => number
-            .parse()
-            .ok()
-            .filter(|number| head.versions.iter().any(|v| v.number == *number)),
-    };
-    let Some(number) = number else {
+    let wanted = request.document_version.clone().or(version_in_arn);
+    let Some(version) = version(&head, wanted.as_deref().unwrap_or_default()) else {
+        let wanted = wanted.unwrap_or_default();
         return missing(format!("document `{name}` has no version `{wanted}`"));
     };
-    let key = format!("{name}/{number}");
-    let content = store
-        .resource(scope, DOCUMENT_CONTENT.to_owned(), key)
-        .await?;
-    let Some(content) =
-        content.and_then(|content| serde_json::from_value::<DocumentContent>(content.body).ok())
-    else {
+    let number = version.number;
+    let key = (format!("{scope:?}/{name}"), number, version.hash.clone());
+    let known = match shared.documents.get(&key) {
+        Some(known) => Some(known),
+        None => read_document(store, &scope, &name, number).await?,
+    };
+    let Some(known) = known else {
         return missing(format!(
-            "the text of document `{name}` version {number} is missing"
+            "the text of document `{name}` version {number} cannot be read"
         ));
     };
-    let format = if content.format == "JSON" {
+    let source = DocumentSource::Found {
+        name,
+        version: number.to_string(),
+        format: known.format,
+        content: known.content.to_string(),
+    };
+    let parsed = Parsed(known.parsed.clone());
+    shared.documents.put(key, known);
+    Ok((source, parsed))
+}
+
+/// The version that `$DEFAULT`, `$LATEST` or a number means.
+fn version<'a>(head: &'a DocumentHead, wanted: &str) -> Option<&'a DocumentVersion> {
+    let number = match wanted {
+        "" | "$DEFAULT" => head.default_version,
+        "$LATEST" => head.latest_version,
+        number => number.parse().ok()?,
+    };
+    head.versions
+        .iter()
+        .find(|version| version.number == number)
+}
+
+async fn read_document(
+    store: &dyn Store,
+    scope: &Scope,
+    name: &str,
+    number: u32,
+) -> Result<Option<Known>, StoreError> {
+    let key = format!("{name}/{number}");
+    let found = store.resource(scope.clone(), DOCUMENT_CONTENT.to_owned(), key);
+    let stored = found
+        .await?
+        .map(|found| serde_json::from_value::<DocumentContent>(found.body));
+    let Some(Ok(stored)) = stored else {
+        return Ok(None);
+    };
+    let format = if stored.format == "JSON" {
         Format::Json
     } else {
         Format::Yaml
     };
-    Ok(DocumentSource::Found {
-        name,
-        version: number.to_string(),
+    // A text that no longer parses is left to the machine, which says what is wrong with it.
+    let parsed = document::parse(&stored.content, format).0.map(Arc::new);
+    Ok(Some(Known {
         format,
-        content: content.content,
-    })
+        content: stored.content.into(),
+        parsed,
+    }))
 }
 
 /// The name in a document name or ARN (`...:document/Name`, `...:automation-definition/Name:version`), and the

@@ -26,10 +26,11 @@ pub(crate) fn decide(
     };
     let input = match (prepared.input, prepared.lookup) {
         (Input::Run(input), _) => *input,
-        (Input::StartRun(request), Lookup::Document(document)) => {
+        (Input::StartRun(request), Lookup::Document(document, parsed)) => {
             automation::Input::Start(Box::new(Start {
                 request: *request,
                 document,
+                parsed,
             }))
         }
         (Input::Settled { effect, outcome }, _) => automation::Input::Effect { effect, outcome },

@@ -3,6 +3,7 @@
 //! The engine stores inputs in its inbox and maps commands to rows; nothing here knows how.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::Scope;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::document::Format;
+use super::document::{Document, Format};
 
 /// What every turn of a run is given besides its input.
 #[derive(Debug, Clone)]
@@ -80,6 +81,25 @@ pub struct Start {
     pub request: StartRun,
     /// The document's text, looked up by the engine in the same turn.
     pub document: DocumentSource,
+    /// The same text parsed, where the engine has it at hand.
+    #[serde(skip)]
+    pub parsed: Parsed,
+}
+
+/// A document parsed before: no part of an input's identity, since it follows from the text.
+#[derive(Clone, Default)]
+pub struct Parsed(pub Option<Arc<Document>>);
+
+impl PartialEq for Parsed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Parsed" } else { "-" })
+    }
 }
 
 /// The document of a run, or why there is none.

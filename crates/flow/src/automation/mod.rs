@@ -17,8 +17,8 @@ mod run;
 
 pub use document::{Diagnostic, Document, Format};
 pub use input::{
-    Command, Context, DEFAULT_BUDGET, DocumentSource, Input, Resolution, Signal, SignalKind, Start,
-    StopKind,
+    Command, Context, DEFAULT_BUDGET, DocumentSource, Input, Parsed, Resolution, Signal,
+    SignalKind, Start, StopKind,
 };
 pub use machine::step;
 pub use record::{Status, StepExecution};

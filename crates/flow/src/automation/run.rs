@@ -199,7 +199,7 @@ impl Origin {
 }
 
 impl Run {
-    pub(crate) fn new(id: Uuid, at: Timestamp, origin: Origin, document: Document) -> Self {
+    pub(crate) fn new(id: Uuid, at: Timestamp, origin: Origin, document: Arc<Document>) -> Self {
         let latest = vec![None; document.steps.len()];
         Self {
             root: Root {
@@ -223,7 +223,7 @@ impl Run {
                 outputs: BTreeMap::new(),
             },
             origin: Arc::new(origin),
-            document: Arc::new(document),
+            document,
             steps: Vec::new(),
             latest,
         }

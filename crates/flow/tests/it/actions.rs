@@ -976,6 +976,7 @@ fn an_incident_is_told_when_its_run_cannot_start() {
             reason: "document Doc does not exist".to_owned(),
         };
         World::new().feed(Input::Start(Box::new(Start {
+            parsed: Default::default(),
             request: wish,
             document,
         })))

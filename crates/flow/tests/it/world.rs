@@ -50,6 +50,7 @@ pub(crate) fn request(parameters: &[(&str, &str)]) -> StartRun {
 
 pub(crate) fn start(yaml: &str, request: StartRun) -> Input {
     Input::Start(Box::new(Start {
+        parsed: Default::default(),
         request,
         document: DocumentSource::Found {
             name: "Doc".to_owned(),

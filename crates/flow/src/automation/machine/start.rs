@@ -11,7 +11,7 @@ use super::flow;
 use super::turn::Turn;
 use crate::automation::action::CALL_SECONDS;
 use crate::automation::document::{self, Document};
-use crate::automation::input::{Command, Context, DocumentSource, Start};
+use crate::automation::input::{Command, Context, DocumentSource, Parsed, Start};
 use crate::automation::parameters;
 use crate::automation::record::Status;
 use crate::automation::run::{Origin, Run};
@@ -23,13 +23,17 @@ use crate::expr::value_type::ValueType;
 /// A run that an incident asked for is made even when it cannot begin: Failed, with the reason told to the incident.
 /// For anybody else the reason is the refusal.
 pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>, Rejection> {
-    let Start { request, document } = start;
+    let Start {
+        request,
+        document,
+        parsed,
+    } = start;
     let incident = request.incident;
     let mut origin = Origin::new(request, &cx.scope.account);
     if origin.request.region.is_empty() {
         origin.request.region.clone_from(&cx.scope.region);
     }
-    let made = prepare(&mut origin, document).and_then(|(parsed, lookups)| {
+    let made = prepare(&mut origin, document, parsed).and_then(|(parsed, lookups)| {
         let mut run = Run::new(cx.id, cx.at, origin.clone(), parsed);
         run.root.lookups = lookups;
         run.root.variables = first_values(&run.document);
@@ -51,7 +55,8 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
 fn prepare(
     origin: &mut Origin,
     source: DocumentSource,
-) -> Result<(Document, Vec<String>), Rejection> {
+    known: Parsed,
+) -> Result<(Arc<Document>, Vec<String>), Rejection> {
     let (name, version, format, content) = match source {
         DocumentSource::Missing { reason } => {
             return Err(Rejection::Conflict {
@@ -75,23 +80,30 @@ fn prepare(
         );
         return Err(Rejection::invalid("Mode", message));
     }
-    let (parsed, diagnostics) = document::parse(&content, format);
-    let Some(parsed) = parsed else {
-        let all: Vec<String> = diagnostics
-            .iter()
-            .take(5)
-            .map(ToString::to_string)
-            .collect();
-        return Err(Rejection::Conflict {
-            code: "InvalidDocumentContent".to_owned(),
-            message: format!("document {} is not valid: {}", origin.name, all.join("; ")),
-        });
+    let parsed = match known.0 {
+        Some(parsed) => parsed,
+        None => read(&origin.name, &content, format)?,
     };
     let (values, lookups) = parameters::bind(&parsed, &origin.request.parameters)?;
     origin.parameters = values;
     origin.format = format;
     origin.content = content;
     Ok((parsed, lookups))
+}
+
+fn read(name: &str, content: &str, format: document::Format) -> Result<Arc<Document>, Rejection> {
+    let (parsed, diagnostics) = document::parse(content, format);
+    parsed.map(Arc::new).ok_or_else(|| {
+        let all: Vec<String> = diagnostics
+            .iter()
+            .take(5)
+            .map(ToString::to_string)
+            .collect();
+        Rejection::Conflict {
+            code: "InvalidDocumentContent".to_owned(),
+            message: format!("document {name} is not valid: {}", all.join("; ")),
+        }
+    })
 }
 
 /// Defaults may speak of the run itself (`{{automation:EXECUTION_ID}}`, `{{global:REGION}}`); given values may not.
@@ -169,7 +181,7 @@ fn first_turn(run: Run, cx: &Context) -> Decision<Run, Command> {
 fn stillborn(mut origin: Origin, cx: &Context, reason: &str) -> Decision<Run, Command> {
     origin.content = String::new();
     origin.parameters = Map::new();
-    let mut run = Run::new(cx.id, cx.at, origin, Document::default());
+    let mut run = Run::new(cx.id, cx.at, origin, Arc::default());
     run.root.status = Status::Failed;
     run.root.ended = Some(cx.at);
     run.root.failure_message = Some(reason.to_owned());
