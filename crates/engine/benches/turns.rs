@@ -55,6 +55,9 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// Calls so far, and who waits for the last one.
+type Progress = (usize, Option<oneshot::Sender<()>>);
+
 /// Answers every call at once and notes when calls came.
 #[derive(Default)]
 struct Instantly {
@@ -65,7 +68,7 @@ struct Instantly {
     /// First call by run or instance.
     first: Mutex<HashMap<String, Instant>>,
     /// Calls of a run so far, and who waits for its last one.
-    runs: Mutex<HashMap<String, (usize, Option<oneshot::Sender<()>>)>>,
+    runs: Mutex<HashMap<String, Progress>>,
 }
 
 impl Effects for Instantly {
@@ -78,11 +81,24 @@ impl Effects for Instantly {
         if let EffectCommand::CallAws(call) = &intent.command {
             let key = call.params["Key"].as_str().unwrap_or_default().to_owned();
             let at = now();
-            if let Some(before) = self.last.lock().unwrap().insert(key.clone(), at) {
-                self.gaps.lock().unwrap().push(at - before);
+            if let Some(before) = self
+                .last
+                .lock()
+                .expect("no panic held it")
+                .insert(key.clone(), at)
+            {
+                self.gaps
+                    .lock()
+                    .expect("no panic held it")
+                    .push(at - before);
             }
-            self.first.lock().unwrap().entry(key.clone()).or_insert(at);
-            if let Some((calls, waiter)) = self.runs.lock().unwrap().get_mut(&key) {
+            self.first
+                .lock()
+                .expect("no panic held it")
+                .entry(key.clone())
+                .or_insert(at);
+            if let Some((calls, waiter)) = self.runs.lock().expect("no panic held it").get_mut(&key)
+            {
                 *calls += 1;
                 if *calls == STEPS {
                     waiter.take().map(|waiter| waiter.send(()));
@@ -310,7 +326,7 @@ async fn automation(dir: &Path, concurrent: usize) -> Figures {
     world.engine.settle().await;
     let turns = world.store.stats().turns - before;
     let took = start.elapsed();
-    let gaps = std::mem::take(&mut *world.effects.gaps.lock().unwrap());
+    let gaps = std::mem::take(&mut *world.effects.gaps.lock().expect("no panic held it"));
     let figures = figures(gaps, took, turns);
     world.engine.stop().await;
     figures
@@ -322,7 +338,7 @@ async fn run_once(handle: &Handle, effects: &Instantly, id: Uuid) {
     effects
         .runs
         .lock()
-        .unwrap()
+        .expect("no panic held it")
         .insert(id.to_string(), (0, Some(last)));
     let request = StartRun {
         document_name: "Bench".to_owned(),
@@ -342,10 +358,8 @@ async fn run_once(handle: &Handle, effects: &Instantly, id: Uuid) {
     reached.await.expect("the last call");
 }
 
-/// From the acknowledgement of a finding to the first call of its runbook leaving the engine.
-async fn containment(dir: &Path) -> Figures {
-    let world = world(dir, "containment.sqlite").await;
-    let handle = &world.handle;
+/// A rule, a plan and a runbook for findings.
+async fn install_containment(handle: &Handle) {
     put_document(handle, "Contain", document(3)).await;
     let plan: ResponsePlan = serde_json::from_value(json!({
         "name": "contain",
@@ -385,6 +399,13 @@ async fn containment(dir: &Path) -> Figures {
         ])
         .await
         .expect("resources");
+}
+
+/// From the acknowledgement of a finding to the first call of its runbook leaving the engine.
+async fn containment(dir: &Path) -> Figures {
+    let world = world(dir, "containment.sqlite").await;
+    let handle = &world.handle;
+    install_containment(handle).await;
     let (start, mut times) = (now(), Vec::new());
     for number in 0..FINDINGS {
         let instance = format!("i-{number:017}");
@@ -407,7 +428,7 @@ async fn containment(dir: &Path) -> Figures {
             .effects
             .first
             .lock()
-            .unwrap()
+            .expect("no panic held it")
             .get(&instance)
             .copied()
             .expect("a containment call");

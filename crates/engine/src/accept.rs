@@ -3,24 +3,21 @@
 //! Matching happens in memory first. One commit holds a request's events with all their deliveries; an event that no
 //! rule wants costs a counter only.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use model::arn::Arn;
-use model::bus::{Rule, Target};
+use model::bus::Rule;
 use model::incident::Trigger;
-use model::plan::{RESPONSE_PLAN, ResponsePlan};
-use model::report::StartRun;
 use model::{AggregateId, Event, Scope, ids};
 use ports::StoreError;
 use ports::store::{ClaimKey, NewInput, Turn};
-use response::delivery;
-use response::plan::{self, EventStart};
-use rules::transform::{InputTransformer, TargetInput, TransformContext};
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::deliver::{Arrival, deliver, rule_arn};
 use crate::dispatch::Mail;
 use crate::engine::Shared;
 use crate::error::AskError;
@@ -73,14 +70,18 @@ pub(crate) async fn trigger(
 ) -> Result<Value, AskError> {
     let scope = scope.global();
     let to = incident_for(shared, &scope, &trigger).await?;
-    let input = Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(
-        trigger,
-    ))));
+    let input = incident_input(trigger);
     shared.dispatcher.ask(to, scope, input, Vec::new()).await
 }
 
+pub(crate) fn incident_input(trigger: Trigger) -> Input {
+    Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(
+        trigger,
+    ))))
+}
+
 /// The open incident with the trigger's dedupe key, or a new one. Only a hint: the claim decides.
-async fn incident_for(
+pub(crate) async fn incident_for(
     shared: &Shared,
     scope: &Scope,
     trigger: &Trigger,
@@ -116,12 +117,10 @@ pub(crate) async fn put_events(
     for entry in entries {
         let id = ids::random(&shared.ports.entropy.draw(), "event");
         let text = envelope(scope, &entry, id, now);
-        let event = match rules::Event::parse(&text) {
+        let event = match whole_object(&entry.detail).and_then(|()| read(&text)) {
             Ok(event) => event,
-            Err(error) => {
-                outcomes.push(EntryOutcome::Malformed {
-                    reason: error.to_string(),
-                });
+            Err(reason) => {
+                outcomes.push(EntryOutcome::Malformed { reason });
                 continue;
             }
         };
@@ -136,6 +135,16 @@ pub(crate) async fn put_events(
     }
     commit(shared, inputs, now).await?;
     Ok(outcomes)
+}
+
+/// Whether a detail is one JSON object and nothing besides: text behind it could speak for the envelope.
+fn whole_object(detail: &str) -> Result<(), String> {
+    let object = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(detail);
+    object.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn read(text: &str) -> Result<rules::Event, String> {
+    rules::Event::parse(text).map_err(|error| error.to_string())
 }
 
 /// The event's envelope around the detail's own text, so that numbers and escapes stay as they were sent.
@@ -192,205 +201,6 @@ async fn deliveries(
         }
     }
     Ok(inputs)
-}
-
-/// An event that has arrived, in the forms that targets want.
-struct Arrival<'a> {
-    scope: &'a Scope,
-    event: &'a Event,
-    value: &'a Value,
-    text: &'a str,
-    now: Timestamp,
-}
-
-/// The input for one target, or why there is none.
-async fn deliver(
-    shared: &Shared,
-    arrival: &Arrival<'_>,
-    (rule, rule_arn): (&Rule, &str),
-    target: &Target,
-) -> Result<Result<(AggregateId, Scope, Input), String>, AskError> {
-    let context = TransformContext {
-        rule_arn,
-        rule_name: &rule.name,
-        ingestion_time: arrival.now,
-    };
-    let rendered = target_input(target).and_then(|input| {
-        input
-            .render(arrival.value, &context)
-            .map_err(|error| error.to_string())
-    });
-    let rendered = match rendered {
-        Ok(rendered) => rendered,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let id = ids::named(&["delivery", &arrival.event.id, rule_arn, &target.id]);
-    match destination(&target.arn) {
-        Destination::ResponsePlan(name) => {
-            let owner = arrival.scope.global();
-            let found = shared
-                .ports
-                .store
-                .resource(owner.clone(), RESPONSE_PLAN.to_owned(), name.clone())
-                .await?;
-            let Some(plan) =
-                found.and_then(|found| serde_json::from_value::<ResponsePlan>(found.body).ok())
-            else {
-                return Ok(Err(format!("there is no response plan `{name}`")));
-            };
-            let trigger = plan::trigger_from_event(&EventStart {
-                plan: &plan,
-                plan_arn: &target.arn,
-                rule_arn,
-                event: arrival.event,
-                raw: arrival.text,
-                input: &rendered,
-                at: arrival.now,
-            });
-            let to = incident_for(shared, &owner, &trigger).await?;
-            let input = Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(
-                trigger,
-            ))));
-            Ok(Ok((to, owner, input)))
-        }
-        Destination::Document => {
-            let request = start_run(arrival, target, rule_arn, &rendered);
-            Ok(request.map(|request| {
-                (
-                    AggregateId::run(id),
-                    arrival.scope.clone(),
-                    Input::StartRun(Box::new(request)),
-                )
-            }))
-        }
-        Destination::Webhook => {
-            let retry = |name: &str| {
-                let given = target.retry_policy.as_ref()?.get(name)?.as_u64()?;
-                u32::try_from(given).ok()
-            };
-            let start = delivery::Start {
-                url: target.arn.clone(),
-                rule_arn: rule_arn.to_owned(),
-                subject: arrival.event.detail_type.clone(),
-                message: rendered,
-                maximum_retry_attempts: retry("MaximumRetryAttempts"),
-                maximum_event_age_in_seconds: retry("MaximumEventAgeInSeconds"),
-            };
-            let input = Input::Delivery(Box::new(delivery::Input::Start(start)));
-            Ok(Ok((
-                AggregateId::delivery(id),
-                arrival.scope.clone(),
-                input,
-            )))
-        }
-        Destination::Unknown => Ok(Err(format!(
-            "target `{}` is of no kind that Quell serves",
-            target.arn
-        ))),
-    }
-}
-
-pub(crate) fn target_input(target: &Target) -> Result<TargetInput, String> {
-    let transformer = match &target.input_transformer {
-        None => None,
-        Some(value) => {
-            let paths = value
-                .get("InputPathsMap")
-                .cloned()
-                .unwrap_or_else(|| json!({}));
-            let paths = serde_json::from_value(paths).map_err(|error| error.to_string())?;
-            let template = value
-                .get("InputTemplate")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned();
-            Some(InputTransformer { paths, template })
-        }
-    };
-    TargetInput::from_parts(
-        &target.id,
-        target.input.clone(),
-        target.input_path.clone(),
-        transformer,
-    )
-    .map_err(|error| error.to_string())
-}
-
-/// What kind of thing a target's ARN names.
-pub(crate) enum Destination {
-    /// A response plan of this name.
-    ResponsePlan(String),
-    /// An automation document.
-    Document,
-    /// An HTTP(S) address.
-    Webhook,
-    /// Nothing that Quell serves.
-    Unknown,
-}
-
-/// Reads a target's ARN.
-pub(crate) fn destination(target: &str) -> Destination {
-    if target.starts_with("https://") || target.starts_with("http://") {
-        return Destination::Webhook;
-    }
-    match Arn::parse(target) {
-        Some(arn) if arn.service == "ssm-incidents" => match arn.tail("response-plan") {
-            Some(name) => Destination::ResponsePlan(name.to_owned()),
-            None => Destination::Unknown,
-        },
-        Some(arn) if arn.service == "ssm" => {
-            match arn.tail("automation-definition").or(arn.tail("document")) {
-                Some(_) => Destination::Document,
-                None => Destination::Unknown,
-            }
-        }
-        _ => Destination::Unknown,
-    }
-}
-
-/// A run as a rule target asks for it: the target's input is a JSON object of parameters, each a list of strings.
-fn start_run(
-    arrival: &Arrival<'_>,
-    target: &Target,
-    rule_arn: &str,
-    rendered: &str,
-) -> Result<StartRun, String> {
-    let own_input =
-        target.input.is_some() || target.input_path.is_some() || target.input_transformer.is_some();
-    let parameters = if own_input {
-        serde_json::from_str(rendered).map_err(|error| {
-            format!("the target's input must be a JSON object of parameters, each a list of strings: {error}")
-        })?
-    } else {
-        std::collections::BTreeMap::new()
-    };
-    Ok(StartRun {
-        document_name: target.arn.clone(),
-        document_version: None,
-        parameters,
-        executed_by: target
-            .role_arn
-            .clone()
-            .unwrap_or_else(|| rule_arn.to_owned()),
-        region: arrival.scope.region.clone(),
-        mode: "Auto".to_owned(),
-        incident: None,
-        tags: std::collections::BTreeMap::new(),
-    })
-}
-
-/// A rule's ARN: rules of the default bus stand without the bus.
-fn rule_arn(scope: &Scope, rule: &Rule) -> String {
-    let partition = scope.partition();
-    let place = if rule.bus == "default" {
-        rule.name.clone()
-    } else {
-        format!("{}/{}", rule.bus, rule.name)
-    };
-    format!(
-        "arn:{partition}:events:{}:{}:rule/{place}",
-        scope.region, scope.account
-    )
 }
 
 /// Commits all deliveries of a request at once, then lets their aggregates know.

@@ -10,6 +10,7 @@ mod actor;
 mod batch;
 mod bus;
 mod catalog;
+mod deliver;
 mod dispatch;
 mod documents;
 mod engine;

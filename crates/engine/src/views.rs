@@ -24,12 +24,12 @@ pub use response::plan as triggers;
 
 use model::bus::Target;
 
-use crate::accept::{self, Destination};
+use crate::deliver::{self, Destination};
 
 /// Whether a rule target of this ARN (or web address) can be delivered to.
 #[must_use]
 pub fn serves_target(arn: &str) -> bool {
-    !matches!(accept::destination(arn), Destination::Unknown)
+    !matches!(deliver::destination(arn), Destination::Unknown)
 }
 
 /// Checks a target's `Input`, `InputPath` and `InputTransformer`.
@@ -37,5 +37,5 @@ pub fn serves_target(arn: &str) -> bool {
 /// # Errors
 /// What is wrong, in AWS's words where AWS has words for it.
 pub fn check_target_input(target: &Target) -> Result<(), String> {
-    accept::target_input(target).map(|_| ())
+    deliver::target_input(target).map(|_| ())
 }

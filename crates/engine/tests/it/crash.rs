@@ -23,7 +23,7 @@ fn steps() -> Value {
 
 fn outside() -> Arc<Outside> {
     let outside = Outside::default();
-    *outside.classes.lock().unwrap() = BTreeMap::from([
+    *outside.classes.lock().expect("no panic held it") = BTreeMap::from([
         ("CreateSnapshot".to_owned(), Recovery::Probe),
         (
             "RunInstances".to_owned(),
@@ -57,7 +57,7 @@ async fn ending(world: &World) -> Ending {
         );
     }
     let distinct = |name: &str| {
-        let seen = world.outside.seen.lock().unwrap();
+        let seen = world.outside.seen.lock().expect("no panic held it");
         let tokens: std::collections::BTreeSet<_> = seen
             .iter()
             .filter(|(seen, _)| seen == name)

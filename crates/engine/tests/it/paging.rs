@@ -64,7 +64,7 @@ async fn an_acknowledgement_stops_the_ladder() {
             .await
             .is_err()
     );
-    let mail = world.outside.mails.lock().unwrap()[0].clone();
+    let mail = world.outside.mails.lock().expect("no panic held it")[0].clone();
     assert!(mail.body.contains(&page.code), "the mail brings the code");
     world
         .handle

@@ -50,15 +50,19 @@ pub(crate) struct Outside {
     pub(crate) probes: Mutex<BTreeMap<String, bool>>,
     /// Mails sent.
     pub(crate) mails: Mutex<Vec<model::effect::EmailMessage>>,
-    /// The process is dead: nothing leaves it any more.
-    pub(crate) dead: AtomicBool,
 }
 
 impl Outside {
+    /// Scripts the answer of an operation.
+    pub(crate) fn answer(&self, name: &str, answer: Answer) {
+        let mut answers = self.answers.lock().expect("no panic held it");
+        answers.insert(name.to_owned(), answer);
+    }
+
     pub(crate) fn count(&self, name: &str) -> usize {
         self.seen
             .lock()
-            .unwrap()
+            .expect("no panic held it")
             .iter()
             .filter(|(seen, _)| seen == name)
             .count()
@@ -67,7 +71,7 @@ impl Outside {
     pub(crate) fn names(&self) -> Vec<String> {
         self.seen
             .lock()
-            .unwrap()
+            .expect("no panic held it")
             .iter()
             .map(|(name, _)| name.clone())
             .collect()
@@ -94,7 +98,7 @@ impl Effects for Door {
         self.outside
             .classes
             .lock()
-            .unwrap()
+            .expect("no panic held it")
             .get(&name(command))
             .copied()
             .unwrap_or(Recovery::Repeat)
@@ -108,12 +112,22 @@ impl Effects for Door {
         self.outside
             .seen
             .lock()
-            .unwrap()
+            .expect("no panic held it")
             .push((name.clone(), intent.id));
         if let EffectCommand::SendEmail(mail) = &intent.command {
-            self.outside.mails.lock().unwrap().push(mail.clone());
+            self.outside
+                .mails
+                .lock()
+                .expect("no panic held it")
+                .push(mail.clone());
         }
-        let answer = self.outside.answers.lock().unwrap().get(&name).cloned();
+        let answer = self
+            .outside
+            .answers
+            .lock()
+            .expect("no panic held it")
+            .get(&name)
+            .cloned();
         let outcome = match answer {
             None => Outcome::Done { result: json!({}) },
             Some(Answer::Done(result)) => Outcome::Done { result },
@@ -133,14 +147,20 @@ impl Effects for Door {
 
     fn probe(&self, intent: Intent) -> BoxFuture<'static, Probe> {
         let name = name(&intent.command);
-        let happened = match self.outside.probes.lock().unwrap().get(&name) {
+        let happened = match self
+            .outside
+            .probes
+            .lock()
+            .expect("no panic held it")
+            .get(&name)
+        {
             Some(answer) => *answer,
             // A faithful world: it happened if it was seen.
             None => self
                 .outside
                 .seen
                 .lock()
-                .unwrap()
+                .expect("no panic held it")
                 .iter()
                 .any(|(_, token)| *token == intent.id),
         };
