@@ -13,14 +13,22 @@ pub(crate) struct SystemClock {
 }
 
 impl SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one true place of the monotonic clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one true place of the monotonic clock"
+    )]
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one true place of the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one true place of the wall clock"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -47,7 +55,10 @@ impl EntropySource for SystemEntropy {
 }
 
 /// Fills `bytes` with random numbers. A machine that has none must not go on: ids and codes would be guessable.
-#[expect(clippy::disallowed_methods, reason = "the one true place of randomness")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one true place of randomness"
+)]
 fn fill(bytes: &mut [u8]) {
     if let Err(error) = getrandom::fill(bytes) {
         tracing::error!(error = %error, "the operating system gives no random numbers");

@@ -19,11 +19,18 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config> {
     let text = match file {
         Some(path) => {
             let read = std::fs::read_to_string(path);
-            Some((path.display().to_string(), read.with_context(|| format!("cannot read {}", path.display()))?))
+            Some((
+                path.display().to_string(),
+                read.with_context(|| format!("cannot read {}", path.display()))?,
+            ))
         }
         None => None,
     };
-    assemble(text.as_ref().map(|(name, text)| (name.as_str(), text.as_str())), environment)
+    assemble(
+        text.as_ref()
+            .map(|(name, text)| (name.as_str(), text.as_str())),
+        environment,
+    )
 }
 
 /// The effective configuration as TOML, secrets masked.
@@ -37,11 +44,13 @@ fn assemble(
     file: Option<(&str, &str)>,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config> {
-    let mut table: toml::Table = DEFAULT.parse().context("the built-in default configuration")?;
+    let mut table: toml::Table = DEFAULT
+        .parse()
+        .context("the built-in default configuration")?;
     if let Some((name, text)) = file {
         // Read on its own first: an error then shows the line in the user's file.
-        toml::from_str::<sections::Partial>(text).map_err(|error| anyhow!("{name}: {error}"))?;
-        let own: toml::Table = text.parse().map_err(|error| anyhow!("{name}: {error}"))?;
+        toml::from_str::<sections::Partial>(text).map_err(|error| mistake(name, text, &error))?;
+        let own: toml::Table = text.parse().map_err(|error| mistake(name, text, &error))?;
         overrides::merge(&mut table, own);
     }
     overrides::environment(&mut table, environment)?;
@@ -50,12 +59,30 @@ fn assemble(
     Ok(config)
 }
 
+/// A mistake with its place. The line itself is not repeated, as the library would: it may hold a secret.
+fn mistake(name: &str, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let before = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .chars()
+        .rev()
+        .take_while(|letter| *letter != '\n')
+        .count()
+        + 1;
+    anyhow!("{name}, line {line}, column {column}: {}", error.message())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn with(file: &str, environment: &[(&str, &str)]) -> Result<Config> {
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         assemble(Some(("quell.toml", file)), environment)
     }
 
@@ -75,12 +102,45 @@ mod tests {
             ("[server]\nlissten = \"x\"\n", vec![], "lissten"),
             ("[server]\nlisten = 5\n", vec![], "line 2"),
             ("[nope]\n", vec![], "nope"),
-            ("", vec![("QUELL_SERVER_LISSTEN", "x")], "QUELL_SERVER_LISSTEN"),
+            ("\n[server\n", vec![], "quell.toml, line 2, column 8"),
+            (
+                "[aws]\nendpoint_url = \"nonsense\"\n",
+                vec![],
+                "aws.endpoint_url",
+            ),
+            (
+                "[smtp]\nhost = \"mx.example.com\"\nfrom = \"nobody\"\n",
+                vec![],
+                "smtp.from",
+            ),
+            (
+                "[server]\nmax_connections = 0\n",
+                vec![],
+                "server.max_connections",
+            ),
+            (
+                "",
+                vec![("QUELL_ENGINE_STEP_BUDGET", "0")],
+                "engine.step_budget",
+            ),
+            (
+                "",
+                vec![("QUELL_SERVER_LISSTEN", "x")],
+                "QUELL_SERVER_LISSTEN",
+            ),
             ("", vec![("QUELL_SMTP_PORT", "x")], "QUELL_SMTP_PORT"),
             ("[auth]\naccount_id = \"12\"\n", vec![], "account_id"),
-            ("[server]\nlisten = \"0.0.0.0:8710\"\n", vec![], "insecure_listen"),
+            (
+                "[server]\nlisten = \"0.0.0.0:8710\"\n",
+                vec![],
+                "insecure_listen",
+            ),
             ("[server]\ntls_key = \"k.pem\"\n", vec![], "tls_certificate"),
-            ("[[auth.access_keys]]\nid = \"A\"\nsecret = \"\"\n", vec![], "secret"),
+            (
+                "[[auth.access_keys]]\nid = \"A\"\nsecret = \"\"\n",
+                vec![],
+                "secret",
+            ),
         ] {
             let error = format!("{:#}", with(file, &environment).expect_err(file));
             assert!(error.contains(wanted), "{file} {environment:?}: {error}");
@@ -88,9 +148,32 @@ mod tests {
     }
 
     #[test]
+    fn an_access_key_stands_once() {
+        let key =
+            |secret: &str| format!("[[auth.access_keys]]\nid = \"AKID\"\nsecret = \"{secret}\"\n");
+        let file = key("0123456789abcdef") + &key("fedcba9876543210");
+        let error = with(&file, &[]).expect_err("twice").to_string();
+        assert!(error.contains("`AKID` stands twice"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_line_is_not_repeated() {
+        let error = with("[smtp]\npassword = \"hunter2\n", &[])
+            .expect_err("no end")
+            .to_string();
+        assert!(
+            error.contains("line 2") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn secrets_are_masked() {
         let file = "[smtp]\npassword = \"hunter2\"\n[[auth.access_keys]]\nid = \"AKID\"\nsecret = \"s3cret-s3cret-s3cret\"\n";
         let text = shown(&with(file, &[]).expect("valid")).expect("shown");
-        assert!(text.contains("AKID") && !text.contains("hunter2") && !text.contains("s3cret"), "{text}");
+        assert!(
+            text.contains("AKID") && !text.contains("hunter2") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 }

@@ -19,11 +19,28 @@ pub(crate) struct Minted {
     pub(crate) new: bool,
 }
 
+impl Minted {
+    /// Says where a new key lies; says nothing of one that was there before.
+    pub(crate) fn tell(&self) {
+        if self.new {
+            let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+            println!(
+                "A new access key was minted. It lies, readable only by you, in {}",
+                path.display()
+            );
+        }
+    }
+}
+
 /// Reads the data dir's credentials file, or mints a key and writes it (mode 0600).
 pub(crate) fn load_or_mint(data_dir: &Path, entropy: &dyn EntropySource) -> Result<Minted> {
     let path = data_dir.join(FILE);
     if path.exists() {
-        return Ok(Minted { key: read(&path)?, path, new: false });
+        return Ok(Minted {
+            key: read(&path)?,
+            path,
+            new: false,
+        });
     }
     let key = mint("quell", entropy, true);
     let text = format!(
@@ -31,7 +48,11 @@ pub(crate) fn load_or_mint(data_dir: &Path, entropy: &dyn EntropySource) -> Resu
         key.id, key.secret
     );
     write_private(&path, &text)?;
-    Ok(Minted { key, path, new: true })
+    Ok(Minted {
+        key,
+        path,
+        new: true,
+    })
 }
 
 /// A new random key.
@@ -39,8 +60,16 @@ pub(crate) fn mint(name: &str, entropy: &dyn EntropySource, ingest: bool) -> Acc
     // AWS's own ids are 20 characters of A to Z and 2 to 7; the prefix says that this one is not AWS's.
     const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let (id, secret) = (entropy.draw(), entropy.draw());
-    let tail: String = id[..16].iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
-    AccessKey { id: format!("QKIA{tail}"), secret: hex::encode(secret), ingest, name: name.to_owned() }
+    let tail: String = id[..16]
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
+        .collect();
+    AccessKey {
+        id: format!("QKIA{tail}"),
+        secret: hex::encode(secret),
+        ingest,
+        name: name.to_owned(),
+    }
 }
 
 /// Written beside and renamed into place, so that a crash never leaves half a file.
@@ -50,7 +79,11 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
         if draft.exists() {
             fs::remove_file(&draft)?;
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, path)
@@ -60,12 +93,16 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 
 /// Reads the profile `default` of a credentials file.
 pub(crate) fn read(path: &Path) -> Result<AccessKey> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut id = None;
     let mut secret = None;
     let mut inside = false;
     for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             inside = name.trim() == PROFILE;
         } else if inside && let Some((key, value)) = line.split_once('=') {
             match key.trim() {
@@ -76,9 +113,12 @@ pub(crate) fn read(path: &Path) -> Result<AccessKey> {
         }
     }
     match (id, secret) {
-        (Some(id), Some(secret)) if !id.is_empty() && secret.len() >= 16 => {
-            Ok(AccessKey { id, secret, ingest: true, name: "quell".to_owned() })
-        }
+        (Some(id), Some(secret)) if !id.is_empty() && secret.len() >= 16 => Ok(AccessKey {
+            id,
+            secret,
+            ingest: true,
+            name: "quell".to_owned(),
+        }),
         _ => Err(anyhow!(
             "{} has no usable profile `{PROFILE}`: give it aws_access_key_id and aws_secret_access_key (16 characters or more), or remove the file to mint a new key",
             path.display()
@@ -104,7 +144,10 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let second = load_or_mint(dir.path(), &entropy).unwrap();
         assert!(!second.new);
-        assert_eq!((first.key.id, first.key.secret), (second.key.id, second.key.secret));
+        assert_eq!(
+            (first.key.id, first.key.secret),
+            (second.key.id, second.key.secret)
+        );
         fs::write(&second.path, "[other]\naws_access_key_id = X\n").unwrap();
         let error = load_or_mint(dir.path(), &entropy).err().unwrap();
         assert!(error.to_string().contains("no usable profile"), "{error}");

@@ -17,7 +17,9 @@ fn main() -> ExitCode {
     match args.nth(1).as_deref().and_then(std::ffi::OsStr::to_str) {
         Some(wiring::SANDBOX) => return effects::script::launcher::main(args),
         Some(commands::demo::MAIL_SERVER) => {
-            let rest: Vec<String> = args.filter_map(|argument| argument.into_string().ok()).collect();
+            let rest: Vec<String> = args
+                .filter_map(|argument| argument.into_string().ok())
+                .collect();
             return finish(commands::demo::mail_server(&rest).map(|()| ExitCode::SUCCESS));
         }
         _ => {}
@@ -39,7 +41,10 @@ fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
 
 fn interface() -> Command {
     let file = || {
-        Arg::new("config").long("config").value_name("FILE").help("configuration file (TOML)")
+        Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .help("configuration file (TOML)")
     };
     Command::new("quell")
         .about("Incident response: findings in, damage contained, people paged, the record kept")
@@ -50,8 +55,18 @@ fn interface() -> Command {
             Command::new("serve")
                 .about("Run the server")
                 .arg(file())
-                .arg(Arg::new("listen").long("listen").value_name("ADDRESS").help("address and port [default: 127.0.0.1:8710]"))
-                .arg(Arg::new("data-dir").long("data-dir").value_name("DIR").help("where the database and credentials lie"))
+                .arg(
+                    Arg::new("listen")
+                        .long("listen")
+                        .value_name("ADDRESS")
+                        .help("address and port [default: 127.0.0.1:8710]"),
+                )
+                .arg(
+                    Arg::new("data-dir")
+                        .long("data-dir")
+                        .value_name("DIR")
+                        .help("where the database and credentials lie"),
+                )
                 .arg(
                     Arg::new("insecure-listen")
                         .long("insecure-listen")
@@ -63,8 +78,16 @@ fn interface() -> Command {
             Command::new("config")
                 .about("Check or show the configuration")
                 .subcommand_required(true)
-                .subcommand(Command::new("check").about("Say what is wrong with it").arg(file()))
-                .subcommand(Command::new("show").about("Print what is in force, secrets masked").arg(file())),
+                .subcommand(
+                    Command::new("check")
+                        .about("Say what is wrong with it")
+                        .arg(file()),
+                )
+                .subcommand(
+                    Command::new("show")
+                        .about("Print what is in force, secrets masked")
+                        .arg(file()),
+                ),
         )
         .subcommand(commands::run::interface())
         .subcommand(commands::demo::interface())
@@ -75,9 +98,11 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("serve", found)) => {
             let mut config = config::load(path(found).as_deref())?;
             if let Some(listen) = found.get_one::<String>("listen") {
-                config.server.listen = listen
-                    .parse()
-                    .map_err(|_| anyhow::anyhow!("--listen `{listen}` must be an address and port, e.g. 127.0.0.1:8710"))?;
+                config.server.listen = listen.parse().map_err(|_| {
+                    anyhow::anyhow!(
+                        "--listen `{listen}` must be an address and port, e.g. 127.0.0.1:8710"
+                    )
+                })?;
             }
             if let Some(dir) = found.get_one::<String>("data-dir") {
                 config.server.data_dir = PathBuf::from(dir);
@@ -107,5 +132,9 @@ fn path(matches: &ArgMatches) -> Option<PathBuf> {
 fn start_logging() {
     let filter = std::env::var("QUELL_LOG").unwrap_or_else(|_| "info".to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
 }

@@ -37,11 +37,13 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     make_private_dir(data_dir)?;
     let entropy = Arc::new(SystemEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
     let internal = credentials::mint("quell-runbooks", entropy.as_ref(), false);
-    let store = Arc::new(open_store(data_dir)?);
     let inside = Arc::new(Inside::default());
     let performer = performer(config, &clock, &internal, &inside)?;
+    let store = Arc::new(open_store(data_dir)?);
+    // Only now: a start that is refused above must not use up the one time that a new key is told.
+    let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
+    minted.tell();
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn ports::Store>,
         effects: Arc::new(performer),
@@ -56,16 +58,29 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     })
     .await
     .context("the engine cannot start")?;
-    let state = inside.state.get().cloned().ok_or_else(|| anyhow!("the server was not put together"))?;
+    let state = inside
+        .state
+        .get()
+        .cloned()
+        .ok_or_else(|| anyhow!("the server was not put together"))?;
     state.readiness().ready();
-    Ok(Parts { engine, handle, state, store, minted })
+    Ok(Parts {
+        engine,
+        handle,
+        state,
+        store,
+        minted,
+    })
 }
 
 fn open_store(data_dir: &Path) -> Result<SqliteStore> {
     let options = store::Options {
         // After a failed sync nothing in memory can be trusted: recovery starts from what is on disk.
         on_fatal: Box::new(|reason| {
-            tracing::error!(reason, "the store failed; the process ends and recovers at its next start");
+            tracing::error!(
+                reason,
+                "the store failed; the process ends and recovers at its next start"
+            );
             std::process::abort();
         }),
         ..store::Options::default()
@@ -78,7 +93,9 @@ fn make_private_dir(path: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
-    builder.create(path).with_context(|| format!("cannot create the data directory {}", path.display()))
+    builder
+        .create(path)
+        .with_context(|| format!("cannot create the data directory {}", path.display()))
 }
 
 fn options(config: &Config) -> Options {
@@ -89,7 +106,8 @@ fn options(config: &Config) -> Options {
         consistency_delay: Duration::from_secs(config.engine.consistency_delay_secs),
         keep_inbox: days(config.retention.inbox_days),
         keep_effects: days(config.retention.effects_days),
-        keep_journal: (config.retention.journal_days > 0).then(|| days(config.retention.journal_days)),
+        keep_journal: (config.retention.journal_days > 0)
+            .then(|| days(config.retention.journal_days)),
         ..Options::default()
     }
 }
@@ -113,7 +131,11 @@ fn performer(
     internal: &AccessKey,
     inside: &Arc<Inside>,
 ) -> Result<Performer> {
-    let scheme = if config.server.tls_certificate.is_empty() { "http" } else { "https" };
+    let scheme = if config.server.tls_certificate.is_empty() {
+        "http"
+    } else {
+        "https"
+    };
     let url = format!("{scheme}://{}", config.server.listen);
     let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let ca_bundle = filled(&config.aws.ca_bundle).map(PathBuf::from);
@@ -180,10 +202,15 @@ fn scripts(config: &Config, url: &str) -> Result<Option<rim::Scripts>> {
     let scratch = config.server.data_dir.join("scratch");
     make_private_dir(&scratch)?;
     let ours = ["SSM", "SSM_INCIDENTS", "SSM_CONTACTS", "EVENTBRIDGE"];
-    let mut env: std::collections::BTreeMap<String, String> =
-        ours.iter().map(|service| (format!("AWS_ENDPOINT_URL_{service}"), url.to_owned())).collect();
+    let mut env: std::collections::BTreeMap<String, String> = ours
+        .iter()
+        .map(|service| (format!("AWS_ENDPOINT_URL_{service}"), url.to_owned()))
+        .collect();
     if !config.aws.endpoint_url.is_empty() {
-        env.insert("AWS_ENDPOINT_URL".to_owned(), config.aws.endpoint_url.clone());
+        env.insert(
+            "AWS_ENDPOINT_URL".to_owned(),
+            config.aws.endpoint_url.clone(),
+        );
     }
     Ok(Some(rim::Scripts {
         launcher: std::env::current_exe().context("the path of this program is unknown")?,
@@ -192,7 +219,10 @@ fn scripts(config: &Config, url: &str) -> Result<Option<rim::Scripts>> {
         interpreters: std::collections::BTreeMap::new(),
         readable: python.paths,
         scratch: std::fs::canonicalize(&scratch).context("the scratch directory")?,
-        limits: rim::ScriptLimits { address_space: config.scripts.memory_mib << 20, ..rim::ScriptLimits::default() },
+        limits: rim::ScriptLimits {
+            address_space: config.scripts.memory_mib << 20,
+            ..rim::ScriptLimits::default()
+        },
         env,
     }))
 }
@@ -206,11 +236,18 @@ struct Python {
 impl Python {
     fn find(name: &Path) -> Option<Self> {
         let ask = "import sys; print(sys.executable); print(sys.prefix); print(sys.base_prefix); [print(p) for p in sys.path if p]";
-        let output = Command::new(name).args(["-c", ask]).output().ok().filter(|output| output.status.success())?;
+        let output = Command::new(name)
+            .args(["-c", ask])
+            .output()
+            .ok()
+            .filter(|output| output.status.success())?;
         let text = String::from_utf8(output.stdout).ok()?;
         let mut lines = text.lines().map(PathBuf::from);
         let executable = lines.next()?;
-        Some(Self { executable, paths: lines.filter(|path| path.is_dir()).collect() })
+        Some(Self {
+            executable,
+            paths: lines.filter(|path| path.is_dir()).collect(),
+        })
     }
 }
 
@@ -232,7 +269,8 @@ impl LocalService for Inside {
             match router {
                 Some(router) => server::call_inside(router, request).await,
                 None => {
-                    let mut response = http::Response::new(Bytes::from_static(b"the server is starting"));
+                    let mut response =
+                        http::Response::new(Bytes::from_static(b"the server is starting"));
                     *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
                     response
                 }

@@ -135,12 +135,16 @@ class MailSink:
             elif verb == "DATA":
                 say("354 go on")
                 self.mails.append(Mail(sender, recipients, self._data(stream)))
+                self.kept(self.mails[-1])
                 say("250 kept")
             elif verb == "QUIT":
                 say("221 bye")
                 return
             else:
                 say("250 ok")
+
+    def kept(self, mail):
+        """Called for a mail that is kept, before its sender is told so; a test may make the sender wait."""
 
     @staticmethod
     def _address(line):
@@ -250,8 +254,10 @@ class Quell:
 
     def start(self):
         """Starts the server and waits until it answers."""
+        # The tests' own variables are no settings of the server.
+        outside = {name: value for name, value in os.environ.items() if name == "QUELL_LOG" or not name.startswith("QUELL_")}
         environment = {
-            **os.environ,
+            **outside,
             "AWS_ACCESS_KEY_ID": "AKIDOUTSIDE",
             "AWS_SECRET_ACCESS_KEY": "outside-secret-outside",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -274,6 +280,10 @@ class Quell:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
+
+    def ended(self):
+        """Whether the server has ended by itself."""
+        return self._process.poll() is not None
 
     def kill(self):
         """Ends the server as a power cut would."""

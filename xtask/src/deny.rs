@@ -24,17 +24,29 @@ pub(crate) fn run() -> Result<()> {
 fn run_install(tools: &std::path::Path) -> Result<()> {
     eprintln!("installing cargo-deny {VERSION} into target/tools (once, a few minutes)");
     // A target folder of its own: its features must not disturb the workspace's build.
-    crate::process::run(cargo()
-        .args(["install", "--quiet", "--locked", "--version", VERSION, "cargo-deny", "--root"])
-        .arg(tools)
-        .env("CARGO_TARGET_DIR", tools.join("build"))
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"))
+    crate::process::run(
+        cargo()
+            .args([
+                "install",
+                "--quiet",
+                "--locked",
+                "--version",
+                VERSION,
+                "cargo-deny",
+                "--root",
+            ])
+            .arg(tools)
+            .env("CARGO_TARGET_DIR", tools.join("build"))
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    )
 }
 
 fn run_checks(program: &std::path::Path) -> Result<()> {
     let mut command = Command::new(program);
-    command.current_dir(root()).args(["--offline", "check", "licenses", "bans", "sources"]);
+    command
+        .current_dir(root())
+        .args(["--offline", "check", "licenses", "bans", "sources"]);
     crate::process::run(&mut command)
 }

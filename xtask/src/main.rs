@@ -34,7 +34,11 @@ fn main() -> ExitCode {
         _ => {
             print!("{HELP}");
             let asked = matches!(verb.as_str(), "" | "help" | "--help" | "-h");
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
+            return if asked {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            };
         }
     };
     match result {

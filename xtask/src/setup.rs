@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{root, run, succeeds};
 
-const MISSING: &str = "no virtual environment can be made: python3 has neither `ensurepip` nor `pip`.
+const MISSING: &str =
+    "no virtual environment can be made: python3 has neither `ensurepip` nor `pip`.
 On Debian or Ubuntu install the package that holds it, then run this again:
 
     apt-get install python3-venv";
@@ -19,7 +20,8 @@ On Debian or Ubuntu install the package that holds it, then run this again:
 pub(crate) fn venv() -> Result<PathBuf> {
     let root = root();
     let venv = root.join(".venv");
-    let wanted = fs::read_to_string(root.join("xtask/requirements.txt")).context("xtask/requirements.txt")?;
+    let wanted = fs::read_to_string(root.join("xtask/requirements.txt"))
+        .context("xtask/requirements.txt")?;
     let stamp = venv.join("quell-requirements.txt");
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(venv);
@@ -28,7 +30,13 @@ pub(crate) fn venv() -> Result<PathBuf> {
     make(&python, &venv)?;
     let requirements = root.join("xtask/requirements.txt");
     run(pip(&python, &venv)
-        .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"])
+        .args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "-r",
+        ])
         .arg(requirements))
     .context("the packages of xtask/requirements.txt could not be installed from PyPI")?;
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
@@ -43,18 +51,25 @@ fn python() -> Result<String> {
             return Ok(name.to_owned());
         }
     }
-    bail!("Python 3.10 or newer is needed and was not found: on Debian, `apt-get install python3 python3-venv`")
+    bail!(
+        "Python 3.10 or newer is needed and was not found: on Debian, `apt-get install python3 python3-venv`"
+    )
 }
 
 fn make(python: &str, venv: &Path) -> Result<()> {
     if venv.exists() {
-        fs::remove_dir_all(venv).with_context(|| format!("cannot remove the outdated {}", venv.display()))?;
+        fs::remove_dir_all(venv)
+            .with_context(|| format!("cannot remove the outdated {}", venv.display()))?;
     }
     let whole = |python: &str| succeeds(Command::new(python).args(["-m", "venv"]).arg(venv));
     if whole(python) {
         return Ok(());
     }
-    let bare = succeeds(Command::new(python).args(["-m", "venv", "--clear", "--without-pip"]).arg(venv));
+    let bare = succeeds(
+        Command::new(python)
+            .args(["-m", "venv", "--clear", "--without-pip"])
+            .arg(venv),
+    );
     if bare && succeeds(Command::new(python).args(["-m", "pip", "--version"])) {
         return Ok(());
     }
@@ -85,5 +100,8 @@ fn pip(python: &str, venv: &Path) -> Command {
 }
 
 fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.starts_with(b"0\n"))
 }

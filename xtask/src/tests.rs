@@ -11,7 +11,15 @@ use crate::{deny, setup};
 /// Format, lints, layers and unit tests.
 pub(crate) fn check() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
+    run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
     run(cargo().args(["test", "--workspace", "--quiet"]))
 }
 
@@ -19,10 +27,21 @@ pub(crate) fn check() -> Result<()> {
 pub(crate) fn all() -> Result<()> {
     let venv = setup::venv()?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
+    run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
     deny::run()?;
     run(with_venv(cargo().args(["build", "--workspace"]), &venv))?;
-    run(with_venv(cargo().args(["test", "--workspace", "--no-fail-fast"]), &venv))?;
+    run(with_venv(
+        cargo().args(["test", "--workspace", "--no-fail-fast"]),
+        &venv,
+    ))?;
     end_to_end(&venv)
 }
 
@@ -30,24 +49,39 @@ pub(crate) fn all() -> Result<()> {
 pub(crate) fn demo(rest: &[String]) -> Result<()> {
     let venv = setup::venv()?;
     let mut command = cargo();
-    command.args(["run", "--quiet", "--package", "quell", "--", "demo"]).args(rest);
+    command
+        .args(["run", "--quiet", "--package", "quell", "--", "demo"])
+        .args(rest);
     run(with_venv(&mut command, &venv))
 }
 
 /// The benches; figures are ratios measured in one run.
 pub(crate) fn bench(rest: &[String]) -> Result<()> {
-    run(cargo().args(["bench", "-p", "store", "-p", "engine"]).args(rest))
+    run(cargo()
+        .args(["bench", "-p", "store", "-p", "engine"])
+        .args(rest))
 }
 
 /// The real binary under the AWS CLI, boto3 and Terraform.
 fn end_to_end(venv: &Path) -> Result<()> {
     let mut command = Command::new(venv.join("bin/python"));
     command.current_dir(root());
-    command.args(["-m", "unittest", "discover", "--verbose", "--start-directory", "tests/e2e", "--pattern", "test_*.py"]);
+    command.args([
+        "-m",
+        "unittest",
+        "discover",
+        "--verbose",
+        "--start-directory",
+        "tests/e2e",
+        "--pattern",
+        "test_*.py",
+    ]);
     run(with_venv(&mut command, venv))
 }
 
 fn with_venv<'a>(command: &'a mut Command, venv: &Path) -> &'a mut Command {
     let path = std::env::var("PATH").unwrap_or_default();
-    command.env("QUELL_VENV", venv).env("PATH", format!("{}:{path}", venv.join("bin").display()))
+    command
+        .env("QUELL_VENV", venv)
+        .env("PATH", format!("{}:{path}", venv.join("bin").display()))
 }

@@ -34,7 +34,9 @@ const FIRST: [&str; 3] = [
     include_str!("../../../examples/findings/2-bitcoin-tool-dns.json"),
     include_str!("../../../examples/findings/3-malicious-ip-caller.json"),
 ];
-const SECOND: [&str; 1] = [include_str!("../../../examples/findings/4-second-instance-tor-client.json")];
+const SECOND: [&str; 1] = [include_str!(
+    "../../../examples/findings/4-second-instance-tor-client.json"
+)];
 
 pub(crate) fn interface() -> Command {
     Command::new("demo")
@@ -45,7 +47,12 @@ pub(crate) fn interface() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("leave everything running and say how to look around"),
         )
-        .arg(Arg::new("state").long("state").value_name("FILE").help("write addresses, ids and process ids as JSON"))
+        .arg(
+            Arg::new("state")
+                .long("state")
+                .value_name("FILE")
+                .help("write addresses, ids and process ids as JSON"),
+        )
         .arg(
             Arg::new("listen")
                 .long("listen")
@@ -57,16 +64,31 @@ pub(crate) fn interface() -> Command {
 
 /// Runs the demo; exits with success only if containment is proven.
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime")?;
     let proven = runtime.block_on(demo(matches))?;
-    Ok(if proven { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if proven {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Takes mails until the process ends.
 pub(crate) fn mail_server(args: &[String]) -> Result<()> {
-    let [port, dir] = args else { bail!("the mail server needs a port and a folder") };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the async runtime")?;
-    runtime.block_on(mail::serve(port.parse().context("the port")?, Path::new(dir)))
+    let [port, dir] = args else {
+        bail!("the mail server needs a port and a folder")
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime")?;
+    runtime.block_on(mail::serve(
+        port.parse().context("the port")?,
+        Path::new(dir),
+    ))
 }
 
 /// Everything that runs for the demo.
@@ -102,8 +124,12 @@ async fn demo(matches: &ArgMatches) -> Result<bool> {
 }
 
 async fn tell(stage: &Stage, state: Option<&Path>) -> Result<bool> {
-    let account = account::build(&stage.aws).await.context("the account could not be built")?;
-    setup::install(&stage.quell, &account, &stage.mails).await.context("Quell could not be set up")?;
+    let account = account::build(&stage.aws)
+        .await
+        .context("the account could not be built")?;
+    setup::install(&stage.quell, &account, &stage.mails)
+        .await
+        .context("Quell could not be set up")?;
     let mut incidents = Vec::new();
     let mut proven = true;
     for (instance, findings) in account.instances.iter().zip([&FIRST[..], &SECOND[..]]) {
@@ -111,22 +137,36 @@ async fn tell(stage: &Stage, state: Option<&Path>) -> Result<bool> {
         incidents.push(incident);
         proven &= contained;
     }
-    let listed = stage.quell.call("ssm-incidents", "ListIncidentRecords", json!({})).await?;
+    let listed = stage
+        .quell
+        .call("ssm-incidents", "ListIncidentRecords", json!({}))
+        .await?;
     let count = client::list(&listed, "/incidentRecordSummaries").len();
-    println!("\nIncidents on record: {count} (three findings on the first instance are one incident)");
+    println!(
+        "\nIncidents on record: {count} (three findings on the first instance are one incident)"
+    );
     proven &= count == incidents.len();
     if let Some(path) = state {
         stage.write_state(path, &account, &incidents)?;
     }
-    println!("{}", if proven { "\nContainment is proven." } else { "\nContainment is NOT proven." });
+    println!(
+        "{}",
+        if proven {
+            "\nContainment is proven."
+        } else {
+            "\nContainment is NOT proven."
+        }
+    );
     Ok(proven)
 }
 
 /// One instance from its findings to the end of its incident.
 async fn one(stage: &Stage, instance: &str, findings: &[&str]) -> Result<(String, bool)> {
     println!("\nInstance {instance} is compromised.");
-    let findings: Vec<Value> =
-        findings.iter().map(|text| finding(text, instance)).collect::<Result<_>>()?;
+    let findings: Vec<Value> = findings
+        .iter()
+        .map(|text| finding(text, instance))
+        .collect::<Result<_>>()?;
     let mut story = Story::new(&stage.quell, &stage.mails, now);
     story.send(&findings).await?;
     let incident = story.incident(instance).await?;
@@ -135,7 +175,12 @@ async fn one(stage: &Stage, instance: &str, findings: &[&str]) -> Result<(String
     let read = proof::read_back(&stage.aws, instance, &attacker(&findings[0])?).await?;
     println!("\nRead back from the account:");
     for finding in &read {
-        println!("  {}  {:<42} {}", if finding.holds { "yes" } else { "NO " }, finding.what, finding.seen);
+        println!(
+            "  {}  {:<42} {}",
+            if finding.holds { "yes" } else { "NO " },
+            finding.what,
+            finding.seen
+        );
     }
     println!();
     story.resolve(&incident).await?;
@@ -162,13 +207,18 @@ fn finding(text: &str, instance: &str) -> Result<Value> {
         ("${EVENT_ID}", id.as_str()),
     ]
     .iter()
-    .fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+    .fold(text.to_owned(), |text, (name, value)| {
+        text.replace(name, value)
+    });
     serde_json::from_str(&text).context("a file of examples/findings")
 }
 
 /// The address that the instance talked to, as the finding tells it.
 fn attacker(finding: &Value) -> Result<String> {
-    client::text(finding, "/detail/service/action/networkConnectionAction/remoteIpDetails/ipAddressV4")
+    client::text(
+        finding,
+        "/detail/service/action/networkConnectionAction/remoteIpDetails/ipAddressV4",
+    )
 }
 
 fn now() -> jiff::Timestamp {
@@ -179,11 +229,20 @@ impl Stage {
     async fn set(listen: SocketAddr) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("quell-demo-{}", std::process::id()));
         let mails = dir.join("mail");
-        std::fs::create_dir_all(&mails).with_context(|| format!("cannot create {}", dir.display()))?;
+        std::fs::create_dir_all(&mails)
+            .with_context(|| format!("cannot create {}", dir.display()))?;
         let mut programs = Vec::new();
         let set = Self::start_all(&dir, &mails, listen, &mut programs).await;
         match set {
-            Ok((quell_url, aws_url, aws, quell)) => Ok(Self { dir, mails, programs, quell_url, aws_url, aws, quell }),
+            Ok((quell_url, aws_url, aws, quell)) => Ok(Self {
+                dir,
+                mails,
+                programs,
+                quell_url,
+                aws_url,
+                aws,
+                quell,
+            }),
             Err(error) => {
                 programs.iter_mut().rev().for_each(Program::end);
                 Err(error)
@@ -215,10 +274,14 @@ impl Stage {
         let mut serve = std::process::Command::new(&this);
         serve.args(["serve", "--config"]).arg(&config);
         // The account's keys: moto takes any. Nothing of the caller's own AWS settings may reach the demo.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("QUELL_")) {
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("QUELL_"))
+        {
             serve.env_remove(name);
         }
-        serve.env("AWS_ACCESS_KEY_ID", "demo").env("AWS_SECRET_ACCESS_KEY", "demo");
+        serve
+            .env("AWS_ACCESS_KEY_ID", "demo")
+            .env("AWS_SECRET_ACCESS_KEY", "demo");
         let mut quell = Program::start("quell", &mut serve, dir)?;
         let started = quell.listening(listen).await;
         programs.push(quell);
@@ -235,8 +298,11 @@ impl Stage {
     }
 
     fn write_state(&self, path: &Path, account: &Account, incidents: &[String]) -> Result<()> {
-        let pids: serde_json::Map<String, Value> =
-            self.programs.iter().map(|program| (program.name().to_owned(), program.pid().into())).collect();
+        let pids: serde_json::Map<String, Value> = self
+            .programs
+            .iter()
+            .map(|program| (program.name().to_owned(), program.pid().into()))
+            .collect();
         let state = json!({
             "quell_url": self.quell_url,
             "aws_url": self.aws_url,
@@ -252,12 +318,28 @@ impl Stage {
     fn look_around(&self) {
         let credentials = self.credentials_file();
         println!("\nEverything is left running. Look around:\n");
-        println!("  export AWS_SHARED_CREDENTIALS_FILE={} AWS_DEFAULT_REGION={REGION}", credentials.display());
-        println!("  aws ssm-incidents list-incident-records --endpoint-url {}", self.quell_url);
-        println!("  aws ssm describe-automation-executions --endpoint-url {}", self.quell_url);
-        println!("  aws ec2 describe-instances --endpoint-url {}", self.aws_url);
+        println!(
+            "  export AWS_SHARED_CREDENTIALS_FILE={} AWS_DEFAULT_REGION={REGION}",
+            credentials.display()
+        );
+        println!(
+            "  aws ssm-incidents list-incident-records --endpoint-url {}",
+            self.quell_url
+        );
+        println!(
+            "  aws ssm describe-automation-executions --endpoint-url {}",
+            self.quell_url
+        );
+        println!(
+            "  aws ec2 describe-instances --endpoint-url {}",
+            self.aws_url
+        );
         println!("  ls {}", self.mails.display());
-        let pids: Vec<String> = self.programs.iter().map(|program| program.pid().to_string()).collect();
+        let pids: Vec<String> = self
+            .programs
+            .iter()
+            .map(|program| program.pid().to_string())
+            .collect();
         println!("\nEnd it with: kill {}", pids.join(" "));
     }
 
@@ -283,7 +365,9 @@ fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
 }
 
 fn configuration(dir: &Path, listen: SocketAddr, aws_url: &str, mail_port: u16) -> String {
-    let python = find_tool("python3").or_else(|_| find_tool("python")).unwrap_or_else(|_| PathBuf::from("python3"));
+    let python = find_tool("python3")
+        .or_else(|_| find_tool("python"))
+        .unwrap_or_else(|_| PathBuf::from("python3"));
     let table = json!({
         "server": {"listen": listen, "data_dir": dir.join("data")},
         "auth": {"account_id": setup::ACCOUNT},

@@ -24,19 +24,47 @@ pub(crate) fn interface() -> Command {
             ),
         )
         .subcommand(
-            connection(Command::new("resolve").about("Say what became of a step whose outcome is unknown"))
-                .arg(Arg::new("run").required(true).value_name("RUN").help("execution id"))
-                .arg(Arg::new("step").long("step").required(true).value_name("NAME").help("the step that waits"))
-                .arg(
-                    Arg::new("outcome")
-                        .long("outcome")
-                        .required(true)
-                        .value_parser(["succeeded", "failed", "retry", "skip"])
-                        .help("it happened; it did not; do it again; go on without it"),
-                )
-                .arg(Arg::new("output").long("output").value_name("JSON").help("the step's outputs by name, for `succeeded`"))
-                .arg(Arg::new("result").long("result").value_name("JSON").help("the call's answer, for `succeeded`"))
-                .arg(Arg::new("message").long("message").value_name("TEXT").help("why, for `failed`")),
+            connection(
+                Command::new("resolve").about("Say what became of a step whose outcome is unknown"),
+            )
+            .arg(
+                Arg::new("run")
+                    .required(true)
+                    .value_name("RUN")
+                    .help("execution id"),
+            )
+            .arg(
+                Arg::new("step")
+                    .long("step")
+                    .required(true)
+                    .value_name("NAME")
+                    .help("the step that waits"),
+            )
+            .arg(
+                Arg::new("outcome")
+                    .long("outcome")
+                    .required(true)
+                    .value_parser(["succeeded", "failed", "retry", "skip"])
+                    .help("it happened; it did not; do it again; go on without it"),
+            )
+            .arg(
+                Arg::new("output")
+                    .long("output")
+                    .value_name("JSON")
+                    .help("the step's outputs by name, for `succeeded`"),
+            )
+            .arg(
+                Arg::new("result")
+                    .long("result")
+                    .value_name("JSON")
+                    .help("the call's answer, for `succeeded`"),
+            )
+            .arg(
+                Arg::new("message")
+                    .long("message")
+                    .value_name("TEXT")
+                    .help("why, for `failed`"),
+            ),
         )
 }
 
@@ -60,7 +88,10 @@ fn connection(command: Command) -> Command {
 
 /// Runs the subcommand.
 pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the async runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime")?;
     match matches.subcommand() {
         Some(("list", found)) => runtime.block_on(list(found)),
         Some(("resolve", found)) => runtime.block_on(resolve(found)),
@@ -72,11 +103,21 @@ async fn list(matches: &ArgMatches) -> Result<()> {
     let client = client(matches)?;
     let mut after: Option<String> = None;
     loop {
-        let mut query = if matches.get_flag("unknown") { "outcome=unknown".to_owned() } else { String::new() };
+        let mut query = if matches.get_flag("unknown") {
+            "outcome=unknown".to_owned()
+        } else {
+            String::new()
+        };
         if let Some(after) = &after {
             query.push_str(&format!("&after={after}"));
         }
-        let page = client.call(("GET", "/api/v1/runs", query.trim_start_matches('&')), None, now()).await?;
+        let page = client
+            .call(
+                ("GET", "/api/v1/runs", query.trim_start_matches('&')),
+                None,
+                now(),
+            )
+            .await?;
         for run in page["runs"].as_array().into_iter().flatten() {
             println!("{}", line(run));
         }
@@ -89,10 +130,19 @@ async fn list(matches: &ArgMatches) -> Result<()> {
 
 fn line(run: &Value) -> String {
     let text = |name: &str| run[name].as_str().unwrap_or("-").to_owned();
-    let mut line = format!("{}  {:<12} {}", text("AutomationExecutionId"), text("AutomationExecutionStatus"), text("DocumentName"));
+    let mut line = format!(
+        "{}  {:<12} {}",
+        text("AutomationExecutionId"),
+        text("AutomationExecutionStatus"),
+        text("DocumentName")
+    );
     if let Some(unknown) = run.get("UnknownOutcome") {
         let said = |name: &str| unknown[name].as_str().unwrap_or("-");
-        line.push_str(&format!("\n    step {} waits: {}", said("Step"), said("Reason")));
+        line.push_str(&format!(
+            "\n    step {} waits: {}",
+            said("Step"),
+            said("Reason")
+        ));
     }
     line
 }
@@ -100,18 +150,23 @@ fn line(run: &Value) -> String {
 async fn resolve(matches: &ArgMatches) -> Result<()> {
     let given = |name: &str| matches.get_one::<String>(name).cloned();
     let required = |name: &str| given(name).ok_or_else(|| anyhow!("--{name} is missing"));
-    let run: uuid::Uuid = required("run")?.parse().map_err(|_| anyhow!("the run's id must be a UUID"))?;
+    let run: uuid::Uuid = required("run")?
+        .parse()
+        .map_err(|_| anyhow!("the run's id must be a UUID"))?;
     let mut body = json!({"step": required("step")?, "resolution": required("outcome")?});
     for name in ["output", "result"] {
         if let Some(text) = given(name) {
-            body[name] = serde_json::from_str(&text).with_context(|| format!("--{name} is no JSON"))?;
+            body[name] =
+                serde_json::from_str(&text).with_context(|| format!("--{name} is no JSON"))?;
         }
     }
     if let Some(message) = given("message") {
         body["message"] = message.into();
     }
     let path = format!("/api/v1/runs/{run}/resolve");
-    let answer = client(matches)?.call(("POST", &path, ""), Some(&body), now()).await?;
+    let answer = client(matches)?
+        .call(("POST", &path, ""), Some(&body), now())
+        .await?;
     println!("{}", line(&answer));
     Ok(())
 }
@@ -125,7 +180,11 @@ fn client(matches: &ArgMatches) -> Result<OperatorClient> {
         .unwrap_or_else(|| Path::new("quell-data").join("credentials"));
     let key = credentials::read(&file)?;
     let credentials = aws::Credentials::new(&key.id, &key.secret);
-    Ok(OperatorClient::new(&given("endpoint-url"), credentials, &given("region"))?)
+    Ok(OperatorClient::new(
+        &given("endpoint-url"),
+        credentials,
+        &given("region"),
+    )?)
 }
 
 fn now() -> jiff::Timestamp {

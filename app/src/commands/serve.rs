@@ -12,23 +12,34 @@ use crate::wiring;
 
 /// Serves until SIGINT or SIGTERM, then stops in order.
 pub(crate) fn run(config: &Config) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime")?;
     runtime.block_on(serve(config))
 }
 
 async fn serve(config: &Config) -> Result<()> {
     let address = config.server.listen;
     // Bound first: a second server on the same port must not touch the data.
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-    let parts = wiring::assemble(config).await?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
+    let tls = tls(config)?;
+    // With port 0 the system chooses one; from here on that is the configured port.
+    let mut config = config.clone();
+    config.server.listen = listener
+        .local_addr()
+        .context("the listener's address is unknown")?;
+    let parts = wiring::assemble(&config).await?;
     let options = ListenOptions {
-        tls: tls(config)?,
+        tls,
         max_connections: config.server.max_connections,
         drain_timeout: Duration::from_secs(config.engine.stop_grace_secs),
         readiness: Some(parts.state.readiness().clone()),
         ..ListenOptions::default()
     };
-    announce(config, &parts)?;
+    announce(&config, &parts)?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
     let shutdown = async move {
@@ -41,7 +52,10 @@ async fn serve(config: &Config) -> Result<()> {
     server::serve(listener, server::router(parts.state), options, shutdown).await;
     parts.engine.stop().await;
     drop(parts.handle);
-    parts.store.close().context("the store could not be closed in order; it recovers at the next start")?;
+    parts
+        .store
+        .close()
+        .context("the store could not be closed in order; it recovers at the next start")?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -56,14 +70,19 @@ fn tls(config: &Config) -> Result<Option<TlsConfig>> {
 }
 
 fn announce(config: &Config, parts: &wiring::Parts) -> Result<()> {
-    let scheme = if config.server.tls_certificate.is_empty() { "http" } else { "https" };
+    let scheme = if config.server.tls_certificate.is_empty() {
+        "http"
+    } else {
+        "https"
+    };
     let url = format!("{scheme}://{}", config.server.listen);
     let path = std::fs::canonicalize(&parts.minted.path).context("the credentials file")?;
-    if parts.minted.new {
-        println!("A new access key was minted. It lies, readable only by you, in {}", path.display());
-    }
     println!("Quell listens on {url}");
-    println!("Try: AWS_SHARED_CREDENTIALS_FILE={} AWS_DEFAULT_REGION={} aws ssm-incidents list-incident-records --endpoint-url {url}", path.display(), config.aws.region);
+    println!(
+        "Try: AWS_SHARED_CREDENTIALS_FILE={} AWS_DEFAULT_REGION={} aws ssm-incidents list-incident-records --endpoint-url {url}",
+        path.display(),
+        config.aws.region
+    );
     tracing::info!(server.url = url, "ready");
     Ok(())
 }

@@ -28,22 +28,33 @@ pub(crate) fn environment(
             continue;
         }
         let lower = name.trim_start_matches("QUELL_").to_lowercase();
-        let place = lower.split_once('_').and_then(|(section, key)| match table.get_mut(section) {
-            Some(Value::Table(section)) => section.get_mut(key),
-            _ => None,
-        });
+        let place = lower
+            .split_once('_')
+            .and_then(|(section, key)| match table.get_mut(section) {
+                Some(Value::Table(section)) => section.get_mut(key),
+                _ => None,
+            });
         let Some(place) = place else {
-            bail!("{name} is no setting: the names are QUELL_<SECTION>_<SETTING>, see `quell config show`");
+            bail!(
+                "{name} is no setting: the names are QUELL_<SECTION>_<SETTING>, see `quell config show`"
+            );
         };
-        *place = typed(place, &text).map_err(|wanted| anyhow!("{name} `{text}` must be {wanted}"))?;
+        *place =
+            typed(place, &text).map_err(|wanted| anyhow!("{name} `{text}` must be {wanted}"))?;
     }
     Ok(())
 }
 
 fn typed(default: &Value, text: &str) -> Result<Value, &'static str> {
     match default {
-        Value::Boolean(_) => text.parse().map(Value::Boolean).map_err(|_| "true or false"),
-        Value::Integer(_) => text.parse().map(Value::Integer).map_err(|_| "a whole number"),
+        Value::Boolean(_) => text
+            .parse()
+            .map(Value::Boolean)
+            .map_err(|_| "true or false"),
+        Value::Integer(_) => text
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_| "a whole number"),
         _ => Ok(Value::String(text.to_owned())),
     }
 }

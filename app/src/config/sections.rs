@@ -54,7 +54,10 @@ pub(crate) struct AccessKey {
 
 impl std::fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessKey").field("id", &self.id).field("ingest", &self.ingest).finish_non_exhaustive()
+        f.debug_struct("AccessKey")
+            .field("id", &self.id)
+            .field("ingest", &self.ingest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,7 +84,10 @@ pub(crate) struct Smtp {
 
 impl std::fmt::Debug for Smtp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Smtp")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,27 +173,97 @@ impl Config {
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             bail!("auth.account_id `{account}` must be twelve digits");
         }
+        let mut ids = std::collections::BTreeSet::new();
         for key in &self.auth.access_keys {
-            if key.id.is_empty() || key.id.len() > 128 || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                bail!("auth.access_keys.id `{}` must be 1 to 128 letters and digits", key.id);
+            if !ids.insert(&key.id) {
+                bail!(
+                    "auth.access_keys: the id `{}` stands twice: give each key its own",
+                    key.id
+                );
+            }
+            if key.id.is_empty()
+                || key.id.len() > 128
+                || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            {
+                bail!(
+                    "auth.access_keys.id `{}` must be 1 to 128 letters and digits",
+                    key.id
+                );
             }
             if key.secret.len() < 16 {
-                bail!("auth.access_keys: the secret of `{}` must have at least 16 characters", key.id);
+                bail!(
+                    "auth.access_keys: the secret of `{}` must have at least 16 characters",
+                    key.id
+                );
             }
         }
         let server = &self.server;
         if server.tls_certificate.is_empty() != server.tls_key.is_empty() {
-            bail!("server.tls_certificate and server.tls_key belong together: give both or neither");
+            bail!(
+                "server.tls_certificate and server.tls_key belong together: give both or neither"
+            );
         }
-        if !server.listen.ip().is_loopback() && server.tls_certificate.is_empty() && !server.insecure_listen {
+        if !server.listen.ip().is_loopback()
+            && server.tls_certificate.is_empty()
+            && !server.insecure_listen
+        {
             bail!(
                 "server.listen `{}` is not loopback: give server.tls_certificate and server.tls_key, or allow plain HTTP with insecure_listen = true (--insecure-listen)",
                 server.listen
             );
         }
-        if self.smtp.encryption == Encryption::None && !matches!(self.smtp.host.as_str(), "" | "localhost" | "127.0.0.1" | "::1") {
-            bail!("smtp.encryption = \"none\" is for a mail server on this machine; `{}` is not", self.smtp.host);
+        self.check_outside()?;
+        self.check_amounts()
+    }
+
+    /// Addresses of other servers.
+    fn check_outside(&self) -> Result<()> {
+        let endpoint = &self.aws.endpoint_url;
+        let http = endpoint
+            .strip_prefix("http://")
+            .or_else(|| endpoint.strip_prefix("https://"));
+        if !endpoint.is_empty() && http.is_none_or(str::is_empty) {
+            bail!(
+                "aws.endpoint_url `{endpoint}` must be an address such as http://127.0.0.1:5000, or empty for AWS's own"
+            );
+        }
+        if !self.smtp.host.is_empty() && !self.smtp.from.contains('@') {
+            bail!(
+                "smtp.from `{}` must be an address such as `Quell <quell@example.com>`",
+                self.smtp.from
+            );
+        }
+        if self.smtp.encryption == Encryption::None
+            && !matches!(
+                self.smtp.host.as_str(),
+                "" | "localhost" | "127.0.0.1" | "::1"
+            )
+        {
+            bail!(
+                "smtp.encryption = \"none\" is for a mail server on this machine; `{}` is not",
+                self.smtp.host
+            );
         }
         Ok(())
+    }
+
+    /// Numbers with which nothing would ever happen.
+    fn check_amounts(&self) -> Result<()> {
+        let amounts = [
+            ("server.max_connections", self.server.max_connections as u64),
+            ("smtp.timeout_secs", self.smtp.timeout_secs),
+            ("scripts.memory_mib", self.scripts.memory_mib),
+            ("scripts.cpu_secs", self.scripts.cpu_secs),
+            ("webhooks.timeout_secs", self.webhooks.timeout_secs),
+            (
+                "events.max_request_bytes",
+                self.events.max_request_bytes as u64,
+            ),
+            ("engine.step_budget", u64::from(self.engine.step_budget)),
+        ];
+        match amounts.iter().find(|(_, amount)| *amount == 0) {
+            Some((name, _)) => bail!("{name} must be at least 1"),
+            None => Ok(()),
+        }
     }
 }

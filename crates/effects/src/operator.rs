@@ -64,7 +64,10 @@ impl OperatorClient {
     /// The address is none, or TLS cannot be set up.
     pub fn new(url: &str, credentials: Credentials, region: &str) -> Result<Self, OperatorError> {
         let bad = || OperatorError::Address(url.to_owned());
-        let (scheme, authority) = url.trim_end_matches('/').split_once("://").ok_or_else(bad)?;
+        let (scheme, authority) = url
+            .trim_end_matches('/')
+            .split_once("://")
+            .ok_or_else(bad)?;
         if !matches!(scheme, "http" | "https") || authority.is_empty() || authority.contains('/') {
             return Err(bad());
         }
@@ -97,26 +100,44 @@ impl OperatorClient {
                 ("host".to_owned(), self.authority.clone()),
                 ("content-type".to_owned(), "application/json".to_owned()),
             ],
-            body: body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
+            body: body
+                .map(|body| Bytes::from(body.to_string()))
+                .unwrap_or_default(),
         };
-        let scope = SigningScope { region: self.region.clone(), service: "quell".to_owned(), unsigned_payload: false };
+        let scope = SigningScope {
+            region: self.region.clone(),
+            service: "quell".to_owned(),
+            unsigned_payload: false,
+        };
         aws::sigv4::sign(&mut request, &self.credentials, &scope, at);
-        let answer = self.wire.send(request, Connection::Fresh, CALL).await.map_err(|error| {
-            let reason = match error {
-                WireError::Transport(error) => error.to_string(),
-                WireError::Unsendable(reason) => reason,
-                WireError::Service(error) => error.to_string(),
-            };
-            OperatorError::Unreachable { url: format!("{}://{}", self.scheme, self.authority), reason }
-        })?;
+        let answer = self
+            .wire
+            .send(request, Connection::Fresh, CALL)
+            .await
+            .map_err(|error| {
+                let reason = match error {
+                    WireError::Transport(error) => error.to_string(),
+                    WireError::Unsendable(reason) => reason,
+                    WireError::Service(error) => error.to_string(),
+                };
+                OperatorError::Unreachable {
+                    url: format!("{}://{}", self.scheme, self.authority),
+                    reason,
+                }
+            })?;
         let text = String::from_utf8_lossy(&answer.body);
         let value = serde_json::from_str::<Value>(&text);
         if !(200..300).contains(&answer.status) {
             let said = value.ok().and_then(|value| {
-                ["message", "detail", "title"].iter().find_map(|name| value.get(*name)?.as_str().map(str::to_owned))
+                ["message", "detail", "title"]
+                    .iter()
+                    .find_map(|name| value.get(*name)?.as_str().map(str::to_owned))
             });
             let message = said.unwrap_or_else(|| text.chars().take(500).collect());
-            return Err(OperatorError::Refused { status: answer.status, message });
+            return Err(OperatorError::Refused {
+                status: answer.status,
+                message,
+            });
         }
         value.map_err(|error| OperatorError::Unreadable(error.to_string()))
     }

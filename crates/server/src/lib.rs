@@ -20,8 +20,8 @@ mod query;
 mod state;
 mod tags;
 
-pub use listen::{ListenError, ListenOptions, TlsConfig, serve};
 pub use axum::Router;
+pub use listen::{ListenError, ListenOptions, TlsConfig, serve};
 pub use state::{AccessKey, AppState, Readiness, ServerConfig};
 
 /// Everything that Quell answers, also usable in-process (`tower::ServiceExt::oneshot`) for calls from runbooks to Quell itself.
@@ -30,7 +30,10 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// Answers one request in this process, through the same door as any caller.
-pub async fn call_inside(router: Router, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+pub async fn call_inside(
+    router: Router,
+    request: http::Request<bytes::Bytes>,
+) -> http::Response<bytes::Bytes> {
     use http_body_util::BodyExt;
     use tower::ServiceExt;
 
@@ -41,7 +44,11 @@ pub async fn call_inside(router: Router, request: http::Request<bytes::Bytes>) -
     };
     let (head, body) = answer.into_parts();
     // Bodies of this server are in memory: collecting them cannot fail.
-    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let bytes = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     http::Response::from_parts(head, bytes)
 }
 

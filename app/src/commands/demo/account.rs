@@ -18,11 +18,18 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","P
 
 /// Builds the account.
 pub(crate) async fn build(aws: &Client) -> Result<Account> {
-    let vpc = text(&aws.call("ec2", "CreateVpc", json!({"CidrBlock": "10.0.0.0/16"})).await?, "/Vpc/VpcId")?;
+    let vpc = text(
+        &aws.call("ec2", "CreateVpc", json!({"CidrBlock": "10.0.0.0/16"}))
+            .await?,
+        "/Vpc/VpcId",
+    )?;
     let mut subnets = Vec::new();
     for (cidr, zone) in [("10.0.1.0/24", "us-east-1a"), ("10.0.2.0/24", "us-east-1b")] {
         let params = json!({"VpcId": vpc, "CidrBlock": cidr, "AvailabilityZone": zone});
-        subnets.push(text(&aws.call("ec2", "CreateSubnet", params).await?, "/Subnet/SubnetId")?);
+        subnets.push(text(
+            &aws.call("ec2", "CreateSubnet", params).await?,
+            "/Subnet/SubnetId",
+        )?);
     }
     let group = security_group(aws, &vpc).await?;
     let profile = profile(aws).await?;
@@ -33,30 +40,44 @@ pub(crate) async fn build(aws: &Client) -> Result<Account> {
         "MinSize": 1, "MaxSize": 6, "DesiredCapacity": 2,
         "VPCZoneIdentifier": subnets.join(","), "TargetGroupARNs": [target_group],
     });
-    aws.call("autoscaling", "CreateAutoScalingGroup", params).await?;
-    let found = aws.call("autoscaling", "DescribeAutoScalingInstances", json!({})).await?;
+    aws.call("autoscaling", "CreateAutoScalingGroup", params)
+        .await?;
+    let found = aws
+        .call("autoscaling", "DescribeAutoScalingInstances", json!({}))
+        .await?;
     let mut instances: Vec<String> = list(&found, "/AutoScalingInstances")
         .iter()
         .filter_map(|instance| instance["InstanceId"].as_str().map(str::to_owned))
         .collect();
     instances.sort();
     if instances.len() != 2 {
-        bail!("the Auto Scaling group started {} instances instead of 2", instances.len());
+        bail!(
+            "the Auto Scaling group started {} instances instead of 2",
+            instances.len()
+        );
     }
     for instance in &instances {
         equip(aws, instance, &profile).await?;
     }
     let role_arn = role(aws, RESPONDER).await?;
-    Ok(Account { instances, role_arn })
+    Ok(Account {
+        instances,
+        role_arn,
+    })
 }
 
 async fn security_group(aws: &Client, vpc: &str) -> Result<String> {
-    let params = json!({"GroupName": "shop-web", "Description": "web servers of the shop", "VpcId": vpc});
-    let group = text(&aws.call("ec2", "CreateSecurityGroup", params).await?, "/GroupId")?;
+    let params =
+        json!({"GroupName": "shop-web", "Description": "web servers of the shop", "VpcId": vpc});
+    let group = text(
+        &aws.call("ec2", "CreateSecurityGroup", params).await?,
+        "/GroupId",
+    )?;
     let open = json!({"GroupId": group, "IpPermissions": [
         {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]},
     ]});
-    aws.call("ec2", "AuthorizeSecurityGroupIngress", open).await?;
+    aws.call("ec2", "AuthorizeSecurityGroupIngress", open)
+        .await?;
     Ok(group)
 }
 
@@ -67,7 +88,13 @@ async fn role(aws: &Client, name: &str) -> Result<String> {
 
 async fn profile(aws: &Client) -> Result<String> {
     role(aws, "shop-web").await?;
-    let created = aws.call("iam", "CreateInstanceProfile", json!({"InstanceProfileName": "shop-web"})).await?;
+    let created = aws
+        .call(
+            "iam",
+            "CreateInstanceProfile",
+            json!({"InstanceProfileName": "shop-web"}),
+        )
+        .await?;
     let params = json!({"InstanceProfileName": "shop-web", "RoleName": "shop-web"});
     aws.call("iam", "AddRoleToInstanceProfile", params).await?;
     text(&created, "/InstanceProfile/Arn")
@@ -77,7 +104,13 @@ async fn balancer(aws: &Client, vpc: &str, subnets: &[String]) -> Result<String>
     let params = json!({"Name": "shop-web", "Protocol": "HTTP", "Port": 80, "VpcId": vpc});
     let created = aws.call("elbv2", "CreateTargetGroup", params).await?;
     let target_group = text(&created, "/TargetGroups/0/TargetGroupArn")?;
-    let created = aws.call("elbv2", "CreateLoadBalancer", json!({"Name": "shop", "Subnets": subnets})).await?;
+    let created = aws
+        .call(
+            "elbv2",
+            "CreateLoadBalancer",
+            json!({"Name": "shop", "Subnets": subnets}),
+        )
+        .await?;
     let listener = json!({
         "LoadBalancerArn": text(&created, "/LoadBalancers/0/LoadBalancerArn")?,
         "Protocol": "HTTP", "Port": 80,
@@ -88,23 +121,46 @@ async fn balancer(aws: &Client, vpc: &str, subnets: &[String]) -> Result<String>
 }
 
 async fn template(aws: &Client, group: &str, profile: &str) -> Result<String> {
-    let images = aws.call("ec2", "DescribeImages", json!({"MaxResults": 5})).await?;
+    let images = aws
+        .call("ec2", "DescribeImages", json!({"MaxResults": 5}))
+        .await?;
     let params = json!({"LaunchTemplateName": "shop-web", "LaunchTemplateData": {
         "ImageId": text(&images, "/Images/0/ImageId")?, "InstanceType": "t3.micro",
         "SecurityGroupIds": [group], "IamInstanceProfile": {"Arn": profile},
     }});
-    text(&aws.call("ec2", "CreateLaunchTemplate", params).await?, "/LaunchTemplate/LaunchTemplateId")
+    text(
+        &aws.call("ec2", "CreateLaunchTemplate", params).await?,
+        "/LaunchTemplate/LaunchTemplateId",
+    )
 }
 
 /// Gives an instance a data volume, a second network interface, and the profile that moto does not take from templates.
 async fn equip(aws: &Client, instance: &str, profile: &str) -> Result<()> {
-    let found = aws.call("ec2", "DescribeInstances", json!({"InstanceIds": [instance]})).await?;
-    let described = found.pointer("/Reservations/0/Instances/0").cloned().unwrap_or(Value::Null);
+    let found = aws
+        .call(
+            "ec2",
+            "DescribeInstances",
+            json!({"InstanceIds": [instance]}),
+        )
+        .await?;
+    let described = found
+        .pointer("/Reservations/0/Instances/0")
+        .cloned()
+        .unwrap_or(Value::Null);
     let zone = text(&described, "/Placement/AvailabilityZone")?;
-    let volume = aws.call("ec2", "CreateVolume", json!({"AvailabilityZone": zone, "Size": 8})).await?;
+    let volume = aws
+        .call(
+            "ec2",
+            "CreateVolume",
+            json!({"AvailabilityZone": zone, "Size": 8}),
+        )
+        .await?;
     let attach = json!({"VolumeId": text(&volume, "/VolumeId")?, "InstanceId": instance, "Device": "/dev/sdf"});
     aws.call("ec2", "AttachVolume", attach).await?;
-    let groups: Vec<Value> = list(&described, "/SecurityGroups").iter().map(|group| group["GroupId"].clone()).collect();
+    let groups: Vec<Value> = list(&described, "/SecurityGroups")
+        .iter()
+        .map(|group| group["GroupId"].clone())
+        .collect();
     let interface = json!({"SubnetId": text(&described, "/SubnetId")?, "Groups": groups});
     let interface = aws.call("ec2", "CreateNetworkInterface", interface).await?;
     let attach = json!({
@@ -113,10 +169,13 @@ async fn equip(aws: &Client, instance: &str, profile: &str) -> Result<()> {
     });
     aws.call("ec2", "AttachNetworkInterface", attach).await?;
     let filter = json!({"Filters": [{"Name": "instance-id", "Values": [instance]}]});
-    let associations = aws.call("ec2", "DescribeIamInstanceProfileAssociations", filter).await?;
+    let associations = aws
+        .call("ec2", "DescribeIamInstanceProfileAssociations", filter)
+        .await?;
     if list(&associations, "/IamInstanceProfileAssociations").is_empty() {
         let params = json!({"IamInstanceProfile": {"Arn": profile}, "InstanceId": instance});
-        aws.call("ec2", "AssociateIamInstanceProfile", params).await?;
+        aws.call("ec2", "AssociateIamInstanceProfile", params)
+            .await?;
     }
     Ok(())
 }

@@ -45,14 +45,26 @@ impl Client {
             local: None,
         };
         let performer = Performer::new(config).with_context(|| format!("a client of {url}"))?;
-        Ok(Self { performer: Arc::new(performer), clock })
+        Ok(Self {
+            performer: Arc::new(performer),
+            clock,
+        })
     }
 
     /// Calls one operation; a refusal is an error that names it.
-    pub(crate) async fn call(&self, service: &str, operation: &str, params: Value) -> Result<Value> {
+    pub(crate) async fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        params: Value,
+    ) -> Result<Value> {
         match self.outcome(service, operation, params).await {
             Outcome::Done { result } => Ok(result),
-            Outcome::Failed(failure) => bail!("{service} {operation}: {}: {}", failure.code, failure.message),
+            Outcome::Failed(failure) => bail!(
+                "{service} {operation}: {}: {}",
+                failure.code,
+                failure.message
+            ),
             Outcome::Unknown { reason } => bail!("{service} {operation}: {reason}"),
         }
     }
@@ -67,7 +79,13 @@ impl Client {
             timeout_secs: CALL_SECS,
         });
         let id = model::ids::random(&SystemEntropy.draw(), "demo");
-        let intent = Intent { id, command, recovery: Recovery::Ask, at: self.clock.now(), repeat: false };
+        let intent = Intent {
+            id,
+            command,
+            recovery: Recovery::Ask,
+            at: self.clock.now(),
+            repeat: false,
+        };
         self.performer.perform(intent).await
     }
 }
@@ -75,10 +93,16 @@ impl Client {
 /// The text at a JSON pointer, or an error that names the place.
 pub(crate) fn text(value: &Value, pointer: &str) -> Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).with_context(|| format!("the answer has no text at {pointer}"))
+    found
+        .map(str::to_owned)
+        .with_context(|| format!("the answer has no text at {pointer}"))
 }
 
 /// The list at a JSON pointer; empty when there is none.
 pub(crate) fn list(value: &Value, pointer: &str) -> Vec<Value> {
-    value.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default()
 }

@@ -13,10 +13,15 @@ const MAX_LINE: usize = 64 << 10;
 
 /// Serves until the process ends.
 pub(crate) async fn serve(port: u16, dir: &Path) -> Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("port {port}"))?;
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .with_context(|| format!("port {port}"))?;
     let mut count = 0_u64;
     loop {
-        let (stream, _) = listener.accept().await.context("the mail server cannot accept")?;
+        let (stream, _) = listener
+            .accept()
+            .await
+            .context("the mail server cannot accept")?;
         count += 1;
         // One after the other: a demo has few mails, and their files then carry their order.
         if let Err(error) = take(stream, dir, count).await {
@@ -95,7 +100,10 @@ pub(crate) fn read(dir: &Path) -> Result<Vec<Mail>> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
         .collect();
     files.sort();
-    files.iter().map(|path| Ok(parse(&std::fs::read_to_string(path)?))).collect()
+    files
+        .iter()
+        .map(|path| Ok(parse(&std::fs::read_to_string(path)?)))
+        .collect()
 }
 
 /// The code in a mail: six to ten digits behind the word `code`.
@@ -104,8 +112,11 @@ pub(crate) fn code(text: &str) -> Option<String> {
     lower.match_indices("code").find_map(|(at, word)| {
         let behind = &lower[at + word.len()..];
         let line = behind.lines().next().unwrap_or_default();
-        let digits: String =
-            line.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let digits: String = line
+            .chars()
+            .skip_while(|c| !c.is_ascii_digit())
+            .take_while(char::is_ascii_digit)
+            .collect();
         (6..=10).contains(&digits.len()).then_some(digits)
     })
 }
@@ -113,13 +124,24 @@ pub(crate) fn code(text: &str) -> Option<String> {
 fn parse(text: &str) -> Mail {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let header = |name: &str| {
-        let mut lines = head.lines().skip_while(|line| !line.to_ascii_lowercase().starts_with(name));
+        let mut lines = head
+            .lines()
+            .skip_while(|line| !line.to_ascii_lowercase().starts_with(name));
         let first = lines.next().unwrap_or_default();
-        let folded = lines.take_while(|line| line.starts_with([' ', '\t'])).map(str::trim);
+        let folded = lines
+            .take_while(|line| line.starts_with([' ', '\t']))
+            .map(str::trim);
         let value = first.split_once(':').map_or("", |(_, value)| value.trim());
-        std::iter::once(value).chain(folded).collect::<Vec<_>>().join(" ")
+        std::iter::once(value)
+            .chain(folded)
+            .collect::<Vec<_>>()
+            .join(" ")
     };
-    Mail { to: header("to:"), subject: header("subject:"), text: unquote(&header("content-transfer-encoding:"), body) }
+    Mail {
+        to: header("to:"),
+        subject: header("subject:"),
+        text: unquote(&header("content-transfer-encoding:"), body),
+    }
 }
 
 /// Undoes quoted-printable, which mail programs use for lines that are long or not ASCII.
@@ -132,7 +154,11 @@ fn unquote(encoding: &str, body: &str) -> String {
     let mut rest = joined.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let decoded = (*first == b'=' && tail.len() >= 2)
-            .then(|| std::str::from_utf8(&tail[..2]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok()))
+            .then(|| {
+                std::str::from_utf8(&tail[..2])
+                    .ok()
+                    .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            })
             .flatten();
         match decoded {
             Some(byte) => {
@@ -155,14 +181,22 @@ mod tests {
     #[test]
     fn the_code_is_found() {
         assert_eq!(code("Accept code: 123456\n").as_deref(), Some("123456"));
-        assert_eq!(code("--accept-code 98765432 --x").as_deref(), Some("98765432"));
+        assert_eq!(
+            code("--accept-code 98765432 --x").as_deref(),
+            Some("98765432")
+        );
         assert_eq!(code("code of conduct\n12345678"), None);
     }
 
     #[test]
     fn a_mail_is_read_back() {
-        let mail = parse("From: q\nTo: ana@example.com\nSubject: one\n two\nContent-Transfer-Encoding: quoted-printable\n\ncode=3A 12=\n34\n");
-        assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("ana@example.com", "one two"));
+        let mail = parse(
+            "From: q\nTo: ana@example.com\nSubject: one\n two\nContent-Transfer-Encoding: quoted-printable\n\ncode=3A 12=\n34\n",
+        );
+        assert_eq!(
+            (mail.to.as_str(), mail.subject.as_str()),
+            ("ana@example.com", "one two")
+        );
         assert_eq!(mail.text, "code: 1234\n");
     }
 }

@@ -30,7 +30,11 @@ impl Program {
     /// Starts a program; what it prints goes to `<dir>/<name>.log`.
     pub(crate) fn start(name: &'static str, command: &mut Command, dir: &Path) -> Result<Self> {
         let log = dir.join(format!("{name}.log"));
-        let out = File::options().create(true).append(true).open(&log).with_context(|| format!("{}", log.display()))?;
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| format!("{}", log.display()))?;
         let child = command
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
@@ -54,14 +58,22 @@ impl Program {
         let tries = START.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended at its start ({status}):\n{}", self.name, self.last_lines());
+                bail!(
+                    "{} ended at its start ({status}):\n{}",
+                    self.name,
+                    self.last_lines()
+                );
             }
             if TcpStream::connect_timeout(&address, LOOK).is_ok() {
                 return Ok(());
             }
             tokio::time::sleep(LOOK).await;
         }
-        bail!("{} does not answer on {address}:\n{}", self.name, self.last_lines())
+        bail!(
+            "{} does not answer on {address}:\n{}",
+            self.name,
+            self.last_lines()
+        )
     }
 
     fn last_lines(&self) -> String {
@@ -72,7 +84,9 @@ impl Program {
 
     /// Ends the program and everything it started; first politely.
     pub(crate) fn end(&mut self) {
-        let Ok(group) = i32::try_from(self.child.id()) else { return };
+        let Ok(group) = i32::try_from(self.child.id()) else {
+            return;
+        };
         let _ = killpg(Pid::from_raw(group), Signal::SIGTERM);
         let tries = STOP.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
@@ -86,7 +100,10 @@ impl Program {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "waits for a child at the very end, outside the async runtime's work")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for a child at the very end, outside the async runtime's work"
+)]
 fn pause() {
     std::thread::sleep(LOOK);
 }
@@ -99,13 +116,19 @@ pub(crate) fn free_port() -> Result<u16> {
 
 /// The moto server of the virtual environment, or of the PATH.
 pub(crate) fn find_tool(name: &str) -> Result<PathBuf> {
-    let venv = std::env::var_os("QUELL_VENV").map(PathBuf::from).unwrap_or_else(|| PathBuf::from(".venv"));
+    let venv = std::env::var_os("QUELL_VENV")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(".venv"));
     let inside = venv.join("bin").join(name);
     if inside.is_file() {
-        return std::fs::canonicalize(venv.join("bin")).map(|bin| bin.join(name)).context("the virtual environment");
+        return std::fs::canonicalize(venv.join("bin"))
+            .map(|bin| bin.join(name))
+            .context("the virtual environment");
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| candidate.is_file());
+    let found = std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|candidate| candidate.is_file());
     found.with_context(|| {
         format!("`{name}` was not found in {} or on the PATH: run `cargo xtask setup`, or `pip install 'moto[server]' awscli boto3`", venv.display())
     })

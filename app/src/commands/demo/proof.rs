@@ -14,9 +14,22 @@ pub(crate) struct Finding {
 }
 
 /// Reads everything back from the account.
-pub(crate) async fn read_back(aws: &Client, instance: &str, attacker: &str) -> Result<Vec<Finding>> {
-    let found = aws.call("ec2", "DescribeInstances", json!({"InstanceIds": [instance]})).await?;
-    let described = found.pointer("/Reservations/0/Instances/0").cloned().unwrap_or(Value::Null);
+pub(crate) async fn read_back(
+    aws: &Client,
+    instance: &str,
+    attacker: &str,
+) -> Result<Vec<Finding>> {
+    let found = aws
+        .call(
+            "ec2",
+            "DescribeInstances",
+            json!({"InstanceIds": [instance]}),
+        )
+        .await?;
+    let described = found
+        .pointer("/Reservations/0/Instances/0")
+        .cloned()
+        .unwrap_or(Value::Null);
     Ok(vec![
         groups(aws, instance).await?,
         tags(&described),
@@ -35,7 +48,9 @@ fn by_instance(instance: &str) -> Value {
 
 /// Every network interface is in one group, and that group lets nothing in or out.
 async fn groups(aws: &Client, instance: &str) -> Result<Finding> {
-    let found = aws.call("ec2", "DescribeNetworkInterfaces", by_instance(instance)).await?;
+    let found = aws
+        .call("ec2", "DescribeNetworkInterfaces", by_instance(instance))
+        .await?;
     let interfaces = list(&found, "/NetworkInterfaces");
     let mut holds = !interfaces.is_empty();
     let mut names = Vec::new();
@@ -45,84 +60,178 @@ async fn groups(aws: &Client, instance: &str) -> Result<Finding> {
         for group in groups {
             let params = json!({"GroupIds": [group["GroupId"]]});
             let described = aws.call("ec2", "DescribeSecurityGroups", params).await?;
-            let closed = |pointer: &str| list(&described, &format!("/SecurityGroups/0/{pointer}")).is_empty();
+            let closed = |pointer: &str| {
+                list(&described, &format!("/SecurityGroups/0/{pointer}")).is_empty()
+            };
             holds &= closed("IpPermissions") && closed("IpPermissionsEgress");
             names.push(group["GroupName"].as_str().unwrap_or_default().to_owned());
         }
     }
-    Ok(Finding { what: "quarantine group alone, closed both ways", holds, seen: names.join(", ") })
+    Ok(Finding {
+        what: "quarantine group alone, closed both ways",
+        holds,
+        seen: names.join(", "),
+    })
 }
 
 fn tags(described: &Value) -> Finding {
     let tags: Vec<String> = list(described, "/Tags")
         .iter()
-        .filter(|tag| tag["Key"].as_str().is_some_and(|key| key.starts_with("quell:")))
-        .map(|tag| format!("{}={}", tag["Key"].as_str().unwrap_or_default(), tag["Value"].as_str().unwrap_or_default()))
+        .filter(|tag| {
+            tag["Key"]
+                .as_str()
+                .is_some_and(|key| key.starts_with("quell:"))
+        })
+        .map(|tag| {
+            format!(
+                "{}={}",
+                tag["Key"].as_str().unwrap_or_default(),
+                tag["Value"].as_str().unwrap_or_default()
+            )
+        })
         .collect();
     let holds = tags.iter().any(|tag| tag == "quell:status=isolated");
-    Finding { what: "tagged", holds, seen: tags.join(", ") }
+    Finding {
+        what: "tagged",
+        holds,
+        seen: tags.join(", "),
+    }
 }
 
 async fn profile(aws: &Client, instance: &str, described: &Value) -> Result<Finding> {
     let filter = json!({"Filters": [
         {"Name": "instance-id", "Values": [instance]}, {"Name": "state", "Values": ["associated", "associating"]},
     ]});
-    let found = aws.call("ec2", "DescribeIamInstanceProfileAssociations", filter).await?;
+    let found = aws
+        .call("ec2", "DescribeIamInstanceProfileAssociations", filter)
+        .await?;
     let associations = list(&found, "/IamInstanceProfileAssociations");
-    let policies = aws.call("iam", "ListRolePolicies", json!({"RoleName": "shop-web"})).await?;
-    let policies: Vec<String> =
-        list(&policies, "/PolicyNames").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
-    let holds = associations.is_empty() && described.get("IamInstanceProfile").is_none() && !policies.is_empty();
-    Ok(Finding { what: "no instance profile, sessions revoked", holds, seen: policies.join(", ") })
+    let policies = aws
+        .call("iam", "ListRolePolicies", json!({"RoleName": "shop-web"}))
+        .await?;
+    let policies: Vec<String> = list(&policies, "/PolicyNames")
+        .iter()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    let holds = associations.is_empty()
+        && described.get("IamInstanceProfile").is_none()
+        && !policies.is_empty();
+    Ok(Finding {
+        what: "no instance profile, sessions revoked",
+        holds,
+        seen: policies.join(", "),
+    })
 }
 
 async fn snapshots(aws: &Client, instance: &str, described: &Value) -> Result<Finding> {
     let volumes: Vec<String> = list(described, "/BlockDeviceMappings")
         .iter()
-        .filter_map(|mapping| mapping.pointer("/Ebs/VolumeId").and_then(Value::as_str).map(str::to_owned))
+        .filter_map(|mapping| {
+            mapping
+                .pointer("/Ebs/VolumeId")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        })
         .collect();
-    let found = aws.call("ec2", "DescribeSnapshots", json!({"OwnerIds": ["self"]})).await?;
+    let found = aws
+        .call("ec2", "DescribeSnapshots", json!({"OwnerIds": ["self"]}))
+        .await?;
     let ours: Vec<(String, String)> = list(&found, "/Snapshots")
         .iter()
         .filter(|snapshot| {
-            list(snapshot, "/Tags").iter().any(|tag| tag["Value"].as_str() == Some(instance))
+            list(snapshot, "/Tags")
+                .iter()
+                .any(|tag| tag["Value"].as_str() == Some(instance))
         })
         .filter_map(|snapshot| {
-            Some((snapshot["SnapshotId"].as_str()?.to_owned(), snapshot["VolumeId"].as_str()?.to_owned()))
+            Some((
+                snapshot["SnapshotId"].as_str()?.to_owned(),
+                snapshot["VolumeId"].as_str()?.to_owned(),
+            ))
         })
         .collect();
-    let each_once = volumes.iter().all(|volume| ours.iter().filter(|(_, of)| of == volume).count() == 1);
+    let each_once = volumes
+        .iter()
+        .all(|volume| ours.iter().filter(|(_, of)| of == volume).count() == 1);
     let holds = !volumes.is_empty() && each_once && ours.len() == volumes.len();
-    let seen = ours.into_iter().map(|(id, _)| id).collect::<Vec<_>>().join(", ");
-    Ok(Finding { what: "one snapshot of every volume", holds, seen })
+    let seen = ours
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect::<Vec<_>>()
+        .join(", ");
+    Ok(Finding {
+        what: "one snapshot of every volume",
+        holds,
+        seen,
+    })
 }
 
 async fn balancers(aws: &Client, instance: &str) -> Result<Finding> {
     let found = aws.call("elbv2", "DescribeTargetGroups", json!({})).await?;
     let mut registered = Vec::new();
     for group in list(&found, "/TargetGroups") {
-        let health = aws.call("elbv2", "DescribeTargetHealth", json!({"TargetGroupArn": group["TargetGroupArn"]})).await?;
-        let here = list(&health, "/TargetHealthDescriptions").into_iter().filter(|target| {
-            let state = target.pointer("/TargetHealth/State").and_then(Value::as_str).unwrap_or_default();
-            target.pointer("/Target/Id").and_then(Value::as_str) == Some(instance) && !matches!(state, "unused" | "draining")
-        });
-        registered.extend(here.map(|_| group["TargetGroupName"].as_str().unwrap_or_default().to_owned()));
+        let health = aws
+            .call(
+                "elbv2",
+                "DescribeTargetHealth",
+                json!({"TargetGroupArn": group["TargetGroupArn"]}),
+            )
+            .await?;
+        let here = list(&health, "/TargetHealthDescriptions")
+            .into_iter()
+            .filter(|target| {
+                let state = target
+                    .pointer("/TargetHealth/State")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                target.pointer("/Target/Id").and_then(Value::as_str) == Some(instance)
+                    && !matches!(state, "unused" | "draining")
+            });
+        registered.extend(here.map(|_| {
+            group["TargetGroupName"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        }));
     }
     let holds = registered.is_empty();
-    let seen = if holds { "in no target group".to_owned() } else { registered.join(", ") };
-    Ok(Finding { what: "behind no load balancer", holds, seen })
+    let seen = if holds {
+        "in no target group".to_owned()
+    } else {
+        registered.join(", ")
+    };
+    Ok(Finding {
+        what: "behind no load balancer",
+        holds,
+        seen,
+    })
 }
 
 async fn scaling(aws: &Client, instance: &str) -> Result<Finding> {
-    let found = aws.call("autoscaling", "DescribeAutoScalingInstances", json!({"InstanceIds": [instance]})).await?;
-    let state = found.pointer("/AutoScalingInstances/0/LifecycleState").and_then(Value::as_str).unwrap_or("no group");
+    let found = aws
+        .call(
+            "autoscaling",
+            "DescribeAutoScalingInstances",
+            json!({"InstanceIds": [instance]}),
+        )
+        .await?;
+    let state = found
+        .pointer("/AutoScalingInstances/0/LifecycleState")
+        .and_then(Value::as_str)
+        .unwrap_or("no group");
     let holds = matches!(state, "Standby" | "no group");
-    Ok(Finding { what: "out of its Auto Scaling group", holds, seen: state.to_owned() })
+    Ok(Finding {
+        what: "out of its Auto Scaling group",
+        holds,
+        seen: state.to_owned(),
+    })
 }
 
 /// The network ACL of every subnet of the instance denies the attacker both ways, before any rule that allows.
 async fn denied(aws: &Client, instance: &str, attacker: &str) -> Result<Finding> {
-    let found = aws.call("ec2", "DescribeNetworkInterfaces", by_instance(instance)).await?;
+    let found = aws
+        .call("ec2", "DescribeNetworkInterfaces", by_instance(instance))
+        .await?;
     let cidr = format!("{attacker}/32");
     let mut holds = true;
     let mut seen = Vec::new();
@@ -137,20 +246,35 @@ async fn denied(aws: &Client, instance: &str, attacker: &str) -> Result<Finding>
                         && entry["RuleAction"].as_str() == Some(action)
                         && cidr.is_none_or(|cidr| entry["CidrBlock"].as_str() == Some(cidr))
                 });
-                matching.filter_map(|entry| entry["RuleNumber"].as_i64()).min()
+                matching
+                    .filter_map(|entry| entry["RuleNumber"].as_i64())
+                    .min()
             };
             let (deny, allow) = (number("deny", Some(&cidr)), number("allow", None));
             holds &= deny.is_some_and(|deny| allow.is_none_or(|allow| deny < allow));
-            seen.extend(deny.map(|deny| format!("rule {deny} {}", if egress { "out" } else { "in" })));
+            seen.extend(
+                deny.map(|deny| format!("rule {deny} {}", if egress { "out" } else { "in" })),
+            );
         }
     }
     seen.dedup();
-    Ok(Finding { what: "attacker denied in the network ACL", holds, seen: seen.join(", ") })
+    Ok(Finding {
+        what: "attacker denied in the network ACL",
+        holds,
+        seen: seen.join(", "),
+    })
 }
 
 async fn protected(aws: &Client, instance: &str) -> Result<Finding> {
     let params = json!({"InstanceId": instance, "Attribute": "disableApiTermination"});
     let found = aws.call("ec2", "DescribeInstanceAttribute", params).await?;
-    let value = found.pointer("/DisableApiTermination/Value").and_then(Value::as_bool).unwrap_or(false);
-    Ok(Finding { what: "protected from termination", holds: value, seen: value.to_string() })
+    let value = found
+        .pointer("/DisableApiTermination/Value")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    Ok(Finding {
+        what: "protected from termination",
+        holds: value,
+        seen: value.to_string(),
+    })
 }

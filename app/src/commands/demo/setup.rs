@@ -28,7 +28,13 @@ const LOOKS: u32 = 200;
 
 /// Installs everything that the story needs.
 pub(crate) async fn install(quell: &Client, account: &Account, mails: &Path) -> Result<()> {
-    quell.call("ssm-incidents", "CreateReplicationSet", json!({"regions": {REGION: {}}})).await?;
+    quell
+        .call(
+            "ssm-incidents",
+            "CreateReplicationSet",
+            json!({"regions": {REGION: {}}}),
+        )
+        .await?;
     let filled = |text: &str| {
         let text = [
             ("${ACCOUNT}", ACCOUNT),
@@ -38,20 +44,31 @@ pub(crate) async fn install(quell: &Client, account: &Account, mails: &Path) -> 
             ("${ROLE_ARN}", account.role_arn.as_str()),
         ]
         .iter()
-        .fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+        .fold(text.to_owned(), |text, (name, value)| {
+            text.replace(name, value)
+        });
         serde_json::from_str::<Value>(&text).context("a file of the playbook library")
     };
     for contact in list(&filled(ESCALATION)?, "/Contacts") {
         person(quell, &contact, mails).await?;
     }
-    for (name, content) in [("Quell-EC2-Isolate", ISOLATE), ("Quell-EC2-Release", RELEASE)] {
+    for (name, content) in [
+        ("Quell-EC2-Isolate", ISOLATE),
+        ("Quell-EC2-Release", RELEASE),
+    ] {
         let params = json!({"Name": name, "Content": content, "DocumentType": "Automation", "DocumentFormat": "YAML"});
         quell.call("ssm", "CreateDocument", params).await?;
     }
-    quell.call("ssm-incidents", "CreateResponsePlan", filled(PLAN)?).await?;
+    quell
+        .call("ssm-incidents", "CreateResponsePlan", filled(PLAN)?)
+        .await?;
     let rule = filled(RULE)?;
-    quell.call("events", "PutRule", rule["PutRule"].clone()).await?;
-    let put = quell.call("events", "PutTargets", rule["PutTargets"].clone()).await?;
+    quell
+        .call("events", "PutRule", rule["PutRule"].clone())
+        .await?;
+    let put = quell
+        .call("events", "PutTargets", rule["PutTargets"].clone())
+        .await?;
     if put["FailedEntryCount"].as_i64() != Some(0) {
         bail!("a target was refused: {}", put["FailedEntries"]);
     }
@@ -60,23 +77,39 @@ pub(crate) async fn install(quell: &Client, account: &Account, mails: &Path) -> 
 
 /// Creates a contact; a person with channels proves them by the code that arrives by mail.
 async fn person(quell: &Client, contact: &Value, mails: &Path) -> Result<()> {
-    let created = quell.call("ssm-contacts", "CreateContact", contact["CreateContact"].clone()).await?;
+    let created = quell
+        .call(
+            "ssm-contacts",
+            "CreateContact",
+            contact["CreateContact"].clone(),
+        )
+        .await?;
     let arn = text(&created, "/ContactArn")?;
     let mut plan = contact.pointer("/UpdateContact/Plan").cloned();
     for mut channel in list(contact, "/CreateContactChannels") {
         channel["ContactId"] = arn.as_str().into();
         let name = text(&channel, "/Name")?;
         let address = text(&channel, "/DeliveryAddress/SimpleAddress")?;
-        let created = quell.call("ssm-contacts", "CreateContactChannel", channel).await?;
+        let created = quell
+            .call("ssm-contacts", "CreateContactChannel", channel)
+            .await?;
         let id = text(&created, "/ContactChannelArn")?;
         let code = activation_code(mails, &address).await?;
         let params = json!({"ContactChannelId": id, "ActivationCode": code});
-        quell.call("ssm-contacts", "ActivateContactChannel", params).await?;
+        quell
+            .call("ssm-contacts", "ActivateContactChannel", params)
+            .await?;
         // The library names a channel by its name; the plan needs its ARN.
         plan = plan.map(|plan| with_channel(plan, &name, &id));
     }
     if let Some(plan) = plan {
-        quell.call("ssm-contacts", "UpdateContact", json!({"ContactId": arn, "Plan": plan})).await?;
+        quell
+            .call(
+                "ssm-contacts",
+                "UpdateContact",
+                json!({"ContactId": arn, "Plan": plan}),
+            )
+            .await?;
     }
     Ok(())
 }
@@ -88,18 +121,30 @@ fn with_channel(plan: Value, name: &str, arn: &str) -> Value {
                 .into_iter()
                 .map(|(key, value)| {
                     let named = key == "ContactChannelId" && value.as_str() == Some(name);
-                    (key, if named { arn.into() } else { with_channel(value, name, arn) })
+                    (
+                        key,
+                        if named {
+                            arn.into()
+                        } else {
+                            with_channel(value, name, arn)
+                        },
+                    )
                 })
                 .collect(),
         ),
-        Value::Array(items) => items.into_iter().map(|item| with_channel(item, name, arn)).collect(),
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| with_channel(item, name, arn))
+            .collect(),
         other => other,
     }
 }
 
 async fn activation_code(mails: &Path, address: &str) -> Result<String> {
     for _ in 0..LOOKS {
-        let found = mail::read(mails)?.into_iter().find(|mail| mail.to.contains(address));
+        let found = mail::read(mails)?
+            .into_iter()
+            .find(|mail| mail.to.contains(address));
         if let Some(code) = found.and_then(|mail| mail::code(&mail.text)) {
             return Ok(code);
         }

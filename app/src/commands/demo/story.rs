@@ -37,7 +37,14 @@ pub(crate) struct Story<'a> {
 
 impl<'a> Story<'a> {
     pub(crate) fn new(quell: &'a Client, mails: &'a Path, now: fn() -> Timestamp) -> Self {
-        Self { quell, mails, start: now(), now, told: BTreeSet::new(), times: Times::default() }
+        Self {
+            quell,
+            mails,
+            start: now(),
+            now,
+            told: BTreeSet::new(),
+            times: Times::default(),
+        }
     }
 
     /// Sends findings as EventBridge would.
@@ -48,18 +55,26 @@ impl<'a> Story<'a> {
                 "Source": finding["source"], "DetailType": finding["detail-type"],
                 "Detail": finding["detail"].to_string(), "Resources": finding["resources"], "Time": finding["time"],
             });
-            let answer = self.quell.call("events", "PutEvents", json!({"Entries": [entry]})).await?;
+            let answer = self
+                .quell
+                .call("events", "PutEvents", json!({"Entries": [entry]}))
+                .await?;
             if answer["FailedEntryCount"].as_i64() != Some(0) {
                 bail!("a finding was refused: {}", answer["Entries"]);
             }
-            self.tell(&format!("finding sent       {}", finding["detail"]["type"].as_str().unwrap_or_default()));
+            self.tell(&format!(
+                "finding sent       {}",
+                finding["detail"]["type"].as_str().unwrap_or_default()
+            ));
         }
         Ok(())
     }
 
     /// Waits for the open incident about `instance`.
     pub(crate) async fn incident(&mut self, instance: &str) -> Result<String> {
-        let arn = self.wait("an incident", || self.find_open(instance)).await?;
+        let arn = self
+            .wait("an incident", || self.find_open(instance))
+            .await?;
         self.times.detected = self.seconds();
         self.tell(&format!("incident opened    {arn}"));
         Ok(arn)
@@ -67,10 +82,23 @@ impl<'a> Story<'a> {
 
     async fn find_open(&self, instance: &str) -> Result<Option<String>> {
         let params = json!({"filters": [{"key": "status", "condition": {"equals": {"stringValues": ["OPEN"]}}}]});
-        let found = self.quell.call("ssm-incidents", "ListIncidentRecords", params).await?;
+        let found = self
+            .quell
+            .call("ssm-incidents", "ListIncidentRecords", params)
+            .await?;
         for summary in list(&found, "/incidentRecordSummaries") {
-            let record = self.quell.call("ssm-incidents", "GetIncidentRecord", json!({"arn": summary["arn"]})).await?;
-            let dedupe = record.pointer("/incidentRecord/dedupeString").and_then(Value::as_str).unwrap_or_default();
+            let record = self
+                .quell
+                .call(
+                    "ssm-incidents",
+                    "GetIncidentRecord",
+                    json!({"arn": summary["arn"]}),
+                )
+                .await?;
+            let dedupe = record
+                .pointer("/incidentRecord/dedupeString")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             if dedupe.contains(instance) {
                 return text(&summary, "/arn").map(Some);
             }
@@ -80,13 +108,20 @@ impl<'a> Story<'a> {
 
     /// Shows the page's mail and acknowledges it with the code that stands in it.
     pub(crate) async fn acknowledge(&mut self, incident: &str) -> Result<()> {
-        let (page, code, shown) = self.wait("a page by mail", || self.find_page(incident)).await?;
-        self.tell(&format!("paged              {} «{}»", shown.to, shown.subject));
+        let (page, code, shown) = self
+            .wait("a page by mail", || self.find_page(incident))
+            .await?;
+        self.tell(&format!(
+            "paged              {} «{}»",
+            shown.to, shown.subject
+        ));
         for line in shown.text.lines() {
             println!("                     | {line}");
         }
         let params = json!({"PageId": page, "AcceptType": "READ", "AcceptCode": code});
-        self.quell.call("ssm-contacts", "AcceptPage", params).await?;
+        self.quell
+            .call("ssm-contacts", "AcceptPage", params)
+            .await?;
         self.times.acknowledged = self.seconds();
         self.tell("page acknowledged  with the code from the mail");
         Ok(())
@@ -94,10 +129,20 @@ impl<'a> Story<'a> {
 
     async fn find_page(&self, incident: &str) -> Result<Option<(String, String, Mail)>> {
         let id = incident.rsplit('/').next().unwrap_or_default();
-        let engagements = self.quell.call("ssm-contacts", "ListEngagements", json!({"IncidentId": incident})).await?;
+        let engagements = self
+            .quell
+            .call(
+                "ssm-contacts",
+                "ListEngagements",
+                json!({"IncidentId": incident}),
+            )
+            .await?;
         for engagement in list(&engagements, "/Engagements") {
             let params = json!({"EngagementId": engagement["EngagementArn"]});
-            let pages = self.quell.call("ssm-contacts", "ListPagesByEngagement", params).await?;
+            let pages = self
+                .quell
+                .call("ssm-contacts", "ListPagesByEngagement", params)
+                .await?;
             for page in list(&pages, "/Pages") {
                 let arn = text(&page, "/PageArn")?;
                 for mail in mail::read(self.mails)? {
@@ -117,7 +162,14 @@ impl<'a> Story<'a> {
         self.tell(&format!("runbook started    {run}"));
         let mut left = PATIENCE.as_millis() / LOOK.as_millis();
         loop {
-            let found = self.quell.call("ssm", "GetAutomationExecution", json!({"AutomationExecutionId": run})).await?;
+            let found = self
+                .quell
+                .call(
+                    "ssm",
+                    "GetAutomationExecution",
+                    json!({"AutomationExecutionId": run}),
+                )
+                .await?;
             let execution = &found["AutomationExecution"];
             self.tell_steps(&run, execution);
             let status = text(execution, "/AutomationExecutionStatus")?;
@@ -128,7 +180,10 @@ impl<'a> Story<'a> {
                     return Ok(execution["Outputs"].clone());
                 }
                 "Failed" | "TimedOut" | "Cancelled" => {
-                    bail!("the runbook ended {status}: {}", execution["FailureMessage"].as_str().unwrap_or_default())
+                    bail!(
+                        "the runbook ended {status}: {}",
+                        execution["FailureMessage"].as_str().unwrap_or_default()
+                    )
                 }
                 _ if left == 0 => bail!("the runbook did not end in time; it is {status}"),
                 _ => left -= 1,
@@ -138,9 +193,20 @@ impl<'a> Story<'a> {
     }
 
     async fn find_run(&self, incident: &str) -> Result<Option<String>> {
-        let found = self.quell.call("ssm-incidents", "GetIncidentRecord", json!({"arn": incident})).await?;
-        let arn = found.pointer("/incidentRecord/automationExecutions/0/ssmExecutionArn").and_then(Value::as_str);
-        Ok(arn.and_then(|arn| arn.rsplit('/').next()).map(str::to_owned))
+        let found = self
+            .quell
+            .call(
+                "ssm-incidents",
+                "GetIncidentRecord",
+                json!({"arn": incident}),
+            )
+            .await?;
+        let arn = found
+            .pointer("/incidentRecord/automationExecutions/0/ssmExecutionArn")
+            .and_then(Value::as_str);
+        Ok(arn
+            .and_then(|arn| arn.rsplit('/').next())
+            .map(str::to_owned))
     }
 
     fn tell_steps(&mut self, run: &str, execution: &Value) {
@@ -161,32 +227,52 @@ impl<'a> Story<'a> {
     /// Resolves the incident and makes sure that nothing pages any more.
     pub(crate) async fn resolve(&mut self, incident: &str) -> Result<()> {
         let params = json!({"arn": incident, "status": "RESOLVED"});
-        self.quell.call("ssm-incidents", "UpdateIncidentRecord", params).await?;
+        self.quell
+            .call("ssm-incidents", "UpdateIncidentRecord", params)
+            .await?;
         self.times.resolved = self.seconds();
         self.tell("incident resolved");
-        self.wait("the end of paging", || self.all_stopped(incident)).await?;
+        self.wait("the end of paging", || self.all_stopped(incident))
+            .await?;
         self.tell("engagement stopped nobody else is paged");
         Ok(())
     }
 
     async fn all_stopped(&self, incident: &str) -> Result<Option<()>> {
-        let found = self.quell.call("ssm-contacts", "ListEngagements", json!({"IncidentId": incident})).await?;
+        let found = self
+            .quell
+            .call(
+                "ssm-contacts",
+                "ListEngagements",
+                json!({"IncidentId": incident}),
+            )
+            .await?;
         let engagements = list(&found, "/Engagements");
-        Ok(engagements.iter().all(|engagement| engagement.get("StopTime").is_some()).then_some(()))
+        Ok(engagements
+            .iter()
+            .all(|engagement| engagement.get("StopTime").is_some())
+            .then_some(()))
     }
 
     /// Prints the record's own timeline, oldest first.
     pub(crate) async fn timeline(&self, incident: &str) -> Result<()> {
         let mut token = Value::Null;
         loop {
-            let mut params = json!({"incidentRecordArn": incident, "sortOrder": "ASCENDING", "maxResults": 100});
+            let mut params =
+                json!({"incidentRecordArn": incident, "sortOrder": "ASCENDING", "maxResults": 100});
             if !token.is_null() {
                 params["nextToken"] = token;
             }
-            let page = self.quell.call("ssm-incidents", "ListTimelineEvents", params).await?;
+            let page = self
+                .quell
+                .call("ssm-incidents", "ListTimelineEvents", params)
+                .await?;
             for summary in list(&page, "/eventSummaries") {
                 let time = summary["eventTime"].as_str().unwrap_or_default();
-                println!("  {time:<27} {}", summary["eventType"].as_str().unwrap_or_default());
+                println!(
+                    "  {time:<27} {}",
+                    summary["eventType"].as_str().unwrap_or_default()
+                );
             }
             token = page.get("nextToken").cloned().unwrap_or(Value::Null);
             if token.is_null() {
@@ -201,7 +287,10 @@ impl<'a> Story<'a> {
     {
         let tries = PATIENCE.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
-            if let Some(found) = look().await.with_context(|| format!("looking for {what}"))? {
+            if let Some(found) = look()
+                .await
+                .with_context(|| format!("looking for {what}"))?
+            {
                 return Ok(found);
             }
             tokio::time::sleep(LOOK).await;
@@ -220,7 +309,11 @@ impl<'a> Story<'a> {
 
 /// Both members are ISO texts, as boto3 shows timestamps.
 fn seconds_between(step: &Value, start: &str, end: &str) -> f64 {
-    let instant = |name: &str| step[name].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let instant = |name: &str| {
+        step[name]
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok())
+    };
     match (instant(start), instant(end)) {
         (Some(start), Some(end)) => end.duration_since(start).as_secs_f64(),
         _ => 0.0,
