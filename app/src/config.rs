@@ -5,6 +5,7 @@
 mod overrides;
 mod sections;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -48,9 +49,7 @@ fn assemble(
         .parse()
         .context("the built-in default configuration")?;
     if let Some((name, text)) = file {
-        // Read on its own first: an error then shows the line in the user's file.
-        toml::from_str::<sections::Partial>(text).map_err(|error| mistake(name, text, &error))?;
-        let own: toml::Table = text.parse().map_err(|error| mistake(name, text, &error))?;
+        let own = own_settings(name, text, &table)?;
         overrides::merge(&mut table, own);
     }
     overrides::environment(&mut table, environment)?;
@@ -59,12 +58,41 @@ fn assemble(
     Ok(config)
 }
 
+/// The settings of a user's file, each tried on its own over the defaults: a mistake then has its line.
+fn own_settings(name: &str, text: &str, defaults: &toml::Table) -> Result<toml::Table> {
+    type Marked = BTreeMap<String, BTreeMap<String, toml::Spanned<toml::Value>>>;
+    toml::from_str::<sections::Partial>(text).map_err(|error| mistake(name, text, &error))?;
+    let marked: Marked = toml::from_str(text).map_err(|error| mistake(name, text, &error))?;
+    let mut own = toml::Table::new();
+    for (section, settings) in marked {
+        let mut kept = toml::Table::new();
+        for (key, value) in settings {
+            let start = value.span().start;
+            kept.insert(key.clone(), value.into_inner());
+            let alone = [(section.clone(), toml::Value::Table(kept.clone()))];
+            let mut tried = defaults.clone();
+            overrides::merge(&mut tried, alone.into_iter().collect());
+            tried.try_into::<Config>().map_err(|error| {
+                anyhow!(
+                    "{}: {section}.{key}: {}",
+                    place(name, text, start),
+                    error.message()
+                )
+            })?;
+        }
+        own.insert(section, toml::Value::Table(kept));
+    }
+    Ok(own)
+}
+
 /// A mistake with its place. The line itself is not repeated, as the library would: it may hold a secret.
 fn mistake(name: &str, text: &str, error: &toml::de::Error) -> anyhow::Error {
-    let before = error
-        .span()
-        .and_then(|span| text.get(..span.start))
-        .unwrap_or_default();
+    let start = error.span().map_or(0, |span| span.start);
+    anyhow!("{}: {}", place(name, text, start), error.message())
+}
+
+fn place(name: &str, text: &str, start: usize) -> String {
+    let before = text.get(..start).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before
         .chars()
@@ -72,7 +100,7 @@ fn mistake(name: &str, text: &str, error: &toml::de::Error) -> anyhow::Error {
         .take_while(|letter| *letter != '\n')
         .count()
         + 1;
-    anyhow!("{name}, line {line}, column {column}: {}", error.message())
+    format!("{name}, line {line}, column {column}")
 }
 
 #[cfg(test)]
@@ -100,7 +128,11 @@ mod tests {
     fn mistakes_name_the_place() {
         for (file, environment, wanted) in [
             ("[server]\nlissten = \"x\"\n", vec![], "lissten"),
-            ("[server]\nlisten = 5\n", vec![], "line 2"),
+            (
+                "[server]\nlisten = 5\n",
+                vec![],
+                "quell.toml, line 2, column 10: server.listen",
+            ),
             ("[nope]\n", vec![], "nope"),
             ("\n[server\n", vec![], "quell.toml, line 2, column 8"),
             (

@@ -1,6 +1,6 @@
 //! `quell run list|resolve`: runs that wait for a person to say what became of an effect.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -74,8 +74,7 @@ fn connection(command: Command) -> Command {
             Arg::new("endpoint-url")
                 .long("endpoint-url")
                 .value_name("URL")
-                .default_value("http://127.0.0.1:8710")
-                .help("the server"),
+                .help("the server [default: AWS_ENDPOINT_URL, then http://127.0.0.1:8710]"),
         )
         .arg(
             Arg::new("credentials")
@@ -83,7 +82,7 @@ fn connection(command: Command) -> Command {
                 .value_name("FILE")
                 .help("credentials file [default: AWS_SHARED_CREDENTIALS_FILE, then quell-data/credentials]"),
         )
-        .arg(Arg::new("region").long("region").value_name("REGION").default_value("us-east-1").help("region of the runs"))
+        .arg(Arg::new("region").long("region").value_name("REGION").help("region of the runs [default: AWS_REGION, AWS_DEFAULT_REGION, then us-east-1]"))
 }
 
 /// Runs the subcommand.
@@ -172,19 +171,31 @@ async fn resolve(matches: &ArgMatches) -> Result<()> {
 }
 
 fn client(matches: &ArgMatches) -> Result<OperatorClient> {
-    let given = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
-    let file = matches
-        .get_one::<String>("credentials")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from))
-        .unwrap_or_else(|| Path::new("quell-data").join("credentials"));
-    let key = credentials::read(&file)?;
+    // As the AWS CLI does: what is given, else the environment, else the default.
+    let setting = |name: &str, variables: &[&str], default: &str| {
+        let given = matches.get_one::<String>(name).cloned();
+        let from_environment = || {
+            let mut found = variables.iter().filter_map(|name| std::env::var(name).ok());
+            found.find(|value| !value.is_empty())
+        };
+        given
+            .or_else(from_environment)
+            .unwrap_or_else(|| default.to_owned())
+    };
+    let url = setting(
+        "endpoint-url",
+        &["AWS_ENDPOINT_URL"],
+        "http://127.0.0.1:8710",
+    );
+    let region = setting("region", &["AWS_REGION", "AWS_DEFAULT_REGION"], "us-east-1");
+    let file = setting(
+        "credentials",
+        &["AWS_SHARED_CREDENTIALS_FILE"],
+        "quell-data/credentials",
+    );
+    let key = credentials::read(Path::new(&file))?;
     let credentials = aws::Credentials::new(&key.id, &key.secret);
-    Ok(OperatorClient::new(
-        &given("endpoint-url"),
-        credentials,
-        &given("region"),
-    )?)
+    Ok(OperatorClient::new(&url, credentials, &region)?)
 }
 
 fn now() -> jiff::Timestamp {

@@ -105,7 +105,6 @@ pub(crate) enum Encryption {
 pub(crate) struct Scripts {
     pub(crate) python: PathBuf,
     pub(crate) memory_mib: u64,
-    pub(crate) cpu_secs: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -253,7 +252,6 @@ impl Config {
             ("server.max_connections", self.server.max_connections as u64),
             ("smtp.timeout_secs", self.smtp.timeout_secs),
             ("scripts.memory_mib", self.scripts.memory_mib),
-            ("scripts.cpu_secs", self.scripts.cpu_secs),
             ("webhooks.timeout_secs", self.webhooks.timeout_secs),
             (
                 "events.max_request_bytes",

@@ -3,9 +3,9 @@
 //! Matching happens in memory first. One commit holds a request's events with all their deliveries; an event that no
 //! rule wants costs a counter only.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use model::bus::Rule;
@@ -80,29 +80,52 @@ pub(crate) fn incident_input(trigger: Trigger) -> Input {
     ))))
 }
 
-/// The open incident with the trigger's dedupe key, or a new one. Only a hint: the claim decides.
+/// Which new incident a dedupe key was last sent to, until its claim is committed: triggers that follow each other
+/// closely then meet in one incident, in their order, instead of racing for the claim. Only a hint: the claim decides.
+#[derive(Debug, Default)]
+pub(crate) struct Routes(Mutex<HashMap<ClaimKey, AggregateId>>);
+
+/// Routes kept; when there are more, all are forgotten, which costs a race and nothing else.
+const ROUTES: usize = 4_096;
+
+impl Routes {
+    fn route(&self, key: ClaimKey, fresh: AggregateId) -> AggregateId {
+        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if routes.len() >= ROUTES {
+            routes.clear();
+        }
+        *routes.entry(key).or_insert(fresh)
+    }
+
+    fn forget(&self, key: &ClaimKey) {
+        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.remove(key);
+    }
+}
+
+/// The open incident with the trigger's dedupe key, or a new one.
 pub(crate) async fn incident_for(
     shared: &Shared,
     scope: &Scope,
     trigger: &Trigger,
 ) -> Result<AggregateId, StoreError> {
-    if let Some(wish) = trigger.dedupe_claim() {
-        let key = ClaimKey {
-            scope: scope.clone(),
-            family: wish.scope,
-            key: wish.key,
-        };
-        if let Some(holder) = shared
-            .ports
-            .store
-            .claim(key, shared.ports.clock.now())
-            .await?
-        {
-            return Ok(holder);
+    let fresh = AggregateId::incident(ids::random(&shared.ports.entropy.draw(), "incident"));
+    let Some(wish) = trigger.dedupe_claim() else {
+        return Ok(fresh);
+    };
+    let key = ClaimKey {
+        scope: scope.clone(),
+        family: wish.scope,
+        key: wish.key,
+    };
+    let now = shared.ports.clock.now();
+    match shared.ports.store.claim(key.clone(), now).await? {
+        Some(holder) => {
+            shared.routes.forget(&key);
+            Ok(holder)
         }
+        None => Ok(shared.routes.route(key, fresh)),
     }
-    let fresh = ids::random(&shared.ports.entropy.draw(), "incident");
-    Ok(AggregateId::incident(fresh))
 }
 
 pub(crate) async fn put_events(

@@ -8,7 +8,7 @@ use model::bus;
 use ports::store::{ResourceQuery, Retention};
 use ports::{Clock, Effects, EntropySource, Store, StoreError};
 
-use crate::accept::Counters;
+use crate::accept::{Counters, Routes};
 use crate::bus::BusRegistry;
 use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
@@ -79,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
     pub(crate) rule_changes: tokio::sync::Mutex<()>,
     pub(crate) counters: Counters,
+    pub(crate) routes: Routes,
     pub(crate) documents: Documents,
     pub(crate) commits: tokio::sync::Semaphore,
 }
@@ -122,6 +123,7 @@ impl Engine {
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
             counters: Counters::default(),
+            routes: Routes::default(),
             documents: Documents::default(),
             commits: tokio::sync::Semaphore::new(MAX_COMMITS),
         });

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use crate::source::{
@@ -35,7 +36,10 @@ pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
             let place = error.location().map(place_of).unwrap_or_default();
             Unreadable {
                 place,
-                message: plain(&error.to_string()),
+                message: match error {
+                    serde_saphyr::Error::Budget { breach, .. } => too_much(&breach),
+                    error => plain(&error.to_string()),
+                },
             }
         })?;
     let mut places = HashMap::new();
@@ -71,6 +75,29 @@ fn options() -> serde_saphyr::Options {
         strict_booleans: true,
         with_snippet: false,
         emit_comments: false,
+    }
+}
+
+/// What a broken limit means to the author of a document.
+fn too_much(breach: &BudgetBreach) -> String {
+    match breach {
+        BudgetBreach::Depth { .. } => format!("it is nested deeper than {MAX_DEPTH} levels"),
+        BudgetBreach::Anchors { .. }
+        | BudgetBreach::Aliases { .. }
+        | BudgetBreach::AliasAnchorRatio { .. } => {
+            "anchors (`&name`) and aliases (`*name`) are not allowed: write the value out"
+                .to_owned()
+        }
+        BudgetBreach::MergeKeys { .. } => {
+            "merge keys (`<<`) are not allowed: write the entries out".to_owned()
+        }
+        BudgetBreach::Documents { .. } => {
+            "it holds more than one YAML document: give one, without `---` between".to_owned()
+        }
+        BudgetBreach::SequenceUnbalanced => "a list or map is not closed".to_owned(),
+        _ => {
+            format!("it is too large: at most {MAX_NODES} values and {MAX_BYTES} bytes are allowed")
+        }
     }
 }
 

@@ -125,6 +125,7 @@ async fn run(
     (service, target): (&Service, Target),
 ) -> Result<Reply, ApiError> {
     let Signed { caller, bytes } = signed;
+    require_json(&parts.headers, &bytes)?;
     if !state.readiness().is_ready() {
         return Err(ApiError::unavailable(
             "The server is starting or stopping: try again later.",
@@ -228,6 +229,34 @@ fn require_single_headers(headers: &HeaderMap) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// A body that says it is something else than JSON is not read as JSON. One that says nothing is.
+fn require_json(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+    let Some(given) = headers
+        .get(http::header::CONTENT_TYPE)
+        .filter(|_| !body.is_empty())
+    else {
+        return Ok(());
+    };
+    let given = given.to_str().unwrap_or_default();
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    const JSON: [&str; 3] = [
+        "application/json",
+        "application/x-amz-json-1.1",
+        "application/x-amz-json-1.0",
+    ];
+    if JSON.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        return Ok(());
+    }
+    let shown = crate::error::echo(given);
+    let message = format!(
+        "the content type `{shown}` is not served: send {} or {}",
+        JSON[0], JSON[1]
+    );
+    Err(ApiError::new("UnsupportedMediaTypeException", message)
+        .status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        .json_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
 async fn read_body(state: &AppState, body: Body, limit: usize) -> Result<Bytes, ApiError> {

@@ -268,11 +268,12 @@ impl<'a> Story<'a> {
                 .call("ssm-incidents", "ListTimelineEvents", params)
                 .await?;
             for summary in list(&page, "/eventSummaries") {
-                let time = summary["eventTime"].as_str().unwrap_or_default();
-                println!(
-                    "  {time:<27} {}",
-                    summary["eventType"].as_str().unwrap_or_default()
-                );
+                let params = json!({"incidentRecordArn": incident, "eventId": summary["eventId"]});
+                let event = self
+                    .quell
+                    .call("ssm-incidents", "GetTimelineEvent", params)
+                    .await?;
+                println!("  {}", timeline_line(&event["event"]));
             }
             token = page.get("nextToken").cloned().unwrap_or(Value::Null);
             if token.is_null() {
@@ -305,6 +306,27 @@ impl<'a> Story<'a> {
     fn tell(&self, line: &str) {
         println!("  {:>7.2} s  {line}", self.seconds());
     }
+}
+
+/// One line of the timeline: when, what, and the words that tell it apart.
+fn timeline_line(event: &Value) -> String {
+    let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    let time: String = text("eventTime").chars().skip(11).take(12).collect();
+    let kind = text("eventType");
+    let kind = kind.strip_suffix(" for Incident").unwrap_or(&kind);
+    let data = serde_json::from_str::<Value>(&text("eventData")).unwrap_or(Value::Null);
+    let words: Vec<String> = [
+        "stepName",
+        "status",
+        "contactArn",
+        "ssmDocumentName",
+        "incidentTitle",
+    ]
+    .iter()
+    .filter_map(|name| data[*name].as_str().map(str::to_owned))
+    .chain(data.as_str().map(|note| note.chars().take(90).collect()))
+    .collect();
+    format!("{time:<12}  {kind:<32} {}", words.join("  "))
 }
 
 /// Both members are ISO texts, as boto3 shows timestamps.

@@ -1,5 +1,6 @@
 //! Quell's own API for operators, under `/api/v1/`, signed like everything else (service name `quell`).
 
+mod incident_times;
 mod incident_triggers;
 mod journal;
 mod resolve_run;
@@ -16,6 +17,12 @@ pub(crate) const SERVICE: Service = Service {
 };
 
 const ROUTES: &[Route] = &[
+    Route::new(
+        "GetIncidentTimes",
+        "GET",
+        "/api/v1/incidents/*/times",
+        |call| Box::pin(incident_times::handle(call)),
+    ),
     Route::new(
         "ListIncidentTriggers",
         "GET",

@@ -164,7 +164,6 @@ pub(super) const ROWS: &[Row] = &[
         "elbv2",
         &[
             "RegisterTargets",
-            "DeregisterTargets",
             "SetSecurityGroups",
             "AddTags",
             "RemoveTags",
@@ -173,6 +172,8 @@ pub(super) const ROWS: &[Row] = &[
         ],
         Repeats(&[]),
     ),
+    // Source: ELBv2 API reference, DeregisterTargets, "Errors".
+    ("elbv2", &["DeregisterTargets"], Repeats(&["InvalidTarget"])),
     (
         "elb",
         &[
