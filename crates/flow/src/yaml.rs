@@ -78,10 +78,14 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
+fn too_deep() -> String {
+    format!("it is nested deeper than {MAX_DEPTH} levels")
+}
+
 /// What a broken limit means to the author of a document.
 fn too_much(breach: &BudgetBreach) -> String {
     match breach {
-        BudgetBreach::Depth { .. } => format!("it is nested deeper than {MAX_DEPTH} levels"),
+        BudgetBreach::Depth { .. } => too_deep(),
         BudgetBreach::Anchors { .. }
         | BudgetBreach::Aliases { .. }
         | BudgetBreach::AliasAnchorRatio { .. } => {
@@ -104,6 +108,10 @@ fn too_much(breach: &BudgetBreach) -> String {
 /// The library prefixes or suffixes places to some messages; ours stand in `Place`.
 fn plain(message: &str) -> String {
     let line = message.lines().next().unwrap_or(message);
+    // The scanner of flow collections has a limit of its own, set to the same number.
+    if line.contains("recursion limit exceeded") {
+        return too_deep();
+    }
     let line = line.split(" at line ").next().unwrap_or(line);
     // Advice for programmers, not for authors of documents.
     let line = line
@@ -267,6 +275,15 @@ mod tests {
         ];
         for case in cases {
             assert!(parse(case).is_err(), "{}", &case[..case.len().min(40)]);
+        }
+        for (case, words) in [
+            (deep.as_str(), "nested deeper than 32 levels"),
+            ("a: &x 1\nb: *x\n", "anchors"),
+            ("- 1\n---\n- 2\n", "more than one YAML document"),
+            (wide.as_str(), "at most 20000 values"),
+        ] {
+            let error = parse(case).expect_err(words);
+            assert!(error.message.contains(words), "{error:?}");
         }
         let error = parse("a: 1\nb: [1\nc: 2\n").expect_err("broken");
         assert!(error.place.line >= 2, "{error:?}");

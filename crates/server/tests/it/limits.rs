@@ -90,6 +90,29 @@ async fn bodies_that_are_not_json_are_refused_with_the_place() {
 }
 
 #[tokio::test]
+async fn bodies_that_say_they_are_no_json_are_refused() {
+    let world = World::new().await;
+    let client = world.client();
+    for (kind, body, status) in [
+        ("text/plain", "{}", 415),
+        ("application/x-www-form-urlencoded", "{}", 415),
+        ("application/json; charset=utf-8", "{}", 200),
+        ("application/x-www-form-urlencoded", "", 200),
+    ] {
+        let mut request = request("POST", "/", body);
+        request.set_header("content-type", kind);
+        request.set_header("x-amz-target", "AWSEvents.ListRules");
+        client.sign(&mut request, "events", start_time());
+        let answer = world.send(request).await;
+        assert_eq!(answer.status, status, "{kind}: {}", answer.body);
+        if status == 415 {
+            assert_eq!(answer.code(), "UnsupportedMediaTypeException");
+            assert!(answer.message().contains(kind), "{}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn paths_must_be_canonical_and_headers_single() {
     let world = World::new().await;
     for path in [
