@@ -37,7 +37,7 @@ pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
             Unreadable {
                 place,
                 message: match error {
-                    serde_saphyr::Error::Budget { breach, .. } => too_much(&breach),
+                    serde_saphyr::Error::Budget { breach, .. } => too_much(breach),
                     error => plain(&error.to_string()),
                 },
             }
