@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <verb>`. No tool beyond cargo, git and Python 3 is needed.
 
 mod deny;
+mod lanes;
 mod models;
 mod process;
 mod setup;

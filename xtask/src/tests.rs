@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use crate::lanes::{self, Job};
 use crate::process::{cargo, root, run};
 use crate::{deny, setup};
 
@@ -39,10 +40,38 @@ pub(crate) fn all() -> Result<()> {
     deny::run()?;
     run(with_venv(cargo().args(["build", "--workspace"]), &venv))?;
     run(with_venv(
-        cargo().args(["test", "--workspace", "--no-fail-fast"]),
+        cargo().args(["test", "--workspace", "--no-run"]),
         &venv,
     ))?;
-    end_to_end(&venv)
+    lanes::run(jobs(&venv)?)
+}
+
+/// The crates' own tests, and the real binary under the AWS CLI, boto3 and Terraform, file by file, longest first.
+fn jobs(venv: &Path) -> Result<Vec<Job>> {
+    const LONGEST: [&str; 4] = ["test_crash", "test_terraform", "test_docs", "test_story"];
+    let folder = root().join("tests/e2e");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("test_") && name.ends_with(".py") {
+            files.push(name.trim_end_matches(".py").to_owned());
+        }
+    }
+    files.sort_by_key(|name| {
+        let place = LONGEST.iter().position(|long| long == name);
+        (place.unwrap_or(LONGEST.len()), name.clone())
+    });
+    let mut crates = cargo();
+    with_venv(crates.args(["test", "--workspace", "--no-fail-fast"]), venv);
+    let mut jobs = vec![Job::new("cargo test", crates)];
+    for name in files {
+        let mut command = Command::new(venv.join("bin/python"));
+        command.current_dir(&folder);
+        command.args(["-m", "unittest", "--verbose", &name]);
+        with_venv(&mut command, venv);
+        jobs.push(Job::new(&name, command));
+    }
+    Ok(jobs)
 }
 
 /// The main job on this machine; arguments go on to `quell demo`.
@@ -60,23 +89,6 @@ pub(crate) fn bench(rest: &[String]) -> Result<()> {
     run(cargo()
         .args(["bench", "-p", "store", "-p", "engine"])
         .args(rest))
-}
-
-/// The real binary under the AWS CLI, boto3 and Terraform.
-fn end_to_end(venv: &Path) -> Result<()> {
-    let mut command = Command::new(venv.join("bin/python"));
-    command.current_dir(root());
-    command.args([
-        "-m",
-        "unittest",
-        "discover",
-        "--verbose",
-        "--start-directory",
-        "tests/e2e",
-        "--pattern",
-        "test_*.py",
-    ]);
-    run(with_venv(&mut command, venv))
 }
 
 fn with_venv<'a>(command: &'a mut Command, venv: &Path) -> &'a mut Command {
