@@ -128,13 +128,10 @@ fn pure_crates_have_no_door_to_the_world() {
 fn source_files_stay_readable() {
     let mut long = Vec::new();
     for folder in ["app/src", "crates", "xtask/src"] {
-        visit(&root().join(folder), &mut |path, lines| {
-            let relative = path
-                .strip_prefix(root())
-                .unwrap_or(path)
-                .display()
-                .to_string();
+        each_source(&root().join(folder), &mut |path, source| {
+            let relative = relative(path);
             let tests = relative.contains("/tests/") || relative.contains("/benches/");
+            let lines = code(source).lines().count();
             if lines > 500 && !tests {
                 long.push(format!("{relative}: {lines} lines"));
             }
@@ -143,19 +140,90 @@ fn source_files_stay_readable() {
     assert!(long.is_empty(), "split by meaning:\n{}", long.join("\n"));
 }
 
-fn visit(folder: &Path, see: &mut dyn FnMut(&Path, usize)) {
+/// Every Rust file below a folder.
+fn each_source(folder: &Path, see: &mut dyn FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            visit(&path, see);
+            each_source(&path, see);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let source = std::fs::read_to_string(&path).expect("a text");
-            // Tests beside the code do not count.
-            let code = source
-                .split("\n#[cfg(test)]\nmod tests {")
-                .next()
-                .unwrap_or_default();
-            see(&path, code.lines().count());
+            see(&path, &std::fs::read_to_string(&path).expect("a text"));
         }
+    }
+}
+
+/// A source without the tests beside its code.
+fn code(source: &str) -> &str {
+    source
+        .split("\n#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// Source files outside tests and benches that hold a word.
+fn files_with(word: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for folder in ["app/src", "crates"] {
+        each_source(&root().join(folder), &mut |path, source| {
+            let relative = relative(path);
+            let tests = relative.contains("/tests/") || relative.contains("/benches/");
+            if !tests && code(source).contains(word) {
+                found.insert(relative);
+            }
+        });
+    }
+    found
+}
+
+#[test]
+fn only_the_wiring_names_a_concrete_store() {
+    let outside =
+        |path: &&String| !path.starts_with("crates/store/") && *path != "app/src/wiring.rs";
+    let found = files_with("SqliteStore");
+    assert!(
+        found.contains("app/src/wiring.rs"),
+        "the word that is looked for is still right"
+    );
+    assert_eq!(
+        found.iter().filter(outside).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
+}
+
+#[test]
+fn only_the_engine_commits() {
+    let rooms = ["crates/engine/", "crates/store/", "crates/ports/"];
+    let found = files_with("store.commit(");
+    assert!(found.iter().any(|path| path.starts_with("crates/engine/")));
+    let outside = found
+        .iter()
+        .filter(|path| !rooms.iter().any(|room| path.starts_with(room)));
+    assert_eq!(outside.collect::<Vec<_>>(), Vec::<&String>::new());
+    let turns = files_with("ports::store::Turn");
+    let outside = turns
+        .iter()
+        .filter(|path| !rooms.iter().any(|room| path.starts_with(room)));
+    assert_eq!(outside.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn only_effects_calls_out() {
+    for word in [
+        "hyper_util::client",
+        "AsyncSmtpTransport",
+        "TcpStream::connect(",
+    ] {
+        let found = files_with(word);
+        let outside = found
+            .iter()
+            .filter(|path| !path.starts_with("crates/effects/"));
+        assert_eq!(outside.collect::<Vec<_>>(), Vec::<&String>::new(), "{word}");
     }
 }
