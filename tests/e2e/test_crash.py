@@ -16,10 +16,11 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 
 import story_world as world
 from quelltest import REGION, MailSink, Moto, Quell, binary, program, wait_until
-from recording_proxy import RecordingProxy
+from recording_proxy import RecordingProxy, understood
 
 # For one run with its kills, on a loaded machine.
 PATIENCE = 180.0
@@ -441,6 +442,75 @@ class UnknownOutcome(CrashTest):
         again = self.command("resolve", run, "--step", "Reboot", "--outcome", "failed")
         self.assertNotEqual(again.returncode, 0, "what is settled stays settled")
         self.assertEqual(len(self.reboots(instance)), 1)
+
+
+VOLUME = {
+    "schemaVersion": "0.3",
+    "mainSteps": [
+        {
+            "name": "Make",
+            "action": "aws:executeAwsApi",
+            "inputs": {"Service": "ec2", "Api": "CreateVolume", "AvailabilityZone": f"{REGION}a", "Size": 8},
+        }
+    ],
+}
+
+
+class TokenCarried(CrashTest):
+    """A call that the service itself recognises by a token is sent again, byte for byte."""
+
+    def test_the_same_token_goes_out_after_a_kill(self):
+        documents = self.quell.client("ssm")
+        documents.create_document(
+            Name="Make", Content=json.dumps(VOLUME), DocumentType="Automation", DocumentFormat="JSON"
+        )
+        hold = self.proxy.hold(lambda seen: seen.name == "ec2:CreateVolume")
+        run = documents.start_automation_execution(DocumentName="Make")["AutomationExecutionId"]
+        self.assertTrue(hold.caught.wait(PATIENCE), "the call was never sent")
+        self.kill("after ec2:CreateVolume", hold)
+        wait_until("the end of the run", lambda: self.status(run) in ENDED)
+        self.assertEqual(self.status(run), "Success")
+        sent = [seen for seen in self.proxy.requests() if seen.name == "ec2:CreateVolume"]
+        self.assertEqual(len(sent), 2)
+        self.assertEqual(sent[0].key, sent[1].key)
+        self.assertTrue(dict(sent[0].params).get("ClientToken"))
+        self.assert_nothing_done_twice()
+
+
+class Law(unittest.TestCase):
+    """The law itself finds what breaks it."""
+
+    def broken_by(self, *bodies):
+        """Whether calls with these bodies, all of which the account saw, break the law."""
+        test = CrashTest()
+        headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/ec2/aws4_request"}
+        seen = [understood("POST", "/", headers, body.encode()) for body in bodies]
+        for one in seen:
+            one.forwarded = True
+        test.proxy = unittest.mock.Mock(requests=lambda: seen)
+        try:
+            test.assert_nothing_done_twice()
+        except AssertionError:
+            return True
+        return False
+
+    def test_what_breaks_it(self):
+        reboot, tagged = "Action=RebootInstances&InstanceId.1=i-1", "Action=CreateSnapshots&TagSpecification.1.Tag.1."
+        token = tagged + "Key=quell%3Atoken&TagSpecification.1.Tag.1.Value="
+        volume = "Action=CreateVolume&Size=8&ClientToken="
+        for bodies, expected in (
+            ((reboot,), False),
+            ((reboot, reboot), True),
+            ((reboot, reboot.replace("i-1", "i-2")), False),
+            (("Action=DescribeInstances",) * 2, False),
+            (("Action=CreateTags&ResourceId.1=i-1",) * 2, False),
+            ((volume + "a",) * 2, False),
+            ((volume + "a", volume + "b"), True),
+            ((token + "a",), False),
+            ((token + "a",) * 2, True),
+            ((token + "a", token + "b"), True),
+        ):
+            self.assertEqual(self.broken_by(*bodies), expected, bodies)
 
 
 if __name__ == "__main__":
