@@ -9,6 +9,10 @@ pub(crate) enum Shape {
     Rest,
     /// Quell's own API: RFC 9457 problem documents.
     Problem,
+    /// AWS query, for calls of services that are not served here: their clients read XML only.
+    Query,
+    /// As `Query` in the spelling of `ec2`.
+    Ec2,
 }
 
 /// The error words of one service.
@@ -67,4 +71,16 @@ pub(crate) const OPERATOR: Dialect = Dialect {
     malformed: "ValidationException",
     internal: "InternalServerException",
     fields: false,
+};
+
+/// A query service that is not served here.
+pub(crate) const QUERY: Dialect = Dialect {
+    shape: Shape::Query,
+    ..EVENTS
+};
+
+/// `ec2`, which is not served here either.
+pub(crate) const EC2: Dialect = Dialect {
+    shape: Shape::Ec2,
+    ..EVENTS
 };

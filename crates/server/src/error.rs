@@ -182,8 +182,13 @@ impl ApiError {
             ),
             Shape::Rest => (self.0.status, "application/json"),
             Shape::Problem => (self.0.status, "application/problem+json"),
+            Shape::Query | Shape::Ec2 => (self.0.status, "text/xml"),
         };
-        let mut response = Response::new(body.to_string().into());
+        let text = match dialect.shape {
+            Shape::Query | Shape::Ec2 => xml(dialect.shape, (&code, &self.0.message), request_id),
+            _ => body.to_string(),
+        };
+        let mut response = Response::new(text.into());
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(
@@ -204,7 +209,7 @@ impl ApiError {
             Shape::Json => {
                 body.insert("__type".to_owned(), code.into());
             }
-            Shape::Rest => {}
+            Shape::Rest | Shape::Query | Shape::Ec2 => {}
             Shape::Problem => {
                 body.insert("type".to_owned(), "about:blank".into());
                 body.insert(
@@ -233,6 +238,24 @@ impl ApiError {
             body.insert(name.clone(), value.clone());
         }
         Value::Object(body)
+    }
+}
+
+/// An error as clients of query services read it.
+fn xml(shape: Shape, (code, message): (&str, &str), request_id: &str) -> String {
+    let escaped = |text: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+    };
+    let (code, message) = (escaped(code), escaped(message));
+    match shape {
+        Shape::Ec2 => format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        ),
+        _ => format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        ),
     }
 }
 

@@ -155,6 +155,7 @@ fn render(reply: &Reply, dialect: &Dialect) -> Response {
         let content_type = match dialect.shape {
             Shape::Json => "application/x-amz-json-1.1",
             Shape::Rest | Shape::Problem => "application/json",
+            Shape::Query | Shape::Ec2 => "text/xml",
         };
         response.headers_mut().insert(
             http::header::CONTENT_TYPE,
@@ -171,6 +172,11 @@ fn dialect_of(parts: &Parts, claimed: Option<&Claimed>) -> Dialect {
     }
     if parts.headers.contains_key("x-amz-target") {
         return dialect::EVENTS;
+    }
+    let content_type = parts.headers.get(http::header::CONTENT_TYPE);
+    if content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form")) {
+        let ec2 = claimed.is_some_and(|claimed| claimed.service == "ec2");
+        return if ec2 { dialect::EC2 } else { dialect::QUERY };
     }
     if parts.uri.path().starts_with("/api/") {
         dialect::OPERATOR
