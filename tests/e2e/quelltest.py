@@ -110,7 +110,7 @@ class MailSink:
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection):
-        with connection, connection.makefile("rwb") as stream, contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rwb") as stream:
             self._session(stream)
 
     def _session(self, stream):
