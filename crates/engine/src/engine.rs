@@ -130,13 +130,14 @@ impl Engine {
         let handle = Handle {
             shared: Arc::clone(&shared),
         };
+        let marks = shared.ports.store.marks().await?;
         load_rules(&shared).await?;
         ready(&handle);
         shared
             .timers
             .refill(&shared, shared.ports.clock.now())
             .await?;
-        recovery::take_up(&shared).await?;
+        recovery::take_up(&shared, marks).await?;
         let wheel = Arc::clone(&shared);
         shared
             .tasks

@@ -10,7 +10,7 @@ use model::effect::Intent;
 use model::{AggregateId, Outcome, Recovery, Scope};
 use ports::StoreError;
 use ports::effects::Probe;
-use ports::store::EffectRow;
+use ports::store::{EffectRow, InboxRow, Marks};
 
 use crate::dispatch::Mail;
 use crate::engine::Shared;
@@ -137,43 +137,62 @@ async fn look(shared: &Shared, intent: &Intent) -> Probe {
     }
 }
 
-/// Takes up everything that a former process accepted and did not finish.
-pub(crate) async fn take_up(shared: &Arc<Shared>) -> Result<(), StoreError> {
+/// Takes up everything that a former process accepted and did not finish: nothing above `marks`, which were read
+/// before anything ran, since this process knows of its own rows already.
+pub(crate) async fn take_up(shared: &Arc<Shared>, marks: Marks) -> Result<(), StoreError> {
+    take_up_effects(shared, marks.effects).await?;
+    take_up_inbox(shared, marks.inbox).await
+}
+
+async fn take_up_effects(shared: &Arc<Shared>, mark: u64) -> Result<(), StoreError> {
     let mut after = 0;
-    loop {
+    while after < mark {
         let rows = shared.ports.store.effects(after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
         after = last.seq;
-        rows.into_iter().for_each(|row| resume(shared, row));
+        let former = rows.into_iter().filter(|row| row.seq <= mark);
+        former.for_each(|row| resume(shared, row));
     }
+    Ok(())
+}
+
+async fn take_up_inbox(shared: &Arc<Shared>, mark: u64) -> Result<(), StoreError> {
     let mut after = 0;
-    loop {
+    while after < mark {
         let rows = shared.ports.store.inbox(after, PAGE).await?;
         let Some(last) = rows.last() else {
             return Ok(());
         };
         after = last.seq;
-        for row in rows {
-            match Input::from_body(row.input.body) {
-                Ok(input) => {
-                    let mail = Mail::Inbox {
-                        seq: row.seq,
-                        input,
-                    };
-                    shared
-                        .dispatcher
-                        .send(row.input.aggregate, row.input.scope, mail);
-                }
-                // Left in the inbox: a newer program may read it; this one must not drop it.
-                Err(error) => tracing::error!(
-                    inbox.seq = row.seq,
-                    error,
-                    "an accepted input cannot be read; it stays in the inbox"
-                ),
-            }
-        }
+        let former = rows.into_iter().filter(|row| row.seq <= mark);
+        former.for_each(|row| take_up_input(shared, row));
         while shared.dispatcher.waiting() > shared.options.max_waiting / 2 {
             tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
+}
+
+fn take_up_input(shared: &Shared, row: InboxRow) {
+    match Input::from_body(row.input.body) {
+        Ok(input) => {
+            let mail = Mail::Inbox {
+                seq: row.seq,
+                input,
+            };
+            shared
+                .dispatcher
+                .send(row.input.aggregate, row.input.scope, mail);
+        }
+        // Left in the inbox: a newer program may read it; this one must not drop it.
+        Err(error) => {
+            tracing::error!(
+                inbox.seq = row.seq,
+                error,
+                "an accepted input cannot be read; it stays in the inbox"
+            );
         }
     }
 }

@@ -16,7 +16,7 @@ use model::{AggregateId, Scope};
 use crate::BoxFuture;
 use crate::limits::{instant, page};
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks, Query,
     ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
 };
 use state::State;
@@ -71,6 +71,17 @@ impl Store for MemoryStore {
 
     fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
         ready(Ok(self.lock().list(&query)))
+    }
+
+    fn marks(&self) -> BoxFuture<'_, Result<Marks, StoreError>> {
+        let state = self.lock();
+        let inbox = state.inbox.iter().rev().find(|(_, row)| !row.done);
+        let mut effects = state.effects.iter().rev();
+        let effects = effects.find(|(_, kept)| kept.outcome.is_none());
+        ready(Ok(Marks {
+            inbox: inbox.map_or(0, |(seq, _)| *seq),
+            effects: effects.map_or(0, |(seq, _)| *seq),
+        }))
     }
 
     fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {

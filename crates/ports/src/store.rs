@@ -337,6 +337,9 @@ pub trait Store: Send + Sync + 'static {
     /// A page of aggregates, newest first.
     fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>>;
 
+    /// The highest sequence numbers of pending rows: everything above them is committed later.
+    fn marks(&self) -> BoxFuture<'_, Result<Marks, StoreError>>;
+
     /// Pending inbox rows behind `after`, in order.
     fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>>;
 
@@ -385,6 +388,15 @@ pub trait Store: Send + Sync + 'static {
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>>;
 }
 
+/// Highest sequence numbers of pending rows, 0 where there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// Of the inbox.
+    pub inbox: u64,
+    /// Of effects without an outcome.
+    pub effects: u64,
+}
+
 /// Which resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceQuery {
@@ -416,6 +428,10 @@ impl<S: Store> Store for std::sync::Arc<S> {
 
     fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
         S::list(self, query)
+    }
+
+    fn marks(&self) -> BoxFuture<'_, Result<Marks, StoreError>> {
+        S::marks(self)
     }
 
     fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {

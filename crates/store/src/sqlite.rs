@@ -28,7 +28,7 @@ use model::resource::Resource;
 use model::{AggregateId, Scope};
 use ports::BoxFuture;
 use ports::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks, Query,
     ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
 };
 use tokio::sync::oneshot;
@@ -244,6 +244,10 @@ impl Store for SqliteStore {
 
     fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
         self.read(move |connection| read::list(connection, &query))
+    }
+
+    fn marks(&self) -> BoxFuture<'_, Result<Marks, StoreError>> {
+        self.read(|connection| read::marks(connection))
     }
 
     fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {

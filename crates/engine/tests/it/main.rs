@@ -3,5 +3,6 @@
 mod crash;
 mod events;
 mod paging;
+mod restart;
 mod runs;
 mod world;

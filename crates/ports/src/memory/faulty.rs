@@ -8,7 +8,7 @@ use model::{AggregateId, Scope};
 
 use crate::BoxFuture;
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Query,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks, Query,
     ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
 };
 
@@ -148,6 +148,10 @@ impl<S: Store> Store for Faulty<S> {
 
     fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
         self.read(|store| store.list(query))
+    }
+
+    fn marks(&self) -> BoxFuture<'_, Result<Marks, StoreError>> {
+        self.read(|store| store.marks())
     }
 
     fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {

@@ -47,6 +47,7 @@ pub async fn the_inbox_keeps_its_order_until_done(store: &dyn Store) {
     assert_eq!(pending(store, 0, 2).await, ["a", "b"]);
     assert_eq!(pending(store, seqs[0], 10).await, ["b", "c"]);
     assert_eq!(pending(store, u64::MAX, 10).await, Vec::<String>::new());
+    assert_eq!(store.marks().await.expect("readable").inbox, seqs[2]);
     // Consumed out of order, twice, and never there.
     commit(
         store,

@@ -6,8 +6,8 @@ use model::{AggregateId, Scope};
 use ports::StoreError;
 use ports::limits::{from_micros, page};
 use ports::store::{
-    ClaimKey, EffectRow, Frames, InboxRow, JournalEntry, JournalRow, NewEffect, NewInput, Query,
-    ResourceQuery, Stored, TimerRow,
+    ClaimKey, EffectRow, Frames, InboxRow, JournalEntry, JournalRow, Marks, NewEffect, NewInput,
+    Query, ResourceQuery, Stored, TimerRow,
 };
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -120,6 +120,19 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         revision: number(row, 5)?,
         created: instant(row, 6)?,
         frames: root.into_iter().collect(),
+    })
+}
+
+pub(super) fn marks(connection: &Connection) -> Answer<Marks> {
+    let highest = |sql: &str| {
+        let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+        statement
+            .query_row([], |row| number(row, 0))
+            .map_err(failed)
+    };
+    Ok(Marks {
+        inbox: highest(INBOX_MARK)?,
+        effects: highest(EFFECTS_MARK)?,
     })
 }
 

@@ -43,6 +43,12 @@ pub(super) const LIST_INDEXED: &str = concat!(
      ORDER BY i.created DESC, i.uuid DESC LIMIT ?7"
 );
 
+pub(super) const INBOX_MARK: &str =
+    "SELECT coalesce(max(seq), 0) FROM inbox INDEXED BY inbox_pending WHERE done = 0";
+
+pub(super) const EFFECTS_MARK: &str =
+    "SELECT coalesce(max(seq), 0) FROM effect INDEXED BY effect_pending WHERE status = 0";
+
 pub(super) const INBOX: &str = concat!(
     "SELECT t.kind, t.uuid, t.tenant, t.account, t.region, t.seq, t.at, ",
     body!(),
@@ -108,12 +114,14 @@ pub(super) const RESOURCES_EVERYBODY: &str = concat!(
 
 /// All of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 16] = [
+pub(super) const STATEMENTS: [&str; 18] = [
     ROOT,
     FRAME,
     FRAMES,
     LIST_ALL,
     LIST_INDEXED,
+    INBOX_MARK,
+    EFFECTS_MARK,
     INBOX,
     EFFECTS,
     TIMERS,
