@@ -1,12 +1,12 @@
 //! A start with much left over: everything is taken up once, while the first of it is already under way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use engine::Input;
 use model::{AggregateId, ids};
-use ports::ManualClock;
-use ports::Store;
+use ports::memory::Faulty;
 use ports::store::{Frames, NewInput, Turn};
+use ports::{ManualClock, Store};
 use serde_json::{Value, json};
 use store::SqliteStore;
 
@@ -37,8 +37,19 @@ async fn what_was_left_over_is_taken_up_once() {
     };
     store.commit(turn).await.expect("accepted");
 
-    let second = World::on(Arc::clone(&store), outside, clock).await;
+    let consumed = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&consumed);
+    let watched = Faulty::counting(store).watched(move |_, turn: &Turn| {
+        let mut seen = seen.lock().expect("no panic held it");
+        seen.extend(turn.inbox_done.iter().copied());
+    });
+    let second = World::on(Arc::new(watched), outside, clock).await;
     second.settle().await;
+    let mut consumed = consumed.lock().expect("no panic held it").clone();
+    let all = consumed.len();
+    consumed.sort_unstable();
+    consumed.dedup();
+    assert_eq!(all, consumed.len(), "no inbox row is consumed twice");
     assert_eq!(
         second.outside.count("CreateTags"),
         LEFT_OVER,
