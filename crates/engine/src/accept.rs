@@ -3,16 +3,15 @@
 //! Matching happens in memory first. One commit holds a request's events with all their deliveries; an event that no
 //! rule wants costs a counter only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use model::bus::Rule;
 use model::incident::Trigger;
 use model::{AggregateId, Event, Scope, ids};
-use ports::StoreError;
-use ports::store::{ClaimKey, NewInput, Turn};
+use ports::store::{NewInput, Turn};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,6 +21,7 @@ use crate::dispatch::Mail;
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
+use crate::routes::{incident_for, incident_input};
 
 /// One event to be put on a bus. The members have been checked for presence by whoever decoded the request.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,11 +55,29 @@ pub enum EntryOutcome {
     },
 }
 
-/// Events seen and events that no rule wanted, since the start.
+/// Events since the start of the process.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) seen: AtomicU64,
-    pub(crate) unmatched: AtomicU64,
+    seen: AtomicU64,
+    unmatched: AtomicU64,
+}
+
+/// How many events came since the start of the process, and how many of them no rule wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventCounts {
+    /// Events accepted.
+    pub seen: u64,
+    /// Those that no enabled rule of their bus matched: nothing of them is stored.
+    pub unmatched: u64,
+}
+
+impl Counters {
+    pub(crate) fn read(&self) -> EventCounts {
+        EventCounts {
+            seen: self.seen.load(Ordering::Relaxed),
+            unmatched: self.unmatched.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// Triggers a response plan and waits for the incident that takes the trigger.
@@ -72,60 +90,6 @@ pub(crate) async fn trigger(
     let to = incident_for(shared, &scope, &trigger).await?;
     let input = incident_input(trigger);
     shared.dispatcher.ask(to, scope, input, Vec::new()).await
-}
-
-pub(crate) fn incident_input(trigger: Trigger) -> Input {
-    Input::Incident(Box::new(response::incident::Input::Trigger(Box::new(
-        trigger,
-    ))))
-}
-
-/// Which new incident a dedupe key was last sent to, until its claim is committed: triggers that follow each other
-/// closely then meet in one incident, in their order, instead of racing for the claim. Only a hint: the claim decides.
-#[derive(Debug, Default)]
-pub(crate) struct Routes(Mutex<HashMap<ClaimKey, AggregateId>>);
-
-/// Routes kept; when there are more, all are forgotten, which costs a race and nothing else.
-const ROUTES: usize = 4_096;
-
-impl Routes {
-    fn route(&self, key: ClaimKey, fresh: AggregateId) -> AggregateId {
-        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if routes.len() >= ROUTES {
-            routes.clear();
-        }
-        *routes.entry(key).or_insert(fresh)
-    }
-
-    fn forget(&self, key: &ClaimKey) {
-        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        routes.remove(key);
-    }
-}
-
-/// The open incident with the trigger's dedupe key, or a new one.
-pub(crate) async fn incident_for(
-    shared: &Shared,
-    scope: &Scope,
-    trigger: &Trigger,
-) -> Result<AggregateId, StoreError> {
-    let fresh = AggregateId::incident(ids::random(&shared.ports.entropy.draw(), "incident"));
-    let Some(wish) = trigger.dedupe_claim() else {
-        return Ok(fresh);
-    };
-    let key = ClaimKey {
-        scope: scope.clone(),
-        family: wish.scope,
-        key: wish.key,
-    };
-    let now = shared.ports.clock.now();
-    match shared.ports.store.claim(key.clone(), now).await? {
-        Some(holder) => {
-            shared.routes.forget(&key);
-            Ok(holder)
-        }
-        None => Ok(shared.routes.route(key, fresh)),
-    }
 }
 
 pub(crate) async fn put_events(

@@ -11,10 +11,10 @@ use response::plan::{self, EventStart};
 use rules::transform::{InputTransformer, TargetInput, TransformContext};
 use serde_json::{Value, json};
 
-use crate::accept::{incident_for, incident_input};
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
+use crate::routes::{incident_for, incident_input};
 
 /// An event that has arrived, in the forms that targets want.
 pub(crate) struct Arrival<'a> {

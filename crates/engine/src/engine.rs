@@ -8,12 +8,13 @@ use model::bus;
 use ports::store::{ResourceQuery, Retention};
 use ports::{Clock, Effects, EntropySource, Store, StoreError};
 
-use crate::accept::{Counters, Routes};
+use crate::accept::Counters;
 use crate::bus::BusRegistry;
 use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
 use crate::handle::Handle;
 use crate::recovery;
+use crate::routes::Routes;
 use crate::tasks::Tasks;
 use crate::timers::TimerWheel;
 

@@ -199,6 +199,12 @@ impl Handle {
         catalog::change(&self.shared, changes).await
     }
 
+    /// How many events came since the start of the process.
+    #[must_use]
+    pub fn event_counts(&self) -> accept::EventCounts {
+        self.shared.counters.read()
+    }
+
     /// Accepts events: matches them in memory, commits those that a rule wants with their deliveries, then answers.
     /// Index-aligned with `entries`.
     ///

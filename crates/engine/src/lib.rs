@@ -21,11 +21,12 @@ mod lookup;
 mod machine;
 mod machines;
 mod recovery;
+mod routes;
 mod tasks;
 mod timers;
 pub mod views;
 
-pub use accept::{EntryOutcome, PutEntry};
+pub use accept::{EntryOutcome, EventCounts, PutEntry};
 pub use catalog::{ResourceChange, checks};
 pub use engine::{Engine, Options, Ports};
 pub use error::{AskError, ChangeError, ReadError};

@@ -1,5 +1,6 @@
 //! Quell's own API for operators, under `/api/v1/`, signed like everything else (service name `quell`).
 
+mod event_counts;
 mod incident_times;
 mod incident_triggers;
 mod journal;
@@ -17,6 +18,9 @@ pub(crate) const SERVICE: Service = Service {
 };
 
 const ROUTES: &[Route] = &[
+    Route::new("GetEventCounts", "GET", "/api/v1/events/counts", |call| {
+        Box::pin(event_counts::handle(call))
+    }),
     Route::new(
         "GetIncidentTimes",
         "GET",

@@ -5,7 +5,7 @@ use model::plan::{RESPONSE_PLAN, ResponsePlan};
 use model::resource::Expect;
 use serde_json::{Value, json};
 
-use crate::world::{ACCOUNT, World};
+use crate::world::{ACCOUNT, Client, World};
 
 const DOCUMENT: &str = r#"{"schemaVersion":"0.3","mainSteps":[
  {"name":"Stop","action":"aws:executeAwsApi","inputs":{"Service":"ec2","Api":"StopInstances","InstanceIds":["i-1"]}}
@@ -120,6 +120,23 @@ async fn an_unknown_outcome_is_shown_and_settled() {
     );
 }
 
+/// What the one event and its open incident come to.
+async fn the_figures_of_a_report(client: &Client<'_>, id: &str) {
+    let path = format!("/api/v1/incidents/{id}/times");
+    let times = client.rest("quell", "GET", &path, None).await;
+    assert_eq!(times.status, 200, "{}", times.body);
+    assert!(times.body["opened"].is_string() && times.body["detected"].is_string());
+    assert!(times.body["seconds"]["detect"].as_f64() >= Some(0.0));
+    // Nobody was paged, nothing ran, nobody resolved it.
+    for open in ["acknowledge", "contain", "resolve"] {
+        assert!(times.body["seconds"][open].is_null(), "{}", times.body);
+    }
+    let counts = client
+        .rest("quell", "GET", "/api/v1/events/counts", None)
+        .await;
+    assert_eq!(counts.body, json!({ "seen": 1, "unmatched": 0 }));
+}
+
 #[tokio::test]
 async fn an_incident_keeps_its_whole_events() {
     let world = World::new().await;
@@ -199,6 +216,7 @@ async fn an_incident_keeps_its_whole_events() {
         .iter()
         .all(|entry| entry["aggregate"] == aggregate.as_str());
     assert!(all_own && own.body["entries"] != json!([]), "{}", own.body);
+    the_figures_of_a_report(&client, id).await;
 }
 
 #[tokio::test]
@@ -219,6 +237,12 @@ async fn bad_questions_are_refused_with_the_remedy() {
             "no incident",
         ),
         ("GET", "/api/v1/incidents/x/triggers", 400, "UUID"),
+        (
+            "GET",
+            &format!("/api/v1/incidents/{id}/times"),
+            404,
+            "no incident",
+        ),
     ] {
         let answer = client.rest("quell", method, path, None).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.body);
