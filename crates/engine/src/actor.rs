@@ -315,6 +315,9 @@ impl Actor {
                 None => self.shared.timers.remove(self.id, &timer.key),
             }
         }
+        for claim in &after.claims {
+            self.shared.routes.forget(claim);
+        }
         for ((to, scope, input), seq) in after.sends.into_iter().zip(seqs) {
             self.shared
                 .dispatcher

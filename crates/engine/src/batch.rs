@@ -44,6 +44,7 @@ pub(crate) struct After {
     pub(crate) sends: Vec<(AggregateId, Scope, Input)>,
     pub(crate) intents: Vec<Intent>,
     pub(crate) timers: Vec<TimerWrite>,
+    pub(crate) claims: Vec<ClaimKey>,
     pub(crate) changed: bool,
 }
 
@@ -210,6 +211,8 @@ impl Batch {
             })
             .collect();
         let timers = self.turn.timers.clone();
+        let claims = self.turn.claims.iter();
+        let claims = claims.map(|new| new.claim.clone()).collect();
         let writes_aggregate = self.changed || !self.turn.claims.is_empty() || !timers.is_empty();
         if writes_aggregate {
             self.turn.aggregate = Some(AggregateWrite {
@@ -235,6 +238,7 @@ impl Batch {
             sends: self.sends,
             intents: self.intents,
             timers,
+            claims,
             changed: writes_aggregate,
         };
         (!empty).then_some(Ready {

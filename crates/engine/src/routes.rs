@@ -35,7 +35,8 @@ impl Routes {
         *routes.entry(key).or_insert(fresh)
     }
 
-    fn forget(&self, key: &ClaimKey) {
+    /// The claim is committed, and says what the route only guessed.
+    pub(crate) fn forget(&self, key: &ClaimKey) {
         let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         routes.remove(key);
     }
@@ -58,10 +59,7 @@ pub(crate) async fn incident_for(
     };
     let now = shared.ports.clock.now();
     match shared.ports.store.claim(key.clone(), now).await? {
-        Some(holder) => {
-            shared.routes.forget(&key);
-            Ok(holder)
-        }
+        Some(holder) => Ok(holder),
         None => Ok(shared.routes.route(key, fresh)),
     }
 }

@@ -122,3 +122,20 @@ pub(crate) async fn resolve(world: &World, incident: AggregateId) {
         .await
         .expect("resolved");
 }
+
+#[tokio::test]
+async fn a_deleted_incident_never_comes_back_under_its_id() {
+    let (world, _) = World::new().await;
+    world.install(None).await;
+    world.finding("i-1").await;
+    world.settle().await;
+    let first = world.incidents().await[0].id;
+    let delete = Input::Incident(Box::new(response::incident::Input::Delete));
+    let deleted = world.handle.ask(first, &scope(), delete).await;
+    deleted.expect("deleted");
+    world.finding("i-1").await;
+    world.settle().await;
+    let incidents = world.incidents().await;
+    assert_eq!(incidents.len(), 1);
+    assert_ne!(incidents[0].id, first);
+}
