@@ -11,6 +11,10 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+/// A turn is allocated on one thread and dropped on the store's: the system's allocator is slow at that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The sandbox replaces this process by a script: nothing else of the program may have run before.
     let mut args = std::env::args_os();

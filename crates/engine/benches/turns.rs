@@ -21,12 +21,16 @@ use model::report::StartRun;
 use model::resource::Expect;
 use model::{AggregateId, EffectCommand, Fact, FrameWrite, Outcome, Recovery, Scope};
 use ports::effects::Probe;
-use ports::store::{AggregateWrite, JournalEntry, NewEffect, Turn};
+use ports::store::{AggregateWrite, JournalEntry, NewEffect, SettledEffect, Turn};
 use ports::{BoxFuture, Clock, Effects, EntropySource, SeededEntropy, Store};
 use serde_json::json;
 use store::SqliteStore;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+
+/// The allocator of the binary that is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Length of one measured slice.
 const SLICE: Duration = Duration::from_millis(1_000);
@@ -164,7 +168,8 @@ fn open(dir: &Path, name: &str) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(&dir.join(name), store::Options::default()).expect("a store"))
 }
 
-/// One small turn: a state frame, a journal row, an outbox row.
+/// One small turn: a state frame, a journal row, an outbox row, and the outcome of the turn before: an outbox does not
+/// grow for ever.
 fn small_turn(id: AggregateId, revision: u64) -> Turn {
     let command = EffectCommand::PostWebhook(model::effect::WebhookPost {
         url: "https://example.com".to_owned(),
@@ -195,6 +200,14 @@ fn small_turn(id: AggregateId, revision: u64) -> Turn {
             command,
             recovery: Recovery::Repeat,
         }],
+        effects_settled: revision
+            .checked_sub(1)
+            .map(|before| SettledEffect {
+                id: model::ids::child(id.id, before),
+                outcome: Outcome::Done { result: json!({}) },
+            })
+            .into_iter()
+            .collect(),
         ..Turn::default()
     }
 }
