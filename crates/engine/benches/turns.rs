@@ -457,7 +457,7 @@ fn target(arn: &str) -> Target {
 }
 
 /// Rounds of each case, each beside its own raw slice: the disk's rate drifts, the ratio within a round does not.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Measures one case beside the raw rate and prints the round with the median ratio.
 fn case(dir: &Path, name: &str, wanted: Option<f64>, mut measure: impl FnMut(usize) -> Figures) {
