@@ -36,8 +36,27 @@ pub(crate) async fn run(shared: Arc<Shared>, id: AggregateId, scope: Scope) {
         loaded,
     };
     let shared = Arc::clone(&actor.shared);
+    let _watch = Watch {
+        shared: &shared,
+        id,
+    };
     while let Some(mails) = shared.dispatcher.take(id, || actor.park()) {
         actor.turn(mails).await;
+    }
+}
+
+/// Sees to it that a bug in one turn costs that turn and no more: without an actor, a mailbox would fill for ever.
+struct Watch<'a> {
+    shared: &'a Shared,
+    id: AggregateId,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(aggregate = %self.id, "a turn panicked; what was accepted is in the store and taken up at the next start");
+            self.shared.dispatcher.abandon(self.id);
+        }
     }
 }
 

@@ -149,7 +149,8 @@ impl Dispatcher {
                 answer,
             },
         );
-        answered.await.unwrap_or(Err(AskError::Stopping))
+        let lost = || AskError::Broken("the turn that took the input did not end".to_owned());
+        answered.await.unwrap_or_else(|_| Err(lost()))
     }
 
     /// Puts mail into an aggregate's mailbox and starts its actor if none works.
@@ -193,6 +194,14 @@ impl Dispatcher {
         let count = queue.len().min(FOLD);
         self.waiting.fetch_sub(count, Ordering::Relaxed);
         Some(queue.drain(..count).collect())
+    }
+
+    /// An actor died: its mailbox goes, so that the next mail starts another. Askers are told by the loss of their
+    /// answer's sender; accepted inputs are still in the store.
+    pub(crate) fn abandon(&self, id: AggregateId) {
+        let lost = self.part(id).boxes.remove(&id);
+        let count = lost.map_or(0, |queue| queue.len());
+        self.waiting.fetch_sub(count, Ordering::Relaxed);
     }
 
     /// The state that the aggregate's last actor left.

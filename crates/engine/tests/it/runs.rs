@@ -282,3 +282,21 @@ fn journaled(body: &Value) -> RunInput {
         other => panic!("no run takes {other:?}"),
     }
 }
+
+#[tokio::test]
+async fn a_bug_in_one_turn_costs_that_turn_only() {
+    let (world, _) = World::new().await;
+    let id = ids::named(&["bug"]);
+    world.document("Bug", json!([call("Bug", "Panic")])).await;
+    let answer = world.run(id, "Bug").await;
+    assert!(matches!(answer, Err(AskError::Broken(_))), "{answer:?}");
+    world
+        .document("Fine", json!([call("Fine", "CreateTags")]))
+        .await;
+    // The same aggregate takes inputs again, and others never noticed.
+    for id in [id, ids::named(&["other"])] {
+        world.run(id, "Fine").await.expect("started");
+        world.settle().await;
+        assert_eq!(world.run_view(id).await.status().as_str(), "Success");
+    }
+}

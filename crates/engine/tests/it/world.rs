@@ -95,6 +95,7 @@ pub(crate) struct Door {
 
 impl Effects for Door {
     fn recovery(&self, command: &EffectCommand) -> Recovery {
+        assert_ne!(name(command), "Panic", "a bug, for the test that wants one");
         self.outside
             .classes
             .lock()
