@@ -283,7 +283,7 @@ impl Stage {
             .env("AWS_ACCESS_KEY_ID", "demo")
             .env("AWS_SECRET_ACCESS_KEY", "demo");
         let mut quell = Program::start("quell", &mut serve, dir)?;
-        let started = quell.listening(listen).await;
+        let started = quell.healthy(listen).await;
         programs.push(quell);
         started?;
         let key = credentials::read(&dir.join("data/credentials"))?;

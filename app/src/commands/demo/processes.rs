@@ -2,6 +2,7 @@
 //! of it can be ended, or left running.
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,21 @@ impl Program {
 
     /// Waits until the program answers on its port; an early end is an error with the last lines of its log.
     pub(crate) async fn listening(&mut self, address: SocketAddr) -> Result<()> {
+        self.answering(address, |address| {
+            TcpStream::connect_timeout(&address, LOOK).is_ok()
+        })
+        .await
+    }
+
+    /// Waits until `GET /health` answers 200: a server that listens may still be recovering.
+    pub(crate) async fn healthy(&mut self, address: SocketAddr) -> Result<()> {
+        self.answering(address, |address| {
+            health(address).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        })
+        .await
+    }
+
+    async fn answering(&mut self, address: SocketAddr, look: fn(SocketAddr) -> bool) -> Result<()> {
         let tries = START.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
             if let Some(status) = self.child.try_wait()? {
@@ -64,7 +80,7 @@ impl Program {
                     self.last_lines()
                 );
             }
-            if TcpStream::connect_timeout(&address, LOOK).is_ok() {
+            if look(address) {
                 return Ok(());
             }
             tokio::time::sleep(LOOK).await;
@@ -98,6 +114,16 @@ impl Program {
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
         let _ = self.child.wait();
     }
+}
+
+/// What the server on this machine says of its health.
+fn health(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, LOOK)?;
+    stream.set_read_timeout(Some(LOOK * 20))?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 #[expect(

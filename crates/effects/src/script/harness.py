@@ -6,6 +6,7 @@ import datetime
 import decimal
 import json
 import os
+import resource
 import sys
 import traceback
 import uuid
@@ -97,6 +98,11 @@ def main():
     channel = os.dup(1)
     os.dup2(2, 1)
     request = json.load(sys.stdin)
+    # Set here and not by the launcher, which must be able to start this process: an allocator may reserve more address
+    # space than a script is allowed. Lowered for good: the script cannot raise it again.
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = request["address_space"] if hard == resource.RLIM_INFINITY else min(hard, request["address_space"])
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         answer = encode(run(request))

@@ -142,7 +142,6 @@ fn die_with_parent() -> Result<(), String> {
 
 fn limit(policy: &Policy) -> Result<(), String> {
     for (resource, name, limit) in [
-        (Resource::RLIMIT_AS, "memory", policy.address_space),
         (Resource::RLIMIT_FSIZE, "file size", policy.file_size),
         (Resource::RLIMIT_NOFILE, "open files", policy.open_files),
         (Resource::RLIMIT_CPU, "cpu time", policy.cpu),

@@ -22,7 +22,6 @@ pub(crate) struct Policy {
     pub(crate) no_network: bool,
     /// TCP ports that may be connected to.
     pub(crate) ports: Vec<u16>,
-    pub(crate) address_space: u64,
     pub(crate) file_size: u64,
     pub(crate) open_files: u64,
     pub(crate) processes: u64,

@@ -86,6 +86,7 @@ impl ScriptRunner {
             "handler": call.handler,
             "events": call.payload,
             "context": { "IdempotencyToken": id.to_string() },
+            "address_space": self.scripts.limits.address_space,
         });
         let ended = Running::new(child)?
             .finish(request.to_string(), limit, self.scripts.limits.log_bytes)
@@ -138,7 +139,6 @@ impl ScriptRunner {
             readable: self.readable(python),
             no_network: grant.is_none(),
             ports: grant.map_or_else(Vec::new, |_| environment::ports(&variables)),
-            address_space: limits.address_space,
             file_size: limits.file_size,
             open_files: limits.open_files,
             processes: limits.processes,

@@ -608,3 +608,27 @@ impl RealTime {
         self.0.elapsed()
     }
 }
+
+#[tokio::test]
+async fn memory_is_limited_and_the_limit_cannot_be_raised() {
+    let Some(bench) = bench() else { return };
+    let greedy = "def run(e, c): return len(bytearray(3 << 30))";
+    assert!(message(&bench, greedy).await.contains("MemoryError"));
+    let cunning = "
+import resource
+def run(e, c):
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return len(bytearray(3 << 30))
+";
+    let refused = payload_or_message(&bench, cunning).await;
+    assert!(!refused.contains("3221225472"), "{refused}");
+}
+
+/// What a script returned as JSON text, or why it failed.
+async fn payload_or_message(bench: &Bench, script: &str) -> String {
+    let command = EffectCommand::RunScript(call(script, json!({}), true));
+    match perform(&bench.performer, command).await {
+        model::Outcome::Done { result } => result.to_string(),
+        other => format!("{other:?}"),
+    }
+}
