@@ -12,6 +12,7 @@ use model::bus::Rule;
 use model::incident::Trigger;
 use model::{AggregateId, Event, Scope, ids};
 use ports::store::{NewInput, Turn};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -116,7 +117,21 @@ pub(crate) async fn put_events(
         if matching.is_empty() {
             shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
         } else {
-            inputs.extend(deliveries(shared, scope, &matching, &text, now).await?);
+            let (value, envelope) = match parsed(&text) {
+                Ok(parsed) => parsed,
+                Err(reason) => {
+                    outcomes.push(EntryOutcome::Malformed { reason });
+                    continue;
+                }
+            };
+            let arrival = Arrival {
+                scope,
+                event: &envelope,
+                value: &value,
+                text: &text,
+                now,
+            };
+            inputs.extend(deliveries(shared, &arrival, &matching).await?);
         }
         outcomes.push(EntryOutcome::Accepted { event_id: id });
     }
@@ -132,6 +147,14 @@ fn whole_object(detail: &str) -> Result<(), String> {
 
 fn read(text: &str) -> Result<rules::Event, String> {
     rules::Event::parse(text).map_err(|error| error.to_string())
+}
+
+/// The event as targets take it. A number beyond what a double holds passes the matcher, which compares texts, but no
+/// target could be given it: it is refused, never accepted and dropped.
+fn parsed(text: &str) -> Result<(Value, Event), String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let event = Event::deserialize(&value).map_err(|error| error.to_string())?;
+    Ok((value, event))
 }
 
 /// The event's envelope around the detail's own text, so that numbers and escapes stay as they were sent.
@@ -155,32 +178,19 @@ fn envelope(scope: &Scope, entry: &PutEntry, id: Uuid, now: Timestamp) -> String
 /// The inputs that one event gives to the targets of the rules that match it.
 async fn deliveries(
     shared: &Shared,
-    scope: &Scope,
+    arrival: &Arrival<'_>,
     matching: &[Arc<Rule>],
-    text: &str,
-    now: Timestamp,
 ) -> Result<Vec<(AggregateId, Scope, Input)>, AskError> {
-    let value: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-    let Ok(event) = serde_json::from_value::<Event>(value.clone()) else {
-        return Ok(Vec::new());
-    };
-    let arrival = Arrival {
-        scope,
-        event: &event,
-        value: &value,
-        text,
-        now,
-    };
     let mut inputs = Vec::new();
     for rule in matching {
-        let rule_arn = rule_arn(scope, rule);
+        let rule_arn = rule_arn(arrival.scope, rule);
         for target in rule.targets.values() {
-            match deliver(shared, &arrival, (rule, &rule_arn), target).await? {
+            match deliver(shared, arrival, (rule, &rule_arn), target).await? {
                 Ok(input) => inputs.push(input),
                 Err(reason) => tracing::warn!(
                     rule.arn = rule_arn,
                     target.id = target.id,
-                    event.id = event.id,
+                    event.id = arrival.event.id,
                     reason,
                     "an event was not delivered"
                 ),

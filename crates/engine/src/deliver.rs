@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
+use crate::lookup::readable;
 use crate::routes::{incident_for, incident_input};
 
 /// An event that has arrived, in the forms that targets want.
@@ -84,8 +85,7 @@ async fn to_plan(
     let store = &shared.ports.store;
     let found = store.resource(owner.clone(), RESPONSE_PLAN.to_owned(), name.to_owned());
     let stored = found.await?.map(|found| found.body);
-    let Some(plan) = stored.and_then(|body| serde_json::from_value::<ResponsePlan>(body).ok())
-    else {
+    let Some(plan) = stored.and_then(|body| readable::<ResponsePlan>(name, body)) else {
         return Ok(Err(format!("there is no response plan `{name}`")));
     };
     let trigger = plan::trigger_from_event(&EventStart {

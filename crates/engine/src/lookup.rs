@@ -16,6 +16,7 @@ use ports::store::Frames;
 use ports::{Store, StoreError};
 use response::engage::{self, Directory};
 use response::incident;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::documents::Known;
@@ -141,7 +142,7 @@ async fn stored_event(
     let stored = store.load(id, Frames::RootAnd(vec![key.clone()])).await?;
     let frame =
         stored.and_then(|stored| stored.frames.into_iter().find(|(found, _)| *found == key));
-    Ok(frame.and_then(|(_, body)| serde_json::from_value(body).ok()))
+    Ok(frame.and_then(|(key, body)| readable(&key, body)))
 }
 
 fn engaged_contact(input: &Input, state: Option<&State>) -> String {
@@ -177,6 +178,17 @@ async fn directory(
     Ok(directory)
 }
 
+/// A stored body. One that cannot be read counts as absent, but never silently: somebody may go unpaged for it.
+pub(crate) fn readable<T: DeserializeOwned>(name: &str, body: Value) -> Option<T> {
+    match serde_json::from_value(body) {
+        Ok(read) => Some(read),
+        Err(error) => {
+            tracing::error!(resource.name = name, error = %error, "a stored resource cannot be read; it counts as absent");
+            None
+        }
+    }
+}
+
 /// Loads the contact or channel of an ARN; false when there is none.
 async fn load_into(
     store: &dyn Store,
@@ -198,7 +210,7 @@ async fn load_into(
         let found = store
             .resource(owner, CONTACT.to_owned(), alias.to_owned())
             .await?;
-        let Some(contact) = found.and_then(|found| serde_json::from_value(found.body).ok()) else {
+        let Some(contact) = found.and_then(|found| readable(arn, found.body)) else {
             return Ok(false);
         };
         directory.contacts.insert(arn.to_owned(), contact);
@@ -210,7 +222,7 @@ async fn load_into(
     let found = store
         .resource(owner, CONTACT_CHANNEL.to_owned(), name.to_owned())
         .await?;
-    let Some(channel) = found.and_then(|found| serde_json::from_value(found.body).ok()) else {
+    let Some(channel) = found.and_then(|found| readable(arn, found.body)) else {
         return Ok(false);
     };
     directory.channels.insert(arn.to_owned(), channel);

@@ -139,3 +139,35 @@ async fn a_deleted_incident_never_comes_back_under_its_id() {
     assert_eq!(incidents.len(), 1);
     assert_ne!(incidents[0].id, first);
 }
+
+#[tokio::test]
+async fn an_event_that_no_target_could_take_is_refused_and_not_dropped() {
+    let (world, _) = World::new().await;
+    world.install(None).await;
+    let entry = |detail: &str| engine::PutEntry {
+        bus: "default".to_owned(),
+        source: "aws.guardduty".to_owned(),
+        detail_type: "GuardDuty Finding".to_owned(),
+        detail: detail.to_owned(),
+        resources: Vec::new(),
+        time: None,
+    };
+    // The matcher compares numbers as texts and wants this event; nothing downstream can hold the number.
+    let hiding = entry(
+        r#"{"resource":{"resourceType":"Instance","instanceDetails":{"instanceId":"i-1"}},"x":1e400}"#,
+    );
+    let open =
+        entry(r#"{"resource":{"resourceType":"Instance","instanceDetails":{"instanceId":"i-2"}}}"#);
+    let outcomes = world.handle.put_events(&scope(), vec![hiding, open]).await;
+    let outcomes = outcomes.expect("answered");
+    assert!(
+        matches!(outcomes[0], engine::EntryOutcome::Malformed { .. }),
+        "{outcomes:?}"
+    );
+    assert!(
+        matches!(outcomes[1], engine::EntryOutcome::Accepted { .. }),
+        "{outcomes:?}"
+    );
+    world.settle().await;
+    assert_eq!(world.incidents().await.len(), 1);
+}
