@@ -10,7 +10,7 @@ use crate::model::{Operation, Protocol, Service, Shape, catalog};
 use crate::protocol::{self, Parts};
 use crate::service_error::ServiceError;
 use crate::sigv4::{self, SigningScope};
-use crate::{Credentials, Error, HttpRequest, HttpResponse, customization, params};
+use crate::{CallOptions, Credentials, Error, HttpRequest, HttpResponse, customization, params};
 
 /// A call to be made.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct Call<'a> {
     pub endpoint_url: Option<&'a str>,
     /// Fills idempotency tokens that the parameters leave open; a repeat must bring the same one.
     pub token: &'a str,
+    /// Choices of endpoint and body; [`CallOptions::defaults`] where nothing is configured.
+    pub options: &'a CallOptions,
 }
 
 /// A call that is ready to be signed and sent, and knows how to read its answer.

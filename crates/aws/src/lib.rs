@@ -19,6 +19,7 @@ mod call;
 mod customization;
 mod error;
 mod message;
+mod options;
 mod params;
 mod percent;
 mod protocol;
@@ -28,5 +29,9 @@ pub use call::{Call, Prepared, decode_with, prepare, prepare_with, resolve_names
 pub use credentials::Credentials;
 pub use error::Error;
 pub use message::{HttpRequest, HttpResponse};
+pub use options::{
+    AccountIdEndpointMode, AddressingStyle, CallOptions, Checksums, EndpointParameter,
+    RegionalEndpoints, S3Options,
+};
 pub use protocol::MAX_ANSWER;
 pub use service_error::{FailureKind, ServiceError};

@@ -12,6 +12,7 @@ fn call(service: &str, operation: &str, params: Value) -> Result<Prepared, Error
         region: "eu-west-1",
         endpoint_url: Some("http://127.0.0.1:5555"),
         token: "tok-1",
+        options: aws::CallOptions::defaults(),
     })
 }
 
@@ -198,6 +199,7 @@ fn s3_calls_carry_paths_bodies_and_checksums() {
         region: "eu-west-1",
         endpoint_url: None,
         token: "",
+        options: aws::CallOptions::defaults(),
     };
     assert_eq!(
         prepare(&real).unwrap().request.authority,

@@ -247,6 +247,7 @@ fn figures() {
         region: "eu-west-1",
         endpoint_url: None,
         token: "t",
+        options: aws::CallOptions::defaults(),
     };
     assert!(aws::prepare(&call).is_ok());
 }

@@ -157,7 +157,7 @@ proptest! {
 
     #[test]
     fn any_parameters((service, operation) in operation(), params in any_json()) {
-        let call = Call { service, operation, params: &params, region: "eu-west-1", endpoint_url: None, token: "t" };
+        let call = Call { service, operation, params: &params, region: "eu-west-1", endpoint_url: None, token: "t", options: aws::CallOptions::defaults() };
         if let Ok(prepared) = prepare(&call) {
             let signed = prepared.sign(&Credentials::new("a", "b"), jiff::Timestamp::UNIX_EPOCH);
             prop_assert!(signed.headers.iter().all(|(_, value)| !value.contains(['\r', '\n'])));
@@ -203,7 +203,7 @@ proptest! {
     #[test]
     fn round_trip(params in all(2), protocol in prop::sample::select(vec!["json", "rest-json", "rest-xml"])) {
         let service = echo(protocol);
-        let call = Call { service: "", operation: "Echo", params: &params, region: "r", endpoint_url: None, token: "" };
+        let call = Call { service: "", operation: "Echo", params: &params, region: "r", endpoint_url: None, token: "", options: aws::CallOptions::defaults() };
         let prepared = prepare_with(service, &call).unwrap();
         let response = HttpResponse { status: 200, body: prepared.request.body.clone(), ..HttpResponse::default() };
         let mut answer = prepared.decode(&response).unwrap();

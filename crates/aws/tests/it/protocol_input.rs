@@ -20,6 +20,7 @@ fn request(case: &Case) -> Result<HttpRequest, String> {
         region: REGION,
         endpoint_url: named,
         token: TOKEN,
+        options: aws::CallOptions::defaults(),
     };
     prepare_with(case.service.clone(), &call)
         .map(|prepared| prepared.request)

@@ -32,6 +32,7 @@ fn signed() -> HttpRequest {
         region: "eu-west-1",
         endpoint_url: Some("http://127.0.0.1:8710"),
         token: "t",
+        options: aws::CallOptions::defaults(),
     };
     prepare(&call)
         .unwrap()

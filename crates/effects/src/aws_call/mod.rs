@@ -181,6 +181,7 @@ impl AwsCaller {
             region: &call.region,
             endpoint_url,
             token,
+            options: aws::CallOptions::defaults(),
         };
         let prepared = aws::prepare(&call_to_make).map_err(|error| invalid(&error))?;
         let (credentials, destination) = match local {

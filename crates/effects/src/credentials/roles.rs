@@ -207,6 +207,7 @@ impl Sts {
             region: &self.region,
             endpoint_url: self.endpoint_url.as_deref(),
             token: "",
+            options: aws::CallOptions::defaults(),
         };
         let prepared = aws::prepare(&call)
             .map_err(|error| fail("ParamValidation", error.to_string(), false))?;
