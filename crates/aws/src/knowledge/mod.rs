@@ -6,12 +6,14 @@
 
 mod derive;
 mod probe;
+mod repeated;
 mod table;
 mod token;
 
 use serde_json::Value;
 
 pub use probe::{ProbeAnswer, ProbeSpec};
+pub use repeated::{Repeated, repeated};
 pub use token::{TOKEN_TAG, inject_token};
 
 use crate::model::catalog;

@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod classes;
 mod knowledge;
 mod models;
 mod properties;

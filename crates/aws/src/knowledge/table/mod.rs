@@ -7,6 +7,9 @@
 mod compute;
 mod control;
 mod data;
+mod detection;
+mod identity;
+mod infrastructure;
 
 use serde_json::{Map, Value};
 
@@ -32,7 +35,13 @@ enum Rule {
 type Row = (&'static str, &'static [&'static str], Rule);
 
 fn rows() -> impl Iterator<Item = &'static Row> {
-    compute::ROWS.iter().chain(control::ROWS).chain(data::ROWS)
+    compute::ROWS
+        .iter()
+        .chain(control::ROWS)
+        .chain(data::ROWS)
+        .chain(detection::ROWS)
+        .chain(identity::ROWS)
+        .chain(infrastructure::ROWS)
 }
 
 /// The reviewed rule, if the table has one.
