@@ -7,6 +7,7 @@
 //!
 //! This crate has no sockets, no clock, no randomness and no files, and knows nothing of incidents.
 
+pub mod client;
 pub mod credentials;
 pub mod endpoint;
 pub mod knowledge;
