@@ -37,10 +37,40 @@ pub struct Call<'a> {
 pub struct Prepared {
     /// The unsigned request.
     pub request: HttpRequest,
-    /// What to sign for; `None` when the operation goes out unsigned.
-    pub signing: Option<SigningScope>,
+    /// How it is signed.
+    pub signing: Signing,
     service: Arc<Service>,
     operation: String,
+}
+
+/// How a request shows who sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signing {
+    /// It goes out as it is.
+    Unsigned,
+    /// Signature Version 4 for this scope.
+    SigV4(SigningScope),
+    /// A bearer token in the `authorization` header; see [`Prepared::bear`].
+    Bearer,
+    /// A scheme that this crate does not write, as `sigv4a`. The request can be looked at, but not signed.
+    Unsupported(String),
+}
+
+impl Signing {
+    /// Whether the request goes out as it is, so that no credentials are needed.
+    #[must_use]
+    pub fn is_unsigned(&self) -> bool {
+        *self == Self::Unsigned
+    }
+
+    /// The scope of a Signature Version 4.
+    #[must_use]
+    pub fn scope(&self) -> Option<&SigningScope> {
+        match self {
+            Self::SigV4(scope) => Some(scope),
+            _ => None,
+        }
+    }
 }
 
 /// Checks a call against its model and writes the request.
@@ -67,12 +97,7 @@ pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, 
     customization::after_encoding(&service, &operation, &mut parts);
     protocol::add_checksum(&service, &operation, &params, &mut parts);
     let host_prefix = protocol::host_prefix(&service, &operation, &params)?;
-    let signing =
-        (!operation.unsigned && &*service.signature_version != "none").then(|| SigningScope {
-            region: endpoint.signing_region.clone(),
-            service: endpoint.signing_name.clone(),
-            unsigned_payload: operation.unsigned_payload,
-        });
+    let signing = signing(&service, &operation, &endpoint);
     let request = assemble(parts, &endpoint, host_prefix);
     Ok(Prepared {
         request,
@@ -83,14 +108,46 @@ pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, 
 }
 
 impl Prepared {
-    /// The request with its signature.
-    #[must_use]
-    pub fn sign(&self, credentials: &Credentials, at: Timestamp) -> HttpRequest {
+    /// The request with its signature; as it is when it goes out unsigned.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] when the service wants another scheme than Signature Version 4: a wrong signature would
+    /// only be refused by the service, in words that do not say why.
+    pub fn sign(&self, credentials: &Credentials, at: Timestamp) -> Result<HttpRequest, Error> {
         let mut request = self.request.clone();
-        if let Some(scope) = &self.signing {
-            sigv4::sign(&mut request, credentials, scope, at);
+        match &self.signing {
+            Signing::Unsigned => {}
+            Signing::SigV4(scope) => sigv4::sign(&mut request, credentials, scope, at),
+            Signing::Bearer => return Err(self.unsupported("bearer")),
+            Signing::Unsupported(scheme) => return Err(self.unsupported(scheme)),
         }
-        request
+        Ok(request)
+    }
+
+    /// The request with a bearer token.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] when the service wants a signature instead of a token, or the token cannot be in a header.
+    pub fn bear(&self, token: &str) -> Result<HttpRequest, Error> {
+        let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        match &self.signing {
+            Signing::Bearer if fits => {
+                let mut request = self.request.clone();
+                request.set_header("authorization", format!("Bearer {token}"));
+                Ok(request)
+            }
+            Signing::Unsupported(scheme) => Err(self.unsupported(scheme)),
+            Signing::Unsigned => Ok(self.request.clone()),
+            Signing::Bearer | Signing::SigV4(_) => Err(self.unsupported("bearer")),
+        }
+    }
+
+    fn unsupported(&self, scheme: &str) -> Error {
+        Error::Signature {
+            service: self.service.name.to_string(),
+            operation: self.operation.clone(),
+            scheme: scheme.to_owned(),
+        }
     }
 
     /// Reads the answer as boto3 gives it: members in its spelling, timestamps in ISO form, blobs base64-encoded,
@@ -179,6 +236,23 @@ fn refuse_streams(service: &Service, operation: &Operation) -> Result<(), Error>
         });
     }
     Ok(())
+}
+
+fn signing(service: &Service, operation: &Operation, endpoint: &Endpoint) -> Signing {
+    if operation.unsigned {
+        return Signing::Unsigned;
+    }
+    match &*service.signature_version {
+        "none" => Signing::Unsigned,
+        "bearer" => Signing::Bearer,
+        // Its model says `v2`, but it takes version 4; boto3 signs so too.
+        "v2" if &*service.name != "importexport" => Signing::Unsupported("sigv2".to_owned()),
+        _ => Signing::SigV4(SigningScope {
+            region: endpoint.signing_region.clone(),
+            service: endpoint.signing_name.clone(),
+            unsigned_payload: operation.unsigned_payload,
+        }),
+    }
 }
 
 fn assemble(parts: Parts, endpoint: &Endpoint, host_prefix: Option<String>) -> HttpRequest {

@@ -58,6 +58,18 @@ pub enum Error {
         /// What is wrong and what to do.
         reason: &'static str,
     },
+    /// The service wants to be shown who sends the request in a way that is not supported here.
+    #[error(
+        "operation `{operation}` of `{service}` cannot be signed with `{scheme}`, which is not supported for it; only signature version 4 is, and bearer tokens where the service takes them"
+    )]
+    Signature {
+        /// Client name.
+        service: String,
+        /// Operation.
+        operation: String,
+        /// Name of the scheme, as `sigv4a`.
+        scheme: String,
+    },
     /// The compiled-in table is damaged.
     #[error(
         "the compiled-in model of `{service}` cannot be read; rebuild after `cargo xtask models`"

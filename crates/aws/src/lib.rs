@@ -26,7 +26,7 @@ mod percent;
 mod protocol;
 mod service_error;
 
-pub use call::{Call, Prepared, decode_with, prepare, prepare_with, resolve_names};
+pub use call::{Call, Prepared, Signing, decode_with, prepare, prepare_with, resolve_names};
 pub use credentials::Credentials;
 pub use error::Error;
 pub use message::{HttpRequest, HttpResponse};

@@ -148,7 +148,9 @@ fn s3_calls_carry_paths_bodies_and_checksums() {
     );
     assert!(request.header("x-amz-checksum-crc32").is_some());
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
-    let signed = prepared.sign(&Credentials::new("AKID", "secret"), at);
+    let signed = prepared
+        .sign(&Credentials::new("AKID", "secret"), at)
+        .unwrap();
     assert!(signed.header("x-amz-content-sha256").is_some());
     assert!(
         signed
@@ -323,12 +325,36 @@ fn iam_policies_are_opened() {
 fn web_identity_goes_unsigned() {
     let params = json!({"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "run", "WebIdentityToken": "eyJh"});
     let prepared = call("sts", "AssumeRoleWithWebIdentity", params).unwrap();
-    assert_eq!(prepared.signing, None);
-    let sent = prepared.sign(
-        &Credentials::new("a", "b"),
-        "2026-01-02T03:04:05Z".parse().unwrap(),
-    );
+    assert!(prepared.signing.is_unsigned());
+    let at = "2026-01-02T03:04:05Z".parse().unwrap();
+    let sent = prepared.sign(&Credentials::new("a", "b"), at).unwrap();
     assert_eq!(sent.header("authorization"), None);
+}
+
+#[test]
+fn only_a_signature_that_the_service_takes_is_written() {
+    let at = "2026-01-02T03:04:05Z".parse().unwrap();
+    let keys = Credentials::new("a", "b");
+    let old = call("sdb", "ListDomains", json!({})).unwrap();
+    let error = old.sign(&keys, at).unwrap_err().to_string();
+    assert!(
+        error.contains("`ListDomains` of `sdb` cannot be signed with `sigv2`"),
+        "{error}"
+    );
+    let token = call("codecatalyst", "VerifySession", json!({})).unwrap();
+    assert!(matches!(
+        token.sign(&keys, at),
+        Err(Error::Signature { scheme, .. }) if scheme == "bearer"
+    ));
+    let sent = token.bear("abc.def").unwrap();
+    assert_eq!(sent.header("authorization"), Some("Bearer abc.def"));
+    assert!(token.bear("a b\r\n").is_err());
+    assert!(
+        call("sts", "GetCallerIdentity", json!({}))
+            .unwrap()
+            .bear("t")
+            .is_err()
+    );
 }
 
 /// A call that gives every required member a value can be written for every operation that is not refused.

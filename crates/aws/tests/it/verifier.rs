@@ -37,6 +37,7 @@ fn signed() -> HttpRequest {
     prepare(&call)
         .unwrap()
         .sign(&Credentials::new(KEY, SECRET), now())
+        .unwrap()
 }
 
 #[test]

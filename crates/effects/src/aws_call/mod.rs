@@ -189,7 +189,7 @@ impl AwsCaller {
                 Some(local.credentials.clone()),
                 Destination::Local(Arc::clone(&local.service)),
             ),
-            None if prepared.signing.is_none() => (None, Destination::Network),
+            None if prepared.signing.is_unsigned() => (None, Destination::Network),
             None => {
                 let keys = self
                     .identities

@@ -58,7 +58,9 @@ impl Wire {
         (at, time): (Timestamp, Duration),
     ) -> Result<Value, WireError> {
         let request = match credentials {
-            Some(credentials) => prepared.sign(credentials, at),
+            Some(credentials) => prepared
+                .sign(credentials, at)
+                .map_err(|error| WireError::Unsendable(error.to_string()))?,
             None => prepared.request.clone(),
         };
         let answer = match destination {
