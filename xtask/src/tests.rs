@@ -86,9 +86,14 @@ pub(crate) fn demo(rest: &[String]) -> Result<()> {
 
 /// The benches; figures are ratios measured in one run.
 pub(crate) fn bench(rest: &[String]) -> Result<()> {
-    run(cargo()
-        .args(["bench", "-p", "store", "-p", "engine"])
-        .args(rest))
+    let venv = setup::venv()?;
+    let mut benches = cargo();
+    run(with_venv(
+        benches
+            .args(["bench", "-p", "store", "-p", "engine", "-p", "aws"])
+            .args(rest),
+        &venv,
+    ))
 }
 
 fn with_venv<'a>(command: &'a mut Command, venv: &Path) -> &'a mut Command {

@@ -106,6 +106,44 @@ fn iso8601(at: Timestamp) -> String {
     }
 }
 
+/// Text of an answer in any form as it stands in decoded answers; `None` when it is no timestamp.
+#[must_use]
+pub fn answer_form(text: &str) -> Option<String> {
+    plain_answer(text).or_else(|| parse(text).map(format_answer))
+}
+
+/// The form nearly all answers have, `2015-01-25T08:00:00[.000]Z`, which only its end must be changed of.
+fn plain_answer(text: &str) -> Option<String> {
+    let whole = text.get(..19)?;
+    let end = text.get(19..)?;
+    if end != "Z" && end != ".000Z" {
+        return None;
+    }
+    let number = |from: usize, to: usize| {
+        let digits = whole.get(from..to)?;
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        plain.then(|| digits.parse::<u16>().ok()).flatten()
+    };
+    let marks = |at: usize, mark: u8| whole.as_bytes().get(at) == Some(&mark);
+    let shaped = marks(4, b'-') && marks(7, b'-') && marks(10, b'T');
+    if !shaped || !marks(13, b':') || !marks(16, b':') {
+        return None;
+    }
+    // Days that only some months have are left to the calendar.
+    let fits = (1..=12).contains(&number(5, 7)?)
+        && (1..=28).contains(&number(8, 10)?)
+        && number(11, 13)? < 24
+        && number(14, 16)? < 60
+        && number(17, 19)? < 60;
+    number(0, 4)?;
+    fits.then(|| {
+        let mut out = String::with_capacity(25);
+        out.push_str(whole);
+        out.push_str("+00:00");
+        out
+    })
+}
+
 /// Writes a timestamp as it stands in decoded answers: boto3's datetime in ISO form, `2015-01-25T08:00:00+00:00`,
 /// with microseconds when there are any.
 #[must_use]
@@ -169,6 +207,28 @@ mod tests {
             "1.2.3",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_quick_form_is_the_same_as_the_slow_one() {
+        for text in [
+            "2015-01-25T08:00:00Z",
+            "2015-01-25T08:00:00.000Z",
+            "2015-02-28T23:59:59Z",
+            "2015-02-29T00:00:00Z",
+            "2016-02-29T00:00:00Z",
+            "2015-12-31T24:00:00Z",
+            "2015-12-01T23:59:60Z",
+            "2015-13-01T00:00:00Z",
+            "2015-00-01T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "2015-01-25T08:00:00.001Z",
+            "2015-01-25 08:00:00Z",
+            "2015-01-25T08:00:+0Z",
+            "2015-01-2\u{665}08:00:00Z",
+        ] {
+            assert_eq!(answer_form(text), parse(text).map(format_answer), "{text}");
         }
     }
 

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::xml::{self, Node};
 use super::{json, rest_answer, xml_answer};
 use crate::HttpResponse;
 use crate::model::{Operation, Protocol, Service};
@@ -65,19 +64,17 @@ pub(super) fn read(
     }
     match service.protocol {
         Protocol::Json | Protocol::RestJson => from_json(service, operation, response),
-        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => match xml::parse(&response.body) {
-            Ok(root) => {
-                let mut error = from_xml(&root, response);
-                if let Some(structure) = service.exception(operation, &error.code) {
-                    let node = error_node(&root).unwrap_or(&root);
-                    *error.detail =
-                        xml_answer::read_structure(service, structure, node, 0).unwrap_or_default();
-                    add_bound(service, structure, response, &mut error);
-                }
-                error
+        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => {
+            let mut error = from_xml(response);
+            if error.kind == FailureKind::Api
+                && let Some(structure) = service.exception(operation, &error.code)
+            {
+                *error.detail = xml_answer::error_detail(service, structure, &response.body)
+                    .unwrap_or_default();
+                add_bound(service, structure, response, &mut error);
             }
-            Err(reason) => unreadable(response, &reason),
-        },
+            error
+        }
         Protocol::Cbor => unreadable(response, "CBOR answers are not supported"),
     }
 }
@@ -113,37 +110,16 @@ fn add_bound(
     }
 }
 
-fn error_node(root: &Node) -> Option<&Node> {
-    if root.name == "Error" {
-        return Some(root);
-    }
-    root.child("Error").or_else(|| {
-        root.child("Errors")
-            .and_then(|errors| errors.child("Error"))
-    })
-}
-
-/// All XML forms: `ErrorResponse/Error`, `Response/Errors/Error`, and S3's bare `Error`.
-pub(super) fn from_xml(root: &Node, response: &HttpResponse) -> ServiceError {
-    let node = error_node(root).unwrap_or(root);
-    let text = |name: &str| {
-        node.child_text(name)
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
+/// The parts of an XML error that every form has.
+pub(super) fn from_xml(response: &HttpResponse) -> ServiceError {
+    let parts = match xml_answer::error_parts(&response.body) {
+        Ok(parts) => parts,
+        Err(reason) => return unreadable(response, &reason),
     };
-    let status = response.status.to_string();
-    let code = text("Code").unwrap_or(&status);
-    let message = text("Message")
-        .or_else(|| text("message"))
-        .unwrap_or_default();
-    let mut error = ServiceError::new(FailureKind::Api, response, code, message);
-    let id = ["RequestId", "RequestID", "requestId"]
-        .iter()
-        .find_map(|name| root.child_text(name).or_else(|| node.child_text(name)))
-        .filter(|id| !id.is_empty());
-    if let Some(id) = id {
-        error.request_id = Some(id.to_owned());
-    }
+    let code = parts.code.unwrap_or_else(|| response.status.to_string());
+    let message = parts.message.unwrap_or_default();
+    let mut error = ServiceError::new(FailureKind::Api, response, &code, &message);
+    error.request_id = parts.request_id.or(error.request_id);
     error
 }
 

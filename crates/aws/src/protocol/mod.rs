@@ -1,6 +1,7 @@
 //! The wire protocols: checked parameters to the parts of a request, and answers to JSON.
 
 mod error_answer;
+mod fields;
 mod json;
 mod query;
 mod rest;
@@ -8,6 +9,8 @@ mod rest_answer;
 mod xml;
 mod xml_answer;
 mod xml_body;
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -276,17 +279,23 @@ fn input<'a>(service: &'a Service, operation: &'a Operation) -> Option<&'a Struc
         .and_then(|input| service.structure(input))
 }
 
-/// A scalar of an answer that came as text. `None` when it is not what the model says and cannot be kept as text.
-fn scalar_answer(shape: &Shape, text: &str) -> Option<Value> {
-    match shape {
-        Shape::Integer { .. } | Shape::Long { .. } => {
-            text.trim().parse::<i64>().ok().map(Value::from)
-        }
-        Shape::Float | Shape::Double => Some(float_answer(text.trim())),
-        Shape::Boolean => Some(text.trim().eq_ignore_ascii_case("true").into()),
-        Shape::Timestamp => Some(timestamp_answer(text)),
-        _ => Some(text.into()),
-    }
+/// Whether text of this shape must be a whole number.
+fn is_number(shape: &Shape) -> bool {
+    matches!(shape, Shape::Integer { .. } | Shape::Long { .. })
+}
+
+/// A scalar of an answer that came as text; gives it back where it should be a whole number and is none.
+fn scalar_answer<'x>(shape: &Shape, text: Cow<'x, str>) -> Result<Value, Cow<'x, str>> {
+    Ok(match shape {
+        Shape::Integer { .. } | Shape::Long { .. } => match text.trim().parse::<i64>() {
+            Ok(number) => number.into(),
+            Err(_) => return Err(text),
+        },
+        Shape::Float | Shape::Double => float_answer(text.trim()),
+        Shape::Boolean => text.trim().eq_ignore_ascii_case("true").into(),
+        Shape::Timestamp => timestamp_answer(&text),
+        _ => Value::String(text.into_owned()),
+    })
 }
 
 /// A number, or the text of what JSON cannot write.
@@ -300,7 +309,7 @@ fn float_answer(text: &str) -> Value {
 
 /// A timestamp in ISO form; text that is none stays as it is.
 fn timestamp_answer(text: &str) -> Value {
-    timestamp::parse(text).map_or_else(|| text.into(), |at| timestamp::format_answer(at).into())
+    timestamp::answer_form(text).map_or_else(|| text.into(), Value::String)
 }
 
 /// A body that is one blob or text.

@@ -4,9 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::xml::{self, Node};
+use super::xml::Fault;
+use super::xml_answer::Document;
 use super::{
-    broken, json, payload_text, request_id_header, scalar_answer, timestamp_answer, xml_answer,
+    broken, error_answer, json, payload_text, request_id_header, scalar_answer, timestamp_answer,
 };
 use crate::HttpResponse;
 use crate::model::{Location, Operation, Protocol, Ref, Service, Shape, Structure};
@@ -18,10 +19,9 @@ pub(super) fn decode(
     response: &HttpResponse,
 ) -> Result<(Map<String, Value>, Option<String>), ServiceError> {
     let request_id = request_id_header(response);
-    let Some(structure) = operation
-        .output
-        .as_ref()
-        .and_then(|output| service.structure(output))
+    let output = operation.output.as_ref();
+    let Some((output, structure)) =
+        output.and_then(|output| Some((output, service.structure(output)?)))
     else {
         return Ok((Map::new(), request_id));
     };
@@ -44,7 +44,7 @@ pub(super) fn decode(
         .iter()
         .any(|member| !super::bound_in_answer(member.target.traits()))
     {
-        out.extend(read_body(service, structure, response)?);
+        out.extend(read_body(service, output, structure, response)?);
     }
     Ok((out, request_id))
 }
@@ -58,19 +58,21 @@ fn payload(
     if service.protocol == Protocol::RestJson {
         return json::read(service, target, &json::parse(response)?, 0).map_err(fault);
     }
-    let root = document(service, response)?;
-    match service.shape(target) {
-        Shape::Structure(structure) => xml_answer::read_structure(service, structure, &root, 0)
-            .map(Value::Object)
-            .map_err(fault),
-        _ => Err(fault(
+    let mut document = open(service, response)?;
+    let Shape::Structure(structure) = service.shape(target) else {
+        return Err(fault(
             "the model wants a list or map as a whole XML document".to_owned(),
-        )),
-    }
+        ));
+    };
+    let root = document.root.clone();
+    let answer = document.structure(target.shape, structure, &root);
+    let whole = answer.and_then(|answer| document.reader.finish().map(|()| answer));
+    whole.map(Value::Object).map_err(fault)
 }
 
 fn read_body(
     service: &Service,
+    output: &Ref,
     structure: &Structure,
     response: &HttpResponse,
 ) -> Result<Map<String, Value>, ServiceError> {
@@ -81,25 +83,49 @@ fn read_body(
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    let root = document(service, response)?;
-    // An answer that is the value of its only member (`s3:GetBucketLocation`).
-    let root = match structure.members.as_slice() {
-        [only] if *only.name == *root.name && root.children.is_empty() => Node {
-            children: vec![root],
-            ..Node::default()
-        },
-        _ => root,
+    let mut document = open(service, response)?;
+    let mut read = || {
+        let answer = members(&mut document, output.shape, structure)?;
+        document.reader.finish().map(|()| answer)
     };
-    xml_answer::read_structure(service, structure, &root, 0).map_err(fault)
+    read().map_err(fault)
+}
+
+fn members<'s>(
+    document: &mut Document<'s, '_>,
+    shape: u32,
+    structure: &'s Structure,
+) -> Result<Map<String, Value>, Fault> {
+    let root = document.root.clone();
+    // An answer that is the value of its only member (`s3:GetBucketLocation`).
+    if let [only] = structure.members.as_slice()
+        && *only.name == *root.name
+    {
+        let begin = document.reader.mark();
+        let is_value = document.reader.child()?.is_none();
+        document.reader.reset(begin);
+        if is_value {
+            let value = document.value(&only.target, &root)?;
+            return Ok(value
+                .map(|value| (only.name.to_string(), value))
+                .into_iter()
+                .collect());
+        }
+    }
+    document.structure(shape, structure, &root)
 }
 
 /// The XML body. S3 may answer a long copy with status 200 and an error inside.
-fn document(service: &Service, response: &HttpResponse) -> Result<Node, ServiceError> {
-    let root = xml::parse(&response.body).map_err(|reason| broken(response, &reason))?;
-    if root.name == "Error" && &*service.name == "s3" {
-        return Err(super::error_answer::from_xml(&root, response));
+fn open<'s, 'x>(
+    service: &'s Service,
+    response: &'x HttpResponse,
+) -> Result<Document<'s, 'x>, ServiceError> {
+    let document =
+        Document::open(service, &response.body).map_err(|reason| broken(response, &reason))?;
+    if document.root.name == "Error" && &*service.name == "s3" {
+        return Err(error_answer::from_xml(response));
     }
-    Ok(root)
+    Ok(document)
 }
 
 /// Members bound to headers and the status.
@@ -154,12 +180,12 @@ fn header(service: &Service, target: &Ref, text: &str) -> Option<Value> {
             Some(
                 items
                     .iter()
-                    .filter_map(|item| scalar_answer(shape, item))
+                    .filter_map(|item| scalar_answer(shape, item.into()).ok())
                     .collect(),
             )
         }
         Shape::Timestamp => Some(timestamp_answer(text)),
-        shape => scalar_answer(shape, text),
+        shape => scalar_answer(shape, text.into()).ok(),
     }
 }
 

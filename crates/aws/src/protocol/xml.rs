@@ -1,178 +1,578 @@
-//! XML answers as a tree. No external entities, no document types, bounded depth.
+//! Reads XML without copying it: one pass, directed by whoever reads. No external entities, no document types,
+//! bounded depth; names are without their namespace prefix. Knows nothing of models.
 
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
+use std::borrow::Cow;
+use std::mem::take;
+
+use memchr::{memchr, memchr2, memchr3, memmem};
 
 use super::MAX_DEPTH;
 
-/// An element. Names are without their namespace prefix.
+/// Why a document cannot be read; says what is wrong with it.
+pub(super) type Fault = String;
+
+/// Name and value of an attribute.
+type Attribute<'x> = (&'x str, Cow<'x, str>);
+
+/// A start tag. The reader is then inside of the element.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Node {
-    pub(super) name: String,
+pub(super) struct Tag<'x> {
+    /// Name without prefix.
+    pub(super) name: &'x str,
     /// Names without prefix.
-    pub(super) attributes: Vec<(String, String)>,
-    pub(super) children: Vec<Node>,
-    pub(super) text: String,
+    pub(super) attributes: Vec<Attribute<'x>>,
 }
 
-impl Node {
-    pub(super) fn child(&self, name: &str) -> Option<&Node> {
-        self.children.iter().find(|child| child.name == name)
-    }
-
-    pub(super) fn children<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Node> {
-        self.children.iter().filter(move |child| child.name == name)
-    }
-
-    pub(super) fn child_text(&self, name: &str) -> Option<&str> {
-        self.child(name).map(|child| child.text.as_str())
-    }
+/// A place inside of an element, just after its start tag, to which the reader can return.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark<'x> {
+    at: usize,
+    depth: usize,
+    name: &'x str,
+    empty: bool,
 }
 
-/// Reads a document.
-///
-/// # Errors
-/// What is wrong with it.
-pub(super) fn parse(body: &[u8]) -> Result<Node, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
-    let mut reader = Reader::from_str(text);
-    reader.config_mut().expand_empty_elements = true;
-    let mut open: Vec<Node> = Vec::new();
-    let mut root = None;
-    loop {
-        let event = reader
-            .read_event()
-            .map_err(|error| format!("the answer is not well-formed XML: {error}"))?;
-        match event {
-            Event::Start(start) if open.len() >= MAX_DEPTH => {
-                drop(start);
-                return Err(format!(
-                    "the answer is nested deeper than {MAX_DEPTH} levels"
-                ));
-            }
-            Event::Start(start) => {
-                if root.is_some() {
-                    return Err("the answer has more than one root element".to_owned());
-                }
-                open.push(element(&start)?);
-            }
-            Event::End(_) => {
-                let Some(mut node) = open.pop() else {
-                    return Err("the answer closes an element that is not open".to_owned());
-                };
-                // Blanks between elements are layout.
-                if !node.children.is_empty() && node.text.trim().is_empty() {
-                    node.text.clear();
-                }
-                match open.last_mut() {
-                    Some(parent) => parent.children.push(node),
-                    None => root = Some(node),
-                }
-            }
-            Event::Text(text) => {
-                append(&mut open, &text.xml10_content())?;
-            }
-            Event::CData(data) => {
-                append(&mut open, &data.xml10_content())?;
-            }
-            Event::GeneralRef(reference) => append(&mut open, &resolve(&reference)?)?,
-            Event::DocType(_) => {
-                return Err("the answer has a document type, which is refused".to_owned());
-            }
-            Event::Eof => break,
-            _ => {}
+/// A position in a document.
+#[derive(Debug, Clone)]
+pub(super) struct Reader<'x> {
+    text: &'x str,
+    at: usize,
+    /// Whole names of the open elements.
+    open: Vec<&'x str>,
+    /// The element just opened was `<a/>`.
+    empty: bool,
+}
+
+fn malformed(what: &str) -> Fault {
+    format!("the answer is not well-formed XML: {what}")
+}
+
+fn cut_short() -> Fault {
+    "the answer ends within an element".to_owned()
+}
+
+impl<'x> Reader<'x> {
+    /// Begins before the root.
+    ///
+    /// # Errors
+    /// A body that is not UTF-8.
+    pub(super) fn new(body: &'x [u8]) -> Result<Self, Fault> {
+        let text = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
+        Ok(Self {
+            text: text.strip_prefix('\u{feff}').unwrap_or(text),
+            at: 0,
+            open: Vec::with_capacity(16),
+            empty: false,
+        })
+    }
+
+    /// Number of open elements.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    fn rest(&self) -> &'x str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Enters the root element.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(super) fn root(&mut self) -> Result<Tag<'x>, Fault> {
+        match self.outside()? {
+            true => self.start(),
+            false => Err("the answer has no element".to_owned()),
         }
     }
-    if !open.is_empty() {
-        return Err("the answer ends within an element".to_owned());
+
+    /// Checks that nothing but comments and blanks follows the root.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(super) fn finish(&mut self) -> Result<(), Fault> {
+        if !self.open.is_empty() {
+            return Err(cut_short());
+        }
+        match self.outside()? {
+            true => Err("the answer has more than one root element".to_owned()),
+            false => Ok(()),
+        }
     }
-    root.ok_or_else(|| "the answer has no element".to_owned())
+
+    /// Passes what may stand outside of the root. Whether an element begins; then its `<` is passed.
+    fn outside(&mut self) -> Result<bool, Fault> {
+        loop {
+            let rest = self.rest();
+            let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            self.at += rest.len() - trimmed.len();
+            match trimmed.as_bytes() {
+                [] => return Ok(false),
+                [b'<', b'!' | b'?', ..] => {
+                    self.at += 1;
+                    if self.aside()?.is_some() {
+                        return Err(text_outside());
+                    }
+                }
+                [b'<', b'/', ..] => {
+                    return Err("the answer closes an element that is not open".to_owned());
+                }
+                [b'<', ..] => {
+                    self.at += 1;
+                    return Ok(true);
+                }
+                _ => return Err(text_outside()),
+            }
+        }
+    }
+
+    /// Passes a comment, a processing instruction or a CDATA section, whose text it gives. Its `<` is passed.
+    fn aside(&mut self) -> Result<Option<&'x str>, Fault> {
+        let rest = self.rest();
+        let (inner, end, what) = if let Some(inner) = rest.strip_prefix("!--") {
+            (inner, "-->", "a comment does not end")
+        } else if let Some(inner) = rest.strip_prefix("![CDATA[") {
+            (inner, "]]>", "a CDATA section does not end")
+        } else if let Some(inner) = rest.strip_prefix('?') {
+            (inner, "?>", "a processing instruction does not end")
+        } else if rest
+            .get(..8)
+            .is_some_and(|start| start.eq_ignore_ascii_case("!doctype"))
+        {
+            return Err("the answer has a document type, which is refused".to_owned());
+        } else {
+            return Err(malformed("an unknown declaration"));
+        };
+        let length =
+            memmem::find(inner.as_bytes(), end.as_bytes()).ok_or_else(|| malformed(what))?;
+        self.at += (rest.len() - inner.len()) + length + end.len();
+        Ok(if end == "]]>" {
+            inner.get(..length)
+        } else {
+            None
+        })
+    }
+
+    /// Reads a start tag whose `<` is passed.
+    fn start(&mut self) -> Result<Tag<'x>, Fault> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(format!(
+                "the answer is nested deeper than {MAX_DEPTH} levels"
+            ));
+        }
+        let rest = self.rest();
+        let (mut length, mut local, mut end) = (0, 0, None);
+        for byte in rest.bytes() {
+            match byte {
+                b'>' | b'/' | b' ' | b'\t' | b'\r' | b'\n' => {
+                    end = Some(byte);
+                    break;
+                }
+                b':' => local = length + 1,
+                b'<' | b'&' | b'"' | b'\'' | b'=' | b'!' | b'?' => {
+                    return Err(malformed("a tag without a name"));
+                }
+                _ => {}
+            }
+            length += 1;
+        }
+        let (Some(end), Some(whole), Some(name)) =
+            (end, rest.get(..length), rest.get(local..length))
+        else {
+            return Err(cut_short());
+        };
+        if name.is_empty() {
+            return Err(malformed("a tag without a name"));
+        }
+        self.open.push(whole);
+        self.at += length + 1;
+        let mut attributes = Vec::new();
+        if end != b'>' {
+            self.at -= 1;
+            attributes = self.attributes()?;
+        }
+        Ok(Tag { name, attributes })
+    }
+
+    /// Reads the rest of a start tag, behind its name.
+    fn attributes(&mut self) -> Result<Vec<Attribute<'x>>, Fault> {
+        let mut found: Vec<Attribute<'x>> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        loop {
+            let rest = self.rest();
+            let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            let blanks = rest.len() - trimmed.len();
+            self.at += blanks;
+            if trimmed.starts_with('>') {
+                self.at += 1;
+                return Ok(found);
+            }
+            if trimmed.starts_with("/>") {
+                self.at += 2;
+                self.empty = true;
+                return Ok(found);
+            }
+            if trimmed.is_empty() {
+                return Err(cut_short());
+            }
+            let bad = || malformed("an attribute is not `name=\"value\"`");
+            let (name, after) = trimmed
+                .split_once('=')
+                .filter(|_| blanks > 0)
+                .ok_or_else(bad)?;
+            let name = name.trim_end();
+            let after = after.trim_start();
+            if name.is_empty() || name.contains(['<', '>', '/', '"', '\'', '&', ' ', '\n', '\t']) {
+                return Err(bad());
+            }
+            if names.contains(&name) {
+                return Err(malformed("an attribute is given twice"));
+            }
+            names.push(name);
+            let quote = after
+                .chars()
+                .next()
+                .filter(|c| matches!(c, '"' | '\''))
+                .ok_or_else(bad)?;
+            let (value, behind) = after
+                .get(1..)
+                .and_then(|inner| inner.split_once(quote))
+                .ok_or_else(cut_short)?;
+            if value.contains('<') {
+                return Err(bad());
+            }
+            self.at = self.text.len() - behind.len();
+            let local = name.rsplit_once(':').map_or(name, |(_, local)| local);
+            found.push((local, attribute_value(value)?));
+        }
+    }
+
+    /// Reads the rest of an end tag whose `</` is passed.
+    fn close(&mut self) -> Result<(), Fault> {
+        let name = self.open.pop().unwrap_or_default();
+        let after = self
+            .rest()
+            .strip_prefix(name)
+            .ok_or_else(|| malformed(&format!("`{name}` is not closed by its own tag")))?;
+        let trimmed = match after.as_bytes() {
+            [b'>', ..] => after,
+            _ => after.trim_start_matches([' ', '\t', '\r', '\n']),
+        };
+        if !trimmed.starts_with('>') {
+            return Err(if trimmed.is_empty() {
+                cut_short()
+            } else {
+                malformed(&format!("`{name}` is not closed by its own tag"))
+            });
+        }
+        self.at = self.text.len() - trimmed.len() + 1;
+        Ok(())
+    }
+
+    /// Enters the next child of the open element, or leaves the element when there is none left. Text between
+    /// children is passed.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(super) fn child(&mut self) -> Result<Option<Tag<'x>>, Fault> {
+        if take(&mut self.empty) {
+            self.open.pop();
+            return Ok(None);
+        }
+        loop {
+            let rest = self.rest();
+            match rest.as_bytes() {
+                [b'<', b'/', ..] => {
+                    self.at += 2;
+                    return self.close().map(|()| None);
+                }
+                [b'<', b'!' | b'?', ..] => {
+                    self.at += 1;
+                    self.aside()?;
+                }
+                [b'<', ..] => {
+                    self.at += 1;
+                    return self.start().map(Some);
+                }
+                bytes => {
+                    let length = memchr(b'<', bytes).ok_or_else(cut_short)?;
+                    let text = rest.get(..length).unwrap_or_default();
+                    if text.contains('&') {
+                        plain(text)?;
+                    }
+                    self.at += length;
+                }
+            }
+        }
+    }
+
+    /// Reads the text of the open element and leaves it. Children are passed; blanks beside children are layout.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(super) fn text(&mut self) -> Result<Cow<'x, str>, Fault> {
+        if take(&mut self.empty) {
+            self.open.pop();
+            return Ok(Cow::Borrowed(""));
+        }
+        let rest = self.rest();
+        let bytes = rest.as_bytes();
+        if let Some(length) = memchr3(b'<', b'&', b'\r', bytes)
+            && bytes.get(length) == Some(&b'<')
+            && bytes.get(length + 1) == Some(&b'/')
+        {
+            self.at += length + 2;
+            self.close()?;
+            return Ok(Cow::Borrowed(rest.get(..length).unwrap_or_default()));
+        }
+        self.mixed_text().map(Cow::Owned)
+    }
+
+    fn mixed_text(&mut self) -> Result<String, Fault> {
+        let (mut out, mut children) = (String::new(), false);
+        loop {
+            let rest = self.rest();
+            match rest.as_bytes() {
+                [b'<', b'/', ..] => {
+                    self.at += 2;
+                    self.close()?;
+                    if children && out.trim().is_empty() {
+                        out.clear();
+                    }
+                    return Ok(out);
+                }
+                [b'<', b'!' | b'?', ..] => {
+                    self.at += 1;
+                    if let Some(data) = self.aside()? {
+                        out.push_str(&line_ends(data));
+                    }
+                }
+                [b'<', ..] => {
+                    self.at += 1;
+                    self.start()?;
+                    self.skip()?;
+                    children = true;
+                }
+                bytes => {
+                    let length = memchr(b'<', bytes).ok_or_else(cut_short)?;
+                    out.push_str(&plain(rest.get(..length).unwrap_or_default())?);
+                    self.at += length;
+                }
+            }
+        }
+    }
+
+    /// Leaves the open element without a look at it.
+    ///
+    /// # Errors
+    /// [`Fault`]: what is passed must be well-formed, too.
+    pub(super) fn skip(&mut self) -> Result<(), Fault> {
+        let outer = self.open.len();
+        while self.open.len() >= outer && outer > 0 {
+            self.child()?;
+        }
+        Ok(())
+    }
+
+    /// The place just after a start tag that was read last.
+    pub(super) fn mark(&self) -> Mark<'x> {
+        Mark {
+            at: self.at,
+            depth: self.open.len(),
+            name: self.open.last().copied().unwrap_or_default(),
+            empty: self.empty,
+        }
+    }
+
+    /// Returns to a place in the same element.
+    pub(super) fn reset(&mut self, mark: Mark<'x>) {
+        self.at = mark.at;
+        self.empty = mark.empty;
+        self.open.truncate(mark.depth.saturating_sub(1));
+        self.open.push(mark.name);
+    }
 }
 
-fn append(open: &mut [Node], text: &str) -> Result<(), String> {
-    match open.last_mut() {
-        Some(node) => node.text.push_str(text),
-        None if text.trim().is_empty() => {}
-        None => return Err("the answer has text outside of its root element".to_owned()),
+fn text_outside() -> Fault {
+    "the answer has text outside of its root element".to_owned()
+}
+
+/// Line ends as XML has them: `\r\n` and `\r` are `\n`.
+fn line_ends(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
     }
-    Ok(())
+}
+
+/// Text with its references resolved.
+fn plain(text: &str) -> Result<Cow<'_, str>, Fault> {
+    if memchr2(b'&', b'\r', text.as_bytes()).is_none() {
+        return Ok(Cow::Borrowed(text));
+    }
+    let text = line_ends(text);
+    let mut out = String::with_capacity(text.len());
+    let mut parts = text.split('&');
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (name, after) = part
+            .split_once(';')
+            .ok_or_else(|| malformed("a reference without its `;`"))?;
+        out.push(resolve(name)?);
+        out.push_str(after);
+    }
+    Ok(Cow::Owned(out))
+}
+
+fn attribute_value(text: &str) -> Result<Cow<'_, str>, Fault> {
+    if text.contains(['\t', '\n', '\r']) {
+        let blanks = text.replace("\r\n", " ").replace(['\t', '\n', '\r'], " ");
+        return plain(&blanks).map(|text| Cow::Owned(text.into_owned()));
+    }
+    plain(text)
 }
 
 /// The five predefined entities and character references; nothing else.
-fn resolve(reference: &BytesRef<'_>) -> Result<String, String> {
-    if let Some(character) = reference
-        .resolve_char_ref()
-        .map_err(|error| error.to_string())?
-    {
-        return Ok(character.to_string());
-    }
-    Ok(match &*reference.xml10_content() {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
+fn resolve(name: &str) -> Result<char, Fault> {
+    Ok(match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
         _ => {
-            return Err("the answer uses an entity other than the five predefined ones".to_owned());
+            let Some(number) = name.strip_prefix('#') else {
+                return Err(
+                    "the answer uses an entity other than the five predefined ones".to_owned(),
+                );
+            };
+            let code = match number.strip_prefix('x') {
+                Some(hex) if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                    u32::from_str_radix(hex, 16).ok()
+                }
+                None if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse().ok(),
+                _ => None,
+            };
+            code.filter(|code| *code != 0)
+                .and_then(char::from_u32)
+                .ok_or_else(|| malformed("a character reference that names no character"))?
         }
-    }
-    .to_owned())
-}
-
-fn element(start: &BytesStart<'_>) -> Result<Node, String> {
-    let mut node = Node {
-        name: start.local_name().as_ref().to_owned(),
-        ..Node::default()
-    };
-    for attribute in start.attributes() {
-        let attribute = attribute.map_err(|error| error.to_string())?;
-        let value = attribute
-            .normalized_value(XmlVersion::Implicit1_0)
-            .map_err(|error| error.to_string())?;
-        node.attributes.push((
-            attribute.key.local_name().as_ref().to_owned(),
-            value.into_owned(),
-        ));
-    }
-    Ok(node)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Reads everything and says what was there.
+    fn outline(body: &[u8]) -> Result<String, Fault> {
+        fn inside(reader: &mut Reader<'_>, tag: &Tag<'_>, out: &mut String) -> Result<(), Fault> {
+            let mark = reader.mark();
+            let text = reader.text()?;
+            reader.reset(mark);
+            out.push_str(tag.name);
+            for (name, value) in &tag.attributes {
+                out.push_str(&format!(" {name}={value}"));
+            }
+            out.push_str(&format!("[{text}"));
+            while let Some(child) = reader.child()? {
+                inside(reader, &child, out)?;
+            }
+            out.push(']');
+            Ok(())
+        }
+        let mut reader = Reader::new(body)?;
+        let root = reader.root()?;
+        let mut out = String::new();
+        inside(&mut reader, &root, &mut out)?;
+        reader.finish()?;
+        Ok(out)
+    }
+
     #[test]
     fn entities_and_namespaces() {
-        let node = parse(br#"<?xml version="1.0"?><a:r xmlns:a="u" x:t="1&amp;2"><b>&lt;&#65;&#x42;<![CDATA[<]]></b> <c/></a:r>"#).unwrap();
-        assert_eq!(node.name, "r");
-        assert_eq!(
-            node.attributes,
-            [
-                ("a".to_owned(), "u".to_owned()),
-                ("t".to_owned(), "1&2".to_owned())
-            ]
-        );
-        assert_eq!(node.child_text("b"), Some("<AB<"));
-        assert_eq!(node.child_text("c"), Some(""));
-        assert_eq!(node.text, "");
+        for (given, expected) in [
+            (
+                "<?xml version=\"1.0\"?><a:r xmlns:a=\"u\" x:t='1&amp;2'><b>&lt;&#65;&#x42;<![CDATA[<]]></b> <c/></a:r >\n",
+                "r a=u t=1&2[b[<AB<]c[]]",
+            ),
+            ("\u{feff}<a>1\r\n2\r3</a><!-- b -->", "a[1\n2\n3]"),
+            ("<a>x<b>y</b>z<!-- & --></a>", "a[xzb[y]]"),
+            ("<a b = \"c\" d='\te'\n/>", "a b=c d= e[]"),
+            ("<a> <![CDATA[&lt;]]></a>", "a[ &lt;]"),
+        ] {
+            assert_eq!(
+                outline(given.as_bytes()).as_deref(),
+                Ok(expected),
+                "{given}"
+            );
+        }
     }
 
     #[test]
     fn hostile_documents_are_refused() {
         let deep = "<a>".repeat(65) + &"</a>".repeat(65);
-        for bad in [
-            "",
-            "<a>",
-            "<a></b>",
-            "<a/><b/>",
-            "x",
-            "<a>&x;</a>",
-            r#"<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>"#,
-            r#"<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>"#,
-            &deep,
+        for (bad, reason) in [
+            ("", "no element"),
+            ("<a>", "ends within"),
+            ("<a><b></b>", "ends within"),
+            ("<a", "ends within"),
+            ("<a b=\"", "ends within"),
+            ("<a></b>", "well-formed"),
+            ("<a></ab>", "well-formed"),
+            ("<a></a", "ends within"),
+            ("</a>", "not open"),
+            ("<a/><b/>", "more than one root"),
+            ("x", "text outside"),
+            ("<a/>x", "text outside"),
+            ("<a>&x;</a>", "entity"),
+            ("<a> &x; <b/></a>", "entity"),
+            ("<a>&amp</a>", "reference"),
+            ("<a>&#0;</a>", "character"),
+            ("<a>&#xd800;</a>", "character"),
+            ("<a>&#+5;</a>", "character"),
+            ("<a>&#x110000;</a>", "character"),
+            ("<a>&#99999999999;</a>", "character"),
+            ("<a b=1/>", "attribute"),
+            ("<a b=\"1\"c=\"2\"/>", "attribute"),
+            ("<a b=\"1\" b=\"2\"/>", "twice"),
+            ("<a b=\"<\"/>", "attribute"),
+            ("< a/>", "without a name"),
+            ("<a><!-- </a>", "comment"),
+            ("<a><![CDATA[</a>", "CDATA"),
+            ("<a><!ELEMENT b></a>", "declaration"),
+            (
+                r#"<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>"#,
+                "document type",
+            ),
+            (
+                r#"<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>"#,
+                "document type",
+            ),
+            (&deep, "deeper than 64"),
         ] {
-            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
+            let fault = outline(bad.as_bytes()).expect_err(bad);
+            assert!(fault.contains(reason), "{bad}: {fault}");
         }
-        assert!(parse(b"<a>\xff</a>").is_err());
+        assert!(outline(b"<a>\xff</a>").is_err());
+    }
+
+    #[test]
+    fn a_passed_element_must_be_well_formed() {
+        for (body, well) in [
+            ("<a><b><c>1</c><c/></b><d/></a>", true),
+            ("<a><b><c>1</b></c><d/></a>", false),
+            ("<a><b>&nbsp;</b><d/></a>", false),
+        ] {
+            let mut reader = Reader::new(body.as_bytes()).expect("UTF-8");
+            reader.root().expect("a root");
+            reader.child().expect("a child").expect("a child");
+            let passed = reader
+                .skip()
+                .and_then(|()| reader.child())
+                .is_ok_and(|next| next.is_some_and(|tag| tag.name == "d"));
+            assert_eq!(passed, well, "{body}");
+        }
     }
 }
