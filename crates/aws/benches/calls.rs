@@ -124,7 +124,7 @@ fn ours(case: &Case) -> f64 {
     while begun.elapsed() < SLICE {
         let one = now();
         let prepared = prepare(&call).unwrap();
-        let signed = prepared.sign(&credentials, at);
+        let signed = prepared.sign(&credentials, at).unwrap();
         let answer = prepared.decode(&response).unwrap();
         times.push(one.elapsed());
         assert!(answer.is_object() && signed.header("authorization").is_some());

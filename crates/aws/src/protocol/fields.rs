@@ -14,6 +14,7 @@ pub(super) struct Field<'s> {
     pub(super) place: usize,
     pub(super) member: &'s Member,
     pub(super) shape: &'s Shape,
+    pub(super) flattened: bool,
     /// Another field with this name; `None` before the first search.
     twin: Cell<Option<Option<usize>>>,
 }
@@ -22,6 +23,8 @@ pub(super) struct Field<'s> {
 #[derive(Debug)]
 pub(super) struct Fields<'s> {
     list: Vec<Field<'s>>,
+    /// Places and local names of members that are attributes.
+    pub(super) attributes: Vec<(usize, &'s str)>,
     /// Which field followed each when it was last seen; the first entry is for the structure's begin.
     followers: Vec<Cell<usize>>,
 }
@@ -33,18 +36,25 @@ pub(super) struct Last(usize);
 impl<'s> Fields<'s> {
     fn new(service: &'s Service, structure: &'s Structure) -> Self {
         let mut list = Vec::with_capacity(structure.members.len());
+        let mut attributes = Vec::new();
         for (place, member) in structure.members.iter().enumerate() {
             let traits = member.target.traits();
-            if super::bound_in_answer(traits) || traits.xml_attribute {
+            if super::bound_in_answer(traits) {
                 continue;
             }
             let shape = service.shape(&member.target);
             let own = traits.location_name.as_deref().unwrap_or(&member.name);
+            if traits.xml_attribute {
+                let local = own.rsplit_once(':').map_or(own, |(_, local)| local);
+                attributes.push((place, local));
+                continue;
+            }
             let field = |wire: &'s str| Field {
                 wire,
                 place,
                 member,
                 shape,
+                flattened: traits.flattened,
                 twin: Cell::new(None),
             };
             list.push(field(own));
@@ -57,7 +67,11 @@ impl<'s> Fields<'s> {
             }
         }
         let followers = (0..=list.len()).map(Cell::new).collect();
-        Self { list, followers }
+        Self {
+            list,
+            attributes,
+            followers,
+        }
     }
 
     /// The field of this name and the place for the next search.

@@ -64,8 +64,7 @@ fn payload(
             "the model wants a list or map as a whole XML document".to_owned(),
         ));
     };
-    let root = document.root.clone();
-    let answer = document.structure(target.shape, structure, &root);
+    let answer = document.structure(target.shape, structure);
     let whole = answer.and_then(|answer| document.reader.finish().map(|()| answer));
     whole.map(Value::Object).map_err(fault)
 }
@@ -96,23 +95,22 @@ fn members<'s>(
     shape: u32,
     structure: &'s Structure,
 ) -> Result<Map<String, Value>, Fault> {
-    let root = document.root.clone();
     // An answer that is the value of its only member (`s3:GetBucketLocation`).
     if let [only] = structure.members.as_slice()
-        && *only.name == *root.name
+        && *only.name == *document.root
     {
         let begin = document.reader.mark();
         let is_value = document.reader.child()?.is_none();
         document.reader.reset(begin);
         if is_value {
-            let value = document.value(&only.target, &root)?;
+            let value = document.value(&only.target, &only.name)?;
             return Ok(value
                 .map(|value| (only.name.to_string(), value))
                 .into_iter()
                 .collect());
         }
     }
-    document.structure(shape, structure, &root)
+    document.structure(shape, structure)
 }
 
 /// The XML body. S3 may answer a long copy with status 200 and an error inside.
@@ -122,7 +120,7 @@ fn open<'s, 'x>(
 ) -> Result<Document<'s, 'x>, ServiceError> {
     let document =
         Document::open(service, &response.body).map_err(|reason| broken(response, &reason))?;
-    if document.root.name == "Error" && &*service.name == "s3" {
+    if document.root == "Error" && &*service.name == "s3" {
         return Err(error_answer::from_xml(response));
     }
     Ok(document)

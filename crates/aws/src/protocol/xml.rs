@@ -14,15 +14,6 @@ pub(super) type Fault = String;
 /// Name and value of an attribute.
 type Attribute<'x> = (&'x str, Cow<'x, str>);
 
-/// A start tag. The reader is then inside of the element.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tag<'x> {
-    /// Name without prefix.
-    pub(super) name: &'x str,
-    /// Names without prefix.
-    pub(super) attributes: Vec<Attribute<'x>>,
-}
-
 /// A place inside of an element, just after its start tag, to which the reader can return.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark<'x> {
@@ -41,6 +32,8 @@ pub(super) struct Reader<'x> {
     open: Vec<&'x str>,
     /// The element just opened was `<a/>`.
     empty: bool,
+    /// Of the element just opened. Names without prefix.
+    attributes: Vec<Attribute<'x>>,
 }
 
 fn malformed(what: &str) -> Fault {
@@ -63,6 +56,7 @@ impl<'x> Reader<'x> {
             at: 0,
             open: Vec::with_capacity(16),
             empty: false,
+            attributes: Vec::new(),
         })
     }
 
@@ -75,11 +69,17 @@ impl<'x> Reader<'x> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// Enters the root element.
+    /// Value of an attribute of the element just opened; the name is without prefix.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|(have, _)| *have == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    /// Enters the root element, whose name it gives.
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn root(&mut self) -> Result<Tag<'x>, Fault> {
+    pub(super) fn root(&mut self) -> Result<&'x str, Fault> {
         match self.outside()? {
             true => self.start(),
             false => Err("the answer has no element".to_owned()),
@@ -154,7 +154,7 @@ impl<'x> Reader<'x> {
     }
 
     /// Reads a start tag whose `<` is passed.
-    fn start(&mut self) -> Result<Tag<'x>, Fault> {
+    fn start(&mut self) -> Result<&'x str, Fault> {
         if self.open.len() >= MAX_DEPTH {
             return Err(format!(
                 "the answer is nested deeper than {MAX_DEPTH} levels"
@@ -186,17 +186,16 @@ impl<'x> Reader<'x> {
         }
         self.open.push(whole);
         self.at += length + 1;
-        let mut attributes = Vec::new();
+        self.attributes.clear();
         if end != b'>' {
             self.at -= 1;
-            attributes = self.attributes()?;
+            self.read_attributes()?;
         }
-        Ok(Tag { name, attributes })
+        Ok(name)
     }
 
     /// Reads the rest of a start tag, behind its name.
-    fn attributes(&mut self) -> Result<Vec<Attribute<'x>>, Fault> {
-        let mut found: Vec<Attribute<'x>> = Vec::new();
+    fn read_attributes(&mut self) -> Result<(), Fault> {
         let mut names: Vec<&str> = Vec::new();
         loop {
             let rest = self.rest();
@@ -205,12 +204,12 @@ impl<'x> Reader<'x> {
             self.at += blanks;
             if trimmed.starts_with('>') {
                 self.at += 1;
-                return Ok(found);
+                return Ok(());
             }
             if trimmed.starts_with("/>") {
                 self.at += 2;
                 self.empty = true;
-                return Ok(found);
+                return Ok(());
             }
             if trimmed.is_empty() {
                 return Err(cut_short());
@@ -243,7 +242,7 @@ impl<'x> Reader<'x> {
             }
             self.at = self.text.len() - behind.len();
             let local = name.rsplit_once(':').map_or(name, |(_, local)| local);
-            found.push((local, attribute_value(value)?));
+            self.attributes.push((local, attribute_value(value)?));
         }
     }
 
@@ -274,7 +273,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn child(&mut self) -> Result<Option<Tag<'x>>, Fault> {
+    pub(super) fn child(&mut self) -> Result<Option<&'x str>, Fault> {
         if take(&mut self.empty) {
             self.open.pop();
             return Ok(None);
@@ -374,7 +373,7 @@ impl<'x> Reader<'x> {
         Ok(())
     }
 
-    /// The place just after a start tag that was read last.
+    /// The place just after the start tag that was read last. Attributes are not kept.
     pub(super) fn mark(&self) -> Mark<'x> {
         Mark {
             at: self.at,
@@ -467,17 +466,17 @@ mod tests {
 
     /// Reads everything and says what was there.
     fn outline(body: &[u8]) -> Result<String, Fault> {
-        fn inside(reader: &mut Reader<'_>, tag: &Tag<'_>, out: &mut String) -> Result<(), Fault> {
+        fn inside(reader: &mut Reader<'_>, name: &str, out: &mut String) -> Result<(), Fault> {
+            out.push_str(name);
+            for (name, value) in &reader.attributes {
+                out.push_str(&format!(" {name}={value}"));
+            }
             let mark = reader.mark();
             let text = reader.text()?;
             reader.reset(mark);
-            out.push_str(tag.name);
-            for (name, value) in &tag.attributes {
-                out.push_str(&format!(" {name}={value}"));
-            }
             out.push_str(&format!("[{text}"));
             while let Some(child) = reader.child()? {
-                inside(reader, &child, out)?;
+                inside(reader, child, out)?;
             }
             out.push(']');
             Ok(())
@@ -485,7 +484,7 @@ mod tests {
         let mut reader = Reader::new(body)?;
         let root = reader.root()?;
         let mut out = String::new();
-        inside(&mut reader, &root, &mut out)?;
+        inside(&mut reader, root, &mut out)?;
         reader.finish()?;
         Ok(out)
     }
@@ -571,7 +570,7 @@ mod tests {
             let passed = reader
                 .skip()
                 .and_then(|()| reader.child())
-                .is_ok_and(|next| next.is_some_and(|tag| tag.name == "d"));
+                .is_ok_and(|next| next == Some("d"));
             assert_eq!(passed, well, "{body}");
         }
     }

@@ -1,9 +1,11 @@
 //! XML answers: query, EC2, and the XML bodies of REST services. One pass over the body, directed by the model.
 
+use std::mem::take;
+
 use serde_json::{Map, Value, json};
 
 use super::fields::{Field, FieldTables, Fields, Last};
-use super::xml::{Fault, Reader, Tag};
+use super::xml::{Fault, Reader};
 use super::{broken, is_number, scalar_answer};
 use crate::HttpResponse;
 use crate::model::{Operation, Protocol, Ref, Service, Shape, Structure};
@@ -35,11 +37,21 @@ pub(super) fn decode(
 pub(super) struct Document<'s, 'x> {
     service: &'s Service,
     pub(super) reader: Reader<'x>,
-    pub(super) root: Tag<'x>,
+    /// Name of the root element.
+    pub(super) root: &'x str,
     tables: FieldTables<'s>,
-    /// Values of the structures that are open, at the places of their members.
-    held: Vec<Option<Value>>,
+    /// Values found for the structures that are open.
+    held: Vec<Value>,
+    /// For each member of the structures that are open: 0, or one more than the index of its value in `held`.
+    places: Vec<u32>,
     request_id: Option<String>,
+}
+
+/// Where the open structure's entries begin.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    places: usize,
+    held: usize,
 }
 
 impl<'s, 'x> Document<'s, 'x> {
@@ -55,7 +67,8 @@ impl<'s, 'x> Document<'s, 'x> {
             reader,
             root,
             tables: FieldTables::new(service),
-            held: Vec::new(),
+            held: Vec::with_capacity(64),
+            places: Vec::with_capacity(256),
             request_id: None,
         })
     }
@@ -68,7 +81,7 @@ impl<'s, 'x> Document<'s, 'x> {
         });
         let Some((shape, structure)) = output else {
             while let Some(child) = self.reader.child()? {
-                if !self.metadata(&child)? {
+                if !self.metadata(child)? {
                     self.reader.skip()?;
                 }
             }
@@ -78,9 +91,9 @@ impl<'s, 'x> Document<'s, 'x> {
         if let Some(wrapper) = operation.result_wrapper.as_deref() {
             let mut wrapped = None;
             while let Some(child) = self.reader.child()? {
-                if child.name == wrapper && wrapped.is_none() {
-                    wrapped = Some(self.structure(shape, structure, &child)?);
-                } else if !self.metadata(&child)? {
+                if child == wrapper && wrapped.is_none() {
+                    wrapped = Some(self.structure(shape, structure)?);
+                } else if !self.metadata(child)? {
                     self.reader.skip()?;
                 }
             }
@@ -89,19 +102,19 @@ impl<'s, 'x> Document<'s, 'x> {
             }
             self.reader.reset(begin);
         }
-        self.structure(shape, structure, &Tag::default())
+        self.structure(shape, structure)
     }
 
     /// Takes the request id out of an element of the root; whether it was in there.
-    fn metadata(&mut self, child: &Tag<'x>) -> Result<bool, Fault> {
-        match (self.service.protocol, child.name) {
+    fn metadata(&mut self, child: &str) -> Result<bool, Fault> {
+        match (self.service.protocol, child) {
             (Protocol::Ec2, "requestId") => {
                 let id = self.reader.text()?;
                 self.request_id.get_or_insert_with(|| id.into_owned());
             }
             (Protocol::Query, "ResponseMetadata") => {
                 while let Some(inner) = self.reader.child()? {
-                    if inner.name == "RequestId" {
+                    if inner == "RequestId" {
                         let id = self.reader.text()?;
                         self.request_id.get_or_insert_with(|| id.into_owned());
                     } else {
@@ -122,60 +135,81 @@ impl<'s, 'x> Document<'s, 'x> {
         &mut self,
         shape: u32,
         structure: &'s Structure,
-        tag: &Tag<'x>,
     ) -> Result<Map<String, Value>, Fault> {
         let fields = self.tables.of(shape, structure);
-        let base = self.held.len();
-        self.held.resize(base + structure.members.len(), None);
-        for (place, member) in structure.members.iter().enumerate() {
-            let traits = member.target.traits();
-            if traits.xml_attribute && !tag.attributes.is_empty() {
-                let own = traits.location_name.as_deref().unwrap_or(&member.name);
-                let local = own.rsplit_once(':').map_or(own, |(_, local)| local);
-                let found = tag.attributes.iter().find(|(name, _)| *name == local);
-                self.hold(base + place, found.map(|(_, value)| value.as_ref().into()));
+        let frame = Frame {
+            places: self.places.len(),
+            held: self.held.len(),
+        };
+        self.places
+            .resize(frame.places + structure.members.len(), 0);
+        for (place, name) in &fields.attributes {
+            if let Some(value) = self.reader.attribute(name) {
+                let value = value.into();
+                self.hold(frame.places + place, value);
             }
         }
         let at_root = self.reader.depth() == 1;
         let (mut last, mut unknown) = (Last::default(), None);
         while let Some(child) = self.reader.child()? {
-            if at_root && matches!(child.name, "requestId" | "ResponseMetadata") {
+            if at_root && matches!(child, "requestId" | "ResponseMetadata") {
                 let begin = self.reader.mark();
-                if self.metadata(&child)? {
-                    if fields.find(last, child.name).is_none() {
+                if self.metadata(child)? {
+                    if fields.find(last, child).is_none() {
                         continue;
                     }
                     self.reader.reset(begin);
                 }
             }
-            match fields.find(last, child.name) {
+            match fields.find(last, child) {
                 Some((field, next)) => {
                     last = next;
-                    self.member(&fields, field, &child, base)?;
+                    self.member(&fields, field, child, frame.places)?;
                 }
                 None => {
-                    unknown = unknown.or(Some(child.name));
+                    unknown = unknown.or(Some(child));
                     self.reader.skip()?;
                 }
             }
         }
-        let count = self.held.iter().skip(base).flatten().count();
-        let mut out = Map::with_capacity(count);
-        for (member, value) in structure.members.iter().zip(self.held.drain(base..)) {
-            if let Some(value) = value {
-                out.insert(member.name.to_string(), value);
-            }
-        }
+        let mut out = self.close(structure, frame);
         if let (true, true, Some(name)) = (structure.union, out.is_empty(), unknown) {
             out.insert("SDK_UNKNOWN_MEMBER".to_owned(), json!({"name": name}));
         }
         Ok(out)
     }
 
-    fn hold(&mut self, at: usize, value: Option<Value>) {
-        if let Some(place) = self.held.get_mut(at) {
-            *place = value;
+    /// The values held for a structure, in the model's order.
+    fn close(&mut self, structure: &Structure, frame: Frame) -> Map<String, Value> {
+        let mut out = Map::with_capacity(self.held.len() - frame.held);
+        for (member, place) in structure
+            .members
+            .iter()
+            .zip(self.places.drain(frame.places..))
+        {
+            if let Some(value) = place
+                .checked_sub(1)
+                .and_then(|at| self.held.get_mut(at as usize))
+            {
+                out.insert(member.name.to_string(), take(value));
+            }
         }
+        self.held.truncate(frame.held);
+        out
+    }
+
+    fn hold(&mut self, place: usize, value: Value) {
+        self.held.push(value);
+        if let Some(place) = self.places.get_mut(place) {
+            // INVARIANT: a body of 10 MiB has fewer values than 2^32.
+            *place = self.held.len() as u32;
+        }
+    }
+
+    /// What is held for a member.
+    fn held(&mut self, place: usize) -> Option<&mut Value> {
+        let at = self.places.get(place)?.checked_sub(1)?;
+        self.held.get_mut(at as usize)
     }
 
     /// Reads a child that is a member, or one element of a flattened member.
@@ -183,39 +217,42 @@ impl<'s, 'x> Document<'s, 'x> {
         &mut self,
         fields: &Fields<'s>,
         field: &Field<'s>,
-        child: &Tag<'x>,
-        base: usize,
+        child: &'x str,
+        places: usize,
     ) -> Result<(), Fault> {
         if let Some(twin) = fields.twin(field) {
             let begin = self.reader.mark();
-            self.member(fields, twin, child, base)?;
+            self.member(fields, twin, child, places)?;
             self.reader.reset(begin);
         }
-        let at = base + field.place;
-        let target = &field.member.target;
-        let flattened = target.traits().flattened;
+        let place = places + field.place;
         match field.shape {
-            Shape::List { member, .. } if flattened => {
+            Shape::List { member, .. } if field.flattened => {
                 let item = self.value(member, child)?.unwrap_or(Value::Null);
-                match self.held.get_mut(at).and_then(Option::as_mut) {
+                match self.held(place) {
                     Some(Value::Array(items)) => items.push(item),
-                    _ => self.hold(at, Some(Value::Array(vec![item]))),
+                    _ => self.hold(place, Value::Array(vec![item])),
                 }
             }
-            Shape::Map { key, value } if flattened => {
+            Shape::Map { key, value } if field.flattened => {
                 let (key, value) = self.entry(key, value)?;
-                match self.held.get_mut(at).and_then(Option::as_mut) {
+                match self.held(place) {
                     Some(Value::Object(map)) => {
                         map.insert(key, value);
                     }
-                    _ => self.hold(at, Some(Value::Object(Map::from_iter([(key, value)])))),
+                    _ => self.hold(place, Value::Object(Map::from_iter([(key, value)]))),
                 }
             }
             // Of two elements where the model has one, the first counts.
-            _ if self.held.get(at).is_some_and(Option::is_some) => self.reader.skip()?,
-            _ => {
-                let value = self.value_of(field.shape, target.shape, child)?;
-                self.hold(at, value);
+            _ if self.held(place).is_some() => self.reader.skip()?,
+            Shape::String { .. } => {
+                let text = self.reader.text()?.into_owned();
+                self.hold(place, Value::String(text));
+            }
+            shape => {
+                if let Some(value) = self.value_of(shape, field.member.target.shape, child)? {
+                    self.hold(place, value);
+                }
             }
         }
         Ok(())
@@ -225,24 +262,22 @@ impl<'s, 'x> Document<'s, 'x> {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn value(&mut self, target: &'s Ref, tag: &Tag<'x>) -> Result<Option<Value>, Fault> {
-        self.value_of(self.service.shape(target), target.shape, tag)
+    pub(super) fn value(&mut self, target: &'s Ref, name: &str) -> Result<Option<Value>, Fault> {
+        self.value_of(self.service.shape(target), target.shape, name)
     }
 
     fn value_of(
         &mut self,
         shape: &'s Shape,
         index: u32,
-        tag: &Tag<'x>,
+        name: &str,
     ) -> Result<Option<Value>, Fault> {
         Ok(match shape {
-            Shape::Structure(structure) => {
-                Some(Value::Object(self.structure(index, structure, tag)?))
-            }
+            Shape::Structure(structure) => Some(Value::Object(self.structure(index, structure)?)),
             Shape::List { member, .. } => {
                 let mut items = Vec::new();
                 while let Some(child) = self.reader.child()? {
-                    items.push(self.value(member, &child)?.unwrap_or(Value::Null));
+                    items.push(self.value(member, child)?.unwrap_or(Value::Null));
                 }
                 Some(Value::Array(items))
             }
@@ -261,7 +296,7 @@ impl<'s, 'x> Document<'s, 'x> {
                 }
                 Some(scalar_answer(scalar, text).map_err(|text| {
                     let clipped: String = text.chars().take(80).collect();
-                    format!("element `{}` should be a number: `{clipped}`", tag.name)
+                    format!("element `{name}` should be a number: `{clipped}`")
                 })?)
             }
         })
@@ -273,10 +308,10 @@ impl<'s, 'x> Document<'s, 'x> {
         let value_name = value.traits().location_name.as_deref().unwrap_or("value");
         let (mut found, mut item) = (None, None);
         while let Some(child) = self.reader.child()? {
-            if child.name == key_name && found.is_none() {
+            if child == key_name && found.is_none() {
                 found = Some(self.reader.text()?.into_owned());
-            } else if child.name == value_name && item.is_none() {
-                item = self.value(value, &child)?;
+            } else if child == value_name && item.is_none() {
+                item = self.value(value, child)?;
             } else {
                 self.reader.skip()?;
             }
@@ -303,15 +338,15 @@ pub(super) fn error_parts(body: &[u8]) -> Result<ErrorParts, Fault> {
     let root = reader.root()?;
     let mut parts = ErrorParts::default();
     let mut outer = ErrorParts::default();
-    if root.name == "Error" {
+    if root == "Error" {
         read_parts(&mut reader, &mut parts)?;
     } else {
         while let Some(child) = reader.child()? {
-            match child.name {
+            match child {
                 "Error" => read_parts(&mut reader, &mut parts)?,
                 "Errors" => {
                     while let Some(inner) = reader.child()? {
-                        if inner.name == "Error" {
+                        if inner == "Error" {
                             read_parts(&mut reader, &mut parts)?;
                         } else {
                             reader.skip()?;
@@ -335,7 +370,7 @@ pub(super) fn error_parts(body: &[u8]) -> Result<ErrorParts, Fault> {
 
 fn read_parts(reader: &mut Reader<'_>, parts: &mut ErrorParts) -> Result<(), Fault> {
     while let Some(child) = reader.child()? {
-        read_part(reader, child.name, parts)?;
+        read_part(reader, child, parts)?;
     }
     Ok(())
 }
@@ -365,11 +400,11 @@ pub(super) fn error_detail(
     body: &[u8],
 ) -> Result<Map<String, Value>, Fault> {
     let mut document = Document::open(service, body)?;
-    if document.root.name != "Error" {
+    if document.root != "Error" {
         let begin = document.reader.mark();
         let mut found = false;
         while let Some(child) = document.reader.child()? {
-            match child.name {
+            match child {
                 "Error" => {
                     found = true;
                     break;
@@ -382,5 +417,5 @@ pub(super) fn error_detail(
             document.reader.reset(begin);
         }
     }
-    document.structure(u32::MAX, structure, &Tag::default())
+    document.structure(u32::MAX, structure)
 }
