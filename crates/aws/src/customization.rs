@@ -20,7 +20,7 @@ pub(crate) fn before_checks<'a>(
     params: &'a Value,
 ) -> Cow<'a, Value> {
     // Glacier's account id is `-`, the caller's own, unless given.
-    if &*service.name == "glacier" && params.get("accountId").is_none() {
+    if service.name == "glacier" && params.get("accountId").is_none() {
         let input = operation
             .input
             .as_ref()
@@ -40,7 +40,7 @@ pub(crate) fn before_encoding(
     operation: &Operation,
     params: &mut Map<String, Value>,
 ) {
-    match (&*service.name, &*operation.name) {
+    match (service.name, operation.name) {
         // These two take user data as plain text in boto3; the wire wants base64.
         ("ec2", "RunInstances") | ("autoscaling", "CreateLaunchConfiguration") => {
             encode_text(params, "UserData")
@@ -54,7 +54,7 @@ pub(crate) fn before_encoding(
 
 /// The request.
 pub(crate) fn after_encoding(service: &Service, _operation: &Operation, parts: &mut Parts) {
-    match &*service.name {
+    match service.name {
         // Without it API Gateway answers in another form.
         "apigateway" => parts
             .headers
@@ -69,7 +69,7 @@ pub(crate) fn after_encoding(service: &Service, _operation: &Operation, parts: &
 
 /// The decoded answer.
 pub(crate) fn after_decoding(service: &Service, operation: &Operation, answer: &mut Value) {
-    match (&*service.name, &*operation.name) {
+    match (service.name, operation.name) {
         ("iam", _) => open_policies(answer, 0),
         ("ec2", "GetConsoleOutput") => decode_text(answer, "Output"),
         ("cloudformation", "GetTemplate") => open_json(answer, "TemplateBody"),
@@ -106,10 +106,10 @@ fn strip_route53_ids(service: &Service, operation: &Operation, params: &mut Map<
     };
     for member in &input.members {
         let in_path = member.target.traits().location == Some(Location::Uri);
-        if !in_path && !matches!(&*member.name, "DelegationSetId" | "HostedZoneId") {
+        if !in_path && !matches!(member.name, "DelegationSetId" | "HostedZoneId") {
             continue;
         }
-        if let Some(Value::String(id)) = params.get_mut(&*member.name) {
+        if let Some(Value::String(id)) = params.get_mut(member.name) {
             let bare = ["/hostedzone/", "/change/", "/delegationset/"]
                 .iter()
                 .find_map(|kind| id.strip_prefix(kind));
