@@ -12,8 +12,8 @@ pub(super) fn encode(
     operation: &Operation,
     params: &Map<String, Value>,
 ) -> Parts {
-    let target = service.target_prefix.unwrap_or_default();
-    let version = service.json_version.unwrap_or("1.1");
+    let target = service.target_prefix.as_deref().unwrap_or_default();
+    let version = service.json_version.as_deref().unwrap_or("1.1");
     let mut headers = vec![
         (
             "x-amz-target".to_owned(),
@@ -47,7 +47,12 @@ pub(super) fn write_structure(
     let mut out = Map::new();
     for (name, value) in params {
         if let Some(member) = structure.member(name) {
-            let key = member.target.traits().location_name.unwrap_or(name);
+            let key = member
+                .target
+                .traits()
+                .location_name
+                .as_deref()
+                .unwrap_or(name);
             out.insert(key.to_owned(), write(service, &member.target, value));
         }
     }
@@ -78,23 +83,22 @@ pub(super) fn write(service: &Service, target: &Ref, value: &Value) -> Value {
             .timestamp_format
             .unwrap_or(TimestampFormat::Unix)
         {
-            TimestampFormat::Unix => unix(value),
+            TimestampFormat::Unix => unix(service, value),
             form => moment(value, form).into(),
         },
         _ => value.clone(),
     }
 }
 
-/// Whole seconds as an integer, else with a fraction down to milliseconds.
-fn unix(value: &Value) -> Value {
+/// Whole seconds, rounded down as boto3 does; milliseconds where the service takes them.
+fn unix(service: &Service, value: &Value) -> Value {
     let Some(at) = value.as_str().and_then(timestamp::parse) else {
         return Value::Null;
     };
-    let millis = at.as_millisecond();
-    if millis % 1000 == 0 {
-        return (millis / 1000).into();
+    if !super::takes_milliseconds(service) {
+        return at.as_second().into();
     }
-    Number::from_f64(millis as f64 / 1000.0).map_or(Value::Null, Value::Number)
+    Number::from_f64(at.as_millisecond() as f64 / 1000.0).map_or(Value::Null, Value::Number)
 }
 
 pub(super) fn decode(
@@ -139,7 +143,12 @@ pub(super) fn read_structure(
         if super::bound_in_answer(member.target.traits()) {
             continue;
         }
-        let key = member.target.traits().location_name.unwrap_or(member.name);
+        let key = member
+            .target
+            .traits()
+            .location_name
+            .as_deref()
+            .unwrap_or(&member.name);
         if let Some(value) = body.get(key).filter(|value| !value.is_null()) {
             out.insert(
                 member.name.to_string(),

@@ -161,7 +161,7 @@ pub(crate) fn host_prefix(
         .filter(|member| member.target.traits().host_label)
     {
         let value = params
-            .get(member.name)
+            .get(&*member.name)
             .and_then(Value::as_str)
             .unwrap_or_default();
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
@@ -193,6 +193,7 @@ pub(crate) fn add_checksum(
     });
     let asked = operation
         .checksum_member
+        .as_deref()
         .and_then(|name| params.get(name))
         .and_then(Value::as_str);
     let (name, algorithm, digest) = match asked {
@@ -212,12 +213,17 @@ pub(crate) fn add_checksum(
     parts
         .headers
         .push((name.to_owned(), STANDARD.encode(digest)));
-    let algorithm_header = operation.checksum_member.and_then(|member| {
+    let algorithm_header = operation.checksum_member.as_deref().and_then(|member| {
         let structure = operation
             .input
             .as_ref()
             .and_then(|input| service.structure(input))?;
-        structure.member(member)?.target.traits().location_name
+        structure
+            .member(member)?
+            .target
+            .traits()
+            .location_name
+            .as_deref()
     });
     if let Some(header) = algorithm_header {
         parts
@@ -240,6 +246,11 @@ fn crc32(bytes: &[u8]) -> u32 {
             }
         })
     })
+}
+
+/// Services to which boto3 sends timestamps with milliseconds. Source: botocore's handlers.
+fn takes_milliseconds(service: &Service) -> bool {
+    &*service.name == "bedrock-agentcore"
 }
 
 /// A checked timestamp in the wanted form.

@@ -20,7 +20,10 @@ pub(super) fn encode(
 ) -> Result<Parts, Error> {
     let nothing = Structure::default();
     let structure = input(service, operation).unwrap_or(&nothing);
-    let (path, constant) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+    let (path, constant) = operation
+        .uri
+        .split_once('?')
+        .unwrap_or((&operation.uri, ""));
     let query = constant
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -44,7 +47,7 @@ pub(super) fn encode(
             .iter()
             .filter(|member| is_query_map(member) == map)
         {
-            if let Some(value) = params.get(member.name).filter(|value| !value.is_null()) {
+            if let Some(value) = params.get(&*member.name).filter(|value| !value.is_null()) {
                 bound.member(member, value)?;
             }
         }
@@ -55,14 +58,16 @@ pub(super) fn encode(
         )));
     }
     let (body, content_type) = match structure.payload_member() {
-        Some(member) => payload_body(service, member, bound.rest.get(member.name)),
+        Some(member) => payload_body(service, member, bound.rest.get(&*member.name)),
         None => members_body(service, operation, structure, &bound.rest),
     };
     let has_type = bound
         .headers
         .iter()
         .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if let Some(content_type) = content_type.filter(|_| !has_type) {
+    let is_bytes = content_type == Some("application/octet-stream");
+    let untyped = has_type || (is_bytes && leaves_type_open(service, structure, &body));
+    if let Some(content_type) = content_type.filter(|_| !untyped) {
         bound
             .headers
             .push(("Content-Type".to_owned(), content_type.to_owned()));
@@ -74,6 +79,18 @@ pub(super) fn encode(
         headers: bound.headers,
         body,
     })
+}
+
+/// Whether the type of a body of bytes is the caller's to tell: the service has a default of its own for a caller who
+/// does not (`s3:PutObject`, `bedrock-runtime:InvokeModel`), which a type of ours would hide.
+fn leaves_type_open(service: &Service, structure: &Structure, body: &[u8]) -> bool {
+    let is_type = |member: &Member| {
+        let traits = member.target.traits();
+        let name = traits.location_name.as_deref().unwrap_or(&member.name);
+        traits.location == Some(Location::Header) && name.eq_ignore_ascii_case("content-type")
+    };
+    let told = !body.is_empty() && structure.members.iter().any(is_type);
+    service.protocol == Protocol::RestXml || told
 }
 
 /// A label of the path that no parameter filled. Values are encoded, so a brace is the template's.
@@ -103,7 +120,7 @@ fn invalid(member: &Member, reason: &str) -> Error {
 impl Bound<'_> {
     fn member(&mut self, member: &Member, value: &Value) -> Result<(), Error> {
         let traits = member.target.traits();
-        let name = traits.location_name.unwrap_or(member.name);
+        let name = traits.location_name.as_deref().unwrap_or(&member.name);
         match traits.location {
             Some(Location::Uri) => self.label(name, member, value),
             Some(Location::Header) => self.header(name, member, value),
@@ -270,7 +287,7 @@ fn payload_body(service: &Service, member: &Member, value: Option<&Value>) -> Bo
         (_, None) => (Bytes::new(), None),
         (Shape::Structure(inner), Some(Value::Object(map))) if !is_json => {
             let traits = member.target.traits();
-            let root = traits.location_name.unwrap_or(member.name);
+            let root = traits.location_name.as_deref().unwrap_or(&member.name);
             let namespace = traits
                 .xml_namespace
                 .clone()
@@ -314,7 +331,7 @@ fn members_body(
     let traits = operation.input.as_ref().map(Ref::traits);
     let fallback = format!("{}Request", operation.name);
     let root = traits
-        .and_then(|traits| traits.location_name)
+        .and_then(|traits| traits.location_name.as_deref())
         .unwrap_or(&fallback);
     let namespace = traits
         .and_then(|traits| traits.xml_namespace.clone())
@@ -326,7 +343,8 @@ fn members_body(
 }
 
 fn default_namespace(service: &Service) -> Option<XmlNamespace> {
-    service
-        .xml_namespace
-        .map(|uri| XmlNamespace { prefix: None, uri })
+    service.xml_namespace.as_ref().map(|uri| XmlNamespace {
+        prefix: None,
+        uri: uri.clone(),
+    })
 }
