@@ -108,7 +108,7 @@ fn wrong_parameters_are_found_before_sending() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("Invalid length for parameter Name, value: , valid min length: 1"),
+        error.contains("Invalid length for parameter Name, value: 0, valid min length: 1"),
         "{error}"
     );
     let error = call("ec2", "DescribeInstance", json!({}))
@@ -364,7 +364,7 @@ fn every_operation_with_no_required_member_can_be_written() {
     for name in catalog().names() {
         let service = catalog().service(name).unwrap();
         for operation in &service.operations {
-            match call(name, operation.name, Value::Null) {
+            match call(name, &operation.name, Value::Null) {
                 Ok(_) => written += 1,
                 Err(Error::Parameters(_) | Error::Protocol { .. } | Error::EventStream { .. }) => {}
                 Err(other) => panic!("{name}:{}: {other}", operation.name),
