@@ -20,11 +20,11 @@ mod call;
 mod customization;
 mod error;
 mod message;
-mod notation;
 mod options;
 mod params;
 mod percent;
 mod protocol;
+mod role;
 mod service_error;
 
 pub use call::{Call, Prepared, Signing, decode_with, prepare, prepare_with, resolve_names};
@@ -36,4 +36,5 @@ pub use options::{
     RegionalEndpoints, S3Options,
 };
 pub use protocol::MAX_ANSWER;
+pub use role::{RoleError, role_arn};
 pub use service_error::{FailureKind, ServiceError};

@@ -7,6 +7,7 @@
 mod derive;
 mod probe;
 mod repeated;
+mod secret;
 mod table;
 mod token;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use probe::{ProbeAnswer, ProbeSpec};
 pub use repeated::{Repeated, repeated};
+pub use secret::{MASK, masked};
 pub use token::{TOKEN_TAG, inject_token};
 
 use crate::model::catalog;
@@ -40,6 +42,20 @@ pub enum Mutation {
     Probe(ProbeSpec),
     /// A repeat may do it twice, and nothing tells whether the first one did it. Ask a person.
     None,
+}
+
+impl Mutation {
+    /// The class as people read it in lists and records.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::ReadOnly => "reads",
+            Self::Idempotent { .. } => "changes, repeatable",
+            Self::Token { .. } => "changes, repeatable with its token",
+            Self::Probe(_) => "changes, can be looked up",
+            Self::None => "changes, not repeatable",
+        }
+    }
 }
 
 /// What a repeat of this call does. Service and operation are spelled as in [`crate::Call`]; unknown ones are

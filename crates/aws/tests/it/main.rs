@@ -8,7 +8,6 @@
 
 mod calls;
 mod classes;
-mod differential;
 mod knowledge;
 mod models;
 mod properties;
