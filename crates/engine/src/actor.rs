@@ -225,7 +225,10 @@ impl Actor {
         // An incident is held without its timeline: an input that edits an event brings it along.
         let frames = match self.id.kind {
             AggregateKind::Incident => Frames::RootAnd(Vec::new()),
-            AggregateKind::Engagement | AggregateKind::Run | AggregateKind::Delivery => Frames::All,
+            AggregateKind::Engagement
+            | AggregateKind::Run
+            | AggregateKind::Delivery
+            | AggregateKind::Call => Frames::All,
         };
         let stored = self
             .shared

@@ -20,6 +20,8 @@ pub enum Input {
     StartRun(Box<StartRun>),
     /// For a delivery.
     Delivery(Box<response::delivery::Input>),
+    /// For an operator's call.
+    Call(Box<flow::call::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -65,6 +67,7 @@ impl Input {
             Self::Engagement(_) => Some(AggregateKind::Engagement),
             Self::Run(_) | Self::StartRun(_) => Some(AggregateKind::Run),
             Self::Delivery(_) => Some(AggregateKind::Delivery),
+            Self::Call(_) => Some(AggregateKind::Call),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::input::Input;
 use crate::lookup::Prepared;
-use crate::machines::{delivery, engagement, incident, run};
+use crate::machines::{call, delivery, engagement, incident, run};
 
 /// An aggregate's state as its machine knows it.
 #[derive(Debug, Clone)]
@@ -20,6 +20,7 @@ pub(crate) enum State {
     Engagement(Box<response::engage::Engagement>),
     Run(Box<flow::automation::Run>),
     Delivery(Box<response::delivery::Delivery>),
+    Call(Box<flow::call::Call>),
 }
 
 /// What a decider gets besides its input.
@@ -75,6 +76,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Engagement => engagement::restore(frames),
         AggregateKind::Run => run::restore(frames),
         AggregateKind::Delivery => delivery::restore(frames),
+        AggregateKind::Call => call::restore(frames),
     }
 }
 
@@ -89,6 +91,7 @@ pub(crate) fn decide(
         AggregateKind::Engagement => engagement::decide(state, prepared, cx),
         AggregateKind::Run => run::decide(state, prepared, cx),
         AggregateKind::Delivery => delivery::decide(state, prepared, cx),
+        AggregateKind::Call => call::decide(state, prepared, cx),
     }
 }
 

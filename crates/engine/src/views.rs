@@ -6,6 +6,9 @@ pub use flow::automation::{
     StepExecution, StopKind,
 };
 
+/// Calls that an operator asks for.
+pub use flow::call;
+
 /// Parameters of documents: how they are declared and bound.
 pub use flow::automation::parameters;
 

@@ -15,11 +15,19 @@ pub enum AggregateKind {
     Run,
     /// One event on its way to one HTTP(S) target, with its retries (`response::delivery`).
     Delivery,
+    /// One AWS call that an operator asked for (`flow::call`).
+    Call,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 4] = [Self::Incident, Self::Engagement, Self::Run, Self::Delivery];
+    pub const ALL: [Self; 5] = [
+        Self::Incident,
+        Self::Engagement,
+        Self::Run,
+        Self::Delivery,
+        Self::Call,
+    ];
 
     /// The name under which the kind is stored.
     #[must_use]
@@ -29,6 +37,7 @@ impl AggregateKind {
             Self::Engagement => "engagement",
             Self::Run => "run",
             Self::Delivery => "delivery",
+            Self::Call => "call",
         }
     }
 
@@ -84,6 +93,15 @@ impl AggregateId {
     pub fn delivery(id: Uuid) -> Self {
         Self {
             kind: AggregateKind::Delivery,
+            id,
+        }
+    }
+
+    /// The id of an operator's call.
+    #[must_use]
+    pub fn call(id: Uuid) -> Self {
+        Self {
+            kind: AggregateKind::Call,
             id,
         }
     }

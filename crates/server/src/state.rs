@@ -41,6 +41,8 @@ pub struct ServerConfig {
     pub event_size_limit: usize,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
+    /// Where calls of operators go instead of AWS, as the performer has it: shown by a dry run.
+    pub aws_endpoint_url: Option<String>,
 }
 
 impl ServerConfig {
@@ -52,6 +54,7 @@ impl ServerConfig {
             keys,
             event_size_limit: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
+            aws_endpoint_url: None,
         }
     }
 }

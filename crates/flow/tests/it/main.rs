@@ -1,6 +1,7 @@
 //! Whole documents through the machine, in memory.
 
 mod actions;
+mod calls;
 mod corpus;
 mod diagnostics;
 mod playbooks;

@@ -49,12 +49,17 @@ fn aggregate(text: &str) -> Result<AggregateId, ApiError> {
 }
 
 fn view(row: &JournalRow) -> Value {
+    // What an operator sends to a service, and what it answers, may be secret: GetAwsCall shows an answer, no list does.
+    let inputs = match row.aggregate.kind {
+        AggregateKind::Call => aws::knowledge::masked(&json!(row.entry.inputs)),
+        _ => json!(row.entry.inputs),
+    };
     json!({
         "seq": row.seq,
         "aggregate": row.aggregate.to_string(),
         "revision": row.revision,
         "at": row.at.to_string(),
-        "inputs": row.entry.inputs,
+        "inputs": inputs,
         "facts": row.entry.facts,
     })
 }

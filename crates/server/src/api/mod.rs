@@ -1,9 +1,12 @@
 //! Quell's own API for operators, under `/api/v1/`, signed like everything else (service name `quell`).
 
+mod aws_calls;
+mod create_aws_call;
 mod event_counts;
 mod incident_times;
 mod incident_triggers;
 mod journal;
+mod resolve_aws_call;
 mod resolve_run;
 mod runs;
 
@@ -18,6 +21,21 @@ pub(crate) const SERVICE: Service = Service {
 };
 
 const ROUTES: &[Route] = &[
+    Route::new("CreateAwsCall", "POST", "/api/v1/aws/calls", |call| {
+        Box::pin(create_aws_call::handle(call))
+    }),
+    Route::new("GetAwsCall", "GET", "/api/v1/aws/calls/*", |call| {
+        Box::pin(aws_calls::get(call))
+    }),
+    Route::new("ListAwsCalls", "GET", "/api/v1/aws/calls", |call| {
+        Box::pin(aws_calls::list(call))
+    }),
+    Route::new(
+        "ResolveAwsCall",
+        "POST",
+        "/api/v1/aws/calls/*/resolve",
+        |call| Box::pin(resolve_aws_call::handle(call)),
+    ),
     Route::new("GetEventCounts", "GET", "/api/v1/events/counts", |call| {
         Box::pin(event_counts::handle(call))
     }),

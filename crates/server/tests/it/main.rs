@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "a test tells one whole story")]
 
 mod auth;
+mod aws_calls;
 mod documents;
 mod escalations;
 mod events;
