@@ -1,5 +1,6 @@
 //! The commands of the binary, one file each.
 
+pub(crate) mod aws;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod run;

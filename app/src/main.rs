@@ -29,7 +29,12 @@ fn main() -> ExitCode {
         _ => {}
     }
     let matches = interface().get_matches();
-    start_logging();
+    if let Some(("aws", found)) = matches.subcommand() {
+        // Standard error is the command's own: it says itself what there is to say.
+        start_logging("warn");
+        return commands::aws::run(found);
+    }
+    start_logging("info");
     finish(dispatch(&matches))
 }
 
@@ -94,6 +99,7 @@ fn interface() -> Command {
                 ),
         )
         .subcommand(commands::run::interface())
+        .subcommand(commands::aws::interface())
         .subcommand(commands::demo::interface())
 }
 
@@ -133,9 +139,9 @@ fn path(matches: &ArgMatches) -> Option<PathBuf> {
 }
 
 /// Logs go to standard error; `QUELL_LOG` sets the filter, e.g. `info,engine=debug`.
-fn start_logging() {
-    let filter = std::env::var("QUELL_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
+fn start_logging(usual: &str) {
+    let filter = std::env::var("QUELL_LOG").unwrap_or_else(|_| usual.to_owned());
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| usual.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

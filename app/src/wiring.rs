@@ -122,6 +122,8 @@ fn server_config(config: &Config, minted: &Minted, internal: &AccessKey) -> Serv
     let keys = own.chain([minted.key.clone(), internal.clone()]).collect();
     let mut server = ServerConfig::new(&config.auth.account_id, keys);
     server.event_size_limit = config.events.max_request_bytes;
+    server.aws_endpoint_url =
+        (!config.aws.endpoint_url.is_empty()).then(|| config.aws.endpoint_url.clone());
     server
 }
 

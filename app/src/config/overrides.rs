@@ -4,7 +4,13 @@ use anyhow::{Result, anyhow, bail};
 use toml::{Table, Value};
 
 /// Variables that begin with `QUELL_` and are not settings.
-const OTHERS: [&str; 4] = ["QUELL_CASES", "QUELL_VENV", "QUELL_CONFIG", "QUELL_LOG"];
+const OTHERS: [&str; 5] = [
+    "QUELL_CASES",
+    "QUELL_VENV",
+    "QUELL_CONFIG",
+    "QUELL_LOG",
+    "QUELL_SERVER",
+];
 
 /// Lays `over` onto `base`, section by section.
 pub(crate) fn merge(base: &mut Table, over: Table) {

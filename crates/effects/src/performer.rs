@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use model::effect::{EmailMessage, Intent, ScriptCall};
+use model::effect::{EmailMessage, Failure, Intent, ScriptCall};
 use model::{EffectCommand, Outcome, Recovery};
 use ports::{BoxFuture, Effects, Probe};
 use tokio::sync::Semaphore;
@@ -74,6 +74,21 @@ impl Performer {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Access key id that AWS calls without a role are signed with. Asks the source of the keys if they are not at hand.
+    ///
+    /// # Errors
+    /// There are no keys, or their source does not work.
+    pub async fn access_key_id(&self) -> Result<String, Failure> {
+        match self.inner.identities.of(None).await {
+            Ok(keys) => Ok(keys.access_key_id),
+            Err(error) => Err(plain_failure(
+                "Credentials",
+                error.to_string(),
+                error.is_transient(),
+            )),
+        }
     }
 }
 
