@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::customization::{self, Place};
 use crate::endpoint::{self, Endpoint};
 use crate::model::{Operation, Protocol, Service, Shape, catalog};
 use crate::protocol::{self, Parts};
 use crate::service_error::ServiceError;
 use crate::sigv4::{self, SigningScope};
-use crate::{CallOptions, Credentials, Error, HttpRequest, HttpResponse, customization, params};
+use crate::{CallOptions, Credentials, Error, HttpRequest, HttpResponse, params};
 
 /// A call to be made.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,8 @@ pub struct Prepared {
     pub signing: Signing,
     service: Arc<Service>,
     operation: String,
+    /// The answer's keys are encoded because this crate asked for it.
+    keys_encoded: bool,
 }
 
 /// How a request shows who sends it.
@@ -89,21 +92,32 @@ pub fn prepare(call: &Call<'_>) -> Result<Prepared, Error> {
 pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, Error> {
     let operation = find(&service, call.operation)?.clone();
     refuse_streams(&service, &operation)?;
+    let place = Place {
+        service: &service,
+        operation: &operation,
+        options: call.options,
+    };
+    customization::refuse(&place, call.endpoint_url)?;
     let endpoint = endpoint::resolve(&service, call.region, call.endpoint_url)?;
-    let params = customization::before_checks(&service, &operation, call.params);
+    let keys_encoded = customization::asks_encoded_keys(&place, call.params);
+    let params = customization::before_checks(&place, call.params)?;
     let mut params = params::check(&service, &operation, &params, call.token)?;
-    customization::before_encoding(&service, &operation, &mut params);
+    customization::before_encoding(&place, &mut params);
     let mut parts = protocol::encode(&service, &operation, &params)?;
-    customization::after_encoding(&service, &operation, &mut parts);
+    customization::after_encoding(&place, &mut parts);
     protocol::add_checksum(&service, &operation, &params, &mut parts);
     let host_prefix = protocol::host_prefix(&service, &operation, &params)?;
     let signing = signing(&service, &operation, &endpoint);
-    let request = assemble(parts, &endpoint, host_prefix);
+    let mut request = assemble(parts, &endpoint, host_prefix);
+    if call.endpoint_url.is_none() {
+        customization::after_addressing(&place, &params, &mut request);
+    }
     Ok(Prepared {
         request,
         signing,
         operation: operation.name.to_string(),
         service,
+        keys_encoded,
     })
 }
 
@@ -157,7 +171,7 @@ impl Prepared {
     /// # Errors
     /// [`ServiceError`]: the service's own error, or an answer that cannot be read.
     pub fn decode(&self, response: &HttpResponse) -> Result<Value, ServiceError> {
-        decode_with(&self.service, &self.operation, response)
+        decode(&self.service, &self.operation, response, self.keys_encoded)
     }
 
     /// Client name of the service, as `stepfunctions`.
@@ -183,7 +197,8 @@ pub fn resolve_names(service: &str, operation: &str) -> Result<(String, String),
     Ok((service.name.to_string(), operation.name.to_string()))
 }
 
-/// Reads an answer; see [`Prepared::decode`].
+/// Reads an answer; see [`Prepared::decode`]. The request is taken to be one of [`prepare`] that left the encoding of
+/// keys to it.
 ///
 /// # Errors
 /// [`ServiceError`].
@@ -192,6 +207,15 @@ pub fn decode_with(
     operation: &str,
     response: &HttpResponse,
 ) -> Result<Value, ServiceError> {
+    decode(service, operation, response, true)
+}
+
+fn decode(
+    service: &Service,
+    operation: &str,
+    response: &HttpResponse,
+    keys_encoded: bool,
+) -> Result<Value, ServiceError> {
     let place = |error: ServiceError| error.at(&service.name, operation);
     let Some(found) = service.operation(operation) else {
         return Err(place(ServiceError::unreadable(
@@ -199,8 +223,18 @@ pub fn decode_with(
             "the operation is not in the model",
         )));
     };
+    let here = Place {
+        service,
+        operation: found,
+        options: CallOptions::defaults(),
+    };
+    let replaced = customization::before_decoding(&here, response);
+    let response = replaced.as_ref().unwrap_or(response);
     let mut answer = protocol::decode(service, found, response).map_err(place)?;
-    customization::after_decoding(service, found, &mut answer);
+    customization::after_decoding(&here, response, &mut answer);
+    if keys_encoded {
+        customization::decode_keys(&here, &mut answer);
+    }
     Ok(answer)
 }
 
@@ -272,9 +306,4 @@ fn assemble(parts: Parts, endpoint: &Endpoint, host_prefix: Option<String>) -> H
         request.set_header(&name, value);
     }
     request
-}
-
-/// Parameters as an object; null is none.
-pub(crate) fn as_object(params: &Value) -> Map<String, Value> {
-    params.as_object().cloned().unwrap_or_default()
 }

@@ -48,6 +48,16 @@ pub enum Error {
         /// Operation.
         operation: String,
     },
+    /// The service answers only at endpoints that it names.
+    #[error(
+        "`{service}` serves `{operation}` only at an endpoint that it names: call its `DescribeEndpoints`, then give `https://` and the `Address` of the answer as endpoint_url"
+    )]
+    EndpointDiscovery {
+        /// Client name.
+        service: String,
+        /// Operation.
+        operation: String,
+    },
     /// The endpoint or region cannot be used.
     #[error("{what} `{value}` is not usable: {reason}")]
     Endpoint {

@@ -20,6 +20,7 @@ mod call;
 mod customization;
 mod error;
 mod message;
+mod notation;
 mod options;
 mod params;
 mod percent;

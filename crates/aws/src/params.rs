@@ -9,12 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
 use crate::model::{Member, Operation, Ref, Service, Shape, Structure};
+use crate::notation::{python_type, quote};
 use crate::{Error, timestamp};
 
 /// Deeper parameters are refused.
 pub(crate) const MAX_DEPTH: usize = 64;
-/// Longest value quoted in a report.
-const MAX_QUOTE: usize = 200;
 /// More findings than this are not listed.
 const MAX_FINDINGS: usize = 20;
 
@@ -82,30 +81,6 @@ fn shown(path: &str) -> &str {
     }
 }
 
-fn quote(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    if text.chars().count() <= MAX_QUOTE {
-        text
-    } else {
-        text.chars().take(MAX_QUOTE).chain("...".chars()).collect()
-    }
-}
-
-fn python_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<class 'NoneType'>",
-        Value::Bool(_) => "<class 'bool'>",
-        Value::Number(number) if number.is_f64() => "<class 'float'>",
-        Value::Number(_) => "<class 'int'>",
-        Value::String(_) => "<class 'str'>",
-        Value::Array(_) => "<class 'list'>",
-        Value::Object(_) => "<class 'dict'>",
-    }
-}
-
 impl Checker<'_> {
     fn wrong_type(&mut self, path: &str, value: &Value, wanted: &str) -> Value {
         self.findings.push(format!(
@@ -117,12 +92,17 @@ impl Checker<'_> {
         Value::Null
     }
 
-    fn too_short(&mut self, path: &str, value: &Value, what: &str, min: impl std::fmt::Display) {
-        let kind = if what == "length" { "length" } else { "value" };
+    fn too_short(&mut self, path: &str, length: usize, min: u32) {
         self.findings.push(format!(
-            "Invalid {what} for parameter {}, value: {}, valid min {kind}: {min}",
-            shown(path),
-            quote(value)
+            "Invalid length for parameter {}, value: {length}, valid min length: {min}",
+            shown(path)
+        ));
+    }
+
+    fn too_small(&mut self, path: &str, value: i64, min: i64) {
+        self.findings.push(format!(
+            "Invalid value for parameter {}, value: {value}, valid min value: {min}",
+            shown(path)
         ));
     }
 
@@ -208,7 +188,7 @@ impl Checker<'_> {
                 other => self.wrong_type(path, other, "<class 'dict'>"),
             },
             Shape::List { member, min } => match opened(value, '[').as_ref().unwrap_or(value) {
-                Value::Array(items) => self.list(member, (*min, value), items, (path, depth)),
+                Value::Array(items) => self.list(member, *min, items, (path, depth)),
                 other => self.wrong_type(path, other, "<class 'list'>, <class 'tuple'>"),
             },
             Shape::Map { key, value: inner } => {
@@ -231,7 +211,7 @@ impl Checker<'_> {
                     other => self.wrong_type(path, other, "<class 'dict'>"),
                 }
             }
-            scalar => self.scalar(scalar, value, path),
+            scalar => self.scalar((scalar, target.traits().host_label), value, path),
         }
     }
 
@@ -247,12 +227,12 @@ impl Checker<'_> {
     fn list(
         &mut self,
         member: &Ref,
-        (min, whole): (u32, &Value),
+        min: u32,
         items: &[Value],
         (path, depth): (&str, usize),
     ) -> Value {
         if items.len() < usize::try_from(min).unwrap_or(0) {
-            self.too_short(path, whole, "length", min);
+            self.too_short(path, items.len(), min);
         }
         let item = |(at, item): (usize, &Value)| {
             self.nullable(member, item, &format!("{path}[{at}]"), depth + 1)
@@ -270,7 +250,7 @@ impl Checker<'_> {
         value.clone()
     }
 
-    fn scalar(&mut self, shape: &Shape, value: &Value, path: &str) -> Value {
+    fn scalar(&mut self, (shape, in_host): (&Shape, bool), value: &Value, path: &str) -> Value {
         let converted = match shape {
             Shape::String { .. } => text(value),
             Shape::Integer { .. } => integer(value)
@@ -298,14 +278,16 @@ impl Checker<'_> {
         match shape {
             Shape::String { min } => {
                 let length = converted.as_str().map_or(0, |text| text.chars().count());
-                if length < usize::try_from(*min).unwrap_or(0) {
-                    self.too_short(path, &converted, "length", min);
+                // What goes into a host name is never empty.
+                let min = (*min).max(u32::from(in_host));
+                if length < usize::try_from(min).unwrap_or(0) {
+                    self.too_short(path, length, min);
                 }
             }
-            Shape::Integer { min: Some(min) } | Shape::Long { min: Some(min) }
-                if converted.as_i64().is_some_and(|number| number < *min) =>
-            {
-                self.too_short(path, &converted, "value", min);
+            Shape::Integer { min: Some(min) } | Shape::Long { min: Some(min) } => {
+                if let Some(number) = converted.as_i64().filter(|number| number < min) {
+                    self.too_small(path, number, *min);
+                }
             }
             _ => {}
         }

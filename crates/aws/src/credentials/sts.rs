@@ -98,7 +98,9 @@ pub fn parse(answer: &Value) -> Result<Credentials, AnswerError> {
         access_key_id: need("AccessKeyId")?,
         secret_access_key: need("SecretAccessKey")?,
         session_token: Some(need("SessionToken")?),
-        expires_at: text("Expiration").and_then(crate::timestamp::parse),
+        expires_at: text("Expiration")
+            .and_then(crate::timestamp::parse)
+            .and_then(crate::timestamp::Moment::to_timestamp),
     })
 }
 

@@ -83,23 +83,22 @@ pub(super) fn write(service: &Service, target: &Ref, value: &Value) -> Value {
             .timestamp_format
             .unwrap_or(TimestampFormat::Unix)
         {
-            TimestampFormat::Unix => unix(value),
+            TimestampFormat::Unix => unix(service, value),
             form => moment(value, form).into(),
         },
         _ => value.clone(),
     }
 }
 
-/// Whole seconds as an integer, else with a fraction down to milliseconds.
-fn unix(value: &Value) -> Value {
+/// Whole seconds, rounded down as boto3 does; milliseconds where the service takes them.
+fn unix(service: &Service, value: &Value) -> Value {
     let Some(at) = value.as_str().and_then(timestamp::parse) else {
         return Value::Null;
     };
-    let millis = at.as_millisecond();
-    if millis % 1000 == 0 {
-        return (millis / 1000).into();
+    if !super::takes_milliseconds(service) {
+        return at.as_second().into();
     }
-    Number::from_f64(millis as f64 / 1000.0).map_or(Value::Null, Value::Number)
+    Number::from_f64(at.as_millisecond() as f64 / 1000.0).map_or(Value::Null, Value::Number)
 }
 
 pub(super) fn decode(

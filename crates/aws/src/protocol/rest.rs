@@ -65,7 +65,9 @@ pub(super) fn encode(
         .headers
         .iter()
         .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if let Some(content_type) = content_type.filter(|_| !has_type) {
+    let is_bytes = content_type == Some("application/octet-stream");
+    let untyped = has_type || (is_bytes && leaves_type_open(service, structure, &body));
+    if let Some(content_type) = content_type.filter(|_| !untyped) {
         bound
             .headers
             .push(("Content-Type".to_owned(), content_type.to_owned()));
@@ -77,6 +79,18 @@ pub(super) fn encode(
         headers: bound.headers,
         body,
     })
+}
+
+/// Whether the type of a body of bytes is the caller's to tell: the service has a default of its own for a caller who
+/// does not (`s3:PutObject`, `bedrock-runtime:InvokeModel`), which a type of ours would hide.
+fn leaves_type_open(service: &Service, structure: &Structure, body: &[u8]) -> bool {
+    let is_type = |member: &Member| {
+        let traits = member.target.traits();
+        let name = traits.location_name.as_deref().unwrap_or(&member.name);
+        traits.location == Some(Location::Header) && name.eq_ignore_ascii_case("content-type")
+    };
+    let told = !body.is_empty() && structure.members.iter().any(is_type);
+    service.protocol == Protocol::RestXml || told
 }
 
 /// A label of the path that no parameter filled. Values are encoded, so a brace is the template's.

@@ -31,6 +31,10 @@ pub(super) fn decode(
             Shape::Blob | Shape::String { .. } => {
                 out.insert(member.name.to_string(), payload_text(&response.body));
             }
+            // boto3 gives an empty structure for an empty body.
+            Shape::Structure(_) | Shape::Map { .. } if response.body.is_empty() => {
+                out.insert(member.name.to_string(), Value::Object(Map::new()));
+            }
             _ if response.body.is_empty() => {}
             _ => {
                 let value = payload(service, &member.target, response)?;

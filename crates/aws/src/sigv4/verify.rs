@@ -299,7 +299,10 @@ fn from_header(request: &RawRequest<'_>, authorization: &str) -> Result<Claim, V
         Some(moment) => moment,
         None => request
             .canonical_header("date")
-            .and_then(|date| crate::timestamp::parse(&date).map(amz_date).or(Some(date)))
+            .and_then(|date| {
+                let at = crate::timestamp::parse(&date).and_then(crate::timestamp::Moment::to_timestamp);
+                at.map(amz_date).or(Some(date))
+            })
             .ok_or_else(|| {
                 incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
             })?,

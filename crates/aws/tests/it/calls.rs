@@ -108,7 +108,7 @@ fn wrong_parameters_are_found_before_sending() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("Invalid length for parameter Name, value: , valid min length: 1"),
+        error.contains("Invalid length for parameter Name, value: 0, valid min length: 1"),
         "{error}"
     );
     let error = call("ec2", "DescribeInstance", json!({}))
