@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use aws::client::Concurrency;
 use bytes::Bytes;
 use effects::config as rim;
 use effects::{Local, LocalService, Performer};
@@ -39,7 +40,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let internal = credentials::mint("quell-runbooks", entropy.as_ref(), false);
     let inside = Arc::new(Inside::default());
-    let performer = performer(config, &clock, &internal, &inside)?;
+    let performer = performer(config, (&clock, &entropy), &internal, &inside)?;
     let store = Arc::new(open_store(data_dir)?);
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
@@ -129,7 +130,7 @@ fn server_config(config: &Config, minted: &Minted, internal: &AccessKey) -> Serv
 
 fn performer(
     config: &Config,
-    clock: &Arc<dyn Clock>,
+    (clock, entropy): (&Arc<dyn Clock>, &Arc<SystemEntropy>),
     internal: &AccessKey,
     inside: &Arc<Inside>,
 ) -> Result<Performer> {
@@ -143,12 +144,14 @@ fn performer(
     let ca_bundle = filled(&config.aws.ca_bundle).map(PathBuf::from);
     let rim = rim::Config {
         clock: Arc::clone(clock),
+        entropy: Arc::<SystemEntropy>::clone(entropy),
         smtp: smtp(config),
         aws: rim::Aws {
             endpoint_url: filled(&config.aws.endpoint_url),
             credentials: credential_chain(config),
             ca_bundle: ca_bundle.clone(),
             region: config.aws.region.clone(),
+            concurrency: concurrency(config),
         },
         scripts: scripts(config, &url)?,
         webhook: rim::Webhook {
@@ -164,6 +167,22 @@ fn performer(
         }),
     };
     Performer::new(rim).context("outside effects cannot be set up")
+}
+
+/// Limits of calls, by the client names of the services.
+fn concurrency(config: &Config) -> Concurrency {
+    let name = |service: &str| {
+        let found = aws::model::catalog().service(service);
+        found.map_or_else(|_| service.to_owned(), |found| found.name.to_string())
+    };
+    let limits = config.aws.service_limits.iter();
+    Concurrency {
+        each: config.aws.max_concurrent_calls,
+        overall: config.aws.max_concurrent_calls_overall,
+        services: limits
+            .map(|(service, limit)| (name(service), *limit))
+            .collect(),
+    }
 }
 
 fn credential_chain(config: &Config) -> rim::CredentialSource {

@@ -61,6 +61,20 @@ fn typed(default: &Value, text: &str) -> Result<Value, &'static str> {
             .parse()
             .map(Value::Integer)
             .map_err(|_| "a whole number"),
+        Value::Table(_) => numbers(text).ok_or("a list of NAME=NUMBER, e.g. iam=2,ec2=20"),
         _ => Ok(Value::String(text.to_owned())),
     }
+}
+
+/// `name=1,other=2` as a table.
+fn numbers(text: &str) -> Option<Value> {
+    text.split(',')
+        .filter(|entry| !entry.trim().is_empty())
+        .map(|entry| {
+            let (name, number) = entry.split_once('=')?;
+            let number = number.trim().parse().ok()?;
+            Some((name.trim().to_owned(), Value::Integer(number)))
+        })
+        .collect::<Option<Table>>()
+        .map(Value::Table)
 }

@@ -1,5 +1,6 @@
 //! One struct per section of the configuration. What each setting means stands in `config.default.toml`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -68,6 +69,9 @@ pub(crate) struct Aws {
     pub(crate) profile: String,
     pub(crate) region: String,
     pub(crate) ca_bundle: String,
+    pub(crate) max_concurrent_calls: usize,
+    pub(crate) max_concurrent_calls_overall: usize,
+    pub(crate) service_limits: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -226,6 +230,14 @@ impl Config {
                 "aws.endpoint_url `{endpoint}` must be an address such as http://127.0.0.1:5000, or empty for AWS's own"
             );
         }
+        for (service, limit) in &self.aws.service_limits {
+            if *limit == 0 {
+                bail!("aws.service_limits.{service} must be at least 1");
+            }
+            if let Err(error) = aws::model::catalog().service(service) {
+                bail!("aws.service_limits: {error}");
+            }
+        }
         if !self.smtp.host.is_empty() && !self.smtp.from.contains('@') {
             bail!(
                 "smtp.from `{}` must be an address such as `Quell <quell@example.com>`",
@@ -250,6 +262,14 @@ impl Config {
     fn check_amounts(&self) -> Result<()> {
         let amounts = [
             ("server.max_connections", self.server.max_connections as u64),
+            (
+                "aws.max_concurrent_calls",
+                self.aws.max_concurrent_calls as u64,
+            ),
+            (
+                "aws.max_concurrent_calls_overall",
+                self.aws.max_concurrent_calls_overall as u64,
+            ),
             ("smtp.timeout_secs", self.smtp.timeout_secs),
             ("scripts.memory_mib", self.scripts.memory_mib),
             ("webhooks.timeout_secs", self.webhooks.timeout_secs),

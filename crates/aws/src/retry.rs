@@ -1,7 +1,9 @@
 //! Whether a failed attempt is worth another, and after how long. Pure: the jitter is a number passed in.
 //!
 //! Source: SDK reference guide, "Retry behavior", standard mode: three attempts, exponential backoff with full jitter,
-//! 20 s at most.
+//! 20 s at most. [`crate::client`] adds what needs memory: the retry quota, and which calls may be repeated at all.
+
+use std::time::Duration;
 
 use crate::{FailureKind, ServiceError};
 
@@ -31,66 +33,26 @@ const THROTTLING: [&str; 14] = [
     "EC2ThrottledException",
 ];
 
-/// Codes of passing trouble.
-const TRANSIENT: [&str; 4] = [
+/// Codes of passing trouble. Source: botocore's standard retry mode, and the exceptions that models mark as retryable
+/// under a status that does not say so (those whose code means the same in every service).
+const TRANSIENT: [&str; 10] = [
     "RequestTimeout",
     "RequestTimeoutException",
     "InternalError",
+    "InternalErrorException",
     "ServiceUnavailable",
+    // STS could not reach the provider of a web identity.
+    "IDPCommunicationError",
+    "ReplicatedWriteConflictException",
+    "RetryableConflictException",
+    "ModelNotReadyException",
+    "DirectoryUnavailableException",
 ];
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy)]
-pub enum Outcome<'a> {
-    /// The service answered with an error.
-    Answered(&'a ServiceError),
-    /// The request certainly did not reach the service: no name, no connection, no TLS.
-    NotSent,
-    /// The connection broke or the time was up after the request may have been sent.
-    Interrupted,
-}
-
-/// What to do now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// Try again after this time.
-    After {
-        /// Milliseconds.
-        delay_ms: u64,
-    },
-    /// Give up and report the outcome.
-    Stop,
-}
 
 /// Whether the code asks the caller to slow down. A throttled request was not performed.
 #[must_use]
 pub fn is_throttling(code: &str) -> bool {
     THROTTLING.contains(&code)
-}
-
-/// Decides after attempt number `attempt` (the first is 1). `jitter` is a random number from 0 to 1.
-///
-/// Whether the call may be repeated at all is not judged here: a caller with an operation that is not repeatable asks
-/// only for [`Outcome::NotSent`] and for throttling.
-#[must_use]
-pub fn classify(outcome: Outcome<'_>, attempt: u32, jitter: f64) -> Retry {
-    if attempt >= MAX_ATTEMPTS {
-        return Retry::Stop;
-    }
-    let (worthwhile, asked_ms) = match outcome {
-        Outcome::NotSent | Outcome::Interrupted => (true, None),
-        Outcome::Answered(error) => (is_retryable(error), error.retry_after_ms),
-    };
-    match asked_ms {
-        _ if !worthwhile => Retry::Stop,
-        Some(asked) if asked > MAX_RETRY_AFTER_MS => Retry::Stop,
-        Some(asked) => Retry::After {
-            delay_ms: asked.max(backoff(attempt, jitter)),
-        },
-        None => Retry::After {
-            delay_ms: backoff(attempt, jitter),
-        },
-    }
 }
 
 /// Whether the error may pass by itself.
@@ -104,6 +66,18 @@ pub fn is_retryable(error: &ServiceError) -> bool {
                 || TRANSIENT.contains(&error.code.as_str())
                 || matches!(error.status, 429 | 500 | 502 | 503 | 504)
         }
+    }
+}
+
+/// The pause after attempt number `attempt` (the first is 1) that failed, with the service's own words where it
+/// answered. `jitter` is a random number from 0 to 1. `None` when the service asks for a longer pause than is waited.
+#[must_use]
+pub fn pause(error: Option<&ServiceError>, attempt: u32, jitter: f64) -> Option<Duration> {
+    let own = backoff(attempt, jitter);
+    match error.and_then(|error| error.retry_after_ms) {
+        Some(asked) if asked > MAX_RETRY_AFTER_MS => None,
+        Some(asked) => Some(Duration::from_millis(asked.max(own))),
+        None => Some(Duration::from_millis(own)),
     }
 }
 
@@ -145,6 +119,7 @@ mod tests {
             (Api, 503, "SlowDown", true),
             (Api, 500, "InternalFailure", true),
             (Api, 429, "Anything", true),
+            (Api, 400, "IDPCommunicationError", true),
             (Api, 400, "InvalidParameterValue", false),
             (Api, 403, "AccessDenied", false),
             (NotImplementedByTarget, 500, "NotImplementedByTarget", false),
@@ -152,44 +127,45 @@ mod tests {
             (Unreadable, 200, "UnreadableResponse", false),
         ] {
             let error = error(kind, status, code, &[]);
-            let decision = classify(Outcome::Answered(&error), 1, 0.5);
+            assert_eq!(is_retryable(&error), retried, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_with_the_attempts_up_to_a_limit() {
+        let ms = Duration::from_millis;
+        for (attempt, jitter, expected) in [
+            (1, 0.5, 500),
+            (2, 1.0, 2_000),
+            (3, 1.0, 4_000),
+            (9, 1.0, 20_000),
+            (70, 1.0, 20_000),
+            (1, f64::NAN, 0),
+            (1, 9.0, 1_000),
+        ] {
             assert_eq!(
-                decision,
-                if retried {
-                    Retry::After { delay_ms: 500 }
-                } else {
-                    Retry::Stop
-                },
-                "{status} {code}"
-            );
-            assert_eq!(
-                classify(Outcome::Answered(&error), MAX_ATTEMPTS, 0.5),
-                Retry::Stop
+                pause(None, attempt, jitter),
+                Some(ms(expected)),
+                "{attempt}"
             );
         }
-        assert_eq!(
-            classify(Outcome::NotSent, 2, 1.0),
-            Retry::After { delay_ms: 2_000 }
-        );
-        assert_eq!(
-            classify(Outcome::Interrupted, 1, f64::NAN),
-            Retry::After { delay_ms: 0 }
-        );
     }
 
     #[test]
     fn the_service_says_how_long() {
-        let asked = error(FailureKind::Api, 503, "x", &[("Retry-After", "7")]);
-        assert_eq!(
-            classify(Outcome::Answered(&asked), 1, 0.0),
-            Retry::After { delay_ms: 7_000 }
-        );
-        let asked = error(FailureKind::Api, 503, "x", &[("x-amz-retry-after", "1500")]);
-        assert_eq!(
-            classify(Outcome::Answered(&asked), 1, 0.0),
-            Retry::After { delay_ms: 1_500 }
-        );
-        let tomorrow = error(FailureKind::Api, 503, "x", &[("retry-after", "86400")]);
-        assert_eq!(classify(Outcome::Answered(&tomorrow), 1, 0.0), Retry::Stop);
+        for (name, value, expected) in [
+            ("Retry-After", "7", Some(7_000)),
+            ("x-amz-retry-after", "1500", Some(1_500)),
+            ("retry-after", "86400", None),
+            ("retry-after", "soon", Some(0)),
+            ("retry-after", "18446744073709551615", Some(0)),
+        ] {
+            let asked = error(FailureKind::Api, 503, "x", &[(name, value)]);
+            assert_eq!(
+                pause(Some(&asked), 1, 0.0),
+                expected.map(Duration::from_millis),
+                "{name}: {value}"
+            );
+        }
     }
 }

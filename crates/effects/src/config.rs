@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::client::Concurrency;
 use aws::credentials::Credentials;
 use bytes::Bytes;
-use ports::{BoxFuture, Clock};
+use ports::{BoxFuture, Clock, EntropySource};
 
 /// A text that never shows in a log: `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -53,6 +54,8 @@ impl From<String> for Secret {
 pub struct Config {
     /// Where the time of signatures and cached credentials comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where tokens and chance come from.
+    pub entropy: Arc<dyn EntropySource>,
     /// The mail server; `None` makes every e-mail fail with a message that says so.
     pub smtp: Option<Smtp>,
     /// Which AWS account is called, and how.
@@ -108,6 +111,8 @@ pub struct Aws {
     pub ca_bundle: Option<PathBuf>,
     /// Region of `sts` and of nothing else: calls carry their own.
     pub region: String,
+    /// How many exchanges with AWS go on at once.
+    pub concurrency: Concurrency,
 }
 
 /// Where the server's own credentials come from.

@@ -13,5 +13,6 @@ pub mod operator;
 mod performer;
 pub mod script;
 
+pub use aws_call::{AwsClient, AwsClientConfig};
 pub use config::{Config, ConfigError, Local, LocalService};
 pub use performer::Performer;

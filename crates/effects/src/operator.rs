@@ -4,23 +4,27 @@
 
 use std::time::Duration;
 
+use aws::client::{SendLimits, Transport};
 use aws::sigv4::SigningScope;
 use aws::{Credentials, HttpRequest};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::aws_call::wire::{Wire, WireError};
+use crate::aws_call::Network;
 use crate::config::ConfigError;
-use crate::http::transport::Connection;
 
-/// Limit of one call.
-const CALL: Duration = Duration::from_secs(30);
+/// Limits of one call.
+const LIMITS: SendLimits = SendLimits {
+    time: Duration::from_secs(30),
+    answer_bytes: aws::MAX_ANSWER,
+    fresh_connection: true,
+};
 
 /// A Quell server as an operator reaches it.
 #[derive(Clone, Debug)]
 pub struct OperatorClient {
-    wire: Wire,
+    network: Network,
     scheme: String,
     authority: String,
     credentials: Credentials,
@@ -72,7 +76,7 @@ impl OperatorClient {
             return Err(bad());
         }
         Ok(Self {
-            wire: Wire::new(None)?,
+            network: Network::new(None)?,
             scheme: scheme.to_owned(),
             authority: authority.to_owned(),
             credentials,
@@ -110,21 +114,12 @@ impl OperatorClient {
             unsigned_payload: false,
         };
         aws::sigv4::sign(&mut request, &self.credentials, &scope, at);
-        let answer = self
-            .wire
-            .send(request, Connection::Fresh, CALL)
-            .await
-            .map_err(|error| {
-                let reason = match error {
-                    WireError::Transport(error) => error.to_string(),
-                    WireError::Unsendable(reason) => reason,
-                    WireError::Service(error) => error.to_string(),
-                };
-                OperatorError::Unreachable {
-                    url: format!("{}://{}", self.scheme, self.authority),
-                    reason,
-                }
-            })?;
+        let answer = self.network.send(request, LIMITS).await.map_err(|error| {
+            OperatorError::Unreachable {
+                url: format!("{}://{}", self.scheme, self.authority),
+                reason: error.to_string(),
+            }
+        })?;
         let text = String::from_utf8_lossy(&answer.body);
         let value = serde_json::from_str::<Value>(&text);
         if !(200..300).contains(&answer.status) {

@@ -9,7 +9,7 @@ use model::{EffectCommand, Outcome, Recovery};
 use ports::{BoxFuture, Effects, Probe};
 use tokio::sync::Semaphore;
 
-use crate::aws_call::{self, AwsCaller, plain_failure};
+use crate::aws_call::{self, AwsCaller, AwsClient, AwsClientConfig, plain_failure};
 use crate::config::{Config, ConfigError};
 use crate::credentials::Identities;
 use crate::http_call::WebhookSender;
@@ -53,18 +53,20 @@ impl Performer {
             "local.url",
             config.local.as_ref().map(|local| local.url.as_str()),
         )?;
-        let identities = Arc::new(Identities::new(&config.aws, Arc::clone(&config.clock))?);
+        let calls = AwsClientConfig {
+            clock: config.clock,
+            entropy: config.entropy,
+            aws: config.aws,
+            local: config.local,
+        };
+        let identities = Arc::new(Identities::new(&calls)?);
+        let client = AwsClient::with_identities(&calls, Arc::clone(&identities))?;
         let inner = Inner {
             mailer: config.smtp.as_ref().map(Mailer::new).transpose()?,
             webhooks: WebhookSender::new(&config.webhook)?,
             scripts: config.scripts.map(ScriptRunner::new),
-            endpoint_url: config.aws.endpoint_url.clone(),
-            aws: AwsCaller::new(
-                &config.aws,
-                config.local,
-                config.clock,
-                Arc::clone(&identities),
-            )?,
+            endpoint_url: calls.aws.endpoint_url.clone(),
+            aws: AwsCaller::new(client),
             identities,
             email_places: Semaphore::new(EMAILS_AT_ONCE),
             webhook_places: Semaphore::new(WEBHOOKS_AT_ONCE),
@@ -81,7 +83,7 @@ impl Performer {
     /// # Errors
     /// There are no keys, or their source does not work.
     pub async fn access_key_id(&self) -> Result<String, Failure> {
-        match self.inner.identities.of(None).await {
+        match self.inner.identities.own().await {
             Ok(keys) => Ok(keys.access_key_id),
             Err(error) => Err(plain_failure(
                 "Credentials",
@@ -185,7 +187,7 @@ impl Inner {
             None => None,
             Some(role) => {
                 let lasting = i64::from(call.timeout_secs.min(SESSION_SECS));
-                match self.identities.assumed(role, lasting).await {
+                match self.identities.session_of(role, lasting).await {
                     Ok(keys) => Some(keys),
                     Err(error) => {
                         return Outcome::Failed(plain_failure(

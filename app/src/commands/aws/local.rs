@@ -150,12 +150,14 @@ impl Caller {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let config = rim::Config {
             clock: Arc::clone(&clock),
+            entropy: Arc::new(SystemEntropy),
             smtp: None,
             aws: rim::Aws {
                 endpoint_url: settings.endpoint_url.clone(),
                 credentials: CredentialSource::Chain(settings.environment.clone()),
                 ca_bundle: settings.ca_bundle.clone(),
                 region: settings.region.clone(),
+                concurrency: aws::client::Concurrency::default(),
             },
             scripts: None,
             webhook: rim::Webhook::default(),

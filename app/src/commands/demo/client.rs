@@ -33,12 +33,14 @@ impl Client {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let config = rim::Config {
             clock: Arc::clone(&clock),
+            entropy: Arc::new(SystemEntropy),
             smtp: None,
             aws: rim::Aws {
                 endpoint_url: Some(url.to_owned()),
                 credentials: CredentialSource::Static(credentials),
                 ca_bundle: None,
                 region: REGION.to_owned(),
+                concurrency: aws::client::Concurrency::default(),
             },
             scripts: None,
             webhook: rim::Webhook::default(),

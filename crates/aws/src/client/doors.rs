@@ -134,6 +134,20 @@ pub trait CredentialSource: Send + Sync {
     ) -> BoxFuture<'a, Result<Credentials, CredentialError>>;
     /// A service refused the keys as ended: the next question for this identity fetches anew.
     fn forget<'a>(&'a self, identity: &'a Identity) -> BoxFuture<'a, ()>;
+    /// The token for a service that wants one in place of a signature, by client name (`AWS_BEARER_TOKEN_BEDROCK`).
+    fn bearer_token<'a>(
+        &'a self,
+        service: &'a str,
+    ) -> BoxFuture<'a, Result<String, CredentialError>> {
+        Box::pin(async move {
+            Err(CredentialError {
+                message: format!(
+                    "`{service}` wants a bearer token, and this client has none: call an operation that is signed"
+                ),
+                transient: false,
+            })
+        })
+    }
 }
 
 /// Why there are no keys. The message names no secret.

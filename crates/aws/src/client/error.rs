@@ -39,6 +39,16 @@ pub enum CallFailure {
 }
 
 impl CallError {
+    /// A failure before anything was sent.
+    pub(crate) fn unsent(cause: impl Into<CallFailure>, repeatable: bool) -> Self {
+        Self {
+            cause: cause.into(),
+            attempts: 0,
+            may_have_happened: false,
+            repeatable,
+        }
+    }
+
     /// Whether nobody knows the outcome: it may have happened, and it may not be repeated.
     #[must_use]
     pub fn is_unknown(&self) -> bool {

@@ -8,6 +8,7 @@
 
 mod calls;
 mod classes;
+mod client;
 mod differential;
 mod knowledge;
 mod models;

@@ -1,20 +1,18 @@
 //! Looks in the account whether a call happened whose answer was lost.
 
-use std::time::Duration;
-
+use aws::client::{Policy, Request};
 use aws::knowledge::{self, Mutation, ProbeAnswer};
 use model::effect::{AwsCall, Intent};
 use ports::Probe;
 use serde_json::Value;
 
-use super::attempts::{Attempts, Ended};
-use super::{AwsCaller, with_token};
+use super::{AwsClient, identity, policy, with_token};
 
 /// Most pages of a list that are looked through.
 const PAGES: usize = 50;
 
 /// Asks the account by the read call that crate `aws` knows for the operation.
-pub(super) async fn look(caller: &AwsCaller, intent: &Intent, call: &AwsCall) -> Probe {
+pub(super) async fn look(client: &AwsClient, intent: &Intent, call: &AwsCall) -> Probe {
     let params = with_token(call, &intent.id.to_string());
     let names = match aws::resolve_names(&call.service, &call.operation) {
         Ok(names) => names,
@@ -33,7 +31,7 @@ pub(super) async fn look(caller: &AwsCaller, intent: &Intent, call: &AwsCall) ->
         ..call.clone()
     };
     for _ in 0..PAGES {
-        let answer = match ask(caller, intent, &question).await {
+        let answer = match ask(client, intent, &question).await {
             Ok(answer) => answer,
             Err(reason) => {
                 return Probe::Unclear(format!(
@@ -68,30 +66,24 @@ fn next_page(answer: &Value) -> Option<Value> {
         .cloned()
 }
 
-async fn ask(caller: &AwsCaller, intent: &Intent, question: &AwsCall) -> Result<Value, String> {
-    let ready = caller
-        .ready(question, &question.params, &intent.id.to_string())
-        .await
-        .map_err(|failure| format!("{}: {}", failure.code, failure.message))?;
-    let attempts = Attempts {
-        wire: &caller.wire,
-        clock: caller.clock.as_ref(),
-        deadline: caller.clock.monotonic()
-            + Duration::from_secs(u64::from(question.timeout_secs.max(1))),
-        repeatable: true,
-        seed: intent.id,
-    };
-    match attempts
-        .run(
-            &ready.prepared,
-            ready.credentials.as_ref(),
-            &ready.destination,
+async fn ask(client: &AwsClient, intent: &Intent, question: &AwsCall) -> Result<Value, String> {
+    let request = Request {
+        identity: identity(question.assume_role.as_ref()),
+        ..Request::new(
+            &question.service,
+            &question.operation,
+            question.params.clone(),
+            &question.region,
         )
-        .await
-    {
-        Ended::Answered(answer) => Ok(answer),
-        Ended::Refused { error, .. } => Err(error.to_string()),
-        Ended::Failed(failure) => Err(format!("{}: {}", failure.code, failure.message)),
-        Ended::Unknown { reason } => Err(reason),
+    }
+    .with_token(intent.id.to_string());
+    let policy = Policy {
+        repeatable: true,
+        ..policy(question)
+    };
+    match client.call(&request, policy).await {
+        Ok(answer) => Ok(answer.value),
+        Err(error) if error.service_error().is_some() => Err(error.to_string()),
+        Err(error) => Err(format!("{}: {}", error.code(), error.message())),
     }
 }

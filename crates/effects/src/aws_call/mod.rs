@@ -1,27 +1,28 @@
-//! Calls one AWS operation: chooses where it goes and as whom, sends it, repeats it only where that is safe.
+//! Calls one AWS operation for an intent: what may be repeated comes from the intent, what an operation is from crate
+//! `aws`, whose client makes the call.
 //!
-//! Knows nothing of playbooks; what may be repeated comes from the intent, what an operation is from crate `aws`.
+//! Knows nothing of playbooks.
 
-mod attempts;
+mod client;
+mod doors;
 mod look;
-pub(crate) mod wire;
+mod network;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use aws::client::{CallError, Identity, Policy, Request};
 use aws::knowledge::{self, Mutation};
-use aws::{Call, Credentials, Prepared};
-use model::effect::{AwsCall, Failure, Intent};
+use model::effect::{AssumeRole, AwsCall, Failure, Intent};
 use model::{Outcome, Recovery};
-use ports::{Clock, Probe};
+use ports::Probe;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::config::{Aws, ConfigError, Local};
-use crate::credentials::{CredentialsError, Identities};
-pub(crate) use attempts::{Attempts, Ended};
-pub(crate) use wire::{Destination, Wire, WireError};
+pub use client::{AwsClient, AwsClientConfig};
+pub(crate) use client::{doors, settings};
+pub(crate) use network::Network;
 
 /// How many interrupted intents are remembered; an intent that is repeated is repeated soon.
 const REMEMBERED: usize = 10_000;
@@ -30,118 +31,75 @@ const TOKEN_MARGIN_SECS: u32 = 300;
 
 /// The caller of AWS operations.
 pub(crate) struct AwsCaller {
-    wire: Wire,
-    endpoint_url: Option<String>,
-    identities: Arc<Identities>,
-    local: Option<Local>,
-    clock: Arc<dyn Clock>,
+    client: AwsClient,
     /// Intents whose request may have arrived without an answer, in this process.
     interrupted: Mutex<HashSet<Uuid>>,
 }
 
-/// A call with its destination and the keys to sign it with.
-struct Ready {
-    prepared: Prepared,
-    credentials: Option<Credentials>,
-    destination: Destination,
-}
-
 impl AwsCaller {
-    pub(crate) fn new(
-        aws: &Aws,
-        local: Option<Local>,
-        clock: Arc<dyn Clock>,
-        identities: Arc<Identities>,
-    ) -> Result<Self, ConfigError> {
-        Ok(Self {
-            wire: Wire::new(aws.ca_bundle.as_deref())?,
-            endpoint_url: aws.endpoint_url.clone(),
-            identities,
-            local,
-            clock,
+    pub(crate) fn new(client: AwsClient) -> Self {
+        Self {
+            client,
             interrupted: Mutex::default(),
-        })
+        }
     }
 
     /// Makes the call of an intent; the intent's id is the idempotency token and its recovery says what may be repeated.
     pub(crate) async fn perform(&self, intent: &Intent, call: &AwsCall) -> Outcome {
-        let deadline =
-            self.clock.monotonic() + Duration::from_secs(u64::from(call.timeout_secs.max(1)));
-        let params = with_token(call, &intent.id.to_string());
+        let request = request(intent, call);
+        let repeatable = matches!(
+            intent.recovery,
+            Recovery::Repeat | Recovery::RepeatWithToken { .. }
+        );
+        let policy = Policy {
+            repeatable,
+            ..policy(call)
+        };
         let sent_before = intent.repeat || self.was_interrupted(intent.id);
-        let mut refreshed = false;
-        loop {
-            let ready = match self.ready(call, &params, &intent.id.to_string()).await {
-                Ok(ready) => ready,
-                Err(failure) => return Outcome::Failed(failure),
-            };
-            let attempts = Attempts {
-                wire: &self.wire,
-                clock: self.clock.as_ref(),
-                deadline,
-                repeatable: matches!(
-                    intent.recovery,
-                    Recovery::Repeat | Recovery::RepeatWithToken { .. }
-                ),
-                seed: intent.id,
-            };
-            let ended = attempts
-                .run(
-                    &ready.prepared,
-                    ready.credentials.as_ref(),
-                    &ready.destination,
-                )
-                .await;
-            if let Ended::Refused { error, .. } = &ended
-                && is_expired(&error.code)
-                && !refreshed
-            {
-                // Keys can end before their time (revoked, or a clock that is off). The service performed nothing.
-                refreshed = true;
-                self.identities.forget(call.assume_role.as_ref()).await;
-                continue;
+        match self.client.call(&request, policy).await {
+            Ok(answer) => {
+                self.remember(intent.id, false);
+                if answer.attempts > 1 {
+                    tracing::info!(
+                        intent = %intent.id, service = %call.service, operation = %call.operation,
+                        attempts = answer.attempts, "call took several attempts"
+                    );
+                }
+                Outcome::Done {
+                    result: answer.value,
+                }
             }
-            return self.conclude(intent, &ready, (&params, ended), sent_before);
+            Err(error) => self.conclude(intent, &request, &error, sent_before),
         }
     }
 
     /// Looks whether a call of class [`Recovery::Probe`] happened.
     pub(crate) async fn probe(&self, intent: &Intent, call: &AwsCall) -> Probe {
-        look::look(self, intent, call).await
+        look::look(&self.client, intent, call).await
     }
 
     fn conclude(
         &self,
         intent: &Intent,
-        ready: &Ready,
-        (params, ended): (&Value, Ended),
+        request: &Request,
+        error: &CallError,
         sent_before: bool,
     ) -> Outcome {
-        match ended {
-            Ended::Answered(result) => {
-                self.remember(intent.id, false);
-                Outcome::Done { result }
-            }
-            Ended::Refused {
-                error,
-                interrupted_before,
-            } => {
-                let again = sent_before || interrupted_before;
-                if again && already_done(&ready.prepared, params, &error.code) {
-                    // The first request did it; this one was told so.
-                    self.remember(intent.id, false);
-                    return Outcome::Done {
-                        result: json!({ "AlreadyDone": error.code }),
-                    };
-                }
-                Outcome::Failed(attempts::failure_of(&error))
-            }
-            Ended::Failed(failure) => Outcome::Failed(failure),
-            Ended::Unknown { reason } => {
-                self.remember(intent.id, true);
-                Outcome::Unknown { reason }
-            }
+        if error.is_unknown() {
+            self.remember(intent.id, true);
+            return Outcome::Unknown {
+                reason: error.to_string(),
+            };
         }
+        let again = sent_before || error.may_have_happened;
+        if again && error.service_error().is_some() && already_done(request, error.code()) {
+            // The first request did it; this one was told so.
+            self.remember(intent.id, false);
+            return Outcome::Done {
+                result: json!({ "AlreadyDone": error.code() }),
+            };
+        }
+        Outcome::Failed(failure_of(error))
     }
 
     fn was_interrupted(&self, id: Uuid) -> bool {
@@ -162,48 +120,28 @@ impl AwsCaller {
             all.remove(&id);
         }
     }
+}
 
-    /// Writes the request and finds the keys for it.
-    async fn ready(&self, call: &AwsCall, params: &Value, token: &str) -> Result<Ready, Failure> {
-        let (service, operation) =
-            aws::resolve_names(&call.service, &call.operation).map_err(|error| invalid(&error))?;
-        let local = self
-            .local
-            .as_ref()
-            .filter(|local| local.service.serves(&service, &operation));
-        let endpoint_url = local
-            .map(|local| local.url.as_str())
-            .or(self.endpoint_url.as_deref());
-        let call_to_make = Call {
-            service: &service,
-            operation: &operation,
-            params,
-            region: &call.region,
-            endpoint_url,
-            token,
-            options: aws::CallOptions::defaults(),
-        };
-        let prepared = aws::prepare(&call_to_make).map_err(|error| invalid(&error))?;
-        let (credentials, destination) = match local {
-            Some(local) => (
-                Some(local.credentials.clone()),
-                Destination::Local(Arc::clone(&local.service)),
-            ),
-            None if prepared.signing.is_unsigned() => (None, Destination::Network),
-            None => {
-                let keys = self
-                    .identities
-                    .of(call.assume_role.as_ref())
-                    .await
-                    .map_err(|error| no_keys(&error))?;
-                (Some(keys), Destination::Network)
-            }
-        };
-        Ok(Ready {
-            prepared,
-            credentials,
-            destination,
-        })
+/// The call of an intent in the client's words.
+fn request(intent: &Intent, call: &AwsCall) -> Request {
+    let token = intent.id.to_string();
+    Request {
+        params: with_token(call, &token),
+        identity: identity(call.assume_role.as_ref()),
+        ..Request::new(&call.service, &call.operation, Value::Null, &call.region)
+    }
+    .with_token(token)
+}
+
+fn policy(call: &AwsCall) -> Policy {
+    Policy::default().within(Duration::from_secs(u64::from(call.timeout_secs.max(1))))
+}
+
+/// A role to act as, or the process itself.
+pub(crate) fn identity(role: Option<&AssumeRole>) -> Identity {
+    match role {
+        None => Identity::Own,
+        Some(role) => Identity::role(&role.role_arn, &role.session_name),
     }
 }
 
@@ -244,26 +182,22 @@ fn with_token(call: &AwsCall, token: &str) -> Value {
 }
 
 /// Whether the code says that an earlier request of an idempotent operation took effect.
-fn already_done(prepared: &Prepared, params: &Value, code: &str) -> bool {
-    match knowledge::mutation(prepared.service(), prepared.operation(), params) {
+fn already_done(request: &Request, code: &str) -> bool {
+    match knowledge::mutation(&request.service, &request.operation, &request.params) {
         Mutation::Idempotent { already_done_codes } => already_done_codes.contains(&code),
         _ => false,
     }
 }
 
-fn is_expired(code: &str) -> bool {
-    matches!(
-        code,
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired"
-    )
-}
-
-fn invalid(error: &aws::Error) -> Failure {
-    plain_failure("ParamValidation", error.to_string(), false)
-}
-
-fn no_keys(error: &CredentialsError) -> Failure {
-    plain_failure("Credentials", error.to_string(), error.is_transient())
+/// The client's error in the product's words.
+fn failure_of(error: &CallError) -> Failure {
+    Failure {
+        code: error.code().to_owned(),
+        message: error.message(),
+        status: error.status(),
+        request_id: error.request_id().map(str::to_owned),
+        transient: error.is_transient(),
+    }
 }
 
 pub(crate) fn plain_failure(code: &str, message: String, transient: bool) -> Failure {

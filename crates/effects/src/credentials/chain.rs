@@ -4,19 +4,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aws::HttpRequest;
+use aws::client::{SendLimits, TransportError};
 use aws::credentials::profile::{Profiles, Role, Source};
 use aws::credentials::sts::RoleRequest;
 use aws::credentials::{Credentials, container, imds};
 use ports::BoxFuture;
 
 use super::{CredentialsError, Sts};
-use crate::aws_call::WireError;
 use crate::config::Environment;
-use crate::http::TransportError;
-use crate::http::transport::Connection;
 
-/// Metadata services answer from the same host or not at all.
-const METADATA_LIMIT: Duration = Duration::from_secs(2);
+/// Metadata services answer from the same host or not at all, and shortly.
+const METADATA_LIMITS: SendLimits = SendLimits {
+    time: Duration::from_secs(2),
+    answer_bytes: 1 << 20,
+    fresh_connection: true,
+};
 const FILE_BYTES: u64 = 1 << 20;
 
 type Found = Result<Credentials, CredentialsError>;
@@ -193,18 +195,17 @@ async fn from_instance(environment: &Environment, sts: &Sts) -> Found {
 }
 
 async fn ask(sts: &Sts, request: HttpRequest, place: &str) -> Result<String, CredentialsError> {
-    let answer = sts
-        .wire
-        .send(request, Connection::Fresh, METADATA_LIMIT)
-        .await
-        .map_err(|error| match error {
-            WireError::Transport(TransportError::NotSent { reason, .. }) => {
-                source(place, format!("not reachable: {reason}"), true)
-            }
-            WireError::Transport(error) => source(place, error.to_string(), true),
-            WireError::Unsendable(reason) => source(place, reason, false),
-            WireError::Service(error) => source(place, error.to_string(), false),
-        })?;
+    let answer =
+        sts.transport
+            .send(request, METADATA_LIMITS)
+            .await
+            .map_err(|error| match error {
+                TransportError::NotSent { reason, .. } => {
+                    source(place, format!("not reachable: {reason}"), true)
+                }
+                TransportError::Unsendable { reason } => source(place, reason, false),
+                error => source(place, error.to_string(), true),
+            })?;
     if answer.status != 200 {
         return Err(source(
             place,

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws::Credentials;
+use aws::client::{AssumedRole, Client, CredentialError, Identity, Policy, Request, Transport};
 use aws::credentials::sts::{self, RoleRequest};
-use aws::{Call, Credentials};
 use model::effect::AssumeRole;
-use ports::Clock;
+use ports::{BoxFuture, Clock};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::CredentialsError;
 use super::chain;
-use crate::aws_call::{Attempts, Destination, Ended, Wire};
-use crate::config::{Aws, ConfigError, CredentialSource};
+use crate::aws_call::{self, AwsClientConfig};
+use crate::config::{ConfigError, CredentialSource};
 
 /// Fetched anew when they end within this.
 const MARGIN_SECS: i64 = 300;
@@ -30,46 +30,42 @@ pub(crate) struct Identities {
     source: CredentialSource,
     sts: Sts,
     own: Slot,
-    roles: Mutex<HashMap<AssumeRole, Slot>>,
+    roles: Mutex<HashMap<AssumedRole, Slot>>,
 }
 
 impl Identities {
-    pub(crate) fn new(aws: &Aws, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &AwsClientConfig) -> Result<Self, ConfigError> {
+        let doors = aws_call::doors(config)?;
         let sts = Sts {
-            wire: Wire::new(aws.ca_bundle.as_deref())?,
-            endpoint_url: aws.endpoint_url.clone(),
-            region: aws.region.clone(),
-            clock,
+            transport: Arc::clone(&doors.transport),
+            client: Client::new(doors, aws_call::settings(&config.aws)),
+            region: config.aws.region.clone(),
+            clock: Arc::clone(&config.clock),
         };
         Ok(Self {
-            source: aws.credentials.clone(),
+            source: config.aws.credentials.clone(),
             sts,
             own: Slot::default(),
             roles: Mutex::default(),
         })
     }
 
-    /// Keys of a role, or the server's own.
-    pub(crate) async fn of(
+    /// Keys of a role that a script acts as; see [`Identities::assumed`].
+    pub(crate) async fn session_of(
         &self,
-        role: Option<&AssumeRole>,
+        role: &AssumeRole,
+        lasting: i64,
     ) -> Result<Credentials, CredentialsError> {
-        match role {
-            None => self.own().await,
-            Some(role) => self.assumed(role, MARGIN_SECS).await,
-        }
+        let role = AssumedRole {
+            role_arn: role.role_arn.clone(),
+            session_name: role.session_name.clone(),
+            ..AssumedRole::default()
+        };
+        self.assumed(&role, lasting).await
     }
 
-    /// Fetches anew next time.
-    pub(crate) async fn forget(&self, role: Option<&AssumeRole>) {
-        // A role's session may have ended because the server's own keys did.
-        if let Some(role) = role {
-            *self.slot(role).lock().await = None;
-        }
-        *self.own.lock().await = None;
-    }
-
-    async fn own(&self) -> Result<Credentials, CredentialsError> {
+    /// The process's own keys.
+    pub(crate) async fn own(&self) -> Result<Credentials, CredentialsError> {
         match &self.source {
             CredentialSource::Disabled => Err(CredentialsError::Disabled),
             CredentialSource::Static(keys) => Ok(keys.clone()),
@@ -83,9 +79,9 @@ impl Identities {
     }
 
     /// Keys of a role that last at least `lasting` seconds where the role permits sessions of that length.
-    pub(crate) async fn assumed(
+    async fn assumed(
         &self,
-        role: &AssumeRole,
+        role: &AssumedRole,
         lasting: i64,
     ) -> Result<Credentials, CredentialsError> {
         let slot = self.slot(role);
@@ -94,7 +90,10 @@ impl Identities {
             let request = RoleRequest {
                 role_arn: &role.role_arn,
                 session_name: &role.session_name,
-                ..RoleRequest::default()
+                external_id: role.external_id.as_deref(),
+                duration_s: role.duration_s,
+                policy: role.policy.as_deref(),
+                source_identity: role.source_identity.as_deref(),
             };
             self.sts.assume(&own, &request).await
         })
@@ -136,7 +135,7 @@ impl Identities {
         }
     }
 
-    fn slot(&self, role: &AssumeRole) -> Slot {
+    fn slot(&self, role: &AssumedRole) -> Slot {
         let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.len() >= KEPT_ROLES && !roles.contains_key(role) {
             let now = self.sts.clock.now();
@@ -151,10 +150,39 @@ impl Identities {
     }
 }
 
+impl aws::client::CredentialSource for Identities {
+    fn credentials<'a>(
+        &'a self,
+        identity: &'a Identity,
+    ) -> BoxFuture<'a, Result<Credentials, CredentialError>> {
+        Box::pin(async move {
+            let found = match identity {
+                Identity::Role(role) => self.assumed(role, MARGIN_SECS).await,
+                Identity::Own | Identity::Keys(_) | Identity::Anonymous => self.own().await,
+            };
+            found.map_err(|error| CredentialError {
+                message: error.to_string(),
+                transient: error.is_transient(),
+            })
+        })
+    }
+
+    fn forget<'a>(&'a self, identity: &'a Identity) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            // A role's session may have ended because the server's own keys did.
+            if let Identity::Role(role) = identity {
+                *self.slot(role).lock().await = None;
+            }
+            *self.own.lock().await = None;
+        })
+    }
+}
+
 /// Calls to the security token service.
 pub(crate) struct Sts {
-    pub(super) wire: Wire,
-    endpoint_url: Option<String>,
+    /// For sources that are no AWS services.
+    pub(super) transport: Arc<dyn Transport>,
+    client: Client,
     region: String,
     clock: Arc<dyn Clock>,
 }
@@ -200,36 +228,18 @@ impl Sts {
             reason,
             transient,
         };
-        let call = Call {
-            service: "sts",
-            operation,
-            params,
-            region: &self.region,
-            endpoint_url: self.endpoint_url.as_deref(),
-            token: "",
-            options: aws::CallOptions::defaults(),
-        };
-        let prepared = aws::prepare(&call)
-            .map_err(|error| fail("ParamValidation", error.to_string(), false))?;
-        let attempts = Attempts {
-            wire: &self.wire,
-            clock: self.clock.as_ref(),
-            deadline: self.clock.monotonic() + STS_LIMIT,
-            // A session more does no harm.
-            repeatable: true,
-            seed: Uuid::from_u64_pair(role.len() as u64, self.clock.monotonic().as_nanos() as u64),
-        };
-        match attempts.run(&prepared, keys, &Destination::Network).await {
-            Ended::Answered(answer) => {
-                sts::parse(&answer).map_err(|error| fail("Answer", error.to_string(), false))
+        let request = Request::new("sts", operation, params.clone(), &self.region).with_identity(
+            keys.map_or(Identity::Anonymous, |keys| {
+                Identity::Keys(Box::new(keys.clone()))
+            }),
+        );
+        // A session more does no harm.
+        let policy = Policy::repeatable().within(STS_LIMIT);
+        match self.client.call(&request, policy).await {
+            Ok(answer) => {
+                sts::parse(&answer.value).map_err(|error| fail("Answer", error.to_string(), false))
             }
-            Ended::Refused { error, .. } => Err(fail(
-                &error.code,
-                error.message.clone(),
-                aws::retry::is_retryable(&error),
-            )),
-            Ended::Failed(failure) => Err(fail(&failure.code, failure.message, failure.transient)),
-            Ended::Unknown { reason } => Err(fail("Network", reason, true)),
+            Err(error) => Err(fail(error.code(), error.message(), error.is_transient())),
         }
     }
 }

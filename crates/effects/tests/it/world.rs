@@ -53,12 +53,14 @@ pub(crate) fn background(task: impl Future<Output = ()> + Send + 'static) {
 pub(crate) fn config() -> Config {
     Config {
         clock: RealClock::start(),
+        entropy: Arc::new(ports::SeededEntropy::new(1)),
         smtp: None,
         aws: Aws {
             endpoint_url: Some("http://127.0.0.1:9".to_owned()),
             credentials: CredentialSource::Static(Credentials::new("AKIDEXAMPLE", "not-a-secret")),
             ca_bundle: None,
             region: "us-east-1".to_owned(),
+            concurrency: aws::client::Concurrency::default(),
         },
         scripts: None,
         webhook: Webhook::default(),

@@ -1,0 +1,128 @@
+//! The client of AWS as this process offers it: its clock, its credentials chain and roles, its transport; calls that
+//! Quell serves itself stay in the process.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use aws::client::{
+    Answer, CallError, Client, Doors, Identity, NoCredentials, Policy, Request, Settings,
+};
+use aws::{CallOptions, HttpRequest};
+use ports::{Clock, EntropySource};
+
+use super::doors::{ProcessClock, Tokens};
+use super::network::{InProcess, Network};
+use crate::config::{Aws, ConfigError, Local};
+use crate::credentials::Identities;
+
+/// What a client of AWS needs.
+#[derive(Clone)]
+pub struct AwsClientConfig {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where tokens and chance come from.
+    pub entropy: Arc<dyn EntropySource>,
+    /// Which account is called, and how.
+    pub aws: Aws,
+    /// The services that this process answers itself; `None` when there are none.
+    pub local: Option<Local>,
+}
+
+/// Calls any operation of any AWS service, with the process's credentials and roles. Cheap to clone; clones share
+/// pools, limits and kept sessions.
+#[derive(Clone)]
+pub struct AwsClient {
+    network: Client,
+    local: Option<(Local, Client)>,
+}
+
+impl AwsClient {
+    /// Sets up a client; connects to nothing.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting that cannot be used.
+    pub fn new(config: &AwsClientConfig) -> Result<Self, ConfigError> {
+        let identities = Identities::new(config)?;
+        Self::with_identities(config, Arc::new(identities))
+    }
+
+    /// The same with identities that are shared with others.
+    pub(crate) fn with_identities(
+        config: &AwsClientConfig,
+        identities: Arc<Identities>,
+    ) -> Result<Self, ConfigError> {
+        let network = Doors {
+            credentials: identities,
+            ..doors(config)?
+        };
+        let local = config.local.clone().map(|local| {
+            let transport = Arc::new(InProcess(Arc::clone(&local.service)));
+            let doors = Doors {
+                transport,
+                credentials: Arc::new(NoCredentials),
+                ..network.clone()
+            };
+            (local, Client::new(doors, Settings::default()))
+        });
+        Ok(Self {
+            network: Client::new(network, settings(&config.aws)),
+            local,
+        })
+    }
+
+    /// Makes a call and repeats it as far as `policy` allows.
+    ///
+    /// # Errors
+    /// [`CallError`]: what went wrong, and whether the call may have happened all the same.
+    pub async fn call(&self, request: &Request, policy: Policy) -> Result<Answer, CallError> {
+        let (client, request) = self.route(request);
+        client.call(&request, policy).await
+    }
+
+    /// The request as [`AwsClient::call`] would send it first, signed; sends nothing but what fetching keys needs.
+    ///
+    /// # Errors
+    /// The call does not fit its model, or there are no keys.
+    pub async fn dry_run(&self, request: &Request) -> Result<HttpRequest, CallError> {
+        let (client, request) = self.route(request);
+        client.dry_run(&request).await
+    }
+
+    /// Which client makes the call, and the call in its words: what Quell serves itself is signed with its own keys.
+    fn route<'a>(&self, request: &'a Request) -> (&Client, Cow<'a, Request>) {
+        let names = aws::resolve_names(&request.service, &request.operation);
+        match (&self.local, names) {
+            (Some((local, client)), Ok((service, operation)))
+                if local.service.serves(&service, &operation) =>
+            {
+                let request = Request {
+                    identity: Identity::Keys(Box::new(local.credentials.clone())),
+                    endpoint_url: Some(local.url.clone()),
+                    ..request.clone()
+                };
+                (client, Cow::Owned(request))
+            }
+            _ => (&self.network, Cow::Borrowed(request)),
+        }
+    }
+}
+
+/// The doors of a client without credentials.
+pub(crate) fn doors(config: &AwsClientConfig) -> Result<Doors, ConfigError> {
+    Ok(Doors {
+        transport: Arc::new(Network::new(config.aws.ca_bundle.as_deref())?),
+        clock: Arc::new(ProcessClock(Arc::clone(&config.clock))),
+        tokens: Arc::new(Tokens(Arc::clone(&config.entropy))),
+        credentials: Arc::new(NoCredentials),
+    })
+}
+
+/// What the operator chose, for all calls.
+pub(crate) fn settings(aws: &Aws) -> Settings {
+    Settings {
+        endpoint_url: aws.endpoint_url.clone(),
+        concurrency: aws.concurrency.clone(),
+        options: CallOptions::default(),
+        ..Settings::default()
+    }
+}
