@@ -12,11 +12,11 @@ import sys
 import botocore
 
 PROSE = {
-    "documentation", "deprecated", "deprecatedMessage", "deprecatedSince", "pattern", "enum", "max", "sensitive",
-    "examples", "box", "contextParam", "staticContextParams", "operationContextParams", "clientContextParams",
+    "documentation", "deprecated", "deprecatedMessage", "deprecatedSince", "pattern", "max", "sensitive", "examples",
+    "box", "clientContextParams",
 }
 # Below these keys the names are members, shapes or operations, never trait names.
-NAMED = {"members", "shapes", "operations"}
+NAMED = {"members", "shapes", "operations", "staticContextParams", "operationContextParams"}
 
 
 def strip(node, named=False):
@@ -40,6 +40,15 @@ def read(path):
         with open(path, encoding="utf-8") as file:
             return json.load(file)
     return None
+
+
+def read_with_extras(path):
+    """The file of this name, with what botocore lays over it."""
+    base = read(path + ".json")
+    extras = read(path + ".sdk-extras.json")
+    if base is not None and extras:
+        merge(base, extras.get("merge", {}))
+    return base
 
 
 def merge(base, extra):
@@ -85,16 +94,22 @@ def main():
         versions = sorted(v for v in os.listdir(folder) if v[:1].isdigit())
         if not versions:
             continue
-        path = os.path.join(folder, versions[-1], "service-2")
-        model = read(path + ".json")
+        folder = os.path.join(folder, versions[-1])
+        model = read_with_extras(os.path.join(folder, "service-2"))
         if model is None:
             continue
-        extras = read(path + ".sdk-extras.json")
-        if extras:
-            merge(model, extras.get("merge", {}))
         model = strip(model)
         prefix = model["metadata"].get("endpointPrefix", name)
-        line({"name": name, "model": model, "globalEndpoints": global_endpoints(endpoints, prefix)})
+        waiters = read_with_extras(os.path.join(folder, "waiters-2")) or {}
+        for waiter in waiters.get("waiters", {}).values():
+            waiter.pop("description", None)
+        line({
+            "name": name,
+            "model": model,
+            "globalEndpoints": global_endpoints(endpoints, prefix),
+            "paginators": read_with_extras(os.path.join(folder, "paginators-1")),
+            "waiters": waiters,
+        })
 
 
 if __name__ == "__main__":

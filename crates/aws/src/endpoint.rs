@@ -100,10 +100,8 @@ pub fn resolve(
     let global = service
         .global_endpoints
         .iter()
-        .find(|global| &*global.partition == partition);
-    let signing_region = global
-        .and_then(|global| global.region.as_deref())
-        .unwrap_or(region);
+        .find(|global| global.partition == partition);
+    let signing_region = global.and_then(|global| global.region).unwrap_or(region);
     if region.is_empty()
         || region.len() > 64
         || !region

@@ -51,7 +51,7 @@ pub(crate) fn check(
         .iter()
         .filter(|member| member.target.traits().idempotency_token)
     {
-        if given.get(&*member.name).is_none_or(Value::is_null) {
+        if given.get(member.name).is_none_or(Value::is_null) {
             given.insert(member.name.to_string(), token.into());
         }
     }
@@ -113,16 +113,13 @@ impl Checker<'_> {
         path: &str,
         depth: usize,
     ) -> Map<String, Value> {
-        let present = |member: &Member| {
-            given
-                .get(&*member.name)
-                .is_some_and(|value| !value.is_null())
-        };
+        let present =
+            |member: &Member| given.get(member.name).is_some_and(|value| !value.is_null());
         let names = || {
             structure
                 .members
                 .iter()
-                .map(|member| &*member.name)
+                .map(|member| member.name)
                 .collect::<Vec<_>>()
                 .join(", ")
         };
@@ -276,7 +273,7 @@ impl Checker<'_> {
             return self.wrong_type(path, value, wanted);
         };
         match shape {
-            Shape::String { min } => {
+            Shape::String { min, .. } => {
                 let length = converted.as_str().map_or(0, |text| text.chars().count());
                 // What goes into a host name is never empty.
                 let min = (*min).max(u32::from(in_host));

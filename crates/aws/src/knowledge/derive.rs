@@ -109,7 +109,7 @@ const GONE: &[&str] = &[
 ];
 
 pub(super) fn derived(service: &Service, operation: &Operation) -> Mutation {
-    if operation.readonly || reads(&service.name, &operation.name) {
+    if operation.readonly || reads(service.name, operation.name) {
         return Mutation::ReadOnly;
     }
     if let Some(member) = token_member(service, operation) {

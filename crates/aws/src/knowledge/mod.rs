@@ -68,6 +68,6 @@ pub fn mutation(service: &str, operation: &str, params: &Value) -> Mutation {
     let Some(operation) = service.operation(operation) else {
         return Mutation::None;
     };
-    table::reviewed(&service.name, &operation.name, params)
+    table::reviewed(service.name, operation.name, params)
         .unwrap_or_else(|| derive::derived(&service, operation))
 }

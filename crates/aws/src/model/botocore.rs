@@ -1,12 +1,16 @@
-//! Reads a service model in botocore's JSON form.
+//! Reads a service model in botocore's JSON form: its metadata and shapes. Operations, paginators and waiters are in
+//! `botocore_operation`.
+//!
+//! For the packer and for tests: the names of what is read here are kept as long as the process (`names::interned`).
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::names::interned;
 use super::{
-    ErrorTraits, GlobalEndpoint, Location, Member, Name, Operation, Protocol, Ref, Service, Shape,
-    Structure, TimestampFormat, Traits, XmlNamespace,
+    ErrorTraits, GlobalEndpoint, Location, Member, Name, Protocol, Ref, Service, Shape, Structure,
+    TimestampFormat, Traits, XmlNamespace,
 };
 
 /// Why a model could not be read.
@@ -34,14 +38,14 @@ pub enum ModelError {
     },
 }
 
-/// Protocols in the order in which this crate prefers them.
+/// Protocols in the order in which botocore prefers them.
 const PREFERRED: [(&str, Protocol); 6] = [
     ("json", Protocol::Json),
     ("rest-json", Protocol::RestJson),
     ("rest-xml", Protocol::RestXml),
+    ("smithy-rpc-v2-cbor", Protocol::Cbor),
     ("query", Protocol::Query),
     ("ec2", Protocol::Ec2),
-    ("smithy-rpc-v2-cbor", Protocol::Cbor),
 ];
 
 impl Service {
@@ -56,15 +60,15 @@ impl Service {
         let metadata = model
             .get("metadata")
             .ok_or_else(|| missing(name, "metadata"))?;
-        let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(Name::from);
-        let endpoint_prefix = text("endpointPrefix").unwrap_or_else(|| Name::from(name));
+        let text = |key: &str| optional(metadata, key);
+        let endpoint_prefix = text("endpointPrefix").unwrap_or_else(|| interned(name));
         let mut loader = Loader::new(name, model);
         let operations = loader.operations(model)?;
-        let mut service = Service {
-            name: Name::from(name),
-            service_id: text("serviceId").unwrap_or_else(|| Name::from(name)),
-            signing_name: text("signingName").unwrap_or_else(|| endpoint_prefix.clone()),
-            signature_version: text("signatureVersion").unwrap_or_else(|| Name::from("v4")),
+        Ok(Service {
+            name: interned(name),
+            service_id: text("serviceId").unwrap_or_else(|| interned(name)),
+            signing_name: text("signingName").unwrap_or(endpoint_prefix),
+            signature_version: text("signatureVersion").unwrap_or("v4"),
             endpoint_prefix,
             protocol: protocol(name, metadata)?,
             api_version: text("apiVersion").unwrap_or_default(),
@@ -74,31 +78,48 @@ impl Service {
                 metadata
                     .pointer("/xmlNamespace/uri")
                     .and_then(Value::as_str)
-                    .map(Name::from)
+                    .map(interned)
             }),
             query_compatible: metadata.get("awsQueryCompatible").is_some(),
             global_endpoints: globals(global),
             shapes: loader.shapes,
             operations,
-            index: HashMap::new(),
-        };
-        service.build_index();
-        Ok(service)
+            waiters: Vec::new(),
+            auth: texts(metadata, "auth"),
+        })
     }
 }
 
-fn missing(service: &str, place: &str) -> ModelError {
+pub(super) fn missing(service: &str, place: &str) -> ModelError {
     ModelError::Missing {
         service: service.to_owned(),
         place: place.to_owned(),
     }
 }
 
-fn unknown(service: &str, place: &str, value: &str) -> ModelError {
+pub(super) fn unknown(service: &str, place: &str, value: &str) -> ModelError {
     ModelError::Unknown {
         service: service.to_owned(),
         place: place.to_owned(),
         value: value.to_owned(),
+    }
+}
+
+/// The text of this key, kept for good.
+pub(super) fn optional(value: &Value, key: &str) -> Option<Name> {
+    value.get(key).and_then(Value::as_str).map(interned)
+}
+
+/// The texts of this key: a list of them, or a single one.
+pub(super) fn texts(value: &Value, key: &str) -> Vec<Name> {
+    match value.get(key) {
+        Some(Value::Array(list)) => list
+            .iter()
+            .filter_map(Value::as_str)
+            .map(interned)
+            .collect(),
+        Some(Value::String(text)) => vec![interned(text)],
+        _ => Vec::new(),
     }
 }
 
@@ -122,11 +143,10 @@ fn protocol(name: &str, metadata: &Value) -> Result<Protocol, ModelError> {
 
 fn globals(given: &Value) -> Vec<GlobalEndpoint> {
     let entry = |value: &Value| {
-        let text = |key: &str| value.get(key).and_then(Value::as_str).map(Name::from);
         Some(GlobalEndpoint {
-            partition: text("partition")?,
-            hostname: text("hostname")?,
-            region: text("region"),
+            partition: optional(value, "partition")?,
+            hostname: optional(value, "hostname")?,
+            region: optional(value, "region"),
         })
     };
     given
@@ -136,12 +156,11 @@ fn globals(given: &Value) -> Vec<GlobalEndpoint> {
 }
 
 /// Numbers the reachable shapes and turns them into ours.
-struct Loader<'a> {
-    service: &'a str,
+pub(super) struct Loader<'a> {
+    pub(super) service: &'a str,
     source: Option<&'a Map<String, Value>>,
     numbers: HashMap<&'a str, u32>,
     shapes: Vec<Shape>,
-    names: HashMap<&'a str, Name>,
 }
 
 impl<'a> Loader<'a> {
@@ -152,41 +171,11 @@ impl<'a> Loader<'a> {
             source,
             numbers: HashMap::new(),
             shapes: Vec::new(),
-            names: HashMap::new(),
         }
     }
 
-    fn name(&mut self, text: &'a str) -> Name {
-        self.names
-            .entry(text)
-            .or_insert_with(|| Name::from(text))
-            .clone()
-    }
-
-    fn optional(&mut self, value: &'a Value, key: &str) -> Option<Name> {
-        value
-            .get(key)
-            .and_then(Value::as_str)
-            .map(|text| self.name(text))
-    }
-
-    fn operations(&mut self, model: &'a Value) -> Result<Vec<Operation>, ModelError> {
-        let source = model.get("operations").and_then(Value::as_object);
-        let mut given: Vec<(&str, &Value)> = source
-            .into_iter()
-            .flatten()
-            .map(|(k, v)| (k.as_str(), v))
-            .collect();
-        given.sort_by_key(|(name, _)| *name);
-        self.number(&given)?;
-        given
-            .into_iter()
-            .map(|(name, value)| self.operation(name, value))
-            .collect()
-    }
-
     /// Finds every exception and every shape in reach of the operations, and converts them in the order of their names.
-    fn number(&mut self, operations: &[(&'a str, &'a Value)]) -> Result<(), ModelError> {
+    pub(super) fn number(&mut self, operations: &[(&'a str, &'a Value)]) -> Result<(), ModelError> {
         let mut open: Vec<&'a str> = Vec::new();
         for (_, operation) in operations {
             let errors = operation
@@ -243,77 +232,14 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    fn source_of(&self, name: &str) -> Result<&'a Value, ModelError> {
+    pub(super) fn source_of(&self, name: &str) -> Result<&'a Value, ModelError> {
         self.source
             .and_then(|shapes| shapes.get(name))
             .ok_or_else(|| missing(self.service, &format!("shapes.{name}")))
     }
 
-    fn operation(&mut self, name: &'a str, value: &'a Value) -> Result<Operation, ModelError> {
-        let http = value.get("http").unwrap_or(&Value::Null);
-        let flag = |key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
-        let mut errors = Vec::new();
-        for error in value
-            .get("errors")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            errors.push(self.reference(error)?.shape);
-        }
-        let checksum = value.get("httpChecksum").unwrap_or(&Value::Null);
-        let no_auth = value
-            .get("auth")
-            .and_then(Value::as_array)
-            .is_some_and(|auth| auth.iter().all(|scheme| scheme == "smithy.api#noAuth"));
-        let prefix = value.get("endpoint").unwrap_or(&Value::Null);
-        Ok(Operation {
-            // Not the inner `name`, in which CloudFront repeats its API version.
-            name: self.name(name),
-            method: self.name(http.get("method").and_then(Value::as_str).unwrap_or("POST")),
-            uri: self.name(
-                http.get("requestUri")
-                    .and_then(Value::as_str)
-                    .unwrap_or("/"),
-            ),
-            input: value
-                .get("input")
-                .map(|input| self.reference(input))
-                .transpose()?,
-            output: value
-                .get("output")
-                .map(|output| self.reference(output))
-                .transpose()?,
-            result_wrapper: self.result_wrapper(value.get("output")),
-            errors,
-            host_prefix: self.optional(prefix, "hostPrefix"),
-            unsigned: no_auth || value.get("authtype").and_then(Value::as_str) == Some("none"),
-            unsigned_payload: flag("unsignedPayload"),
-            checksum_required: flag("httpChecksumRequired")
-                || checksum
-                    .get("requestChecksumRequired")
-                    .and_then(Value::as_bool)
-                    .unwrap_or(false),
-            checksum_member: self.optional(checksum, "requestAlgorithmMember"),
-            compressible: value.get("requestcompression").is_some(),
-            readonly: flag("readonly"),
-            idempotent: flag("idempotent"),
-        })
-    }
-
-    /// Named at the operation, in older models at the output's shape.
-    fn result_wrapper(&mut self, output: Option<&'a Value>) -> Option<Name> {
-        let output = output?;
-        let shape = output
-            .get("shape")
-            .and_then(Value::as_str)
-            .and_then(|name| self.source_of(name).ok());
-        self.optional(output, "resultWrapper")
-            .or_else(|| self.optional(shape?, "resultWrapper"))
-    }
-
     /// A reference with the traits of the place laid over those of the target.
-    fn reference(&mut self, place: &'a Value) -> Result<Ref, ModelError> {
+    pub(super) fn reference(&self, place: &Value) -> Result<Ref, ModelError> {
         let name = place
             .get("shape")
             .and_then(Value::as_str)
@@ -330,7 +256,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    fn traits(&mut self, place: &'a Value, target: &'a Value) -> Result<Traits, ModelError> {
+    fn traits(&self, place: &Value, target: &Value) -> Result<Traits, ModelError> {
         let get = |key: &str| place.get(key).or_else(|| target.get(key));
         let flag = |key: &str| get(key).and_then(Value::as_bool).unwrap_or(false);
         let location = match get("location").and_then(Value::as_str) {
@@ -352,23 +278,18 @@ impl<'a> Loader<'a> {
         let xml_namespace = match get("xmlNamespace") {
             Some(Value::String(uri)) => Some(XmlNamespace {
                 prefix: None,
-                uri: self.name(uri),
+                uri: interned(uri),
             }),
             Some(object) => {
-                let prefix = self.optional(object, "prefix");
-                self.optional(object, "uri")
-                    .map(|uri| XmlNamespace { prefix, uri })
+                let prefix = optional(object, "prefix");
+                optional(object, "uri").map(|uri| XmlNamespace { prefix, uri })
             }
             None => None,
         };
         Ok(Traits {
             location,
-            location_name: get("locationName")
-                .and_then(Value::as_str)
-                .map(|text| self.name(text)),
-            query_name: get("queryName")
-                .and_then(Value::as_str)
-                .map(|text| self.name(text)),
+            location_name: get("locationName").and_then(Value::as_str).map(interned),
+            query_name: get("queryName").and_then(Value::as_str).map(interned),
             flattened: flag("flattened"),
             xml_namespace,
             xml_attribute: flag("xmlAttribute"),
@@ -380,7 +301,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    fn shape(&mut self, name: &'a str, source: &'a Value) -> Result<Shape, ModelError> {
+    fn shape(&self, name: &str, source: &Value) -> Result<Shape, ModelError> {
         let kind = source
             .get("type")
             .and_then(Value::as_str)
@@ -410,7 +331,10 @@ impl<'a> Loader<'a> {
                     value: self.reference(value)?,
                 }
             }
-            "string" | "character" => Shape::String { min: length },
+            "string" | "character" => Shape::String {
+                min: length,
+                values: texts(source, "enum").into_boxed_slice(),
+            },
             "integer" | "short" | "byte" => Shape::Integer { min: least("min") },
             "long" | "bigInteger" => Shape::Long { min: least("min") },
             "float" => Shape::Float,
@@ -422,7 +346,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    fn structure(&mut self, name: &'a str, source: &'a Value) -> Result<Structure, ModelError> {
+    fn structure(&self, name: &str, source: &Value) -> Result<Structure, ModelError> {
         let flag = |key: &str| source.get(key).and_then(Value::as_bool).unwrap_or(false);
         let required: HashSet<&str> = source
             .get("required")
@@ -440,7 +364,7 @@ impl<'a> Loader<'a> {
         {
             let target = self.reference(place)?;
             members.push(Member {
-                name: self.name(member),
+                name: interned(member),
                 required: required.contains(member.as_str()),
                 target,
             });
@@ -452,19 +376,21 @@ impl<'a> Loader<'a> {
             .and_then(Value::as_u64)
             .and_then(|status| u16::try_from(status).ok());
         let error = is_error.then(|| ErrorTraits {
-            code: self.optional(error, "code"),
+            code: optional(error, "code"),
             status,
             fault: flag("fault") || error.get("fault").and_then(Value::as_bool).unwrap_or(false),
+            retryable: source.get("retryable").is_some_and(Value::is_object),
+            throttling: source.pointer("/retryable/throttling") == Some(&Value::Bool(true)),
         });
         Ok(Structure {
             // Other names appear nowhere on the wire.
             name: if is_error {
-                self.name(name)
+                interned(name)
             } else {
                 Name::default()
             },
             members,
-            payload: self.optional(source, "payload"),
+            payload: optional(source, "payload"),
             error,
             union: flag("union"),
             document: flag("document"),

@@ -5,23 +5,26 @@
 //! ([`Service::from_botocore`]). The model knows nothing of requests: the protocols read it.
 
 mod botocore;
+mod botocore_operation;
 mod bytes;
 mod names;
 mod pack;
+mod read;
+mod session;
 mod table;
-mod unpack;
-
-use std::collections::HashMap;
-use std::sync::Arc;
+mod write;
 
 pub use botocore::ModelError;
 pub use pack::{PackError, pack};
+pub use session::{
+    Acceptor, AcceptorState, ContextParam, ContextSource, Matcher, Paginator, Waiter,
+};
 pub use table::{Catalog, catalog};
 
-pub(crate) use names::{nearest, normalised};
+pub(crate) use names::nearest;
 
-/// An interned name.
-pub type Name = Arc<str>;
+/// A name of a model. Models are read once and live as long as the process, so their names are copied freely.
+pub type Name = &'static str;
 
 /// How requests and answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +74,11 @@ pub struct Service {
     pub shapes: Vec<Shape>,
     /// Operations in the order of their names.
     pub operations: Vec<Operation>,
-    index: HashMap<String, usize>,
+    /// Waiters in the order of their names.
+    pub waiters: Vec<Waiter>,
+    /// Signature schemes in the order of preference, as `aws.auth#sigv4`, `aws.auth#sigv4a` or
+    /// `smithy.api#httpBearerAuth`; empty where only [`Service::signature_version`] tells.
+    pub auth: Vec<Name>,
 }
 
 /// The endpoint of a service that has one for a whole partition.
@@ -112,12 +119,24 @@ pub struct Operation {
     pub checksum_required: bool,
     /// Member that names the checksum algorithm.
     pub checksum_member: Option<Name>,
+    /// Algorithms that [`Operation::checksum_member`] may name, as `CRC32`; empty where there is no such member.
+    pub checksum_algorithms: Vec<Name>,
+    /// Member that asks for checksums in the answer when it says `ENABLED`.
+    pub checksum_mode_member: Option<Name>,
+    /// Algorithms whose checksums an answer may carry in `x-amz-checksum-*` headers.
+    pub answer_checksums: Vec<Name>,
     /// Large bodies may be sent gzip-compressed.
     pub compressible: bool,
     /// The model's trait that says that nothing is changed.
     pub readonly: bool,
     /// The model's trait that says that a repeat has no further effect.
     pub idempotent: bool,
+    /// How the answer goes on in further pages.
+    pub paginator: Option<Box<Paginator>>,
+    /// Signature schemes in the order of preference; empty where the service's hold.
+    pub auth: Vec<Name>,
+    /// Parameters that this operation gives to the endpoint rules, the ones that win first.
+    pub context: Vec<ContextParam>,
 }
 
 /// A reference to a shape, together with the traits that hold at this place.
@@ -214,6 +233,9 @@ pub enum Shape {
     String {
         /// Least length.
         min: u32,
+        /// The values of an enumeration, for messages and documentation. Services add values at any time, so others
+        /// are not refused. Empty where any text is meant.
+        values: Box<[Name]>,
     },
     /// 32-bit integer with its least value.
     Integer {
@@ -265,6 +287,10 @@ pub struct ErrorTraits {
     pub status: Option<u16>,
     /// The service is at fault, not the caller.
     pub fault: bool,
+    /// The model says that the same call may be tried again.
+    pub retryable: bool,
+    /// The model says that the caller is throttled.
+    pub throttling: bool,
 }
 
 /// A member of a structure.
@@ -304,13 +330,13 @@ impl Structure {
     /// The member of this name.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Member> {
-        self.members.iter().find(|member| &*member.name == name)
+        self.members.iter().find(|member| member.name == name)
     }
 
     /// The member that alone makes the body.
     #[must_use]
     pub fn payload_member(&self) -> Option<&Member> {
-        self.payload.as_deref().and_then(|name| self.member(name))
+        self.payload.and_then(|name| self.member(name))
     }
 
     /// Code of this exception on the wire.
@@ -318,13 +344,13 @@ impl Structure {
     pub fn error_code(&self) -> &str {
         self.error
             .as_ref()
-            .and_then(|error| error.code.as_deref())
-            .unwrap_or(&self.name)
+            .and_then(|error| error.code)
+            .unwrap_or(self.name)
     }
 }
 
 /// What a reference to a missing shape resolves to; only a corrupt model has one.
-static MISSING: Shape = Shape::String { min: 0 };
+static MISSING: Shape = Shape::Blob;
 
 impl Service {
     /// The shape behind a reference.
@@ -357,7 +383,7 @@ impl Service {
         let matching = |shape: &'_ Shape| match shape {
             Shape::Structure(structure) => {
                 structure.error.is_some()
-                    && (structure.error_code() == code || &*structure.name == code)
+                    && (structure.error_code() == code || structure.name == code)
             }
             _ => false,
         };
@@ -376,17 +402,22 @@ impl Service {
     /// `describe-instances` are the same.
     #[must_use]
     pub fn operation(&self, name: &str) -> Option<&Operation> {
-        self.index
-            .get(&normalised(name))
-            .and_then(|index| self.operations.get(*index))
+        let exact = self
+            .operations
+            .binary_search_by(|operation| operation.name.cmp(name))
+            .ok()
+            .and_then(|at| self.operations.get(at));
+        exact.or_else(|| {
+            let mut operations = self.operations.iter();
+            operations.find(|operation| names::same(operation.name, name))
+        })
     }
 
-    fn build_index(&mut self) {
-        self.index = self
-            .operations
+    /// The waiter of this name, in any customary spelling: `InstanceRunning`, `instance_running`, `instance-running`.
+    #[must_use]
+    pub fn waiter(&self, name: &str) -> Option<&Waiter> {
+        self.waiters
             .iter()
-            .enumerate()
-            .map(|(i, op)| (normalised(&op.name), i))
-            .collect();
+            .find(|waiter| names::same(waiter.name, name))
     }
 }

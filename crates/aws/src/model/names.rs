@@ -1,11 +1,38 @@
 //! How names given by people are compared with names of the models.
 
+use std::collections::HashSet;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use super::Name;
+
+static INTERNED: LazyLock<Mutex<HashSet<Name>>> = LazyLock::new(Mutex::default);
+
+/// The text as a name that lives as long as the process. Each text is kept once, for good: this is for models read from
+/// JSON, of which a process reads few (the packer, tests). Names of the packed table point into the table.
+pub(super) fn interned(text: &str) -> Name {
+    let mut interned = INTERNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(name) = interned.get(text) {
+        return name;
+    }
+    let name: Name = Box::leak(text.to_owned().into_boxed_str());
+    interned.insert(name);
+    name
+}
+
 /// Lower case without `_`, `-`, blanks and dots, so that every customary spelling of a service or operation meets.
 pub(crate) fn normalised(name: &str) -> String {
+    letters(name).collect()
+}
+
+/// Whether two spellings are the same once normalised.
+pub(super) fn same(left: &str, right: &str) -> bool {
+    letters(left).eq(letters(right))
+}
+
+pub(super) fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars()
         .filter(|c| !matches!(c, '_' | '-' | ' ' | '.'))
         .map(|c| c.to_ascii_lowercase())
-        .collect()
 }
 
 /// Up to three of `names` nearest to `wanted` by edit distance, nearest first; none that differs in more than a third.
@@ -56,7 +83,15 @@ mod tests {
             "describeInstances",
         ] {
             assert_eq!(normalised(name), "describeinstances");
+            assert!(same(name, "Describe Instances"));
+            assert!(!same(name, "DescribeInstance"));
         }
+    }
+
+    #[test]
+    fn equal_names_are_kept_once() {
+        let name = "a name that no model has".to_owned();
+        assert!(std::ptr::eq(interned(&name), interned(&name.clone())));
     }
 
     #[test]

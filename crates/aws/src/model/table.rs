@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::names::{nearest, normalised};
 use super::pack::MAGIC;
-use super::{Name, Service, unpack};
+use super::{Name, Service, read};
 use crate::Error;
 
 static TABLE: &[u8] = include_bytes!("../../models/services.bin");
@@ -45,10 +45,12 @@ struct Frame {
 }
 
 impl Frame {
-    fn open(self) -> Option<Vec<u8>> {
+    /// The plain bytes, kept for good: the names of the models point into them.
+    fn open(self) -> Option<&'static [u8]> {
         zstd::bulk::decompress(self.packed, self.plain)
             .ok()
             .filter(|bytes| bytes.len() == self.plain)
+            .map(|bytes| &*Box::leak(bytes.into_boxed_slice()))
     }
 }
 
@@ -58,26 +60,26 @@ impl Catalog {
     pub fn read(table: &'static [u8]) -> Option<Self> {
         let frames = frames(table)?;
         let (index, frames) = frames.split_first()?;
-        let index = unpack::index(&index.open()?)?;
+        let index = read::index(index.open()?)?;
         if frames.len() != index.services.len() {
             return None;
         }
         let mut by_name = HashMap::new();
         // Client names win over service ids, and both over host and scope names, which several services may share.
         for (at, entry) in index.services.iter().enumerate() {
-            by_name.insert(normalised(&entry.name), at);
+            by_name.insert(normalised(entry.name), at);
         }
         for (at, entry) in index.services.iter().enumerate() {
-            by_name.entry(normalised(&entry.service_id)).or_insert(at);
+            by_name.entry(normalised(entry.service_id)).or_insert(at);
         }
         for (at, entry) in index.services.iter().enumerate() {
             by_name
-                .entry(normalised(&entry.endpoint_prefix))
+                .entry(normalised(entry.endpoint_prefix))
                 .or_insert(at);
-            by_name.entry(normalised(&entry.signing_name)).or_insert(at);
+            by_name.entry(normalised(entry.signing_name)).or_insert(at);
         }
-        let slot = |(entry, frame): (&unpack::Entry, &Frame)| Slot {
-            name: entry.name.clone(),
+        let slot = |(entry, frame): (&read::Entry, &Frame)| Slot {
+            name: entry.name,
             frame: *frame,
             service: OnceLock::new(),
         };
@@ -105,7 +107,7 @@ impl Catalog {
 
     /// Client names of all services, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.services.iter().map(|slot| &*slot.name)
+        self.services.iter().map(|slot| slot.name)
     }
 
     /// The service of this name: boto3's client name, AWS's service id, or, where it is clear, the name in host
@@ -125,7 +127,7 @@ impl Catalog {
                 nearest,
             });
         };
-        let decode = || unpack::service(&slot.frame.open()?, &self.shared).map(Arc::new);
+        let decode = || read::service(slot.frame.open()?, &self.shared).map(Arc::new);
         slot.service
             .get_or_init(decode)
             .clone()

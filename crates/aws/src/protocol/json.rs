@@ -12,8 +12,8 @@ pub(super) fn encode(
     operation: &Operation,
     params: &Map<String, Value>,
 ) -> Parts {
-    let target = service.target_prefix.as_deref().unwrap_or_default();
-    let version = service.json_version.as_deref().unwrap_or("1.1");
+    let target = service.target_prefix.unwrap_or_default();
+    let version = service.json_version.unwrap_or("1.1");
     let mut headers = vec![
         (
             "x-amz-target".to_owned(),
@@ -47,12 +47,7 @@ pub(super) fn write_structure(
     let mut out = Map::new();
     for (name, value) in params {
         if let Some(member) = structure.member(name) {
-            let key = member
-                .target
-                .traits()
-                .location_name
-                .as_deref()
-                .unwrap_or(name);
+            let key = member.target.traits().location_name.unwrap_or(name);
             out.insert(key.to_owned(), write(service, &member.target, value));
         }
     }
@@ -143,12 +138,7 @@ pub(super) fn read_structure(
         if super::bound_in_answer(member.target.traits()) {
             continue;
         }
-        let key = member
-            .target
-            .traits()
-            .location_name
-            .as_deref()
-            .unwrap_or(&member.name);
+        let key = member.target.traits().location_name.unwrap_or(member.name);
         if let Some(value) = body.get(key).filter(|value| !value.is_null()) {
             out.insert(
                 member.name.to_string(),

@@ -161,7 +161,7 @@ pub(crate) fn host_prefix(
         .filter(|member| member.target.traits().host_label)
     {
         let value = params
-            .get(&*member.name)
+            .get(member.name)
             .and_then(Value::as_str)
             .unwrap_or_default();
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
@@ -193,7 +193,6 @@ pub(crate) fn add_checksum(
     });
     let asked = operation
         .checksum_member
-        .as_deref()
         .and_then(|name| params.get(name))
         .and_then(Value::as_str);
     let (name, algorithm, digest) = match asked {
@@ -213,17 +212,12 @@ pub(crate) fn add_checksum(
     parts
         .headers
         .push((name.to_owned(), STANDARD.encode(digest)));
-    let algorithm_header = operation.checksum_member.as_deref().and_then(|member| {
+    let algorithm_header = operation.checksum_member.and_then(|member| {
         let structure = operation
             .input
             .as_ref()
             .and_then(|input| service.structure(input))?;
-        structure
-            .member(member)?
-            .target
-            .traits()
-            .location_name
-            .as_deref()
+        structure.member(member)?.target.traits().location_name
     });
     if let Some(header) = algorithm_header {
         parts

@@ -60,11 +60,7 @@ impl Form<'_> {
     fn wire_name(&self, target: &Ref, default: &str) -> String {
         let traits = target.traits();
         match self.dialect {
-            Dialect::Query => traits
-                .location_name
-                .as_deref()
-                .unwrap_or(default)
-                .to_owned(),
+            Dialect::Query => traits.location_name.unwrap_or(default).to_owned(),
             Dialect::Ec2 => match (&traits.query_name, &traits.location_name) {
                 (Some(name), _) => name.to_string(),
                 (None, Some(name)) => capitalised(name),
@@ -119,7 +115,7 @@ impl Form<'_> {
     }
 
     fn list(&mut self, prefix: &str, (list, member): (&Ref, &Ref), items: &[Value]) {
-        let name = member.traits().location_name.as_deref();
+        let name = member.traits().location_name;
         let prefix = match self.dialect {
             Dialect::Ec2 => prefix.to_owned(),
             Dialect::Query if items.is_empty() => {

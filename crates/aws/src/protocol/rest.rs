@@ -20,10 +20,7 @@ pub(super) fn encode(
 ) -> Result<Parts, Error> {
     let nothing = Structure::default();
     let structure = input(service, operation).unwrap_or(&nothing);
-    let (path, constant) = operation
-        .uri
-        .split_once('?')
-        .unwrap_or((&operation.uri, ""));
+    let (path, constant) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
     let query = constant
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -47,7 +44,7 @@ pub(super) fn encode(
             .iter()
             .filter(|member| is_query_map(member) == map)
         {
-            if let Some(value) = params.get(&*member.name).filter(|value| !value.is_null()) {
+            if let Some(value) = params.get(member.name).filter(|value| !value.is_null()) {
                 bound.member(member, value)?;
             }
         }
@@ -58,7 +55,7 @@ pub(super) fn encode(
         )));
     }
     let (body, content_type) = match structure.payload_member() {
-        Some(member) => payload_body(service, member, bound.rest.get(&*member.name)),
+        Some(member) => payload_body(service, member, bound.rest.get(member.name)),
         None => members_body(service, operation, structure, &bound.rest),
     };
     let has_type = bound
@@ -120,7 +117,7 @@ fn invalid(member: &Member, reason: &str) -> Error {
 impl Bound<'_> {
     fn member(&mut self, member: &Member, value: &Value) -> Result<(), Error> {
         let traits = member.target.traits();
-        let name = traits.location_name.as_deref().unwrap_or(&member.name);
+        let name = traits.location_name.unwrap_or(member.name);
         match traits.location {
             Some(Location::Uri) => self.label(name, member, value),
             Some(Location::Header) => self.header(name, member, value),
@@ -287,7 +284,7 @@ fn payload_body(service: &Service, member: &Member, value: Option<&Value>) -> Bo
         (_, None) => (Bytes::new(), None),
         (Shape::Structure(inner), Some(Value::Object(map))) if !is_json => {
             let traits = member.target.traits();
-            let root = traits.location_name.as_deref().unwrap_or(&member.name);
+            let root = traits.location_name.unwrap_or(member.name);
             let namespace = traits
                 .xml_namespace
                 .clone()
@@ -331,7 +328,7 @@ fn members_body(
     let traits = operation.input.as_ref().map(Ref::traits);
     let fallback = format!("{}Request", operation.name);
     let root = traits
-        .and_then(|traits| traits.location_name.as_deref())
+        .and_then(|traits| traits.location_name)
         .unwrap_or(&fallback);
     let namespace = traits
         .and_then(|traits| traits.xml_namespace.clone())
@@ -343,8 +340,7 @@ fn members_body(
 }
 
 fn default_namespace(service: &Service) -> Option<XmlNamespace> {
-    service.xml_namespace.as_ref().map(|uri| XmlNamespace {
-        prefix: None,
-        uri: uri.clone(),
-    })
+    service
+        .xml_namespace
+        .map(|uri| XmlNamespace { prefix: None, uri })
 }

@@ -28,10 +28,9 @@ fn open(
     if let Some(namespace) = namespace {
         let prefix = namespace
             .prefix
-            .as_deref()
             .map(|prefix| format!(":{prefix}"))
             .unwrap_or_default();
-        out.push_str(&format!(" xmlns{prefix}=\"{}\"", escape(&namespace.uri)));
+        out.push_str(&format!(" xmlns{prefix}=\"{}\"", escape(namespace.uri)));
     }
     for (name, value) in attributes {
         out.push_str(&format!(" {name}=\"{}\"", escape(value)));
@@ -79,18 +78,12 @@ fn write_structure(
                 .then_some((member, value))
         })
     };
-    let wire = |target: &Ref, default: &str| {
-        target
-            .traits()
-            .location_name
-            .as_deref()
-            .unwrap_or(default)
-            .to_owned()
-    };
+    let wire =
+        |target: &Ref, default: &str| target.traits().location_name.unwrap_or(default).to_owned();
     let attributes: Vec<(String, String)> = given(true)
         .map(|(member, value)| {
             (
-                wire(&member.target, &member.name),
+                wire(&member.target, member.name),
                 scalar_text(service, &member.target, value, TimestampFormat::Iso8601),
             )
         })
@@ -106,7 +99,7 @@ fn write_structure(
                 service,
                 &member.target,
                 value,
-                &wire(&member.target, &member.name),
+                &wire(&member.target, member.name),
                 out,
             );
         }
@@ -123,7 +116,7 @@ fn write(service: &Service, target: &Ref, value: &Value, name: &str, out: &mut S
             write_structure(service, structure, map, (name, namespace), out);
         }
         (Shape::List { member, .. }, Value::Array(items)) => {
-            let element = member.traits().location_name.as_deref().unwrap_or("member");
+            let element = member.traits().location_name.unwrap_or("member");
             let element = if traits.flattened { name } else { element };
             if !traits.flattened {
                 open(out, name, namespace, &[]);
@@ -146,14 +139,14 @@ fn write(service: &Service, target: &Ref, value: &Value, name: &str, out: &mut S
                     service,
                     key,
                     &text.as_str().into(),
-                    key.traits().location_name.as_deref().unwrap_or("key"),
+                    key.traits().location_name.unwrap_or("key"),
                     out,
                 );
                 write(
                     service,
                     value,
                     item,
-                    value.traits().location_name.as_deref().unwrap_or("value"),
+                    value.traits().location_name.unwrap_or("value"),
                     out,
                 );
                 close(out, entry);

@@ -364,7 +364,7 @@ fn every_operation_with_no_required_member_can_be_written() {
     for name in catalog().names() {
         let service = catalog().service(name).unwrap();
         for operation in &service.operations {
-            match call(name, &operation.name, Value::Null) {
+            match call(name, operation.name, Value::Null) {
                 Ok(_) => written += 1,
                 Err(Error::Parameters(_) | Error::Protocol { .. } | Error::EventStream { .. }) => {}
                 Err(other) => panic!("{name}:{}: {other}", operation.name),

@@ -229,7 +229,7 @@ fn figures() {
     let mut counts = std::collections::BTreeMap::new();
     for name in aws::model::catalog().names() {
         for operation in &aws::model::catalog().service(name).unwrap().operations {
-            *counts.entry(kind(name, &operation.name)).or_insert(0) += 1;
+            *counts.entry(kind(name, operation.name)).or_insert(0) += 1;
         }
     }
     println!("mutations: {counts:?}");

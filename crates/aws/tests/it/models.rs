@@ -41,7 +41,7 @@ fn every_service_is_readable_and_complete() {
     let mut unspoken = Vec::new();
     for name in catalog().names() {
         let service = catalog().service(name).unwrap();
-        assert_eq!(&*service.name, name);
+        assert_eq!(service.name, name);
         if service.protocol == Protocol::Cbor {
             unspoken.push(name);
         }
@@ -74,11 +74,7 @@ fn services_are_found_by_their_customary_names() {
         ("EventBridge", "events"),
         ("monitoring", "cloudwatch"),
     ] {
-        assert_eq!(
-            &*catalog().service(given).unwrap().name,
-            expected,
-            "{given}"
-        );
+        assert_eq!(catalog().service(given).unwrap().name, expected, "{given}");
     }
     let error = catalog().service("ec3").unwrap_err().to_string();
     assert!(

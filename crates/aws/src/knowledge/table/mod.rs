@@ -93,12 +93,12 @@ mod tests {
         let mut seen = HashSet::new();
         for (service, operations, rule) in rows() {
             let model = catalog().service(service).unwrap();
-            assert_eq!(&*model.name, *service);
+            assert_eq!(model.name, *service);
             for operation in *operations {
                 let found = model
                     .operation(operation)
                     .unwrap_or_else(|| panic!("no {service}:{operation}"));
-                assert_eq!(&*found.name, *operation);
+                assert_eq!(found.name, *operation);
                 assert!(
                     seen.insert((*service, *operation)),
                     "{service}:{operation} twice"

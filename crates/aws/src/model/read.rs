@@ -1,12 +1,15 @@
-//! Reads the frames of the packed table. The layout is described in `pack`.
+//! Reads the frames of the packed table. The layout is described in `pack`. Names point into the frames, which live as
+//! long as the process.
 
-use std::collections::HashMap;
+use serde_json::Value;
 
 use super::bytes::Reader;
-use super::pack::uncapitalised;
+use super::names::interned;
+use super::write::uncapitalised;
 use super::{
-    ErrorTraits, GlobalEndpoint, Location, Member, Name, Operation, Protocol, Ref, Service, Shape,
-    Structure, TimestampFormat, Traits, XmlNamespace,
+    Acceptor, AcceptorState, ContextParam, ContextSource, ErrorTraits, GlobalEndpoint, Location,
+    Matcher, Member, Name, Operation, Paginator, Protocol, Ref, Service, Shape, Structure,
+    TimestampFormat, Traits, Waiter, XmlNamespace,
 };
 
 /// What the index tells about a service.
@@ -27,7 +30,7 @@ pub(super) struct Index {
     pub(super) services: Vec<Entry>,
 }
 
-pub(super) fn index(frame: &[u8]) -> Option<Index> {
+pub(super) fn index(frame: &'static [u8]) -> Option<Index> {
     let mut reader = Reader::new(frame);
     let version = reader.text()?.to_owned();
     let digest = reader.text()?.to_owned();
@@ -35,10 +38,10 @@ pub(super) fn index(frame: &[u8]) -> Option<Index> {
     let mut services = Vec::new();
     for _ in 0..reader.count()? {
         services.push(Entry {
-            name: reader.text()?.into(),
-            service_id: reader.text()?.into(),
-            endpoint_prefix: reader.text()?.into(),
-            signing_name: reader.text()?.into(),
+            name: reader.text()?,
+            service_id: reader.text()?,
+            endpoint_prefix: reader.text()?,
+            signing_name: reader.text()?,
         });
     }
     Some(Index {
@@ -49,19 +52,20 @@ pub(super) fn index(frame: &[u8]) -> Option<Index> {
     })
 }
 
-fn names(reader: &mut Reader<'_>) -> Option<Vec<Name>> {
+fn names(reader: &mut Reader<'static>) -> Option<Vec<Name>> {
     let count = reader.count()?;
-    (0..count).map(|_| reader.text().map(Name::from)).collect()
+    (0..count).map(|_| reader.text()).collect()
 }
 
 /// Reads one service's frame.
-pub(super) fn service(frame: &[u8], shared: &[Name]) -> Option<Service> {
+pub(super) fn service(frame: &'static [u8], shared: &[Name]) -> Option<Service> {
     let mut reader = Reader::new(frame);
     let own = names(&mut reader)?;
     let mut frame = ServiceReader {
         reader,
         shared,
         own,
+        named: 0,
     };
     let mut service = frame.metadata()?;
     let count = frame.reader.count()?;
@@ -70,14 +74,17 @@ pub(super) fn service(frame: &[u8], shared: &[Name]) -> Option<Service> {
     service.operations = (0..count)
         .map(|_| frame.operation())
         .collect::<Option<_>>()?;
-    service.build_index();
+    let count = frame.reader.count()?;
+    service.waiters = (0..count).map(|_| frame.waiter()).collect::<Option<_>>()?;
     frame.reader.is_empty().then_some(service)
 }
 
 struct ServiceReader<'a> {
-    reader: Reader<'a>,
+    reader: Reader<'static>,
     shared: &'a [Name],
     own: Vec<Name>,
+    /// How many of the service's own strings have been named.
+    named: usize,
 }
 
 /// One bit of a flag word.
@@ -87,11 +94,16 @@ fn bit(bits: u64, at: u32) -> bool {
 
 impl ServiceReader<'_> {
     fn name(&mut self) -> Option<Name> {
-        let number = usize::try_from(self.reader.varint()?).ok()?;
+        let Some(number) = self.reader.varint()?.checked_sub(1) else {
+            let name = self.own.get(self.named).copied();
+            self.named += 1;
+            return name;
+        };
+        let number = usize::try_from(number).ok()?;
         self.shared
             .get(number)
             .or_else(|| self.own.get(number.checked_sub(self.shared.len())?))
-            .cloned()
+            .copied()
     }
 
     /// Outer `None`: broken frame. Inner: absent.
@@ -140,6 +152,7 @@ impl ServiceReader<'_> {
                 })
             })
             .collect::<Option<_>>()?;
+        let auth = self.names()?;
         Some(Service {
             name,
             service_id,
@@ -155,8 +168,14 @@ impl ServiceReader<'_> {
             global_endpoints,
             shapes: Vec::new(),
             operations: Vec::new(),
-            index: HashMap::new(),
+            waiters: Vec::new(),
+            auth,
         })
+    }
+
+    fn names(&mut self) -> Option<Vec<Name>> {
+        let count = self.reader.count()?;
+        (0..count).map(|_| self.name()).collect()
     }
 
     fn operation(&mut self) -> Option<Operation> {
@@ -164,19 +183,16 @@ impl ServiceReader<'_> {
         let method = self.name()?;
         let uri = self.name()?;
         let bits = self.reader.varint()?;
-        let input = if bit(bits, 6) {
-            Some(self.reference(None)?.0)
-        } else {
-            None
+        let target = |reader: &mut Self, present: bool| match present {
+            true => Some(Some(reader.reference(None)?.0)),
+            false => Some(None),
         };
-        let output = if bit(bits, 7) {
-            Some(self.reference(None)?.0)
-        } else {
-            None
-        };
+        let input = target(self, bit(bits, 6))?;
+        let output = target(self, bit(bits, 7))?;
         let result_wrapper = self.when(bit(bits, 8))?;
         let host_prefix = self.when(bit(bits, 9))?;
         let checksum_member = self.when(bit(bits, 10))?;
+        let checksum_mode_member = self.when(bit(bits, 11))?;
         let count = self.reader.count()?;
         let errors = (0..count)
             .map(|_| self.reader.number())
@@ -193,11 +209,107 @@ impl ServiceReader<'_> {
             unsigned: bit(bits, 0),
             unsigned_payload: bit(bits, 1),
             checksum_required: bit(bits, 2),
+            checksum_algorithms: self.names_when(checksum_member.is_some())?,
             checksum_member,
+            answer_checksums: self.names_when(checksum_mode_member.is_some())?,
+            checksum_mode_member,
             compressible: bit(bits, 3),
             readonly: bit(bits, 4),
             idempotent: bit(bits, 5),
+            paginator: match bit(bits, 12) {
+                true => Some(Box::new(self.paginator()?)),
+                false => None,
+            },
+            auth: self.names_when(bit(bits, 13))?,
+            context: match bit(bits, 14) {
+                true => self.context()?,
+                false => Vec::new(),
+            },
         })
+    }
+
+    fn names_when(&mut self, present: bool) -> Option<Vec<Name>> {
+        match present {
+            true => self.names(),
+            false => Some(Vec::new()),
+        }
+    }
+
+    fn paginator(&mut self) -> Option<Paginator> {
+        Some(Paginator {
+            input_tokens: self.names()?,
+            output_tokens: self.names()?,
+            result_keys: self.names()?,
+            non_aggregate_keys: self.names()?,
+            limit_key: self.optional()?,
+            more_results: self.optional()?,
+        })
+    }
+
+    fn context(&mut self) -> Option<Vec<ContextParam>> {
+        let count = self.reader.count()?;
+        let param = |_| {
+            Some(ContextParam {
+                name: self.name()?,
+                source: match self.reader.varint()? {
+                    0 => ContextSource::Static(self.value()?),
+                    1 => ContextSource::Member(self.name()?),
+                    2 => ContextSource::Path(self.name()?),
+                    _ => return None,
+                },
+            })
+        };
+        (0..count).map(param).collect()
+    }
+
+    fn value(&mut self) -> Option<Value> {
+        Some(match self.reader.varint()? {
+            0 => Value::Bool(false),
+            1 => Value::Bool(true),
+            2 => Value::String(self.name()?.to_owned()),
+            3 => serde_json::from_str(self.name()?).ok()?,
+            _ => return None,
+        })
+    }
+
+    fn waiter(&mut self) -> Option<Waiter> {
+        let name = self.name()?;
+        let operation = self.name()?;
+        let delay_s = self.reader.number()?;
+        let max_attempts = self.reader.number()?;
+        let count = self.reader.count()?;
+        Some(Waiter {
+            name,
+            operation,
+            delay_s,
+            max_attempts,
+            acceptors: (0..count).map(|_| self.acceptor()).collect::<Option<_>>()?,
+        })
+    }
+
+    fn acceptor(&mut self) -> Option<Acceptor> {
+        let state = match self.reader.varint()? {
+            0 => AcceptorState::Success,
+            1 => AcceptorState::Failure,
+            2 => AcceptorState::Retry,
+            _ => return None,
+        };
+        let matcher = match self.reader.varint()? {
+            0 => Matcher::Status(u16::try_from(self.reader.varint()?).ok()?),
+            1 => Matcher::Error(self.optional()?),
+            2 => Matcher::NoError,
+            kind => {
+                let path = self.name()?;
+                let expected = self.value()?;
+                match kind {
+                    3 => Matcher::Path { path, expected },
+                    4 => Matcher::PathAll { path, expected },
+                    5 => Matcher::PathAny { path, expected },
+                    _ => return None,
+                }
+            }
+        };
+        Some(Acceptor { state, matcher })
     }
 
     /// The reference and whether the member is required.
@@ -214,7 +326,7 @@ impl ServiceReader<'_> {
 
     fn traits(&mut self, bits: u64, member: Option<&str>) -> Option<Traits> {
         let location_name = if bit(bits, 1) {
-            Some(uncapitalised(member?).into())
+            Some(interned(&uncapitalised(member?)))
         } else {
             self.when(bit(bits, 2))?
         };
@@ -278,6 +390,7 @@ impl ServiceReader<'_> {
             },
             3 => Shape::String {
                 min: self.reader.number()?,
+                values: Box::default(),
             },
             4 => Shape::Integer { min: self.least()? },
             5 => Shape::Long { min: self.least()? },
@@ -286,6 +399,10 @@ impl ServiceReader<'_> {
             8 => Shape::Boolean,
             9 => Shape::Timestamp,
             10 => Shape::Blob,
+            11 => Shape::String {
+                min: self.reader.number()?,
+                values: self.names()?.into_boxed_slice(),
+            },
             _ => return None,
         })
     }
@@ -313,13 +430,15 @@ impl ServiceReader<'_> {
                 code,
                 status,
                 fault: bit(bits, 5),
+                retryable: bit(bits, 6),
+                throttling: bit(bits, 7),
             });
         }
         let count = self.reader.count()?;
         let mut members = Vec::with_capacity(count);
         for _ in 0..count {
             let name = self.name()?;
-            let (target, required) = self.reference(Some(&name))?;
+            let (target, required) = self.reference(Some(name))?;
             members.push(Member {
                 name,
                 required,
