@@ -177,7 +177,7 @@ impl Prepared {
     /// Client name of the service, as `stepfunctions`.
     #[must_use]
     pub fn service(&self) -> &str {
-        &self.service.name
+        self.service.name
     }
 
     /// Operation in PascalCase.
@@ -216,7 +216,7 @@ fn decode(
     response: &HttpResponse,
     keys_encoded: bool,
 ) -> Result<Value, ServiceError> {
-    let place = |error: ServiceError| error.at(&service.name, operation);
+    let place = |error: ServiceError| error.at(service.name, operation);
     let Some(found) = service.operation(operation) else {
         return Err(place(ServiceError::unreadable(
             response,
@@ -240,7 +240,7 @@ fn decode(
 
 fn find<'a>(service: &'a Service, name: &str) -> Result<&'a Operation, Error> {
     service.operation(name).ok_or_else(|| {
-        let names = service.operations.iter().map(|operation| &*operation.name);
+        let names = service.operations.iter().map(|operation| operation.name);
         Error::UnknownOperation {
             service: service.name.to_string(),
             operation: name.to_owned(),
@@ -276,11 +276,11 @@ fn signing(service: &Service, operation: &Operation, endpoint: &Endpoint) -> Sig
     if operation.unsigned {
         return Signing::Unsigned;
     }
-    match &*service.signature_version {
+    match service.signature_version {
         "none" => Signing::Unsigned,
         "bearer" => Signing::Bearer,
         // Its model says `v2`, but it takes version 4; boto3 signs so too.
-        "v2" if &*service.name != "importexport" => Signing::Unsupported("sigv2".to_owned()),
+        "v2" if service.name != "importexport" => Signing::Unsupported("sigv2".to_owned()),
         _ => Signing::SigV4(SigningScope {
             region: endpoint.signing_region.clone(),
             service: endpoint.signing_name.clone(),

@@ -120,7 +120,7 @@ pub(super) fn derived(service: &Service, operation: &Operation) -> Mutation {
     }
     if operation.idempotent || settles(service, operation) {
         return Mutation::Idempotent {
-            already_done_codes: if removes(&operation.name) { GONE } else { &[] },
+            already_done_codes: if removes(operation.name) { GONE } else { &[] },
         };
     }
     Mutation::None
@@ -135,7 +135,7 @@ pub(super) fn removes(operation: &str) -> bool {
 
 /// Whether the operation leaves a state that a repeat does not change.
 fn settles(service: &Service, operation: &Operation) -> bool {
-    let name = &*operation.name;
+    let name = operation.name;
     if has_verb(name, "Delete") || has_verb(name, "Tag") || has_verb(name, "Untag") {
         return true;
     }

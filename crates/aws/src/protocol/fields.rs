@@ -43,7 +43,7 @@ impl<'s> Fields<'s> {
                 continue;
             }
             let shape = service.shape(&member.target);
-            let own = traits.location_name.as_deref().unwrap_or(&member.name);
+            let own = traits.location_name.unwrap_or(member.name);
             if traits.xml_attribute {
                 let local = own.rsplit_once(':').map_or(own, |(_, local)| local);
                 attributes.push((place, local));
@@ -60,7 +60,7 @@ impl<'s> Fields<'s> {
             list.push(field(own));
             // Older models name the element of a flattened list, newer ones the list itself.
             if let (true, Shape::List { member, .. }) = (traits.flattened, shape)
-                && let Some(inner) = member.traits().location_name.as_deref()
+                && let Some(inner) = member.traits().location_name
                 && inner != own
             {
                 list.push(field(inner));

@@ -107,7 +107,7 @@ fn members<'s>(
         let is_value = document.reader.child()?.is_none();
         document.reader.reset(begin);
         if is_value {
-            let value = document.value(&only.target, &only.name)?;
+            let value = document.value(&only.target, only.name)?;
             return Ok(value
                 .map(|value| (only.name.to_string(), value))
                 .into_iter()
@@ -124,7 +124,7 @@ fn open<'s, 'x>(
 ) -> Result<Document<'s, 'x>, ServiceError> {
     let document =
         Document::open(service, &response.body).map_err(|reason| broken(response, &reason))?;
-    if document.root == "Error" && &*service.name == "s3" {
+    if document.root == "Error" && service.name == "s3" {
         return Err(error_answer::from_xml(response));
     }
     Ok(document)
@@ -139,7 +139,7 @@ pub(super) fn bound_members(
     let mut out = Map::new();
     for member in &structure.members {
         let traits = member.target.traits();
-        let name = traits.location_name.as_deref().unwrap_or(&member.name);
+        let name = traits.location_name.unwrap_or(member.name);
         let value = match traits.location {
             Some(Location::StatusCode) => Some(response.status.into()),
             Some(Location::Header) => response
@@ -147,7 +147,7 @@ pub(super) fn bound_members(
                 .and_then(|text| header(service, &member.target, text)),
             // A header map without a name takes every header.
             Some(Location::Headers) => Some(header_map(
-                traits.location_name.as_deref().unwrap_or_default(),
+                traits.location_name.unwrap_or_default(),
                 response,
             )),
             _ => None,

@@ -88,7 +88,7 @@ impl<'s, 'x> Document<'s, 'x> {
             return Ok(Map::new());
         };
         let begin = self.reader.mark();
-        if let Some(wrapper) = operation.result_wrapper.as_deref() {
+        if let Some(wrapper) = operation.result_wrapper {
             let mut wrapped = None;
             while let Some(child) = self.reader.child()? {
                 if child == wrapper && wrapped.is_none() {
@@ -304,8 +304,8 @@ impl<'s, 'x> Document<'s, 'x> {
 
     /// An entry of a map, whose element is left.
     fn entry(&mut self, key: &'s Ref, value: &'s Ref) -> Result<(String, Value), Fault> {
-        let key_name = key.traits().location_name.as_deref().unwrap_or("key");
-        let value_name = value.traits().location_name.as_deref().unwrap_or("value");
+        let key_name = key.traits().location_name.unwrap_or("key");
+        let value_name = value.traits().location_name.unwrap_or("value");
         let (mut found, mut item) = (None, None);
         while let Some(child) = self.reader.child()? {
             if child == key_name && found.is_none() {

@@ -82,9 +82,9 @@ fn listed() -> String {
         let mut classes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for operation in &model.operations {
             classes
-                .entry(class(service, &operation.name))
+                .entry(class(service, operation.name))
                 .or_default()
-                .push(&operation.name);
+                .push(operation.name);
         }
         classes.remove("reads");
         for (class, operations) in classes {
@@ -138,7 +138,7 @@ fn occurrences_are_not_repeated() {
         let model = catalog().service(name).unwrap();
         for operation in &model.operations {
             let occurs = VERBS.iter().any(|verb| operation.name.starts_with(verb));
-            if occurs && class(name, &operation.name) == "repeats" && !operation.idempotent {
+            if occurs && class(name, operation.name) == "repeats" && !operation.idempotent {
                 found.push(format!("{name}:{}", operation.name));
             }
         }
