@@ -54,7 +54,7 @@ pub(super) fn glacier_account(place: &Place<'_>, params: &mut Params) -> Result<
 /// An ARN as `arn:aws:s3-outposts:eu-west-1:123456789012:outpost:op-1:bucket:b` stands for its account as well.
 pub(super) fn outpost_account(place: &Place<'_>, params: &mut Params) -> Result<(), Error> {
     // The name of an access point to be made is no ARN.
-    let members: &[&str] = match &*place.operation.name {
+    let members: &[&str] = match place.operation.name {
         "CreateAccessPoint" => &["Bucket"],
         _ => &["Bucket", "Name"],
     };
@@ -99,7 +99,7 @@ const ROUTE53_ID: [&str; 6] = [
 /// `/hostedzone/Z1` is `Z1`.
 pub(super) fn bare_route53_ids(place: &Place<'_>, params: &mut Params) {
     let mut names = vec!["HostedZoneId", "HostedZoneIdMarker", "DelegationSetId"];
-    if ROUTE53_ID.contains(&&*place.operation.name) {
+    if ROUTE53_ID.contains(&place.operation.name) {
         names.push("Id");
     }
     for name in names {

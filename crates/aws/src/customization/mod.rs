@@ -303,8 +303,8 @@ fn rules<'a>(place: &Place<'a>) -> impl Iterator<Item = &'static Rule> + use<'a>
 /// # Errors
 /// [`Error::EndpointDiscovery`].
 pub(crate) fn refuse(place: &Place<'_>, endpoint_url: Option<&str>) -> Result<(), Error> {
-    let discovered = DISCOVERED.contains(&&*place.service.name)
-        && &*place.operation.name != "DescribeEndpoints"
+    let discovered = DISCOVERED.contains(&place.service.name)
+        && place.operation.name != "DescribeEndpoints"
         && endpoint_url.is_none();
     if !discovered {
         return Ok(());

@@ -174,8 +174,8 @@ pub(super) fn ask_checksum(place: &Place<'_>, params: &mut Params) -> Result<(),
 
 /// Whether the keys of an answer are encoded at our own wish, so that [`decode_keys`] is due.
 pub(crate) fn asks_encoded_keys(place: &Place<'_>, given: &Value) -> bool {
-    &*place.service.name == "s3"
-        && LISTS.contains(&&*place.operation.name)
+    place.service.name == "s3"
+        && LISTS.contains(&place.operation.name)
         && given.get("EncodingType").is_none()
 }
 
@@ -199,7 +199,7 @@ const ENCODED_WITHIN: [(&str, &str); 4] = [
 /// Undoes the encoding of a listing's keys.
 pub(crate) fn decode_keys(place: &Place<'_>, answer: &mut Value) {
     let listed = ENCODED.iter().find(|(operation, _)| {
-        *operation == &*place.operation.name && &*place.service.name == "s3"
+        *operation == place.operation.name && &*place.service.name == "s3"
     });
     let Some((_, members)) = listed else { return };
     if answer.get("EncodingType").and_then(Value::as_str) != Some("url") {

@@ -51,11 +51,11 @@ pub(super) fn header(parts: &mut Parts, name: &str, value: &str) {
 }
 
 pub(super) fn glacier_version(place: &Place<'_>, parts: &mut Parts) {
-    header(parts, "x-amz-glacier-version", &place.service.api_version);
+    header(parts, "x-amz-glacier-version", place.service.api_version);
 }
 
 pub(super) fn api_version(place: &Place<'_>, parts: &mut Parts) {
-    header(parts, "x-amz-api-version", &place.service.api_version);
+    header(parts, "x-amz-api-version", place.service.api_version);
 }
 
 pub(super) fn glacier_checksums(_: &Place<'_>, parts: &mut Parts) {
