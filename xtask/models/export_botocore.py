@@ -51,6 +51,15 @@ def read_with_extras(path):
     return base
 
 
+def without_documentation(node):
+    """Copies a rule set; nothing in it is called `documentation` but prose."""
+    if isinstance(node, dict):
+        return {key: without_documentation(value) for key, value in node.items() if key != "documentation"}
+    if isinstance(node, list):
+        return [without_documentation(item) for item in node]
+    return node
+
+
 def merge(base, extra):
     for key, value in extra.items():
         if isinstance(base.get(key), dict) and isinstance(value, dict):
@@ -86,7 +95,8 @@ def main():
     def line(value):
         out.write(json.dumps(value, sort_keys=False, separators=(",", ":"), ensure_ascii=False) + "\n")
 
-    line({"source": "botocore", "version": botocore.__version__})
+    partitions = read(os.path.join(data, "partitions.json"))
+    line({"source": "botocore", "version": botocore.__version__, "partitions": partitions})
     for name in sorted(os.listdir(data)):
         folder = os.path.join(data, name)
         if not os.path.isdir(folder):
@@ -109,6 +119,7 @@ def main():
             "globalEndpoints": global_endpoints(endpoints, prefix),
             "paginators": read_with_extras(os.path.join(folder, "paginators-1")),
             "waiters": waiters,
+            "endpointRules": without_documentation(read_with_extras(os.path.join(folder, "endpoint-rule-set-1"))),
         })
 
 

@@ -14,9 +14,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let digest = hex::encode(Sha256::digest(export.as_bytes()));
     let packed = aws::model::pack(&export, &digest)?;
     fs::write(table, &packed)?;
-    let version = aws::model::Catalog::read(Box::leak(packed.clone().into_boxed_slice()))
-        .map(|catalog| catalog.version().to_owned())
+    let catalog = aws::model::Catalog::read(Box::leak(packed.clone().into_boxed_slice()))
         .ok_or("the packed table cannot be read back")?;
+    for name in catalog.names() {
+        catalog.service(name)?;
+    }
+    let version = catalog.version();
     println!("botocore = {version}");
     println!("source-sha256 = {digest}");
     println!("table-sha256 = {}", hex::encode(Sha256::digest(&packed)));

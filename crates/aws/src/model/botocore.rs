@@ -51,8 +51,8 @@ const PREFERRED: [(&str, Protocol); 6] = [
 impl Service {
     /// Reads a model in botocore's JSON form (`service-2.json`).
     ///
-    /// `name` is the client name. Only what the operations can reach is kept; shapes are numbered in the order of
-    /// their names, so equal models give equal services.
+    /// `name` is the client name. Only what the operations can reach is kept; shapes are numbered as they
+    /// are met from the first operation on, breadth first.
     ///
     /// # Errors
     /// [`ModelError`] names the place that is missing or unknown.
@@ -155,6 +155,10 @@ fn globals(given: &Value) -> Vec<GlobalEndpoint> {
         .unwrap_or_default()
 }
 
+fn position(queue: &[&str]) -> u32 {
+    u32::try_from(queue.len()).unwrap_or(u32::MAX)
+}
+
 /// Numbers the reachable shapes and turns them into ours.
 pub(super) struct Loader<'a> {
     pub(super) service: &'a str,
@@ -174,62 +178,60 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Finds every exception and every shape in reach of the operations, and converts them in the order of their names.
+    /// Finds every shape in reach of the operations, and every exception, and converts them in the order in which they
+    /// are met, breadth first: so most references in the packed table are to the next new shape.
     pub(super) fn number(&mut self, operations: &[(&'a str, &'a Value)]) -> Result<(), ModelError> {
-        let mut open: Vec<&'a str> = Vec::new();
+        let mut queue: Vec<&'a str> = Vec::new();
         for (_, operation) in operations {
-            let errors = operation
-                .get("errors")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten();
+            let errors = operation.get("errors").and_then(Value::as_array);
             let roots = [operation.get("input"), operation.get("output")]
                 .into_iter()
                 .flatten()
-                .chain(errors);
-            open.extend(roots.filter_map(|root| root.get("shape").and_then(Value::as_str)));
-        }
-        // Services answer with exceptions that an operation does not declare, too.
-        let exceptions = self
-            .source
-            .into_iter()
-            .flatten()
-            .filter(|(_, shape)| shape.get("exception").is_some());
-        open.extend(exceptions.map(|(name, _)| name.as_str()));
-        let mut reached: HashSet<&'a str> = HashSet::new();
-        while let Some(name) = open.pop() {
-            if !reached.insert(name) {
-                continue;
+                .chain(errors.into_iter().flatten());
+            for root in roots {
+                self.meet(root, &mut queue);
             }
-            let shape = self.source_of(name)?;
-            let members = shape
-                .get("members")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-                .map(|(_, m)| m);
-            let parts = ["member", "key", "value"]
-                .into_iter()
-                .filter_map(|key| shape.get(key));
-            open.extend(
-                members
-                    .chain(parts)
-                    .filter_map(|part| part.get("shape").and_then(Value::as_str)),
-            );
         }
-        let mut sorted: Vec<&'a str> = reached.into_iter().collect();
-        sorted.sort_unstable();
-        self.numbers = sorted
-            .iter()
-            .zip(0_u32..)
-            .map(|(name, number)| (*name, number))
-            .collect();
-        for name in sorted {
+        let mut at = 0;
+        loop {
+            while let Some(name) = queue.get(at) {
+                at += 1;
+                let shape = self.source_of(name)?;
+                let members = shape.get("members").and_then(Value::as_object);
+                let parts = ["member", "key", "value"];
+                let parts = parts.into_iter().filter_map(|key| shape.get(key));
+                let members = members.into_iter().flatten().map(|(_, member)| member);
+                for part in members.chain(parts) {
+                    self.meet(part, &mut queue);
+                }
+            }
+            // Services answer with exceptions that an operation does not declare, too.
+            let mut shapes = self.source.into_iter().flatten();
+            let other = shapes.find(|(name, shape)| {
+                shape.get("exception").is_some() && !self.numbers.contains_key(name.as_str())
+            });
+            let Some((name, _)) = other else {
+                break;
+            };
+            self.numbers.insert(name, position(&queue));
+            queue.push(name);
+        }
+        for name in queue {
             let source = self.source_of(name)?;
             let shape = self.shape(name, source)?;
             self.shapes.push(shape);
         }
         Ok(())
+    }
+
+    fn meet(&mut self, place: &'a Value, queue: &mut Vec<&'a str>) {
+        let Some(name) = place.get("shape").and_then(Value::as_str) else {
+            return;
+        };
+        self.numbers.entry(name).or_insert_with(|| {
+            queue.push(name);
+            position(queue) - 1
+        });
     }
 
     pub(super) fn source_of(&self, name: &str) -> Result<&'a Value, ModelError> {

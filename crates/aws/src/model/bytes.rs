@@ -22,6 +22,22 @@ impl Writer {
         self.varint(text.len() as u64);
         self.out.extend_from_slice(text.as_bytes());
     }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.varint(bytes.len() as u64);
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Many texts: their lengths, then all of them in one piece.
+    pub(super) fn strings(&mut self, strings: &[&str]) {
+        let mut lengths = Writer::default();
+        for text in strings {
+            lengths.varint(text.len() as u64);
+        }
+        self.varint(strings.len() as u64);
+        self.bytes(&lengths.out);
+        self.bytes(strings.concat().as_bytes());
+    }
 }
 
 /// Reads primitives; every method answers `None` past the end or on nonsense.
@@ -36,6 +52,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn varint(&mut self) -> Option<u64> {
+        if let [byte @ 0..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Some(u64::from(*byte));
+        }
         let mut value = 0_u64;
         for shift in (0..63).step_by(7) {
             let (byte, rest) = self.rest.split_first()?;
@@ -65,6 +85,18 @@ impl<'a> Reader<'a> {
         let (text, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         std::str::from_utf8(text).ok()
+    }
+
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (bytes, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    /// Whether so many things, each of one byte or more, may follow.
+    pub(super) fn holds(&self, count: usize) -> bool {
+        count <= self.rest.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

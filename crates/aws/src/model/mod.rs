@@ -10,7 +10,9 @@ mod bytes;
 mod names;
 mod pack;
 mod read;
+mod rules;
 mod session;
+mod strings;
 mod table;
 mod write;
 

@@ -1,20 +1,32 @@
 //! Writes service models as the packed table. The reverse is in `table`; one service is written in `write`.
 //!
 //! Layout: magic, number of frames (u32, little-endian), then for each frame its packed and plain length (u32 each),
-//! then the frames, each a zstd frame of its own. Frame 0 is the index: source, shared strings, services. Frame n is
-//! service n-1, so that one service is read without the others. A string is a number: 0 for the
-//! next of the service's own strings, else one more than its place in the shared strings followed by the own ones.
+//! then the frames, each a zstd frame of its own, so that one service is read without the others:
+//!
+//! - 0: the index: source, names of the services, their spellings;
+//! - 1: the strings of two or more services;
+//! - 2: partitions, as JSON;
+//! - 3: text that rule sets have in common, the dictionary of their frames;
+//! - then one for each service, with frame 1 as dictionary;
+//! - then one for each service's endpoint rules, as JSON; without content where a service has none.
+//!
+//! A service's frame holds strings of its own, then columns of numbers (`write`). A string is a number: 0 for the next
+//! of the service's own strings, else one more than its place in the shared strings followed by the own ones.
 
 use std::collections::{BTreeMap, HashSet};
+
+use zstd::bulk::Compressor;
 
 use serde_json::Value;
 
 use super::bytes::Writer;
+use super::names::normalised;
+use super::rules;
 use super::write::ServiceWriter;
 use super::{ModelError, Name, Service};
 
 /// First bytes of a table; the last one is the format's version.
-pub(super) const MAGIC: &[u8; 8] = b"AWSMODL\x02";
+pub(super) const MAGIC: &[u8; 8] = b"AWSMODL\x03";
 
 /// The highest level: packing takes seconds, once for each new botocore.
 const LEVEL: i32 = 22;
@@ -46,7 +58,9 @@ pub enum PackError {
 /// [`PackError`] names the line or the part of the model.
 pub fn pack(export: &str, digest: &str) -> Result<Vec<u8>, PackError> {
     let mut version = String::new();
+    let mut partitions = Value::Null;
     let mut services = Vec::new();
+    let mut rule_sets = Vec::new();
     for (number, line) in export.lines().enumerate() {
         let wrong = |reason: String| PackError::Export {
             line: number + 1,
@@ -58,6 +72,7 @@ pub fn pack(export: &str, digest: &str) -> Result<Vec<u8>, PackError> {
             version = text("version")
                 .ok_or_else(|| wrong("no `version`".to_owned()))?
                 .to_owned();
+            partitions = value.get("partitions").cloned().unwrap_or_default();
             continue;
         }
         let name = text("name").ok_or_else(|| wrong("no `name`".to_owned()))?;
@@ -69,29 +84,52 @@ pub fn pack(export: &str, digest: &str) -> Result<Vec<u8>, PackError> {
             .with_paginators(other("paginators"))?
             .with_waiters(other("waiters"))?;
         services.push(service);
+        rule_sets.push(match other("endpointRules") {
+            Value::Null => String::new(),
+            rules => rules.to_string(),
+        });
     }
     let shared = shared_strings(&services);
-    let mut frames = vec![index(&version, digest, &shared, &services)];
-    frames.extend(
-        services
-            .iter()
-            .map(|service| ServiceWriter::new(&shared).write(service)),
-    );
-    assemble(&frames)
+    let mut strings = Writer::default();
+    strings.strings(&shared);
+    let common = rules::in_common(&rule_sets)?;
+    let mut frames = Frames::default();
+    frames.add(&index(&version, digest, &services), &[])?;
+    frames.add(&strings.out, &[])?;
+    frames.add(partitions.to_string().as_bytes(), &[])?;
+    frames.add(&common, &[])?;
+    for service in &services {
+        let frame = ServiceWriter::new(&shared).write(service);
+        frames.add(&frame, &strings.out)?;
+    }
+    for rules in &rule_sets {
+        frames.add(rules.as_bytes(), &common)?;
+    }
+    Ok(frames.assemble())
 }
 
-fn assemble(frames: &[Vec<u8>]) -> Result<Vec<u8>, PackError> {
-    let mut out = MAGIC.to_vec();
-    let mut body = Vec::new();
-    out.extend_from_slice(&length(frames.len()));
-    for frame in frames {
-        let packed = zstd::bulk::compress(frame, LEVEL).map_err(PackError::Compress)?;
-        out.extend_from_slice(&length(packed.len()));
-        out.extend_from_slice(&length(frame.len()));
-        body.extend_from_slice(&packed);
+#[derive(Default)]
+struct Frames {
+    count: usize,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Frames {
+    fn add(&mut self, plain: &[u8], dictionary: &[u8]) -> Result<(), PackError> {
+        let packed = Compressor::with_dictionary(LEVEL, dictionary)
+            .and_then(|mut compressor| compressor.compress(plain))
+            .map_err(PackError::Compress)?;
+        self.count += 1;
+        self.head.extend_from_slice(&length(packed.len()));
+        self.head.extend_from_slice(&length(plain.len()));
+        self.body.extend_from_slice(&packed);
+        Ok(())
     }
-    out.extend_from_slice(&body);
-    Ok(out)
+
+    fn assemble(self) -> Vec<u8> {
+        [MAGIC, length(self.count).as_slice(), &self.head, &self.body].concat()
+    }
 }
 
 fn length(length: usize) -> [u8; 4] {
@@ -114,20 +152,33 @@ fn shared_strings(services: &[Service]) -> Vec<Name> {
     shared.into_iter().map(|(name, _)| name).collect()
 }
 
-fn index(version: &str, digest: &str, shared: &[Name], services: &[Service]) -> Vec<u8> {
+fn index(version: &str, digest: &str, services: &[Service]) -> Vec<u8> {
+    let mut spellings: BTreeMap<String, usize> = BTreeMap::new();
+    // Client names win over service ids, and both over host and scope names, which several services may share.
+    let spelt: [fn(&Service) -> Name; 4] = [
+        |service| service.name,
+        |service| service.service_id,
+        |service| service.endpoint_prefix,
+        |service| service.signing_name,
+    ];
+    for spelling in [&spelt[..1], &spelt[1..2], &spelt[2..]] {
+        for (at, service) in services.iter().enumerate() {
+            for name in spelling {
+                spellings.entry(normalised(name(service))).or_insert(at);
+            }
+        }
+    }
     let mut writer = Writer::default();
     writer.text(version);
     writer.text(digest);
-    writer.varint(shared.len() as u64);
-    for name in shared {
-        writer.text(name);
-    }
     writer.varint(services.len() as u64);
     for service in services {
         writer.text(service.name);
-        writer.text(service.service_id);
-        writer.text(service.endpoint_prefix);
-        writer.text(service.signing_name);
+    }
+    writer.varint(spellings.len() as u64);
+    for (spelling, at) in &spellings {
+        writer.text(spelling);
+        writer.varint(*at as u64);
     }
     writer.out
 }

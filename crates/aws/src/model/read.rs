@@ -4,87 +4,97 @@
 use serde_json::Value;
 
 use super::bytes::Reader;
-use super::names::interned;
-use super::write::uncapitalised;
+use super::strings::Strings;
 use super::{
     Acceptor, AcceptorState, ContextParam, ContextSource, ErrorTraits, GlobalEndpoint, Location,
     Matcher, Member, Name, Operation, Paginator, Protocol, Ref, Service, Shape, Structure,
     TimestampFormat, Traits, Waiter, XmlNamespace,
 };
 
-/// What the index tells about a service.
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) name: Name,
-    pub(super) service_id: Name,
-    pub(super) endpoint_prefix: Name,
-    pub(super) signing_name: Name,
-}
-
 /// Frame 0.
 #[derive(Debug)]
 pub(super) struct Index {
-    pub(super) version: String,
-    pub(super) digest: String,
-    pub(super) shared: Vec<Name>,
-    pub(super) services: Vec<Entry>,
+    pub(super) version: Name,
+    pub(super) digest: Name,
+    /// Client names of the services.
+    pub(super) services: Vec<Name>,
+    /// Normalised names in sorted order, each with the number of its service.
+    pub(super) spellings: Vec<(Name, usize)>,
 }
 
 pub(super) fn index(frame: &'static [u8]) -> Option<Index> {
     let mut reader = Reader::new(frame);
-    let version = reader.text()?.to_owned();
-    let digest = reader.text()?.to_owned();
-    let shared = names(&mut reader)?;
-    let mut services = Vec::new();
-    for _ in 0..reader.count()? {
-        services.push(Entry {
-            name: reader.text()?,
-            service_id: reader.text()?,
-            endpoint_prefix: reader.text()?,
-            signing_name: reader.text()?,
-        });
-    }
+    let version = reader.text()?;
+    let digest = reader.text()?;
+    let count = reader.count()?;
+    let services = (0..count)
+        .map(|_| reader.text())
+        .collect::<Option<Vec<_>>>()?;
+    let count = reader.count()?;
+    let spelling = |_| Some((reader.text()?, usize::try_from(reader.varint()?).ok()?));
+    let spellings = (0..count).map(spelling).collect::<Option<Vec<_>>>()?;
     Some(Index {
         version,
         digest,
-        shared,
         services,
+        spellings,
     })
 }
 
-fn names(reader: &mut Reader<'static>) -> Option<Vec<Name>> {
-    let count = reader.count()?;
-    (0..count).map(|_| reader.text()).collect()
-}
-
 /// Reads one service's frame.
-pub(super) fn service(frame: &'static [u8], shared: &[Name]) -> Option<Service> {
-    let mut reader = Reader::new(frame);
-    let own = names(&mut reader)?;
+pub(super) fn service(frame: &'static [u8], shared: &Strings) -> Option<Service> {
+    let mut whole = Reader::new(frame);
+    let own = Strings::read(&mut whole)?;
+    let mut column = || whole.bytes().map(Reader::new);
     let mut frame = ServiceReader {
-        reader,
+        names: column()?,
+        shapes: column()?,
+        kinds: column()?,
+        flags: column()?,
+        rest: column()?,
         shared,
         own,
         named: 0,
+        referred: 0,
+        highest: None,
     };
     let mut service = frame.metadata()?;
-    let count = frame.reader.count()?;
-    service.shapes = (0..count).map(|_| frame.shape()).collect::<Option<_>>()?;
-    let count = frame.reader.count()?;
+    let count = frame.count_in_names()?;
     service.operations = (0..count)
         .map(|_| frame.operation())
         .collect::<Option<_>>()?;
-    let count = frame.reader.count()?;
-    service.waiters = (0..count).map(|_| frame.waiter()).collect::<Option<_>>()?;
-    frame.reader.is_empty().then_some(service)
+    let count = frame.shape_count()?;
+    service.shapes = (0..count).map(|_| frame.shape()).collect::<Option<_>>()?;
+    let waiters = frame.count_in_names()?;
+    service.waiters = (0..waiters)
+        .map(|_| frame.waiter())
+        .collect::<Option<_>>()?;
+    let columns = [
+        &frame.names,
+        &frame.shapes,
+        &frame.kinds,
+        &frame.flags,
+        &frame.rest,
+    ];
+    let whole = whole.is_empty() && columns.iter().all(|column| column.is_empty());
+    let highest = frame.highest.map(usize::try_from).transpose().ok()?;
+    (whole && highest.is_none_or(|highest| highest < count)).then_some(service)
 }
 
 struct ServiceReader<'a> {
-    reader: Reader<'static>,
-    shared: &'a [Name],
-    own: Vec<Name>,
+    names: Reader<'static>,
+    shapes: Reader<'static>,
+    kinds: Reader<'static>,
+    flags: Reader<'static>,
+    rest: Reader<'static>,
+    shared: &'a Strings,
+    own: Strings,
     /// How many of the service's own strings have been named.
     named: usize,
+    /// Shapes referred to so far, counted from the first.
+    referred: u32,
+    /// The highest shape referred to.
+    highest: Option<u32>,
 }
 
 /// One bit of a flag word.
@@ -94,21 +104,57 @@ fn bit(bits: u64, at: u32) -> bool {
 
 impl ServiceReader<'_> {
     fn name(&mut self) -> Option<Name> {
-        let Some(number) = self.reader.varint()?.checked_sub(1) else {
-            let name = self.own.get(self.named).copied();
-            self.named += 1;
-            return name;
+        let number = self.name_number()?;
+        match number.checked_sub(self.shared.len()) {
+            None => self.shared.get(number),
+            Some(own) => self.own.get(own),
+        }
+    }
+
+    fn name_number(&mut self) -> Option<usize> {
+        match self.names.varint()?.checked_sub(1) {
+            Some(number) => usize::try_from(number).ok(),
+            None => {
+                self.named += 1;
+                Some(self.shared.len() + self.named - 1)
+            }
+        }
+    }
+
+    fn uncapitalised(&self, number: usize) -> Option<Name> {
+        match number.checked_sub(self.shared.len()) {
+            None => self.shared.lower(number),
+            Some(own) => self.own.lower(own),
+        }
+    }
+
+    fn shape_number(&mut self) -> Option<u32> {
+        let number = match self.shapes.varint()?.checked_sub(1) {
+            Some(number) => u32::try_from(number).ok()?,
+            None => {
+                self.referred = self.referred.checked_add(1)?;
+                self.referred - 1
+            }
         };
-        let number = usize::try_from(number).ok()?;
-        self.shared
-            .get(number)
-            .or_else(|| self.own.get(number.checked_sub(self.shared.len())?))
-            .copied()
+        self.highest = self.highest.max(Some(number));
+        Some(number)
+    }
+
+    /// A count of things each of which takes a byte or more in the column of names.
+    fn count_in_names(&mut self) -> Option<usize> {
+        let count = usize::try_from(self.rest.varint()?).ok()?;
+        self.names.holds(count).then_some(count)
+    }
+
+    /// Each shape takes a byte in the column of kinds.
+    fn shape_count(&mut self) -> Option<usize> {
+        let count = usize::try_from(self.rest.varint()?).ok()?;
+        self.kinds.holds(count).then_some(count)
     }
 
     /// Outer `None`: broken frame. Inner: absent.
     fn optional(&mut self) -> Option<Option<Name>> {
-        match self.reader.varint()? {
+        match self.rest.varint()? {
             0 => Some(None),
             _ => self.name().map(Some),
         }
@@ -129,7 +175,7 @@ impl ServiceReader<'_> {
         let signing_name = self.name()?;
         let signature_version = self.name()?;
         let api_version = self.name()?;
-        let protocol = match self.reader.varint()? {
+        let protocol = match self.rest.varint()? {
             0 => Protocol::Json,
             1 => Protocol::RestJson,
             2 => Protocol::RestXml,
@@ -141,8 +187,8 @@ impl ServiceReader<'_> {
         let target_prefix = self.optional()?;
         let json_version = self.optional()?;
         let xml_namespace = self.optional()?;
-        let query_compatible = bit(self.reader.varint()?, 0);
-        let count = self.reader.count()?;
+        let query_compatible = bit(self.flags.varint()?, 0);
+        let count = self.count_in_names()?;
         let global_endpoints = (0..count)
             .map(|_| {
                 Some(GlobalEndpoint {
@@ -174,7 +220,7 @@ impl ServiceReader<'_> {
     }
 
     fn names(&mut self) -> Option<Vec<Name>> {
-        let count = self.reader.count()?;
+        let count = self.count_in_names()?;
         (0..count).map(|_| self.name()).collect()
     }
 
@@ -182,7 +228,7 @@ impl ServiceReader<'_> {
         let name = self.name()?;
         let method = self.name()?;
         let uri = self.name()?;
-        let bits = self.reader.varint()?;
+        let bits = self.flags.varint()?;
         let target = |reader: &mut Self, present: bool| match present {
             true => Some(Some(reader.reference(None)?.0)),
             false => Some(None),
@@ -193,9 +239,9 @@ impl ServiceReader<'_> {
         let host_prefix = self.when(bit(bits, 9))?;
         let checksum_member = self.when(bit(bits, 10))?;
         let checksum_mode_member = self.when(bit(bits, 11))?;
-        let count = self.reader.count()?;
+        let count = usize::try_from(self.rest.varint()?).ok()?;
         let errors = (0..count)
-            .map(|_| self.reader.number())
+            .map(|_| self.shape_number())
             .collect::<Option<_>>()?;
         Some(Operation {
             name,
@@ -247,11 +293,11 @@ impl ServiceReader<'_> {
     }
 
     fn context(&mut self) -> Option<Vec<ContextParam>> {
-        let count = self.reader.count()?;
+        let count = self.count_in_names()?;
         let param = |_| {
             Some(ContextParam {
                 name: self.name()?,
-                source: match self.reader.varint()? {
+                source: match self.rest.varint()? {
                     0 => ContextSource::Static(self.value()?),
                     1 => ContextSource::Member(self.name()?),
                     2 => ContextSource::Path(self.name()?),
@@ -263,7 +309,7 @@ impl ServiceReader<'_> {
     }
 
     fn value(&mut self) -> Option<Value> {
-        Some(match self.reader.varint()? {
+        Some(match self.rest.varint()? {
             0 => Value::Bool(false),
             1 => Value::Bool(true),
             2 => Value::String(self.name()?.to_owned()),
@@ -275,9 +321,9 @@ impl ServiceReader<'_> {
     fn waiter(&mut self) -> Option<Waiter> {
         let name = self.name()?;
         let operation = self.name()?;
-        let delay_s = self.reader.number()?;
-        let max_attempts = self.reader.number()?;
-        let count = self.reader.count()?;
+        let delay_s = self.rest.number()?;
+        let max_attempts = self.rest.number()?;
+        let count = self.rest.count()?;
         Some(Waiter {
             name,
             operation,
@@ -288,14 +334,14 @@ impl ServiceReader<'_> {
     }
 
     fn acceptor(&mut self) -> Option<Acceptor> {
-        let state = match self.reader.varint()? {
+        let state = match self.rest.varint()? {
             0 => AcceptorState::Success,
             1 => AcceptorState::Failure,
             2 => AcceptorState::Retry,
             _ => return None,
         };
-        let matcher = match self.reader.varint()? {
-            0 => Matcher::Status(u16::try_from(self.reader.varint()?).ok()?),
+        let matcher = match self.rest.varint()? {
+            0 => Matcher::Status(u16::try_from(self.rest.varint()?).ok()?),
             1 => Matcher::Error(self.optional()?),
             2 => Matcher::NoError,
             kind => {
@@ -313,9 +359,9 @@ impl ServiceReader<'_> {
     }
 
     /// The reference and whether the member is required.
-    fn reference(&mut self, member: Option<&str>) -> Option<(Ref, bool)> {
-        let bits = self.reader.varint()?;
-        let shape = self.reader.number()?;
+    fn reference(&mut self, member: Option<usize>) -> Option<(Ref, bool)> {
+        let bits = self.flags.varint()?;
+        let shape = self.shape_number()?;
         let traits = if bits >> 1 == 0 {
             None
         } else {
@@ -324,13 +370,13 @@ impl ServiceReader<'_> {
         Some((Ref { shape, traits }, bit(bits, 0)))
     }
 
-    fn traits(&mut self, bits: u64, member: Option<&str>) -> Option<Traits> {
+    fn traits(&mut self, bits: u64, member: Option<usize>) -> Option<Traits> {
         let location_name = if bit(bits, 1) {
-            Some(interned(&uncapitalised(member?)))
+            Some(self.uncapitalised(member?)?)
         } else {
             self.when(bit(bits, 2))?
         };
-        let location = match bit(bits, 3).then(|| self.reader.varint()) {
+        let location = match bit(bits, 3).then(|| self.rest.varint()) {
             None => None,
             Some(number) => Some(match number? {
                 0 => Location::Uri,
@@ -341,7 +387,7 @@ impl ServiceReader<'_> {
                 _ => return None,
             }),
         };
-        let timestamp_format = match bit(bits, 6).then(|| self.reader.varint()) {
+        let timestamp_format = match bit(bits, 6).then(|| self.rest.varint()) {
             None => None,
             Some(number) => Some(match number? {
                 0 => TimestampFormat::Iso8601,
@@ -375,10 +421,10 @@ impl ServiceReader<'_> {
     }
 
     fn shape(&mut self) -> Option<Shape> {
-        Some(match self.reader.varint()? {
+        Some(match self.kinds.varint()? {
             0 => Shape::Structure(self.structure()?),
             1 => {
-                let min = self.reader.number()?;
+                let min = self.rest.number()?;
                 Shape::List {
                     member: self.reference(None)?.0,
                     min,
@@ -389,7 +435,7 @@ impl ServiceReader<'_> {
                 value: self.reference(None)?.0,
             },
             3 => Shape::String {
-                min: self.reader.number()?,
+                min: self.rest.number()?,
                 values: Box::default(),
             },
             4 => Shape::Integer { min: self.least()? },
@@ -400,7 +446,7 @@ impl ServiceReader<'_> {
             9 => Shape::Timestamp,
             10 => Shape::Blob,
             11 => Shape::String {
-                min: self.reader.number()?,
+                min: self.rest.number()?,
                 values: self.names()?.into_boxed_slice(),
             },
             _ => return None,
@@ -408,7 +454,7 @@ impl ServiceReader<'_> {
     }
 
     fn least(&mut self) -> Option<Option<i64>> {
-        let stored = self.reader.varint()?;
+        let stored = self.rest.varint()?;
         Some(stored.checked_sub(1).and_then(|zigzag| {
             let half = i64::try_from(zigzag >> 1).ok()?;
             Some(if zigzag & 1 == 1 { -half - 1 } else { half })
@@ -416,14 +462,14 @@ impl ServiceReader<'_> {
     }
 
     fn structure(&mut self) -> Option<Structure> {
-        let bits = self.reader.varint()?;
+        let bits = self.flags.varint()?;
         let payload = self.when(bit(bits, 3))?;
         let mut name = Name::default();
         let mut error = None;
         if bit(bits, 4) {
             name = self.name()?;
             let code = self.optional()?;
-            let status = u16::try_from(self.reader.varint()?)
+            let status = u16::try_from(self.rest.varint()?)
                 .ok()
                 .filter(|status| *status != 0);
             error = Some(ErrorTraits {
@@ -434,11 +480,15 @@ impl ServiceReader<'_> {
                 throttling: bit(bits, 7),
             });
         }
-        let count = self.reader.count()?;
+        let count = self.count_in_names()?;
         let mut members = Vec::with_capacity(count);
         for _ in 0..count {
-            let name = self.name()?;
-            let (target, required) = self.reference(Some(name))?;
+            let number = self.name_number()?;
+            let name = match number.checked_sub(self.shared.len()) {
+                None => self.shared.get(number)?,
+                Some(own) => self.own.get(own)?,
+            };
+            let (target, required) = self.reference(Some(number))?;
             members.push(Member {
                 name,
                 required,

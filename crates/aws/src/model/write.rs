@@ -12,46 +12,56 @@ use super::{
     Waiter,
 };
 
-/// Writes one service.
+/// Writes one service: what is alike is kept together, in columns, which compress better than a mixture.
+#[derive(Default)]
 pub(super) struct ServiceWriter {
     numbers: HashMap<Name, u64>,
     shared: u64,
     pub(super) own: Vec<Name>,
-    writer: Writer,
+    /// Shapes referred to so far, counted from the first.
+    referred: u32,
+    names: Writer,
+    shapes: Writer,
+    kinds: Writer,
+    flags: Writer,
+    /// Everything else.
+    rest: Writer,
 }
 
 impl ServiceWriter {
     pub(super) fn new(shared: &[Name]) -> Self {
-        let numbers = shared.iter().copied().zip(0..).collect();
         Self {
-            numbers,
+            numbers: shared.iter().copied().zip(0..).collect(),
             shared: shared.len() as u64,
-            own: Vec::new(),
-            writer: Writer::default(),
+            ..Self::default()
         }
     }
 
-    /// Body first, so that the service's own strings are known; they are put before it.
     pub(super) fn write(&mut self, service: &Service) -> Vec<u8> {
         self.metadata(service);
-        self.writer.varint(service.shapes.len() as u64);
-        for shape in &service.shapes {
-            self.shape(shape);
-        }
-        self.writer.varint(service.operations.len() as u64);
+        self.rest.varint(service.operations.len() as u64);
         for operation in &service.operations {
             self.operation(operation);
         }
-        self.writer.varint(service.waiters.len() as u64);
+        self.rest.varint(service.shapes.len() as u64);
+        for shape in &service.shapes {
+            self.shape(shape);
+        }
+        self.rest.varint(service.waiters.len() as u64);
         for waiter in &service.waiters {
             self.waiter(waiter);
         }
         let mut whole = Writer::default();
-        whole.varint(self.own.len() as u64);
-        for name in &self.own {
-            whole.text(name);
+        whole.strings(&self.own);
+        for column in [
+            &self.names,
+            &self.shapes,
+            &self.kinds,
+            &self.flags,
+            &self.rest,
+        ] {
+            whole.bytes(&column.out);
         }
-        whole.out.extend_from_slice(&self.writer.out);
         whole.out
     }
 
@@ -66,15 +76,24 @@ impl ServiceWriter {
                 0
             }
         };
-        self.writer.varint(code);
+        self.names.varint(code);
+    }
+
+    /// 0 for the first reference to the shape after those referred to so far, else the number plus one.
+    fn shape_number(&mut self, shape: u32) {
+        if shape == self.referred {
+            self.referred += 1;
+            return self.shapes.varint(0);
+        }
+        self.shapes.varint(u64::from(shape) + 1);
     }
 
     /// 0 for absent, else the number plus one.
     fn optional(&mut self, name: Option<Name>) {
         match name {
-            None => self.writer.varint(0),
+            None => self.rest.varint(0),
             Some(name) => {
-                self.writer.varint(1);
+                self.rest.varint(1);
                 self.name(name);
             }
         }
@@ -85,7 +104,7 @@ impl ServiceWriter {
             .iter()
             .zip(0..)
             .fold(0_u64, |bits, (flag, at)| bits | (u64::from(*flag) << at));
-        self.writer.varint(bits);
+        self.flags.varint(bits);
     }
 
     fn metadata(&mut self, service: &Service) {
@@ -100,7 +119,7 @@ impl ServiceWriter {
         for name in names {
             self.name(name);
         }
-        self.writer.varint(match service.protocol {
+        self.rest.varint(match service.protocol {
             Protocol::Json => 0,
             Protocol::RestJson => 1,
             Protocol::RestXml => 2,
@@ -116,7 +135,7 @@ impl ServiceWriter {
             self.optional(name);
         }
         self.flags(&[service.query_compatible]);
-        self.writer.varint(service.global_endpoints.len() as u64);
+        self.rest.varint(service.global_endpoints.len() as u64);
         for endpoint in &service.global_endpoints {
             self.name(endpoint.partition);
             self.name(endpoint.hostname);
@@ -126,7 +145,7 @@ impl ServiceWriter {
     }
 
     fn names(&mut self, names: &[Name]) {
-        self.writer.varint(names.len() as u64);
+        self.rest.varint(names.len() as u64);
         for name in names {
             self.name(name);
         }
@@ -167,9 +186,9 @@ impl ServiceWriter {
         {
             self.name(name);
         }
-        self.writer.varint(operation.errors.len() as u64);
+        self.rest.varint(operation.errors.len() as u64);
         for error in &operation.errors {
-            self.writer.varint(u64::from(*error));
+            self.shape_number(*error);
         }
         if operation.checksum_member.is_some() {
             self.names(&operation.checksum_algorithms);
@@ -202,20 +221,20 @@ impl ServiceWriter {
     }
 
     fn context(&mut self, context: &[ContextParam]) {
-        self.writer.varint(context.len() as u64);
+        self.rest.varint(context.len() as u64);
         for param in context {
             self.name(param.name);
             match &param.source {
                 ContextSource::Static(value) => {
-                    self.writer.varint(0);
+                    self.rest.varint(0);
                     self.value(value);
                 }
                 ContextSource::Member(name) => {
-                    self.writer.varint(1);
+                    self.rest.varint(1);
                     self.name(name);
                 }
                 ContextSource::Path(path) => {
-                    self.writer.varint(2);
+                    self.rest.varint(2);
                     self.name(path);
                 }
             }
@@ -225,13 +244,13 @@ impl ServiceWriter {
     /// Text and truth values as such, what else there may be as JSON.
     fn value(&mut self, value: &Value) {
         match value {
-            Value::Bool(value) => self.writer.varint(u64::from(*value)),
+            Value::Bool(value) => self.rest.varint(u64::from(*value)),
             Value::String(text) => {
-                self.writer.varint(2);
+                self.rest.varint(2);
                 self.name(interned(text));
             }
             other => {
-                self.writer.varint(3);
+                self.rest.varint(3);
                 self.name(interned(&other.to_string()));
             }
         }
@@ -240,37 +259,37 @@ impl ServiceWriter {
     fn waiter(&mut self, waiter: &Waiter) {
         self.name(waiter.name);
         self.name(waiter.operation);
-        self.writer.varint(u64::from(waiter.delay_s));
-        self.writer.varint(u64::from(waiter.max_attempts));
-        self.writer.varint(waiter.acceptors.len() as u64);
+        self.rest.varint(u64::from(waiter.delay_s));
+        self.rest.varint(u64::from(waiter.max_attempts));
+        self.rest.varint(waiter.acceptors.len() as u64);
         for acceptor in &waiter.acceptors {
             self.acceptor(acceptor);
         }
     }
 
     fn acceptor(&mut self, acceptor: &Acceptor) {
-        self.writer.varint(match acceptor.state {
+        self.rest.varint(match acceptor.state {
             AcceptorState::Success => 0,
             AcceptorState::Failure => 1,
             AcceptorState::Retry => 2,
         });
         let (kind, path, expected) = match &acceptor.matcher {
             Matcher::Status(status) => {
-                self.writer.varint(0);
-                self.writer.varint(u64::from(*status));
+                self.rest.varint(0);
+                self.rest.varint(u64::from(*status));
                 return;
             }
             Matcher::Error(code) => {
-                self.writer.varint(1);
+                self.rest.varint(1);
                 self.optional(*code);
                 return;
             }
-            Matcher::NoError => return self.writer.varint(2),
+            Matcher::NoError => return self.rest.varint(2),
             Matcher::Path { path, expected } => (3, path, expected),
             Matcher::PathAll { path, expected } => (4, path, expected),
             Matcher::PathAny { path, expected } => (5, path, expected),
         };
-        self.writer.varint(kind);
+        self.rest.varint(kind);
         self.name(path);
         self.value(expected);
     }
@@ -296,7 +315,7 @@ impl ServiceWriter {
             traits.streaming,
             traits.host_label,
         ]);
-        self.writer.varint(u64::from(target.shape));
+        self.shape_number(target.shape);
         self.traits(traits, implied);
     }
 
@@ -305,7 +324,7 @@ impl ServiceWriter {
             self.name(name);
         }
         if let Some(location) = traits.location {
-            self.writer.varint(match location {
+            self.rest.varint(match location {
                 Location::Uri => 0,
                 Location::QueryString => 1,
                 Location::Header => 2,
@@ -314,7 +333,7 @@ impl ServiceWriter {
             });
         }
         if let Some(format) = traits.timestamp_format {
-            self.writer.varint(match format {
+            self.rest.varint(match format {
                 TimestampFormat::Iso8601 => 0,
                 TimestampFormat::Rfc822 => 1,
                 TimestampFormat::Unix => 2,
@@ -332,43 +351,43 @@ impl ServiceWriter {
     fn shape(&mut self, shape: &Shape) {
         match shape {
             Shape::Structure(structure) => {
-                self.writer.varint(0);
+                self.kinds.varint(0);
                 self.structure(structure);
             }
             Shape::List { member, min } => {
-                self.writer.varint(1);
-                self.writer.varint(u64::from(*min));
+                self.kinds.varint(1);
+                self.rest.varint(u64::from(*min));
                 self.reference(member, false, None);
             }
             Shape::Map { key, value } => {
-                self.writer.varint(2);
+                self.kinds.varint(2);
                 self.reference(key, false, None);
                 self.reference(value, false, None);
             }
             Shape::String { min, values } if values.is_empty() => {
-                self.writer.varint(3);
-                self.writer.varint(u64::from(*min));
+                self.kinds.varint(3);
+                self.rest.varint(u64::from(*min));
             }
             Shape::String { min, values } => {
-                self.writer.varint(11);
-                self.writer.varint(u64::from(*min));
+                self.kinds.varint(11);
+                self.rest.varint(u64::from(*min));
                 self.names(values);
             }
             Shape::Integer { min } => self.least(4, *min),
             Shape::Long { min } => self.least(5, *min),
-            Shape::Float => self.writer.varint(6),
-            Shape::Double => self.writer.varint(7),
-            Shape::Boolean => self.writer.varint(8),
-            Shape::Timestamp => self.writer.varint(9),
-            Shape::Blob => self.writer.varint(10),
+            Shape::Float => self.kinds.varint(6),
+            Shape::Double => self.kinds.varint(7),
+            Shape::Boolean => self.kinds.varint(8),
+            Shape::Timestamp => self.kinds.varint(9),
+            Shape::Blob => self.kinds.varint(10),
         }
     }
 
     /// 0 for no bound, else the bound in zigzag form plus one.
     fn least(&mut self, kind: u64, min: Option<i64>) {
-        self.writer.varint(kind);
+        self.kinds.varint(kind);
         let bound = min.filter(|min| min.unsigned_abs() < 1 << 40);
-        self.writer
+        self.rest
             .varint(bound.map_or(0, |min| ((min << 1) ^ (min >> 63)).unsigned_abs() + 1));
     }
 
@@ -392,9 +411,9 @@ impl ServiceWriter {
         if structure.error.is_some() {
             self.name(structure.name);
             self.optional(code);
-            self.writer.varint(u64::from(status.unwrap_or(0)));
+            self.rest.varint(u64::from(status.unwrap_or(0)));
         }
-        self.writer.varint(structure.members.len() as u64);
+        self.rest.varint(structure.members.len() as u64);
         for member in &structure.members {
             self.name(member.name);
             self.reference(&member.target, member.required, Some(member.name));

@@ -131,3 +131,21 @@ fn regenerating_gives_the_same_table() {
     let packed = pack(&String::from_utf8(export.stdout).unwrap(), &digest).unwrap();
     assert_eq!(sha256_hex(&packed), pin("table-sha256"));
 }
+
+#[test]
+fn every_service_has_endpoint_rules() {
+    let mut lengths = 0;
+    for name in catalog().names() {
+        let text = catalog().endpoint_rules(name).unwrap();
+        let rules: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert!(rules["rules"].is_array(), "{name}");
+        assert!(rules["parameters"].is_object(), "{name}");
+        assert!(!text.contains("\"documentation\""), "{name}");
+        lengths += text.len();
+    }
+    assert!(lengths > 1_000_000, "{lengths}");
+    assert!(catalog().endpoint_rules("EC2").is_some());
+    assert_eq!(catalog().endpoint_rules("ec3"), None);
+    let partitions: serde_json::Value = serde_json::from_str(catalog().partitions()).unwrap();
+    assert_eq!(partitions["partitions"][0]["id"], "aws");
+}
