@@ -386,7 +386,7 @@ mod tests {
     fn every_rule_names_what_there_is() {
         for rule in RULES {
             let service = catalog().service(rule.service).unwrap();
-            assert_eq!(&*service.name, rule.service);
+            assert_eq!(service.name, rule.service);
             assert!(!rule.reason.is_empty());
             for operation in rule.operations {
                 assert!(

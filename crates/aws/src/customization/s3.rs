@@ -198,9 +198,9 @@ const ENCODED_WITHIN: [(&str, &str); 4] = [
 
 /// Undoes the encoding of a listing's keys.
 pub(crate) fn decode_keys(place: &Place<'_>, answer: &mut Value) {
-    let listed = ENCODED.iter().find(|(operation, _)| {
-        *operation == place.operation.name && &*place.service.name == "s3"
-    });
+    let listed = ENCODED
+        .iter()
+        .find(|(operation, _)| *operation == place.operation.name && &*place.service.name == "s3");
     let Some((_, members)) = listed else { return };
     if answer.get("EncodingType").and_then(Value::as_str) != Some("url") {
         return;

@@ -244,7 +244,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 /// Services to which boto3 sends timestamps with milliseconds. Source: botocore's handlers.
 fn takes_milliseconds(service: &Service) -> bool {
-    &*service.name == "bedrock-agentcore"
+    service.name == "bedrock-agentcore"
 }
 
 /// A checked timestamp in the wanted form.

@@ -83,7 +83,7 @@ pub(super) fn encode(
 fn leaves_type_open(service: &Service, structure: &Structure, body: &[u8]) -> bool {
     let is_type = |member: &Member| {
         let traits = member.target.traits();
-        let name = traits.location_name.as_deref().unwrap_or(&member.name);
+        let name = traits.location_name.unwrap_or(member.name);
         traits.location == Some(Location::Header) && name.eq_ignore_ascii_case("content-type")
     };
     let told = !body.is_empty() && structure.members.iter().any(is_type);
