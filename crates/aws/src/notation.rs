@@ -1,6 +1,6 @@
 //! Values in Python's notation, for reports whose words are botocore's. Knows nothing of models.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// Longest value quoted, in characters.
 const MAX_QUOTE: usize = 200;
@@ -28,7 +28,7 @@ fn python(value: &Value, depth: usize) -> String {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => number.to_string(),
+        Value::Number(number) => self::number(number),
         Value::String(text) => python_text(text),
         Value::Array(items) => {
             let items = items.iter().take(MAX_QUOTE);
@@ -47,6 +47,24 @@ fn python(value: &Value, depth: usize) -> String {
             )
         }
     }
+}
+
+/// A number as Python prints it: the shortest digits, with an exponent of at least two digits below 0.0001 and from
+/// ten to the sixteenth on.
+pub(crate) fn number(number: &Number) -> String {
+    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
+        return number.to_string();
+    };
+    let scientific = format!("{float:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..16).contains(&exponent) {
+        let plain = format!("{float}");
+        let whole = !plain.contains('.');
+        return if whole { plain + ".0" } else { plain };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 /// In single quotes, or in double ones where that saves an escape.
@@ -90,6 +108,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn numbers_as_python_prints_them() {
+        for (float, expected) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (-2.25, "-2.25"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e+16"),
+            (1.5e22, "1.5e+22"),
+            (0.0001, "0.0001"),
+            (0.000_012, "1.2e-05"),
+            (1.7e308, "1.7e+308"),
+            (5e-324, "5e-324"),
+        ] {
+            assert_eq!(number(&Number::from_f64(float).unwrap()), expected);
+        }
+        assert_eq!(number(&7.into()), "7");
+    }
 
     #[test]
     fn values_as_python_prints_them() {

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use crate::model::{Member, Operation, Ref, Service, Shape, Structure};
+use crate::model::{Location, Member, Operation, Ref, Service, Shape, Structure};
 use crate::notation::{python_type, quote};
 use crate::{Error, timestamp};
 
@@ -124,7 +124,7 @@ impl Checker<'_> {
                 .join(", ")
         };
         if structure.union {
-            match structure.members.iter().filter(|member| present(member)).count() {
+            match given.values().filter(|value| !value.is_null()).count() {
                 1 => {}
                 0 => self.findings.push(format!(
                     "Must set one of the following keys for tagged union structure {}: {}.",
@@ -175,7 +175,8 @@ impl Checker<'_> {
             ));
             return Value::Null;
         }
-        if target.traits().json_value {
+        // Anywhere else it is text.
+        if target.traits().json_value && target.traits().location == Some(Location::Header) {
             return value.clone();
         }
         match self.service.shape(target) {

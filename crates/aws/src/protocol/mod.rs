@@ -21,7 +21,7 @@ use crate::model::{
     Location, Operation, Protocol, Ref, Service, Shape, Structure, TimestampFormat, Traits,
 };
 use crate::service_error::{FailureKind, ServiceError};
-use crate::{Error, HttpResponse, timestamp};
+use crate::{Error, HttpResponse, notation, timestamp};
 
 /// Largest answer read, in bytes.
 pub const MAX_ANSWER: usize = 10 * 1024 * 1024;
@@ -258,6 +258,7 @@ fn scalar_text(service: &Service, target: &Ref, value: &Value, default: Timestam
     match (service.shape(target), value) {
         (Shape::Timestamp, _) => moment(value, target.traits().timestamp_format.unwrap_or(default)),
         (_, Value::String(text)) => text.clone(),
+        (_, Value::Number(number)) => notation::number(number),
         (_, other) => other.to_string(),
     }
 }

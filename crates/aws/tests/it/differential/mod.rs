@@ -2,7 +2,7 @@
 //!
 //! `tests/oracle/botocore_oracle.py` makes the calls from botocore's own models and says what botocore does; it needs
 //! the Python environment of the project (`QUELL_VENV`, else `.venv` beside the crates). `QUELL_DIFFERENTIAL_SEED` and
-//! `QUELL_DIFFERENTIAL_CASES` choose other cases.
+//! `QUELL_DIFFERENTIAL_CASES` choose other cases; `QUELL_DIFFERENTIAL_SERVICES=all` takes every service.
 
 mod answers;
 mod bodies;
@@ -116,14 +116,14 @@ fn bytes(case: &Value, key: &str) -> Vec<u8> {
     STANDARD.decode(text(case, key)).unwrap()
 }
 
-/// Headers of a case, in lower case.
+/// Headers of a case.
 fn headers(case: &Value) -> Vec<(String, String)> {
     let pairs = case["headers"].as_array().unwrap();
     pairs
         .iter()
         .map(|pair| {
             let part = |at: usize| pair[at].as_str().unwrap().to_owned();
-            (part(0).to_ascii_lowercase(), part(1))
+            (part(0), part(1))
         })
         .collect()
 }

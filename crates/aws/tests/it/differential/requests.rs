@@ -103,7 +103,10 @@ fn theirs(case: &Value) -> HttpRequest {
         authority: authority.to_owned(),
         path: if path.is_empty() { "/" } else { path }.to_owned(),
         query: query.to_owned(),
-        headers: headers(case),
+        headers: headers(case)
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect(),
         body: bytes(case, "body").into(),
     }
 }
