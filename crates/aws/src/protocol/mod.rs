@@ -6,9 +6,12 @@ mod json;
 mod query;
 mod rest;
 mod rest_answer;
-mod xml;
+pub(crate) mod xml;
 mod xml_answer;
 mod xml_body;
+
+pub(crate) use rest_answer::split_list;
+pub(crate) use xml_body::{document as xml_document, escape as xml_escape};
 
 use std::borrow::Cow;
 
@@ -248,13 +251,23 @@ fn takes_milliseconds(service: &Service) -> bool {
 }
 
 /// A checked timestamp in the wanted form.
-fn moment(value: &Value, form: TimestampFormat) -> String {
-    let at = value.as_str().and_then(timestamp::parse);
+pub(crate) fn moment(value: &Value, form: TimestampFormat) -> String {
+    let at = match value {
+        Value::String(text) => timestamp::parse(text),
+        // Answers that a server writes may have seconds.
+        Value::Number(seconds) => timestamp::parse(&seconds.to_string()),
+        _ => None,
+    };
     at.map(|at| timestamp::format(at, form)).unwrap_or_default()
 }
 
 /// A checked scalar as text, for query, header, label and XML.
-fn scalar_text(service: &Service, target: &Ref, value: &Value, default: TimestampFormat) -> String {
+pub(crate) fn scalar_text(
+    service: &Service,
+    target: &Ref,
+    value: &Value,
+    default: TimestampFormat,
+) -> String {
     match (service.shape(target), value) {
         (Shape::Timestamp, _) => moment(value, target.traits().timestamp_format.unwrap_or(default)),
         (_, Value::String(text)) => text.clone(),
@@ -264,7 +277,7 @@ fn scalar_text(service: &Service, target: &Ref, value: &Value, default: Timestam
 }
 
 /// Whether a member of an answer is not in the body. A binding that only requests know does not count.
-fn bound_in_answer(traits: &Traits) -> bool {
+pub(crate) fn bound_in_answer(traits: &Traits) -> bool {
     matches!(
         traits.location,
         Some(Location::Header | Location::Headers | Location::StatusCode)

@@ -192,7 +192,7 @@ fn header(service: &Service, target: &Ref, text: &str) -> Option<Value> {
 }
 
 /// Elements of a header list. Quoted ones may hold commas; the HTTP date has one of its own.
-fn split_list(text: &str, dates: bool) -> Vec<String> {
+pub(crate) fn split_list(text: &str, dates: bool) -> Vec<String> {
     let mut items = vec![String::new()];
     let (mut quoted, mut escaped, mut commas) = (false, false, 0);
     for c in text.chars() {

@@ -9,14 +9,14 @@ use memchr::{memchr, memchr2, memchr3, memmem};
 use super::MAX_DEPTH;
 
 /// Why a document cannot be read; says what is wrong with it.
-pub(super) type Fault = String;
+pub(crate) type Fault = String;
 
 /// Name and value of an attribute.
 type Attribute<'x> = (&'x str, Cow<'x, str>);
 
 /// A place inside of an element, just after its start tag, to which the reader can return.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark<'x> {
+pub(crate) struct Mark<'x> {
     at: usize,
     depth: usize,
     name: &'x str,
@@ -25,7 +25,7 @@ pub(super) struct Mark<'x> {
 
 /// A position in a document.
 #[derive(Debug, Clone)]
-pub(super) struct Reader<'x> {
+pub(crate) struct Reader<'x> {
     text: &'x str,
     at: usize,
     /// Whole names of the open elements.
@@ -49,7 +49,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// A body that is not UTF-8.
-    pub(super) fn new(body: &'x [u8]) -> Result<Self, Fault> {
+    pub(crate) fn new(body: &'x [u8]) -> Result<Self, Fault> {
         let text = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
         Ok(Self {
             text: text.strip_prefix('\u{feff}').unwrap_or(text),
@@ -61,7 +61,7 @@ impl<'x> Reader<'x> {
     }
 
     /// Number of open elements.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.open.len()
     }
 
@@ -70,7 +70,7 @@ impl<'x> Reader<'x> {
     }
 
     /// Value of an attribute of the element just opened; the name is without prefix.
-    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|(have, _)| *have == name);
         found.map(|(_, value)| value.as_ref())
     }
@@ -79,7 +79,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn root(&mut self) -> Result<&'x str, Fault> {
+    pub(crate) fn root(&mut self) -> Result<&'x str, Fault> {
         match self.outside()? {
             true => self.start(),
             false => Err("the answer has no element".to_owned()),
@@ -90,7 +90,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn finish(&mut self) -> Result<(), Fault> {
+    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         if !self.open.is_empty() {
             return Err(cut_short());
         }
@@ -273,7 +273,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn child(&mut self) -> Result<Option<&'x str>, Fault> {
+    pub(crate) fn child(&mut self) -> Result<Option<&'x str>, Fault> {
         if take(&mut self.empty) {
             self.open.pop();
             return Ok(None);
@@ -309,7 +309,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn text(&mut self) -> Result<Cow<'x, str>, Fault> {
+    pub(crate) fn text(&mut self) -> Result<Cow<'x, str>, Fault> {
         if take(&mut self.empty) {
             self.open.pop();
             return Ok(Cow::Borrowed(""));
@@ -365,7 +365,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Fault`]: what is passed must be well-formed, too.
-    pub(super) fn skip(&mut self) -> Result<(), Fault> {
+    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
         let outer = self.open.len();
         while self.open.len() >= outer && outer > 0 {
             self.child()?;
@@ -374,7 +374,7 @@ impl<'x> Reader<'x> {
     }
 
     /// The place just after the start tag that was read last. Attributes are not kept.
-    pub(super) fn mark(&self) -> Mark<'x> {
+    pub(crate) fn mark(&self) -> Mark<'x> {
         Mark {
             at: self.at,
             depth: self.open.len(),
@@ -384,7 +384,7 @@ impl<'x> Reader<'x> {
     }
 
     /// Returns to a place in the same element.
-    pub(super) fn reset(&mut self, mark: Mark<'x>) {
+    pub(crate) fn reset(&mut self, mark: Mark<'x>) {
         self.at = mark.at;
         self.empty = mark.empty;
         self.open.truncate(mark.depth.saturating_sub(1));

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::scalar_text;
 use crate::model::{Ref, Service, Shape, Structure, TimestampFormat, XmlNamespace};
 
-/// Writes a structure as a document with the given root.
-pub(super) fn document(
+/// Writes a structure as a document with the given root; HTTP-bound members must have been taken out.
+pub(crate) fn document(
     service: &Service,
     structure: &Structure,
     params: &Map<String, Value>,
@@ -44,7 +44,8 @@ fn close(out: &mut String, name: &str) {
     out.push('>');
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in an element or attribute.
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -94,15 +95,13 @@ fn write_structure(
         .collect();
     open(out, name, namespace, &attributes);
     for (member, value) in given(false) {
-        if member.target.traits().location.is_none() {
-            write(
-                service,
-                &member.target,
-                value,
-                &wire(&member.target, member.name),
-                out,
-            );
-        }
+        write(
+            service,
+            &member.target,
+            value,
+            &wire(&member.target, member.name),
+            out,
+        );
     }
     close(out, name);
 }
