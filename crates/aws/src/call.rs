@@ -238,7 +238,7 @@ fn decode(
     Ok(answer)
 }
 
-fn find<'a>(service: &'a Service, name: &str) -> Result<&'a Operation, Error> {
+pub(crate) fn find<'a>(service: &'a Service, name: &str) -> Result<&'a Operation, Error> {
     service.operation(name).ok_or_else(|| {
         let names = service.operations.iter().map(|operation| operation.name);
         Error::UnknownOperation {

@@ -8,10 +8,14 @@ mod attempt;
 mod doors;
 mod error;
 mod gate;
+mod merge;
+mod pages;
+mod path;
 mod quota;
 mod region;
 mod request;
 mod skew;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +29,9 @@ pub use doors::{
 };
 pub use error::{CallError, CallFailure};
 pub use gate::Concurrency;
+pub use pages::{PageError, PageLimits, Pages};
 pub use request::{AssumedRole, Identity, Policy, Request};
+pub use wait::{Last, WaitError, WaitOverrides, Waited};
 
 use crate::{CallOptions, Credentials, Error, HttpRequest, Prepared, Signing};
 

@@ -9,6 +9,7 @@
 mod calls;
 mod classes;
 mod client;
+mod client_pages;
 mod differential;
 mod inbound;
 mod knowledge;

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use aws::client::{
-    Answer, CallError, Client, Doors, Identity, NoCredentials, Policy, Request, Settings,
+    Answer, CallError, Client, Doors, Identity, NoCredentials, PageError, PageLimits, Pages,
+    Policy, Request, Settings, WaitError, WaitOverrides, Waited,
 };
 use aws::{CallOptions, HttpRequest};
 use ports::{Clock, EntropySource};
@@ -77,6 +78,41 @@ impl AwsClient {
     pub async fn call(&self, request: &Request, policy: Policy) -> Result<Answer, CallError> {
         let (client, request) = self.route(request);
         client.call(&request, policy).await
+    }
+
+    /// The pages of a call. An operation without a paginator has one page.
+    ///
+    /// # Errors
+    /// The operation is unknown, or the limits do not fit it. Nothing is sent yet.
+    pub fn pages(
+        &self,
+        request: &Request,
+        policy: Policy,
+        limits: PageLimits,
+    ) -> Result<Pages, PageError> {
+        let (client, request) = self.route(request);
+        client.pages(&request, policy, limits)
+    }
+
+    /// Waits until something is in a state: repeats the waiter's operation with the parameters of `request`, whose
+    /// operation is not looked at.
+    ///
+    /// # Errors
+    /// [`WaitError`].
+    pub async fn wait(
+        &self,
+        waiter: &str,
+        request: &Request,
+        overrides: WaitOverrides,
+    ) -> Result<Waited, WaitError> {
+        let service = aws::model::catalog().service(&request.service).ok();
+        let model = service.as_ref().and_then(|service| service.waiter(waiter));
+        let request = Request {
+            operation: model.map_or_else(String::new, |model| model.operation.to_string()),
+            ..request.clone()
+        };
+        let (client, request) = self.route(&request);
+        client.wait(waiter, &request, overrides).await
     }
 
     /// The request as [`AwsClient::call`] would send it first, signed; sends nothing but what fetching keys needs.

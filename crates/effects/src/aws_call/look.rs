@@ -1,10 +1,9 @@
 //! Looks in the account whether a call happened whose answer was lost.
 
-use aws::client::{Policy, Request};
+use aws::client::{PageError, PageLimits, Policy, Request};
 use aws::knowledge::{self, Mutation, ProbeAnswer};
 use model::effect::{AwsCall, Intent};
 use ports::Probe;
-use serde_json::Value;
 
 use super::{AwsClient, identity, policy, with_token};
 
@@ -24,34 +23,46 @@ pub(super) async fn look(client: &AwsClient, intent: &Intent, call: &AwsCall) ->
             names.1, names.0
         ));
     };
-    let mut question = AwsCall {
-        service: spec.service.to_owned(),
-        operation: spec.operation.to_owned(),
-        params: spec.params.clone(),
-        ..call.clone()
+    let request = Request {
+        identity: identity(call.assume_role.as_ref()),
+        ..Request::new(
+            spec.service,
+            spec.operation,
+            spec.params.clone(),
+            &call.region,
+        )
     };
-    for _ in 0..PAGES {
-        let answer = match ask(client, intent, &question).await {
-            Ok(answer) => answer,
-            Err(reason) => {
-                return Probe::Unclear(format!(
-                    "{} of {} failed: {reason}",
-                    spec.operation, spec.service
-                ));
-            }
-        };
-        match spec.interpret(&answer) {
-            ProbeAnswer::Happened(result) => return Probe::Happened(result),
-            ProbeAnswer::Unclear(reason) => return Probe::Unclear(reason.to_owned()),
+    let policy = Policy {
+        repeatable: true,
+        ..policy(call)
+    };
+    let limits = PageLimits {
+        max_pages: Some(PAGES),
+        ..PageLimits::default()
+    };
+    let failed = |error: &PageError| {
+        Probe::Unclear(format!(
+            "{} of {} failed: {}",
+            spec.operation,
+            spec.service,
+            words(error)
+        ))
+    };
+    let mut pages = match client.pages(&request, policy, limits) {
+        Ok(pages) => pages,
+        Err(error) => return failed(&error),
+    };
+    while let Some(page) = pages.next().await {
+        match page.map(|page| spec.interpret(&page)) {
+            Ok(ProbeAnswer::Happened(result)) => return Probe::Happened(result),
+            Ok(ProbeAnswer::Unclear(reason)) => return Probe::Unclear(reason.to_owned()),
             // A filtered list may have empty pages before the one that counts.
-            ProbeAnswer::NotHappened => match next_page(&answer) {
-                Some(token) => match question.params.as_object_mut() {
-                    Some(params) => params.insert("NextToken".to_owned(), token),
-                    None => return Probe::NotHappened,
-                },
-                None => return Probe::NotHappened,
-            },
-        };
+            Ok(ProbeAnswer::NotHappened) => {}
+            Err(error) => return failed(&error),
+        }
+    }
+    if pages.resume_token().is_none() {
+        return Probe::NotHappened;
     }
     Probe::Unclear(format!(
         "{} of {} has more than {PAGES} pages",
@@ -59,31 +70,12 @@ pub(super) async fn look(client: &AwsClient, intent: &Intent, call: &AwsCall) ->
     ))
 }
 
-fn next_page(answer: &Value) -> Option<Value> {
-    answer
-        .get("NextToken")
-        .filter(|token| token.as_str().is_some_and(|text| !text.is_empty()))
-        .cloned()
-}
-
-async fn ask(client: &AwsClient, intent: &Intent, question: &AwsCall) -> Result<Value, String> {
-    let request = Request {
-        identity: identity(question.assume_role.as_ref()),
-        ..Request::new(
-            &question.service,
-            &question.operation,
-            question.params.clone(),
-            &question.region,
-        )
-    }
-    .with_token(intent.id.to_string());
-    let policy = Policy {
-        repeatable: true,
-        ..policy(question)
-    };
-    match client.call(&request, policy).await {
-        Ok(answer) => Ok(answer.value),
-        Err(error) if error.service_error().is_some() => Err(error.to_string()),
-        Err(error) => Err(format!("{}: {}", error.code(), error.message())),
+/// The service's own words, or the client's with their code.
+fn words(error: &PageError) -> String {
+    match error {
+        PageError::Call(error) if error.service_error().is_none() => {
+            format!("{}: {}", error.code(), error.message())
+        }
+        other => other.to_string(),
     }
 }
