@@ -78,3 +78,34 @@ fn numbers(text: &str) -> Option<Value> {
         .collect::<Option<Table>>()
         .map(Value::Table)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_numbers_come_from_variables() {
+        let default = || {
+            let text = "[aws]\nservice_limits = { sns = 1 }\n";
+            text.parse::<Table>().expect("a table")
+        };
+        let variable = |text: &str| {
+            let name = "QUELL_AWS_SERVICE_LIMITS".to_owned();
+            let mut table = default();
+            environment(&mut table, [(name, text.to_owned())].into_iter()).map(|()| table)
+        };
+        for (text, expected) in [
+            ("iam=2, ec2=20", "{ iam = 2, ec2 = 20 }"),
+            ("iam=2,", "{ iam = 2 }"),
+            ("", "{}"),
+        ] {
+            let expected = format!("[aws]\nservice_limits = {expected}\n");
+            let expected: Table = expected.parse().expect("a table");
+            assert_eq!(variable(text).expect(text), expected);
+        }
+        for wrong in ["iam", "iam=two", "iam=2;ec2=3", "=,"] {
+            let refused = variable(wrong).expect_err(wrong).to_string();
+            assert!(refused.contains("NAME=NUMBER"), "{refused}");
+        }
+    }
+}

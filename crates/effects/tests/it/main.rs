@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod aws_calls;
+mod aws_client;
 mod credentials;
 mod email;
 mod http_stub;

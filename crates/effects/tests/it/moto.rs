@@ -14,9 +14,9 @@ use crate::aws_calls::call;
 use crate::world::{config, done, failed, intent, perform, scripts};
 
 /// A moto server of its own; it ends with the test.
-struct Moto {
+pub(crate) struct Moto {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Moto {
@@ -41,7 +41,7 @@ fn program() -> PathBuf {
     }
 }
 
-async fn moto() -> Option<Moto> {
+pub(crate) async fn moto() -> Option<Moto> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
