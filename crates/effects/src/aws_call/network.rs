@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aws::client::{SendLimits, Transport, TransportError};
 use aws::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue, USER_AGENT};
-use http::{Request, Response};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Request, Response};
 use ports::BoxFuture;
 
 use crate::config::{ConfigError, LocalService};
@@ -99,10 +99,16 @@ fn to_http(request: HttpRequest) -> Result<Request<Bytes>, TransportError> {
         .url()
         .parse()
         .map_err(|error| unsendable(format!("the address cannot be written: {error}")))?;
+    // A body that is not there has no length unless it is told; S3 answers such a PUT with 411.
+    let tells_length =
+        request.body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&method);
     let mut built = Request::new(request.body);
     (*built.method_mut(), *built.uri_mut()) = (method, uri);
     let headers = built.headers_mut();
     headers.insert(USER_AGENT, HeaderValue::from_static("Quell"));
+    if tells_length {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     for (name, value) in &request.headers {
         let known = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| unsendable(format!("`{}` is no header name", name.escape_debug())))?;
