@@ -42,7 +42,7 @@ fn show(matches: &ArgMatches, format: Format) -> Result<()> {
     match word("operation") {
         None => operations(&service, format),
         Some(name) => {
-            aws::resolve_names(&service.name, name)
+            aws::resolve_names(service.name, name)
                 .map_err(|error| Ended::usage(error.to_string()))?;
             match service.operation(name) {
                 Some(operation) => parameters(&service, operation, format),
@@ -61,13 +61,13 @@ fn operations(service: &Service, format: Format) -> Result<()> {
     let list: Vec<Value> = service
         .operations
         .iter()
-        .map(|operation| json!({"operation": &*operation.name, "class": class(service, operation)}))
+        .map(|operation| json!({"operation": operation.name, "class": class(service, operation)}))
         .collect();
     output::print(&Value::Array(list), format)
 }
 
 fn class(service: &Service, operation: &Operation) -> &'static str {
-    aws::knowledge::mutation(&service.name, &operation.name, &json!({})).word()
+    aws::knowledge::mutation(service.name, operation.name, &json!({})).word()
 }
 
 fn parameters(service: &Service, operation: &Operation, format: Format) -> Result<()> {
@@ -80,8 +80,8 @@ fn parameters(service: &Service, operation: &Operation, format: Format) -> Resul
     if format != Format::Table {
         return output::print(
             &json!({
-                "service": &*service.name,
-                "operation": &*operation.name,
+                "service": service.name,
+                "operation": operation.name,
                 "class": class(service, operation),
                 "parameters": members,
             }),
@@ -90,8 +90,8 @@ fn parameters(service: &Service, operation: &Operation, format: Format) -> Resul
     }
     let mut text = format!(
         "{} {}: {}\n",
-        &*service.name,
-        &*operation.name,
+        service.name,
+        operation.name,
         class(service, operation)
     );
     for member in &members {
@@ -140,10 +140,14 @@ impl Tree<'_> {
             .iter()
             .map(|member| {
                 let mut told = json!({
-                    "name": &*member.name,
+                    "name": member.name,
                     "type": kind(service, &member.target),
                     "required": member.required,
                 });
+                let values = values(service, &member.target);
+                if !values.is_empty() {
+                    told["values"] = values.into();
+                }
                 let inner = innermost(service, &member.target);
                 let members = self.members(&inner, depth + 1);
                 if !members.is_empty() {
@@ -154,6 +158,14 @@ impl Tree<'_> {
             .collect();
         self.above.remove(&target.shape);
         list
+    }
+}
+
+/// The values that a text may have, where the model lists them.
+fn values(service: &Service, target: &Ref) -> Vec<&'static str> {
+    match service.shape(&innermost(service, target)) {
+        Shape::String { values, .. } => values.to_vec(),
+        _ => Vec::new(),
     }
 }
 

@@ -117,7 +117,7 @@ fn endpoint_of(environment: &Environment, service: &str) -> Option<String> {
 fn is_global(service: &str) -> bool {
     aws::model::catalog()
         .service(service)
-        .is_ok_and(|service| &*service.name == "sts" || !service.global_endpoints.is_empty())
+        .is_ok_and(|service| service.name == "sts" || !service.global_endpoints.is_empty())
 }
 
 /// What the chosen profile says itself.
