@@ -71,7 +71,7 @@ struct Rule {
         not(test),
         expect(
             dead_code,
-            reason = "for readers of the table; a test sees that none is empty"
+            reason = "for readers of the table, and for the page that a test compares with it"
         )
     )]
     reason: &'static str,
@@ -381,6 +381,28 @@ pub(crate) fn after_decoding(place: &Place<'_>, response: &HttpResponse, answer:
 mod tests {
     use super::*;
     use crate::model::catalog;
+
+    #[test]
+    fn the_page_has_every_rule() {
+        let page = include_str!("../../../../docs/reference/aws-client.md");
+        for rule in RULES {
+            let names: Vec<String> = rule
+                .operations
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            let operations = if names.is_empty() {
+                "all".to_owned()
+            } else {
+                names.join(", ")
+            };
+            let row = format!("| `{}` | {operations} | {} |", rule.service, rule.reason);
+            assert!(
+                page.lines().any(|line| line == row),
+                "docs/reference/aws-client.md lacks\n{row}"
+            );
+        }
+    }
 
     #[test]
     fn every_rule_names_what_there_is() {
