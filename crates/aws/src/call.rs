@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::customization::{self, Place};
 use crate::endpoint::{self, Endpoint};
-use crate::model::{Operation, Protocol, Service, Shape, catalog};
+use crate::model::{Operation, Service, Shape, catalog};
 use crate::protocol::{self, Parts};
 use crate::service_error::ServiceError;
 use crate::sigv4::{self, SigningScope};
@@ -250,12 +250,6 @@ pub(crate) fn find<'a>(service: &'a Service, name: &str) -> Result<&'a Operation
 }
 
 fn refuse_streams(service: &Service, operation: &Operation) -> Result<(), Error> {
-    if service.protocol == Protocol::Cbor {
-        return Err(Error::Protocol {
-            service: service.name.to_string(),
-            protocol: "Smithy RPC v2 CBOR",
-        });
-    }
     let streams = [&operation.input, &operation.output].into_iter().flatten().any(|root| {
         service.structure(root).is_some_and(|structure| {
             structure.members.iter().any(|member| {

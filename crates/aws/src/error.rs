@@ -30,14 +30,6 @@ pub enum Error {
     /// Parameters do not fit the model. The words are botocore's, so that they can be searched for.
     #[error("Parameter validation failed:\n{0}")]
     Parameters(String),
-    /// The service speaks only a protocol that this crate does not.
-    #[error("service `{service}` is reached by {protocol} only, which is not supported")]
-    Protocol {
-        /// Client name.
-        service: String,
-        /// Name of the protocol.
-        protocol: &'static str,
-    },
     /// The operation streams events.
     #[error(
         "operation `{operation}` of `{service}` streams events, which is not supported; use a non-streaming operation"

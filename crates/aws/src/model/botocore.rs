@@ -133,7 +133,10 @@ fn protocol(name: &str, metadata: &Value) -> Result<Protocol, ModelError> {
         .and_then(Value::as_array)
         .map(|list| list.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
-    offered.push(given);
+    // Older models name one only.
+    if offered.is_empty() {
+        offered.push(given);
+    }
     PREFERRED
         .iter()
         .find(|(text, _)| offered.contains(text))

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{json, rest_answer, xml_answer};
+use super::{json, rest_answer, rpc_cbor, xml_answer};
 use crate::HttpResponse;
 use crate::model::{Operation, Protocol, Service};
 use crate::service_error::{FailureKind, ServiceError, status_name};
@@ -75,7 +75,7 @@ pub(super) fn read(
             }
             error
         }
-        Protocol::Cbor => unreadable(response, "CBOR answers are not supported"),
+        Protocol::Cbor => from_cbor(service, operation, response),
     }
 }
 
@@ -129,6 +129,23 @@ fn from_json(service: &Service, operation: &Operation, response: &HttpResponse) 
         Err(_) if response.body.is_empty() => Value::Object(Map::new()),
         Err(error) => return unreadable(response, &format!("the answer is not JSON: {error}")),
     };
+    from_body(service, operation, response, &body)
+}
+
+fn from_cbor(service: &Service, operation: &Operation, response: &HttpResponse) -> ServiceError {
+    match rpc_cbor::tree(service, &response.body) {
+        Ok(body) => from_body(service, operation, response, &body),
+        Err(reason) => unreadable(response, &reason),
+    }
+}
+
+/// Errors of all protocols with keys.
+fn from_body(
+    service: &Service,
+    operation: &Operation,
+    response: &HttpResponse,
+    body: &Value,
+) -> ServiceError {
     let text = |names: &[&str]| {
         names
             .iter()
@@ -143,7 +160,7 @@ fn from_json(service: &Service, operation: &Operation, response: &HttpResponse) 
     let message = text(&["message", "Message", "errorMessage"]).unwrap_or_default();
     let mut error = ServiceError::new(FailureKind::Api, response, &code, &message);
     if let Some(structure) = service.exception(operation, &code) {
-        *error.detail = json::read_structure(service, structure, &body, 0).unwrap_or_default();
+        *error.detail = json::read_detail(service, structure, body).unwrap_or_default();
         add_bound(service, structure, response, &mut error);
     }
     // Services that once spoke the query protocol still tell its code, which is the one in use.

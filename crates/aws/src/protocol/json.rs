@@ -1,8 +1,11 @@
 //! AWS JSON 1.0 and 1.1, and the JSON bodies of REST services.
 
+use bytes::Bytes;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Number, Value};
 
-use super::{MAX_DEPTH, Parts, broken, float_answer, input, moment, timestamp_answer};
+use super::guided::Guide;
+use super::{Parts, broken, input, moment};
 use crate::model::{Operation, Ref, Service, Shape, Structure, TimestampFormat};
 use crate::service_error::ServiceError;
 use crate::{HttpResponse, timestamp};
@@ -27,61 +30,91 @@ pub(super) fn encode(
     if service.query_compatible {
         headers.push(("x-amzn-query-mode".to_owned(), "true".to_owned()));
     }
-    let body =
-        input(service, operation).map(|structure| write_structure(service, structure, params));
+    let body = match input(service, operation) {
+        Some(structure) => text(&WrittenMembers {
+            service,
+            structure,
+            params,
+        }),
+        None => Bytes::from_static(b"{}"),
+    };
     Parts {
         method: operation.method.to_string(),
         path: "/".to_owned(),
         query: String::new(),
         headers,
-        body: Value::Object(body.unwrap_or_default()).to_string().into(),
+        body,
     }
 }
 
-/// A structure as it stands in a body; HTTP-bound members must have been taken out.
-pub(super) fn write_structure(
-    service: &Service,
-    structure: &Structure,
-    params: &Map<String, Value>,
-) -> Map<String, Value> {
-    let mut out = Map::new();
-    for (name, value) in params {
-        if let Some(member) = structure.member(name) {
-            let key = member.target.traits().location_name.unwrap_or(name);
-            out.insert(key.to_owned(), write(service, &member.target, value));
-        }
-    }
-    out
+/// A checked value as it stands in a body.
+pub(super) struct Written<'a> {
+    pub(super) service: &'a Service,
+    pub(super) target: &'a Ref,
+    pub(super) value: &'a Value,
 }
 
-/// One checked value.
-pub(super) fn write(service: &Service, target: &Ref, value: &Value) -> Value {
-    if value.is_null() {
-        return Value::Null;
-    }
-    match (service.shape(target), value) {
-        (Shape::Structure(structure), _) if structure.document => value.clone(),
-        (Shape::Structure(structure), Value::Object(map)) => {
-            Value::Object(write_structure(service, structure, map))
+/// Checked members of a structure as they stand in a body; HTTP-bound members must have been taken out.
+pub(super) struct WrittenMembers<'a> {
+    pub(super) service: &'a Service,
+    pub(super) structure: &'a Structure,
+    pub(super) params: &'a Map<String, Value>,
+}
+
+/// The text of a body.
+pub(super) fn text(body: &impl Serialize) -> Bytes {
+    // INVARIANT: keys are text and no writer of values fails, so there is no error to be told.
+    serde_json::to_vec(body).unwrap_or_default().into()
+}
+
+impl Serialize for WrittenMembers<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        for (name, value) in self.params {
+            if let Some(member) = self.structure.member(name) {
+                let key = member.target.traits().location_name.as_deref();
+                let value = Written {
+                    service: self.service,
+                    target: &member.target,
+                    value,
+                };
+                map.serialize_entry(key.unwrap_or(name), &value)?;
+            }
         }
-        (Shape::List { member, .. }, Value::Array(items)) => items
-            .iter()
-            .map(|item| write(service, member, item))
-            .collect(),
-        (Shape::Map { value: inner, .. }, Value::Object(map)) => Value::Object(
-            map.iter()
-                .map(|(key, item)| (key.clone(), write(service, inner, item)))
-                .collect(),
-        ),
-        (Shape::Timestamp, _) => match target
-            .traits()
-            .timestamp_format
-            .unwrap_or(TimestampFormat::Unix)
-        {
-            TimestampFormat::Unix => unix(service, value),
-            form => moment(value, form).into(),
-        },
-        _ => value.clone(),
+        map.end()
+    }
+}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let inner = |target, value| Written {
+            service: self.service,
+            target,
+            value,
+        };
+        match (self.service.shape(self.target), self.value) {
+            (_, Value::Null) => to.serialize_unit(),
+            (Shape::Structure(structure), Value::Object(params)) if !structure.document => {
+                let (service, structure) = (self.service, structure);
+                let members = WrittenMembers {
+                    service,
+                    structure,
+                    params,
+                };
+                members.serialize(to)
+            }
+            (Shape::List { member, .. }, Value::Array(items)) => {
+                to.collect_seq(items.iter().map(|item| inner(member, item)))
+            }
+            (Shape::Map { value, .. }, Value::Object(map)) => {
+                to.collect_map(map.iter().map(|(key, item)| (key, inner(value, item))))
+            }
+            (Shape::Timestamp, _) => match self.target.traits().timestamp_format {
+                None | Some(TimestampFormat::Unix) => unix(self.service, self.value).serialize(to),
+                Some(form) => moment(self.value, form).serialize(to),
+            },
+            (_, value) => value.serialize(to),
+        }
     }
 }
 
@@ -101,123 +134,46 @@ pub(super) fn decode(
     operation: &Operation,
     response: &HttpResponse,
 ) -> Result<(Map<String, Value>, Option<String>), ServiceError> {
-    let Some(structure) = operation
-        .output
-        .as_ref()
-        .and_then(|output| service.structure(output))
-    else {
+    let output = operation.output.as_ref();
+    let Some(output) = output.filter(|output| service.structure(output).is_some()) else {
         return Ok((Map::new(), None));
     };
-    let body = parse(response)?;
-    Ok((
-        read_structure(service, structure, &body, 0).map_err(|reason| broken(response, &reason))?,
-        None,
-    ))
+    match read(service, output, response)? {
+        Value::Object(answer) => Ok((answer, None)),
+        _ => Err(broken(
+            response,
+            "a structure of the answer is not a JSON object",
+        )),
+    }
 }
 
-/// The body as JSON; an empty one is an empty object.
-pub(super) fn parse(response: &HttpResponse) -> Result<Value, ServiceError> {
-    if response.body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Object(Map::new()));
-    }
-    serde_json::from_slice(&response.body)
-        .map_err(|error| broken(response, &format!("the answer is not JSON: {error}")))
-}
-
-pub(super) fn read_structure(
-    service: &Service,
-    structure: &Structure,
-    body: &Value,
-    depth: usize,
-) -> Result<Map<String, Value>, String> {
-    let mut out = Map::new();
-    let Value::Object(body) = body else {
-        return Err("a structure of the answer is not a JSON object".to_owned());
-    };
-    for member in &structure.members {
-        if super::bound_in_answer(member.target.traits()) {
-            continue;
-        }
-        let key = member.target.traits().location_name.unwrap_or(member.name);
-        if let Some(value) = body.get(key).filter(|value| !value.is_null()) {
-            out.insert(
-                member.name.to_string(),
-                read(service, &member.target, value, depth + 1)?,
-            );
-        }
-    }
-    if structure.union && out.is_empty() {
-        let tag = body
-            .iter()
-            .find(|(key, value)| *key != "__type" && !value.is_null());
-        if let Some((tag, _)) = tag {
-            out.insert(
-                "SDK_UNKNOWN_MEMBER".to_owned(),
-                serde_json::json!({"name": tag}),
-            );
-        }
-    }
-    Ok(out)
-}
-
-/// One value of an answer in boto3's form.
+/// The body as a value of the model in boto3's form; an empty one is an empty object.
 pub(super) fn read(
     service: &Service,
     target: &Ref,
-    value: &Value,
-    depth: usize,
-) -> Result<Value, String> {
-    if depth > MAX_DEPTH {
-        return Err(format!(
-            "the answer is nested deeper than {MAX_DEPTH} levels"
-        ));
-    }
-    if value.is_null() {
-        return Ok(Value::Null);
-    }
-    Ok(match (service.shape(target), value) {
-        (Shape::Structure(structure), _) if structure.document => {
-            if !crate::params::within_depth(value, MAX_DEPTH.saturating_sub(depth)) {
-                return Err(format!(
-                    "the answer is nested deeper than {MAX_DEPTH} levels"
-                ));
-            }
-            value.clone()
-        }
-        (Shape::Structure(structure), _) => {
-            Value::Object(read_structure(service, structure, value, depth)?)
-        }
-        (Shape::List { member, .. }, Value::Array(items)) => Value::Array(
-            items
-                .iter()
-                .map(|item| read(service, member, item, depth + 1))
-                .collect::<Result<_, _>>()?,
-        ),
-        (Shape::Map { value: inner, .. }, Value::Object(map)) => {
-            let entry = |(key, item): (&String, &Value)| {
-                Ok((key.clone(), read(service, inner, item, depth + 1)?))
-            };
-            Value::Object(map.iter().map(entry).collect::<Result<_, String>>()?)
-        }
-        (Shape::List { .. }, _) => {
-            return Err("a list of the answer is not a JSON array".to_owned());
-        }
-        (Shape::Map { .. }, _) => return Err("a map of the answer is not a JSON object".to_owned()),
-        (Shape::Timestamp, Value::String(text)) => timestamp_answer(text),
-        (Shape::Timestamp, Value::Number(number)) => timestamp_answer(&number.to_string()),
-        (Shape::Float | Shape::Double, Value::String(text)) => float_answer(text),
-        (Shape::Integer { .. } | Shape::Long { .. }, Value::String(text)) => text
-            .trim()
-            .parse::<i64>()
-            .map_or_else(|_| value.clone(), Value::from),
-        (Shape::Boolean, Value::String(text)) => text.trim().eq_ignore_ascii_case("true").into(),
-        _ => {
-            if !crate::params::within_depth(value, MAX_DEPTH.saturating_sub(depth)) {
-                return Err(format!(
-                    "the answer is nested deeper than {MAX_DEPTH} levels"
-                ));
-            }
-            value.clone()
-        }
-    })
+    response: &HttpResponse,
+) -> Result<Value, ServiceError> {
+    let mut guide = Guide::new(service, "JSON");
+    let mut read = || {
+        let body = std::str::from_utf8(&response.body).map_err(|error| guide.fault(&error))?;
+        let body = if body.trim_ascii().is_empty() {
+            "{}"
+        } else {
+            body
+        };
+        let mut from = serde_json::Deserializer::from_str(body);
+        let value = guide.value(target, &mut from)?;
+        from.end().map_err(|error| guide.fault(&error))?;
+        Ok(value)
+    };
+    read().map_err(|reason: String| broken(response, &reason))
+}
+
+/// Members of an exception in a body that has been looked at before.
+pub(super) fn read_detail(
+    service: &Service,
+    structure: &Structure,
+    body: &Value,
+) -> Option<Map<String, Value>> {
+    Guide::new(service, "JSON").members(structure, body).ok()
 }

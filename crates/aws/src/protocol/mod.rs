@@ -1,11 +1,14 @@
 //! The wire protocols: checked parameters to the parts of a request, and answers to JSON.
 
+mod cbor;
 mod error_answer;
 mod fields;
+mod guided;
 mod json;
 mod query;
 mod rest;
 mod rest_answer;
+mod rpc_cbor;
 pub(crate) mod xml;
 mod xml_answer;
 mod xml_body;
@@ -65,10 +68,7 @@ pub(crate) fn encode(
             query::Dialect::Ec2,
         )),
         Protocol::RestJson | Protocol::RestXml => rest::encode(service, operation, params),
-        Protocol::Cbor => Err(Error::Protocol {
-            service: service.name.to_string(),
-            protocol: "Smithy RPC v2 CBOR",
-        }),
+        Protocol::Cbor => Ok(rpc_cbor::encode(service, operation, params)),
     }
 }
 
@@ -99,12 +99,7 @@ pub(crate) fn decode(
         Protocol::RestJson | Protocol::RestXml => {
             rest_answer::decode(service, operation, response)?
         }
-        Protocol::Cbor => {
-            return Err(ServiceError::unreadable(
-                response,
-                "CBOR answers are not supported",
-            ));
-        }
+        Protocol::Cbor => rpc_cbor::decode(service, operation, response)?,
     };
     answer.insert(
         "ResponseMetadata".to_owned(),

@@ -295,9 +295,11 @@ fn payload_body(service: &Service, member: &Member, value: Option<&Value>) -> Bo
             )
         }
         (_, Some(value)) => (
-            json::write(service, &member.target, value)
-                .to_string()
-                .into(),
+            json::text(&json::Written {
+                service,
+                target: &member.target,
+                value,
+            }),
             JSON,
         ),
     }
@@ -316,9 +318,11 @@ fn members_body(
             return (Bytes::new(), None);
         }
         return (
-            Value::Object(json::write_structure(service, structure, rest))
-                .to_string()
-                .into(),
+            json::text(&json::WrittenMembers {
+                service,
+                structure,
+                params: rest,
+            }),
             JSON,
         );
     }

@@ -60,7 +60,7 @@ fn payload(
 ) -> Result<Value, ServiceError> {
     let fault = |reason: String| broken(response, &reason);
     if service.protocol == Protocol::RestJson {
-        return json::read(service, target, &json::parse(response)?, 0).map_err(fault);
+        return json::read(service, target, response);
     }
     let mut document = open(service, response)?;
     let Shape::Structure(structure) = service.shape(target) else {
@@ -81,7 +81,12 @@ fn read_body(
 ) -> Result<Map<String, Value>, ServiceError> {
     let fault = |reason: String| broken(response, &reason);
     if service.protocol == Protocol::RestJson {
-        return json::read_structure(service, structure, &json::parse(response)?, 0).map_err(fault);
+        return match json::read(service, output, response)? {
+            Value::Object(members) => Ok(members),
+            _ => Err(fault(
+                "a structure of the answer is not a JSON object".to_owned(),
+            )),
+        };
     }
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());

@@ -305,6 +305,26 @@ impl<'x> Reader<'x> {
         }
     }
 
+    /// As [`Reader::child`] where the next child has the guessed name and no attributes; else `false`, and nothing is
+    /// read.
+    #[inline]
+    pub(super) fn child_named(&mut self, guess: &str) -> bool {
+        let bytes = self.text.as_bytes();
+        let (from, to) = (self.at + 1, self.at + 1 + guess.len());
+        let fits = !self.empty
+            && self.open.len() < MAX_DEPTH
+            && bytes.get(self.at) == Some(&b'<')
+            && bytes.get(to) == Some(&b'>')
+            && bytes.get(from..to) == Some(guess.as_bytes());
+        if fits && let Some(name) = self.text.get(from..to) {
+            self.open.push(name);
+            self.at = to + 1;
+            self.attributes.clear();
+            return true;
+        }
+        false
+    }
+
     /// Reads the text of the open element and leaves it. Children are passed; blanks beside children are layout.
     ///
     /// # Errors

@@ -1,10 +1,8 @@
 //! XML answers: query, EC2, and the XML bodies of REST services. One pass over the body, directed by the model.
 
-use std::mem::take;
-
 use serde_json::{Map, Value, json};
 
-use super::fields::{Field, FieldTables, Fields, Last};
+use super::fields::{Field, FieldTables, Fields, Form, Frame, Held, Last};
 use super::xml::{Fault, Reader};
 use super::{broken, is_number, scalar_answer};
 use crate::HttpResponse;
@@ -40,18 +38,8 @@ pub(super) struct Document<'s, 'x> {
     /// Name of the root element.
     pub(super) root: &'x str,
     tables: FieldTables<'s>,
-    /// Values found for the structures that are open.
-    held: Vec<Value>,
-    /// For each member of the structures that are open: 0, or one more than the index of its value in `held`.
-    places: Vec<u32>,
+    held: Held,
     request_id: Option<String>,
-}
-
-/// Where the open structure's entries begin.
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    places: usize,
-    held: usize,
 }
 
 impl<'s, 'x> Document<'s, 'x> {
@@ -66,9 +54,8 @@ impl<'s, 'x> Document<'s, 'x> {
             service,
             reader,
             root,
-            tables: FieldTables::new(service),
-            held: Vec::with_capacity(64),
-            places: Vec::with_capacity(256),
+            tables: FieldTables::new(service, Form::Xml),
+            held: Held::default(),
             request_id: None,
         })
     }
@@ -137,21 +124,26 @@ impl<'s, 'x> Document<'s, 'x> {
         structure: &'s Structure,
     ) -> Result<Map<String, Value>, Fault> {
         let fields = self.tables.of(shape, structure);
-        let frame = Frame {
-            places: self.places.len(),
-            held: self.held.len(),
-        };
-        self.places
-            .resize(frame.places + structure.members.len(), 0);
+        let frame = self.held.open(&fields);
         for (place, name) in &fields.attributes {
             if let Some(value) = self.reader.attribute(name) {
-                let value = value.into();
-                self.hold(frame.places + place, value);
+                self.held.put(frame, *place, value.into());
             }
         }
         let at_root = self.reader.depth() == 1;
         let (mut last, mut unknown) = (Last::default(), None);
-        while let Some(child) = self.reader.child()? {
+        loop {
+            if let Some((field, next)) = fields.guess(last)
+                && !at_root
+                && self.reader.child_named(field.wire)
+            {
+                last = next;
+                self.member(&fields, field, frame)?;
+                continue;
+            }
+            let Some(child) = self.reader.child()? else {
+                break;
+            };
             if at_root && matches!(child, "requestId" | "ResponseMetadata") {
                 let begin = self.reader.mark();
                 if self.metadata(child)? {
@@ -164,7 +156,7 @@ impl<'s, 'x> Document<'s, 'x> {
             match fields.find(last, child) {
                 Some((field, next)) => {
                     last = next;
-                    self.member(&fields, field, child, frame.places)?;
+                    self.member(&fields, field, frame)?;
                 }
                 None => {
                     unknown = unknown.or(Some(child));
@@ -172,44 +164,11 @@ impl<'s, 'x> Document<'s, 'x> {
                 }
             }
         }
-        let mut out = self.close(structure, frame);
+        let mut out = self.held.close(frame, &fields);
         if let (true, true, Some(name)) = (structure.union, out.is_empty(), unknown) {
             out.insert("SDK_UNKNOWN_MEMBER".to_owned(), json!({"name": name}));
         }
         Ok(out)
-    }
-
-    /// The values held for a structure, in the model's order.
-    fn close(&mut self, structure: &Structure, frame: Frame) -> Map<String, Value> {
-        let mut out = Map::with_capacity(self.held.len() - frame.held);
-        for (member, place) in structure
-            .members
-            .iter()
-            .zip(self.places.drain(frame.places..))
-        {
-            if let Some(value) = place
-                .checked_sub(1)
-                .and_then(|at| self.held.get_mut(at as usize))
-            {
-                out.insert(member.name.to_string(), take(value));
-            }
-        }
-        self.held.truncate(frame.held);
-        out
-    }
-
-    fn hold(&mut self, place: usize, value: Value) {
-        self.held.push(value);
-        if let Some(place) = self.places.get_mut(place) {
-            // INVARIANT: a body of 10 MiB has fewer values than 2^32.
-            *place = self.held.len() as u32;
-        }
-    }
-
-    /// What is held for a member.
-    fn held(&mut self, place: usize) -> Option<&mut Value> {
-        let at = self.places.get(place)?.checked_sub(1)?;
-        self.held.get_mut(at as usize)
     }
 
     /// Reads a child that is a member, or one element of a flattened member.
@@ -217,41 +176,42 @@ impl<'s, 'x> Document<'s, 'x> {
         &mut self,
         fields: &Fields<'s>,
         field: &Field<'s>,
-        child: &'x str,
-        places: usize,
+        frame: Frame,
     ) -> Result<(), Fault> {
         if let Some(twin) = fields.twin(field) {
             let begin = self.reader.mark();
-            self.member(fields, twin, child, places)?;
+            self.member(fields, twin, frame)?;
             self.reader.reset(begin);
         }
-        let place = places + field.place;
+        let (place, name) = (field.place, field.wire);
         match field.shape {
             Shape::List { member, .. } if field.flattened => {
-                let item = self.value(member, child)?.unwrap_or(Value::Null);
-                match self.held(place) {
+                let item = self.value(member, name)?.unwrap_or(Value::Null);
+                match self.held.get(frame, place) {
                     Some(Value::Array(items)) => items.push(item),
-                    _ => self.hold(place, Value::Array(vec![item])),
+                    _ => self.held.put(frame, place, Value::Array(vec![item])),
                 }
             }
             Shape::Map { key, value } if field.flattened => {
                 let (key, value) = self.entry(key, value)?;
-                match self.held(place) {
+                match self.held.get(frame, place) {
                     Some(Value::Object(map)) => {
                         map.insert(key, value);
                     }
-                    _ => self.hold(place, Value::Object(Map::from_iter([(key, value)]))),
+                    _ => self
+                        .held
+                        .put(frame, place, Value::Object(Map::from_iter([(key, value)]))),
                 }
             }
             // Of two elements where the model has one, the first counts.
-            _ if self.held(place).is_some() => self.reader.skip()?,
+            _ if self.held.get(frame, place).is_some() => self.reader.skip()?,
             Shape::String { .. } => {
                 let text = self.reader.text()?.into_owned();
-                self.hold(place, Value::String(text));
+                self.held.put(frame, place, Value::String(text));
             }
             shape => {
-                if let Some(value) = self.value_of(shape, field.member.target.shape, child)? {
-                    self.hold(place, value);
+                if let Some(value) = self.value_of(shape, field.member.target.shape, name)? {
+                    self.held.put(frame, place, value);
                 }
             }
         }
