@@ -44,6 +44,8 @@ pub struct Prepared {
     operation: String,
     /// The answer's keys are encoded because this crate asked for it.
     keys_encoded: bool,
+    /// The answer's checksum was asked for.
+    verifies: bool,
 }
 
 /// How a request shows who sends it.
@@ -105,7 +107,8 @@ pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, 
     customization::before_encoding(&place, &mut params);
     let mut parts = protocol::encode(&service, &operation, &params)?;
     customization::after_encoding(&place, &mut parts);
-    protocol::add_checksum(&service, &operation, &params, &mut parts);
+    protocol::compress(&operation, call.options, &mut parts);
+    protocol::add_checksum(&service, &operation, (&params, call.options), &mut parts)?;
     let host_prefix = protocol::host_prefix(&service, &operation, &params)?;
     let signing = signing(&service, &operation, &endpoint);
     let mut request = assemble(parts, &endpoint, host_prefix);
@@ -115,6 +118,9 @@ pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, 
     Ok(Prepared {
         request,
         signing,
+        verifies: operation
+            .checksum_mode_member
+            .is_some_and(|mode| params.get(mode).and_then(Value::as_str) == Some("ENABLED")),
         operation: operation.name.to_string(),
         service,
         keys_encoded,
@@ -171,6 +177,13 @@ impl Prepared {
     /// # Errors
     /// [`ServiceError`]: the service's own error, or an answer that cannot be read.
     pub fn decode(&self, response: &HttpResponse) -> Result<Value, ServiceError> {
+        if self.verifies
+            && response.status < 300
+            && let Some(operation) = self.service.operation(&self.operation)
+        {
+            protocol::verify(operation, response)
+                .map_err(|error| error.at(self.service.name, &self.operation))?;
+        }
         decode(&self.service, &self.operation, response, self.keys_encoded)
     }
 

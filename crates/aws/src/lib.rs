@@ -19,6 +19,7 @@ pub mod sigv4;
 pub mod timestamp;
 
 mod call;
+mod checksum;
 mod customization;
 mod error;
 mod message;

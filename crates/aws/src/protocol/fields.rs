@@ -117,7 +117,7 @@ impl<'s> Fields<'s> {
             let mut wanted = places.iter().peekable();
             for (member, place) in self.structure.members.iter().zip(0_u32..) {
                 if wanted.next_if(|wanted| **wanted == place).is_some() {
-                    map.insert(str::to_owned(&member.name), Value::Null);
+                    map.insert(member.name.to_owned(), Value::Null);
                 }
             }
             map

@@ -301,7 +301,11 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 let mut map = Map::new();
                 while let Some(key) = entries.next_key::<String>()? {
                     let item = entries.next_value_seed(self.inner(value, shape))?;
-                    map.insert(key, item);
+                    // A list or map in a map is never null; other values may be, where JSON says so.
+                    let dense = matches!(shape, Shape::List { .. } | Shape::Map { .. });
+                    if !item.is_null() || !(dense || self.guide.format == "CBOR") {
+                        map.insert(key, item);
+                    }
                 }
                 Ok(Value::Object(map))
             }

@@ -72,7 +72,7 @@ impl Serialize for WrittenMembers<'_> {
         let mut map = to.serialize_map(None)?;
         for (name, value) in self.params {
             if let Some(member) = self.structure.member(name) {
-                let key = member.target.traits().location_name.as_deref();
+                let key = member.target.traits().location_name;
                 let value = Written {
                     service: self.service,
                     target: &member.target,

@@ -5,6 +5,7 @@ mod error_answer;
 mod fields;
 mod guided;
 mod json;
+mod payload;
 mod query;
 mod rest;
 mod rest_answer;
@@ -28,6 +29,8 @@ use crate::model::{
 };
 use crate::service_error::{FailureKind, ServiceError};
 use crate::{Error, HttpResponse, notation, timestamp};
+
+pub(crate) use payload::{add_checksum, compress, verify};
 
 /// Largest answer read, in bytes.
 pub const MAX_ANSWER: usize = 10 * 1024 * 1024;
@@ -174,73 +177,7 @@ pub(crate) fn host_prefix(
     Ok(Some(prefix))
 }
 
-/// Adds the body checksum that the operation demands, unless the caller gave one.
-pub(crate) fn add_checksum(
-    service: &Service,
-    operation: &Operation,
-    params: &Map<String, Value>,
-    parts: &mut Parts,
-) {
-    if !operation.checksum_required {
-        return;
-    }
-    let given = parts.headers.iter().any(|(name, _)| {
-        let name = name.to_ascii_lowercase();
-        name == "content-md5"
-            || (name.starts_with("x-amz-checksum-") && name != "x-amz-checksum-algorithm")
-    });
-    let asked = operation
-        .checksum_member
-        .and_then(|name| params.get(name))
-        .and_then(Value::as_str);
-    let (name, algorithm, digest) = match asked {
-        Some("SHA256") => ("x-amz-checksum-sha256", "SHA256", {
-            use sha2::Digest as _;
-            sha2::Sha256::digest(&parts.body).to_vec()
-        }),
-        _ => (
-            "x-amz-checksum-crc32",
-            "CRC32",
-            crc32(&parts.body).to_be_bytes().to_vec(),
-        ),
-    };
-    if given {
-        return;
-    }
-    parts
-        .headers
-        .push((name.to_owned(), STANDARD.encode(digest)));
-    let algorithm_header = operation.checksum_member.and_then(|member| {
-        let structure = operation
-            .input
-            .as_ref()
-            .and_then(|input| service.structure(input))?;
-        structure.member(member)?.target.traits().location_name
-    });
-    if let Some(header) = algorithm_header {
-        parts
-            .headers
-            .retain(|(name, _)| !name.eq_ignore_ascii_case(header));
-        parts
-            .headers
-            .push((header.to_owned(), algorithm.to_owned()));
-    }
-}
-
-/// CRC-32 as in IEEE 802.3, bit by bit: request bodies that need it are small.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 {
-                crc >> 1 ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            }
-        })
-    })
-}
-
-/// Services to which boto3 sends timestamps with milliseconds. Source: botocore's handlers.
+/// Whether timestamps as numbers keep their milliseconds; boto3 cuts them off elsewhere.
 fn takes_milliseconds(service: &Service) -> bool {
     service.name == "bedrock-agentcore"
 }
@@ -332,14 +269,4 @@ fn broken(response: &HttpResponse, reason: &str) -> ServiceError {
         "UnreadableResponse",
         reason,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn crc_of_the_check_string() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-    }
 }

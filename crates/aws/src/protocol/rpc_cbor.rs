@@ -39,7 +39,7 @@ pub(super) fn encode(
         }
         None => Bytes::new(),
     };
-    let target = service.target_prefix.as_deref().unwrap_or_default();
+    let target = service.target_prefix.unwrap_or_default();
     Parts {
         method: operation.method.to_string(),
         path: format!("/service/{target}/operation/{}", operation.name),
@@ -64,7 +64,7 @@ pub(super) fn write_members(
     };
     cbor::head(out, Major::Map, given().count() as u64);
     for (member, value) in given() {
-        let name = member.target.traits().location_name.as_deref();
+        let name = member.target.traits().location_name;
         cbor::text(out, name.unwrap_or(member.name));
         write(service, &member.target, value, out);
     }
