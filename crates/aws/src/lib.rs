@@ -3,7 +3,8 @@
 //! Outward: [`prepare`] turns any operation of any public service, given as JSON in boto3's shape, into an
 //! [`HttpRequest`]; [`Prepared::sign`] signs it; whoever has a socket sends it; [`Prepared::decode`] turns the
 //! [`HttpResponse`] into JSON or a [`ServiceError`]. [`retry`] says whether another attempt is worth it,
-//! [`knowledge`] what a repeat would do, [`credentials`] how keys are found. Inward: [`sigv4::Verifier`] says who calls,
+//! [`knowledge`] what a repeat would do, [`credentials`] how keys are found. [`client::Client`] does all of it through
+//! doors that its caller brings: repeats, corrections, pages, waits, limits. Inward: [`sigv4::Verifier`] says who calls,
 //! [`inbound`] what, and how it is answered.
 //!
 //! This crate has no sockets, no clock, no randomness and no files, and knows nothing of incidents.

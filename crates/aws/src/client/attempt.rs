@@ -142,7 +142,7 @@ impl<'a> Attempts<'a> {
         };
         let keys = keys?;
         let number = self.counted.to_string();
-        let most = self.policy.max_attempts.max(1);
+        let most = self.max_attempts();
         let headers = &mut self.prepared.request;
         headers.set_header("amz-sdk-invocation-id", self.invocation.clone());
         headers.set_header("amz-sdk-request", format!("attempt={number}; max={most}"));
@@ -165,6 +165,12 @@ impl<'a> Attempts<'a> {
         })
     }
 
+    fn max_attempts(&self) -> u32 {
+        let settings = &self.client.inner.settings;
+        let chosen = self.policy.max_attempts.or(settings.max_attempts);
+        chosen.unwrap_or(retry::MAX_ATTEMPTS).max(1)
+    }
+
     fn left(&self) -> Result<Duration, CallFailure> {
         let left = self
             .deadline
@@ -178,7 +184,7 @@ impl<'a> Attempts<'a> {
 
     /// The pause before the next attempt; `None` when there is to be none.
     fn pause(&mut self, cause: &CallFailure) -> Option<Duration> {
-        if self.counted >= self.policy.max_attempts.max(1) {
+        if self.counted >= self.max_attempts() {
             return None;
         }
         let worthwhile = match cause {
@@ -282,7 +288,10 @@ impl<'a> Attempts<'a> {
             fresh_connection: false,
         };
         let request = self.client.signed(&prepared, &keys).ok()?;
-        let answer = self.client.inner.transport.send(request, limits).await;
+        let inner = &self.client.inner;
+        let place = inner.gates.enter(&self.scope);
+        let _place = within(inner.clock.as_ref(), limits.time, place).await?;
+        let answer = inner.transport.send(request, limits).await;
         region::header_region(&answer.ok()?)
     }
 

@@ -57,6 +57,9 @@ pub struct Settings {
     pub endpoint_urls: BTreeMap<String, String>,
     /// Endpoint and body choices.
     pub options: CallOptions,
+    /// Most attempts of a call, the first included, where its policy does not say; `None` is
+    /// [`retry::MAX_ATTEMPTS`](crate::retry::MAX_ATTEMPTS).
+    pub max_attempts: Option<u32>,
     /// How many exchanges go on at once.
     pub concurrency: Concurrency,
 }

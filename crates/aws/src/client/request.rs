@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::knowledge::{self, Mutation};
-use crate::retry::MAX_ATTEMPTS;
 use crate::{CallOptions, Credentials};
 
 /// As whom a call is made.
@@ -132,18 +131,18 @@ pub struct Policy {
     pub timeout: Duration,
     /// Limit of one attempt.
     pub attempt_timeout: Duration,
-    /// Most attempts, the first included, in standard retry mode; at least 1.
-    pub max_attempts: u32,
+    /// Most attempts, the first included; `None` for what the client's settings say. 0 counts as 1.
+    pub max_attempts: Option<u32>,
 }
 
 impl Default for Policy {
-    /// Not repeatable, five minutes in all, a minute for each of three attempts.
+    /// Not repeatable, five minutes in all, a minute for each attempt.
     fn default() -> Self {
         Self {
             repeatable: false,
             timeout: Duration::from_secs(300),
             attempt_timeout: Duration::from_secs(60),
-            max_attempts: MAX_ATTEMPTS,
+            max_attempts: None,
         }
     }
 }

@@ -146,6 +146,7 @@ impl CredentialSource for Keys {
 
 pub(crate) struct World {
     pub(crate) client: Client,
+    doors: Doors,
     pub(crate) script: Arc<Script>,
     pub(crate) clock: Arc<TestClock>,
 }
@@ -174,10 +175,16 @@ impl World {
             credentials: Arc::new(keys),
         };
         Self {
-            client: Client::new(doors, Settings::default()),
+            client: Client::new(doors.clone(), Settings::default()),
+            doors,
             script,
             clock,
         }
+    }
+
+    /// Another client with the same doors.
+    fn set(&mut self, settings: Settings) {
+        self.client = Client::new(self.doors.clone(), settings);
     }
 
     pub(crate) fn sent(&self) -> Vec<HttpRequest> {
@@ -405,6 +412,53 @@ fn repeats_are_the_same_call_and_end_after_three_attempts() {
             assert_eq!(*world.clock.slept.lock().unwrap(), halves);
         }
     }
+}
+
+#[test]
+fn the_number_of_attempts_can_be_chosen() {
+    for (of_client, of_call, expected) in [
+        (None, None, 3),
+        (Some(5), None, 5),
+        (Some(5), Some(1), 1),
+        (None, Some(2), 2),
+        (Some(0), None, 1),
+    ] {
+        let mut world = World::new([not_sent()]);
+        world.set(Settings {
+            max_attempts: of_client,
+            ..Settings::default()
+        });
+        let policy = Policy {
+            max_attempts: of_call,
+            ..policy(true)
+        };
+        world.call(&run_instances(), policy).unwrap_err();
+        assert_eq!(world.sent().len(), expected, "{of_client:?} {of_call:?}");
+    }
+}
+
+#[test]
+fn endpoints_of_the_client_of_a_service_and_of_a_call() {
+    let mut world = World::new([good()]);
+    world.set(Settings {
+        endpoint_url: Some("http://all.example:1".to_owned()),
+        endpoint_urls: [("ec2".to_owned(), "http://ec2.example:2".to_owned())].into(),
+        ..Settings::default()
+    });
+    let own = Request {
+        endpoint_url: Some("http://own.example:3".to_owned()),
+        ..run_instances()
+    };
+    let sts = Request::new("sts", "GetCallerIdentity", Value::Null, "eu-west-1");
+    for request in [&own, &run_instances(), &sts] {
+        world.call(request, policy(true)).unwrap();
+    }
+    let hosts: Vec<String> = world
+        .sent()
+        .into_iter()
+        .map(|request| request.authority)
+        .collect();
+    assert_eq!(hosts, ["own.example:3", "ec2.example:2", "all.example:1"]);
 }
 
 #[test]
