@@ -4,7 +4,7 @@
 //! then the frames, each a zstd frame of its own, so that one service is read without the others:
 //!
 //! - 0: the index: source, names of the services, their spellings;
-//! - 1: the strings of two or more services;
+//! - 1: the strings of many services;
 //! - 2: partitions, as JSON;
 //! - 3: text that rule sets have in common, the dictionary of their frames;
 //! - then one for each service, with frame 1 as dictionary;
@@ -30,6 +30,11 @@ pub(super) const MAGIC: &[u8; 8] = b"AWSMODL\x03";
 
 /// The highest level: packing takes seconds, once for each new botocore.
 const LEVEL: i32 = 22;
+
+/// Services that must have a string before it is shared. The shared strings are read with the first service of a
+/// process, whichever it is: sharing more makes the table smaller, and the first load slower (by half a millisecond
+/// when all strings of two services are shared).
+const SHARED_BY: usize = 8;
 
 /// Why a table could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +141,7 @@ fn length(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// Strings of two or more services, the most used first so that their numbers are short.
+/// Strings of many services, the most used first so that their numbers are short.
 fn shared_strings(services: &[Service]) -> Vec<Name> {
     let mut uses: BTreeMap<Name, usize> = BTreeMap::new();
     for service in services {
@@ -147,7 +152,10 @@ fn shared_strings(services: &[Service]) -> Vec<Name> {
             *uses.entry(name).or_default() += 1;
         }
     }
-    let mut shared: Vec<(Name, usize)> = uses.into_iter().filter(|(_, count)| *count > 1).collect();
+    let mut shared: Vec<(Name, usize)> = uses
+        .into_iter()
+        .filter(|(_, count)| *count >= SHARED_BY)
+        .collect();
     shared.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(right.0)));
     shared.into_iter().map(|(name, _)| name).collect()
 }
