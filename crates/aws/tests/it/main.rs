@@ -6,6 +6,7 @@
     reason = "a test that cannot go on stops, and a table of cases is best in one place"
 )]
 
+mod bodies;
 mod calls;
 mod classes;
 mod client;
