@@ -20,6 +20,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import botocore.exceptions
+import botocore.session
 import yaml
 
 from quelltest import ACCOUNT, DEADLINE, REGION, Moto, Quell, binary, wait_until
@@ -66,6 +67,12 @@ def normal(value):
     if isinstance(value, bytes):
         return value.decode()
     return value
+
+
+def waiters_of(service):
+    """Names of a service's waiters as botocore has them."""
+    loader = botocore.session.get_session().get_component("data_loader")
+    return list(loader.load_service_model(service, "waiters-2")["waiters"])
 
 
 class CommandTest(unittest.TestCase):
@@ -202,6 +209,59 @@ class TheCall(CommandTest):
             self.assertRegex(text, rf"(?m)^ +{line}$")
         told = json.loads(self.run_it("list", "iam", "create-user", "--output", "json")[0])
         self.assertEqual([p["name"] for p in told["parameters"] if p["required"]], ["UserName"])
+
+
+class Lists(CommandTest):
+    """Pages and waiters."""
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = RecordingProxy(_moto.url)
+        self.addCleanup(self.proxy.close)
+        self.url = self.proxy.url
+
+    def test_a_list_is_followed_to_its_end(self):
+        iam, prefix = _moto.client("iam"), {"PathPrefix": "/listed/"}
+        for number in range(7):
+            iam.create_role(RoleName=f"r-{number}", Path="/listed/", AssumeRolePolicyDocument="{}")
+            self.addCleanup(iam.delete_role, RoleName=f"r-{number}")
+        whole = normal(iam.get_paginator("list_roles").paginate(**prefix, PaginationConfig={"PageSize": 3}).build_full_result())
+        pages = {**prefix, "MaxItems": 3}
+        one = self.answer("iam", "list-roles", pages)
+        self.assertEqual((len(one["Roles"]), one["IsTruncated"]), (3, True))
+        self.proxy.forget()
+        every = self.answer("iam", "list-roles", pages, "--all-pages")
+        self.assertEqual(sorted(role["RoleName"] for role in every["Roles"]), [f"r-{number}" for number in range(7)])
+        self.assertEqual(len(every["Roles"]), len(whole["Roles"]))
+        self.assertEqual(len(self.proxy.requests()), 3)
+        first = self.answer("iam", "list-roles", pages, "--max-items", "4")
+        rest = self.answer("iam", "list-roles", pages, "--all-pages", "--starting-token", first["NextToken"])
+        self.assertEqual(first["Roles"] + rest["Roles"], every["Roles"])
+        self.assertEqual([line["event"] for line in self.lines()], ["intent", "outcome"] * 4)
+        _, err = self.run_it("iam", "list-groups", "--starting-token", "!", status=2)
+        self.assertIn("starting token", err)
+        _, err = self.run_it("sts", "get-caller-identity", "--max-items", "1", status=2)
+        self.assertIn("does not come in pages", err)
+        _, err = self.run_it("iam", "create-group", {"GroupName": "x"}, "--all-pages", status=2)
+        self.assertIn("changes something", err)
+        _, err = self.run_it("iam", "list-groups", "--max-items", "0", status=2)
+        self.assertIn("--max-items must be a whole number", err)
+
+    def test_waiters_wait_and_give_the_last_answer(self):
+        made = self.answer("ec2", "run-instances", {"ImageId": IMAGE, "MinCount": 1, "MaxCount": 1})
+        of_it = {"InstanceIds": [made["Instances"][0]["InstanceId"]]}
+        answer = self.answer("ec2", "wait", "instance-running", of_it)
+        self.assertEqual(answer["Reservations"][0]["Instances"][0]["State"]["Name"], "running")
+        self.assertEqual(self.lines()[-2]["operation"], "DescribeInstances")
+        self.answer("ec2", "terminate-instances", of_it)
+        _, err = self.run_it("ec2", "wait", "InstanceRunning", of_it, status=1)
+        self.assertIn("Waiter InstanceRunning failed: Waiter encountered a terminal failure state", err)
+        _, err = self.run_it("ec2", "wait", "instance-runing", of_it, status=2)
+        self.assertIn("InstanceRunning", err)
+        _, err = self.run_it("ec2", "wait", status=2)
+        self.assertIn("quell aws list ec2 wait", err)
+        names = [waiter["waiter"] for waiter in json.loads(self.run_it("list", "ec2", "wait", "--output", "json")[0])]
+        self.assertEqual(sorted(names), sorted(waiters_of("ec2")))
 
 
 class Whom(CommandTest):

@@ -9,6 +9,7 @@ mod ending;
 mod local;
 mod output;
 mod params;
+mod reading;
 mod record;
 mod remote;
 mod settings;

@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use super::ending::{Ended, Result};
 use super::output::Format;
-use super::params;
+use super::{params, reading};
 
 const DEFAULT_RECORD: &str = "quell-data/aws-calls.jsonl";
 const DEFAULT_KEY: &str = "quell-data/credentials";
+/// Limit of a call where the command line gives none, in seconds.
+const TIMEOUT: u32 = 60;
 /// Longest time that a call may be given, in seconds.
 const MAX_TIMEOUT: u32 = 900;
 
@@ -23,6 +25,8 @@ pub(crate) struct Asked {
     pub(crate) service: String,
     /// Operation in any spelling.
     pub(crate) operation: String,
+    /// Wait by this waiter, which repeats `operation`.
+    pub(crate) wait: Option<String>,
     pub(crate) params: Value,
     pub(crate) account: Option<String>,
     pub(crate) role: Option<String>,
@@ -31,10 +35,14 @@ pub(crate) struct Asked {
     pub(crate) endpoint_url: Option<String>,
     pub(crate) config: Option<PathBuf>,
     pub(crate) dry_run: bool,
+    pub(crate) all_pages: bool,
+    pub(crate) max_items: Option<usize>,
+    pub(crate) starting_token: Option<String>,
     pub(crate) format: Format,
     /// Id of an earlier call that this one repeats.
     pub(crate) token: Option<Uuid>,
-    pub(crate) timeout_secs: u32,
+    /// In seconds; `None` when the command line does not say.
+    pub(crate) timeout: Option<u32>,
     pub(crate) record: PathBuf,
     pub(crate) server: Option<Server>,
 }
@@ -69,7 +77,7 @@ pub(crate) fn interface() -> Command {
         .arg(word(
             "operation",
             "OPERATION",
-            "e.g. describe-instances, in any spelling",
+            "e.g. describe-instances, in any spelling; `wait` and a waiter's name waits",
         ))
         .arg(
             word(
@@ -130,6 +138,13 @@ fn call_options() -> Vec<Arg> {
         ),
         flag("dry-run", "print the request and send nothing"),
         output_option("json"),
+        flag("all-pages", "follow a list that comes in pages to its end"),
+        option("max-items", "N", "follow such a list up to so many items"),
+        option(
+            "starting-token",
+            "TOKEN",
+            "go on behind --max-items: its answer's NextToken",
+        ),
         option(
             "token",
             "ID",
@@ -138,7 +153,7 @@ fn call_options() -> Vec<Arg> {
         option(
             "timeout",
             "SECONDS",
-            "limit of the call with its retries [default: 60]",
+            "limit with all retries [default: 60; for a wait: none but the waiter's own]",
         ),
     ]
 }
@@ -174,7 +189,7 @@ fn server_options() -> Vec<Arg> {
 
 fn list_interface() -> Command {
     Command::new("list")
-        .about("List services, a service's operations, or an operation's parameters")
+        .about("List services, a service's operations, its waiters (`wait`), or an operation's parameters")
         .arg(word("service", "SERVICE", "as boto3 names it"))
         .arg(word("operation", "OPERATION", "in any spelling"))
         .arg(output_option("table"))
@@ -222,11 +237,22 @@ impl Asked {
             .get_many::<String>("words")
             .map(|words| words.cloned().collect())
             .unwrap_or_default();
-        let (Some(service), Some(operation)) = (text("service"), text("operation")) else {
+        let (Some(service), Some(mut operation)) = (text("service"), text("operation")) else {
             return Ok(None);
         };
         if operation == "help" || words.first().is_some_and(|word| word == "help") {
             return Ok(None);
+        }
+        let mut wait = None;
+        if operation == "wait" {
+            if words.is_empty() {
+                return Err(Ended::usage(format!(
+                    "`wait` needs the name of a waiter; `quell aws list {service} wait` lists them"
+                )));
+            }
+            let waiter = words.remove(0);
+            operation = reading::operation_of(&service, &waiter)?;
+            wait = Some(waiter);
         }
         if words.len() > 1 {
             return Err(Ended::usage(
@@ -237,6 +263,7 @@ impl Asked {
             params: params::read(words.pop(), text("params-file"))?,
             service,
             operation,
+            wait,
             account: text("account"),
             role: text("role"),
             region: text("region"),
@@ -248,10 +275,28 @@ impl Asked {
             dry_run: matches.get_flag("dry-run"),
             format: format(matches)?,
             token: text("token").map(|text| id("--token", &text)).transpose()?,
-            timeout_secs: number(matches, "timeout", (1, MAX_TIMEOUT))?.unwrap_or(60),
+            all_pages: matches.get_flag("all-pages"),
+            max_items: number(matches, "max-items", (1, usize::MAX))?,
+            starting_token: text("starting-token"),
+            timeout: number(matches, "timeout", (1, MAX_TIMEOUT))?,
             record: record_file(matches),
             server: server(matches)?,
         }))
+    }
+}
+
+impl Asked {
+    /// Limit of a call in seconds.
+    pub(crate) fn timeout_secs(&self) -> u32 {
+        self.timeout.unwrap_or(TIMEOUT)
+    }
+
+    /// Whether more than one call may be made: pages, or a wait.
+    pub(crate) fn reads_on(&self) -> bool {
+        self.wait.is_some()
+            || self.all_pages
+            || self.max_items.is_some()
+            || self.starting_token.is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use aws::model::{Operation, Ref, Service, Shape, catalog};
+use aws::model::{Operation, Ref, Service, Shape, Waiter, catalog};
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
@@ -41,6 +41,7 @@ fn show(matches: &ArgMatches, format: Format) -> Result<()> {
         .map_err(|error| Ended::usage(error.to_string()))?;
     match word("operation") {
         None => operations(&service, format),
+        Some(name) if name == "wait" => waiters(&service, format),
         Some(name) => {
             aws::resolve_names(service.name, name)
                 .map_err(|error| Ended::usage(error.to_string()))?;
@@ -63,6 +64,19 @@ fn operations(service: &Service, format: Format) -> Result<()> {
         .iter()
         .map(|operation| json!({"operation": operation.name, "class": class(service, operation)}))
         .collect();
+    output::print(&Value::Array(list), format)
+}
+
+fn waiters(service: &Service, format: Format) -> Result<()> {
+    let told = |waiter: &Waiter| {
+        json!({
+            "waiter": waiter.name,
+            "operation": waiter.operation,
+            "seconds": waiter.delay_s,
+            "attempts": waiter.max_attempts,
+        })
+    };
+    let list: Vec<Value> = service.waiters.iter().map(told).collect();
     output::print(&Value::Array(list), format)
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use effects::Performer;
 use effects::config::{self as rim, CredentialSource};
+use effects::{AwsClient, AwsClientConfig, Performer};
 use jiff::Timestamp;
 use model::effect::{AssumeRole, AwsCall, Command, Failure, Intent};
 use model::{Outcome, ids};
@@ -15,6 +15,7 @@ use super::arguments::Asked;
 use super::dry_run;
 use super::ending::{Ended, Result, say};
 use super::output;
+use super::reading::Reading;
 use super::record::{self, Record};
 use super::settings::Settings;
 use crate::clock::{SystemClock, SystemEntropy};
@@ -51,6 +52,7 @@ pub(crate) async fn call(asked: &Asked) -> Result<()> {
     if asked.token.is_some() {
         same_call(&before, &checked)?;
     }
+    let reading = caller.reading(asked, &checked)?;
     announce(&checked);
     caller.require_account(asked).await?;
     let intent = record::Intent {
@@ -70,7 +72,10 @@ pub(crate) async fn call(asked: &Asked) -> Result<()> {
     };
     record.announce(&intent, caller.clock.now())?;
     let begun = caller.clock.monotonic();
-    let outcome = caller.perform(asked, &checked).await;
+    let outcome = match reading {
+        Some(reading) => reading.perform().await,
+        None => caller.perform(asked, &checked).await,
+    };
     let taken = caller.clock.monotonic().saturating_sub(begun);
     let mut noted = noted(&outcome);
     noted.duration_ms = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
@@ -140,6 +145,7 @@ fn announce(checked: &Checked) {
 
 struct Caller {
     performer: Performer,
+    aws: rim::Aws,
     clock: Arc<dyn Clock>,
     region: String,
     role: Option<AssumeRole>,
@@ -148,17 +154,18 @@ struct Caller {
 impl Caller {
     fn new(settings: &Settings) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let aws = rim::Aws {
+            endpoint_url: settings.endpoint_url.clone(),
+            credentials: CredentialSource::Chain(settings.environment.clone()),
+            ca_bundle: settings.ca_bundle.clone(),
+            region: settings.region.clone(),
+            concurrency: aws::client::Concurrency::default(),
+        };
         let config = rim::Config {
             clock: Arc::clone(&clock),
             entropy: Arc::new(SystemEntropy),
             smtp: None,
-            aws: rim::Aws {
-                endpoint_url: settings.endpoint_url.clone(),
-                credentials: CredentialSource::Chain(settings.environment.clone()),
-                ca_bundle: settings.ca_bundle.clone(),
-                region: settings.region.clone(),
-                concurrency: aws::client::Concurrency::default(),
-            },
+            aws: aws.clone(),
             scripts: None,
             webhook: rim::Webhook::default(),
             local: None,
@@ -170,6 +177,7 @@ impl Caller {
         });
         Ok(Self {
             performer,
+            aws,
             clock,
             region: settings.region.clone(),
             role,
@@ -210,6 +218,26 @@ impl Caller {
         }
     }
 
+    /// What is read beyond one call. Only calls that read are made more than once.
+    fn reading(&self, asked: &Asked, checked: &Checked) -> Result<Option<Reading>> {
+        if asked.reads_on() && checked.class != "reads" {
+            return Err(Ended::usage(format!(
+                "{} {} changes something: it has no pages to follow",
+                checked.service, checked.operation
+            )));
+        }
+        let role = self.role.as_ref().map(|role| role.role_arn.as_str());
+        Reading::of(asked, (&self.region, role), || {
+            let config = AwsClientConfig {
+                clock: Arc::clone(&self.clock),
+                entropy: Arc::new(SystemEntropy),
+                aws: self.aws.clone(),
+                local: None,
+            };
+            AwsClient::new(&config).map_err(|error| Ended::usage(error.to_string()))
+        })
+    }
+
     /// Whose keys sign the call, or the assuming of its role.
     async fn key_id(&self, checked: &Checked) -> Result<Option<String>> {
         if checked.prepared.signing.is_unsigned() {
@@ -228,7 +256,7 @@ impl Caller {
             params: asked.params.clone(),
             region: self.region.clone(),
             assume_role: self.role.clone(),
-            timeout_secs: asked.timeout_secs,
+            timeout_secs: asked.timeout_secs(),
         });
         self.send(checked.id, command, asked.token.is_some()).await
     }

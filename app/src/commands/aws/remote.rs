@@ -42,7 +42,7 @@ pub(crate) async fn call(asked: &Asked, server: &Server) -> Result<()> {
     put("account", asked.account.clone().map(Value::from));
     put("role", asked.role.clone().map(Value::from));
     put("region", asked.region.clone().map(Value::from));
-    put("timeoutSecs", Some(asked.timeout_secs.into()));
+    put("timeoutSecs", Some(asked.timeout_secs().into()));
     put("clientToken", Some(id.to_string().into()));
     put("dryRun", asked.dry_run.then(|| true.into()));
     let accepted = connection
@@ -54,7 +54,7 @@ pub(crate) async fn call(asked: &Asked, server: &Server) -> Result<()> {
     if accepted["class"] != "reads" {
         say(&format!("{}; call {id}", line(&accepted)));
     }
-    let limit = Duration::from_secs(u64::from(asked.timeout_secs)) + GRACE;
+    let limit = Duration::from_secs(u64::from(asked.timeout_secs())) + GRACE;
     let ended = connection.wait(accepted, limit).await?;
     finish(asked, &ended)
 }
@@ -64,6 +64,10 @@ fn refuse_local_options(asked: &Asked) -> Result<()> {
     let given = [
         ("--profile", asked.profile.is_some()),
         ("--endpoint-url", asked.endpoint_url.is_some()),
+        ("--all-pages", asked.all_pages),
+        ("--max-items", asked.max_items.is_some()),
+        ("--starting-token", asked.starting_token.is_some()),
+        ("`wait`", asked.wait.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
