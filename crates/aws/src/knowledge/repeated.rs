@@ -55,6 +55,8 @@ pub fn repeated(service: &str, operation: &str, params: &Value, code: &str) -> R
             .trim_end_matches("Fault")
             .ends_with("State");
     match mutation(service, operation, params) {
+        // What reads makes no state.
+        Mutation::ReadOnly => Repeated::Refused,
         Mutation::Idempotent { already_done_codes } if already_done_codes.contains(&code) => {
             Repeated::Done
         }
@@ -120,6 +122,7 @@ mod tests {
                 "InvalidAMIID.NotFound",
                 Repeated::Refused,
             ),
+            ("ec2", "DescribeInstances", "Conflict", Repeated::Refused),
         ] {
             assert_eq!(
                 repeated(service, operation, &json!({}), code),

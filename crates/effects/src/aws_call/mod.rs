@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws::client::{CallError, Identity, Policy, Request};
-use aws::knowledge::{self, Mutation};
+use aws::knowledge::{self, Mutation, Repeated};
 use model::effect::{AssumeRole, AwsCall, Failure, Intent};
 use model::{Outcome, Recovery};
 use ports::Probe;
@@ -92,12 +92,30 @@ impl AwsCaller {
             };
         }
         let again = sent_before || error.may_have_happened;
-        if again && error.service_error().is_some() && already_done(request, error.code()) {
-            // The first request did it; this one was told so.
-            self.remember(intent.id, false);
-            return Outcome::Done {
-                result: json!({ "AlreadyDone": error.code() }),
-            };
+        if again && error.service_error().is_some() {
+            let Request {
+                service,
+                operation,
+                params,
+                ..
+            } = request;
+            match knowledge::repeated(service, operation, params, error.code()) {
+                Repeated::Done => {
+                    // The first request did it; this one was told so.
+                    self.remember(intent.id, false);
+                    return Outcome::Done {
+                        result: json!({ "AlreadyDone": error.code() }),
+                    };
+                }
+                Repeated::Unclear => {
+                    return Outcome::Unknown {
+                        reason: format!(
+                            "a repeat was answered with {error}; this may be the first call's doing"
+                        ),
+                    };
+                }
+                Repeated::Refused => {}
+            }
         }
         Outcome::Failed(failure_of(error))
     }
@@ -179,14 +197,6 @@ fn with_token(call: &AwsCall, token: &str) -> Value {
         params.insert(member, token.into());
     }
     params
-}
-
-/// Whether the code says that an earlier request of an idempotent operation took effect.
-fn already_done(request: &Request, code: &str) -> bool {
-    match knowledge::mutation(&request.service, &request.operation, &request.params) {
-        Mutation::Idempotent { already_done_codes } => already_done_codes.contains(&code),
-        _ => false,
-    }
 }
 
 /// The client's error in the product's words.

@@ -338,6 +338,39 @@ async fn server_errors_by_class() {
     assert_eq!(stub.seen().len(), 1);
 }
 
+/// A conflict on a repeat may be the first call's own doing: it is neither success nor failure.
+#[tokio::test]
+async fn a_conflict_on_a_repeat_is_not_taken_for_a_failure() {
+    let command = || {
+        EffectCommand::CallAws(call(
+            "rds",
+            "DeleteDBInstance",
+            json!({"DBInstanceIdentifier": "db-1"}),
+        ))
+    };
+    let under_way = "InvalidDBInstanceState";
+    let conflict = move || {
+        let body = format!(
+            "<ErrorResponse><Error><Code>{under_way}</Code><Message>deleting</Message></Error></ErrorResponse>"
+        );
+        Reply::Answer(400, "text/xml", body)
+    };
+    let stub = Stub::start(move |_, _| conflict()).await;
+    assert_eq!(
+        failed(perform(&performer(stub.url()), command()).await).code,
+        under_way,
+        "a first attempt is told the truth"
+    );
+    let stub = Stub::start(
+        move |_, number| {
+            if number == 0 { Reply::Drop } else { conflict() }
+        },
+    )
+    .await;
+    let outcome = perform(&performer(stub.url()), command()).await;
+    assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn what_an_earlier_attempt_did_counts_as_done() {
     let revoke = json!({"GroupId": "sg-1", "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"});
