@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::customization::{self, Place};
-use crate::endpoint::{self, Endpoint};
+use crate::customization::{self, Params, Place};
+use crate::endpoint::{self, Authentication, Endpoint, Wanted};
 use crate::model::{Operation, Service, Shape, catalog};
 use crate::protocol::{self, Parts};
 use crate::service_error::ServiceError;
@@ -100,18 +100,27 @@ pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, 
         options: call.options,
     };
     customization::refuse(&place, call.endpoint_url)?;
-    let endpoint = endpoint::resolve(&service, call.region, call.endpoint_url)?;
     let keys_encoded = customization::asks_encoded_keys(&place, call.params);
     let params = customization::before_checks(&place, call.params)?;
     let mut params = params::check(&service, &operation, &params, call.token)?;
     customization::before_encoding(&place, &mut params);
-    let mut parts = protocol::encode(&service, &operation, &params)?;
+    let wanted = Wanted {
+        region: call.region,
+        endpoint_url: call.endpoint_url,
+        options: call.options,
+    };
+    let endpoint = endpoint::resolve(&service, &operation, &params, wanted)?;
+    let mut parts = encode(&place, &params, &endpoint)?;
     customization::after_encoding(&place, &mut parts);
     protocol::compress(&operation, call.options, &mut parts);
     protocol::add_checksum(&service, &operation, (&params, call.options), &mut parts)?;
-    let host_prefix = protocol::host_prefix(&service, &operation, &params)?;
+    let host_prefix = if endpoint.by_rules && endpoint::rules_place_prefix(&operation) {
+        None
+    } else {
+        protocol::host_prefix(&service, &operation, &params)?
+    };
     let signing = signing(&service, &operation, &endpoint);
-    let mut request = assemble(parts, &endpoint, host_prefix);
+    let mut request = assemble(parts, endpoint, host_prefix);
     if call.endpoint_url.is_none() {
         customization::after_addressing(&place, &params, &mut request);
     }
@@ -279,38 +288,68 @@ fn refuse_streams(service: &Service, operation: &Operation) -> Result<(), Error>
     Ok(())
 }
 
+/// Writes the operation, but for what the rules have put into the endpoint.
+fn encode(place: &Place<'_>, params: &Params, endpoint: &Endpoint) -> Result<Parts, Error> {
+    let (service, operation) = (place.service, place.operation);
+    match endpoint::uri_without_bucket(operation).filter(|_| endpoint.by_rules) {
+        Some(uri) => {
+            let mut operation = operation.clone();
+            operation.uri = uri;
+            protocol::encode(service, &operation, params)
+        }
+        None => protocol::encode(service, operation, params),
+    }
+}
+
 fn signing(service: &Service, operation: &Operation, endpoint: &Endpoint) -> Signing {
     if operation.unsigned {
         return Signing::Unsigned;
     }
-    match service.signature_version {
-        "none" => Signing::Unsigned,
-        "bearer" => Signing::Bearer,
-        // Its model says `v2`, but it takes version 4; boto3 signs so too.
-        "v2" if service.name != "importexport" => Signing::Unsupported("sigv2".to_owned()),
-        _ => Signing::SigV4(SigningScope {
-            region: endpoint.signing_region.clone(),
-            service: endpoint.signing_name.clone(),
-            unsigned_payload: operation.unsigned_payload,
-        }),
+    let scope = || SigningScope {
+        region: endpoint.signing_region.clone(),
+        service: endpoint.signing_name.clone(),
+        unsigned_payload: operation.unsigned_payload,
+    };
+    match &endpoint.authentication {
+        Authentication::None => Signing::Unsigned,
+        Authentication::SigV4 => Signing::SigV4(scope()),
+        Authentication::Bearer => Signing::Bearer,
+        Authentication::Unsupported(scheme) => Signing::Unsupported(scheme.clone()),
+        Authentication::OfModel => match service.signature_version {
+            "none" => Signing::Unsigned,
+            "bearer" => Signing::Bearer,
+            // Its model says `v2`, but it takes version 4; boto3 signs so too.
+            "v2" if service.name != "importexport" => Signing::Unsupported("sigv2".to_owned()),
+            _ => Signing::SigV4(scope()),
+        },
     }
 }
 
-fn assemble(parts: Parts, endpoint: &Endpoint, host_prefix: Option<String>) -> HttpRequest {
-    // A named endpoint is one host: `account.127.0.0.1` would reach nobody.
+fn assemble(parts: Parts, endpoint: Endpoint, host_prefix: Option<String>) -> HttpRequest {
     let prefix = host_prefix.filter(|_| !endpoint.custom).unwrap_or_default();
     let authority = format!("{prefix}{}", endpoint.authority);
     let mut request = HttpRequest {
         method: parts.method,
-        scheme: endpoint.scheme.clone(),
-        path: format!("{}{}", endpoint.path, parts.path),
+        scheme: endpoint.scheme,
+        path: join(&endpoint.path, &parts.path),
         query: parts.query,
         headers: vec![("host".to_owned(), authority.clone())],
         authority,
         body: parts.body,
     };
-    for (name, value) in parts.headers {
+    for (name, value) in endpoint.headers.into_iter().chain(parts.headers) {
         request.set_header(&name, value);
     }
     request
+}
+
+/// The path of an operation behind that of its endpoint. An operation whose whole path the rules have put into the
+/// endpoint has none of its own.
+fn join(base: &str, path: &str) -> String {
+    if path.is_empty() && !base.is_empty() {
+        return base.to_owned();
+    }
+    let base = base.trim_end_matches('/');
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{base}{slash}{path}")
 }

@@ -1,5 +1,7 @@
 //! Why a call cannot be made. Answers of the service that are errors are [`crate::ServiceError`].
 
+use crate::endpoint::EndpointError;
+
 /// Why a call could not be written or read.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
@@ -50,16 +52,9 @@ pub enum Error {
         /// Operation.
         operation: String,
     },
-    /// The endpoint or region cannot be used.
-    #[error("{what} `{value}` is not usable: {reason}")]
-    Endpoint {
-        /// `endpoint_url` or `region`.
-        what: &'static str,
-        /// As given.
-        value: String,
-        /// What is wrong and what to do.
-        reason: &'static str,
-    },
+    /// There is no endpoint for the call.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// The service wants to be shown who sends the request in a way that is not supported here.
     #[error(
         "operation `{operation}` of `{service}` cannot be signed with `{scheme}`, which is not supported for it; only signature version 4 is, and bearer tokens where the service takes them"

@@ -28,3 +28,23 @@ pub(crate) fn encode_bytes(bytes: &[u8]) -> String {
 pub(crate) fn decode_bytes(text: &str) -> Vec<u8> {
     percent_decode_str(text).collect()
 }
+
+/// A path without `.`, `..` and empty segments, encoded once more.
+pub(crate) fn normal_path(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let mut normal = format!("/{}", segments.join("/"));
+    let is_folder = path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
+    if is_folder && normal.len() > 1 {
+        normal.push('/');
+    }
+    encode_path(&normal)
+}

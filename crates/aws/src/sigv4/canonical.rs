@@ -1,7 +1,7 @@
 //! The canonical form of a request, which both sides of a signature compute.
 
 use super::sha256_hex;
-use crate::percent::{decode_bytes, encode_bytes, encode_path};
+use crate::percent::{decode_bytes, encode_bytes, normal_path};
 
 /// What the signature says about the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,22 +91,7 @@ fn path(path: &str, raw: bool) -> String {
             path.to_owned()
         };
     }
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => {
-                segments.pop();
-            }
-            other => segments.push(other),
-        }
-    }
-    let mut normal = format!("/{}", segments.join("/"));
-    let is_folder = path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
-    if is_folder && normal.len() > 1 {
-        normal.push('/');
-    }
-    encode_path(&normal)
+    normal_path(path)
 }
 
 /// Sorted and strictly encoded; the signature parameter of a presigned URL is left out. `+` is a blank, as every
