@@ -4,7 +4,8 @@ use anyhow::{Result, anyhow, bail};
 use toml::{Table, Value};
 
 /// Variables that begin with `QUELL_` and are not settings.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
+    "QUELL_BIN",
     "QUELL_CASES",
     "QUELL_VENV",
     "QUELL_CONFIG",
