@@ -35,6 +35,19 @@ pub(super) fn letters(name: &str) -> impl Iterator<Item = char> {
         .map(|c| c.to_ascii_lowercase())
 }
 
+/// Services that the AWS CLI calls otherwise than boto3, with boto3's name; both normalised.
+const CLI_NAMES: [(&str, &str); 3] = [
+    ("configservice", "config"),
+    ("deploy", "codedeploy"),
+    ("s3api", "s3"),
+];
+
+/// boto3's name where a normalised name is the AWS CLI's own.
+pub(super) fn client_name(normalised: String) -> String {
+    let known = CLI_NAMES.iter().find(|(cli, _)| *cli == normalised);
+    known.map_or(normalised, |(_, client)| (*client).to_owned())
+}
+
 /// Up to three of `names` nearest to `wanted` by edit distance, nearest first; none that differs in more than a third.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = normalised(wanted);
@@ -92,6 +105,15 @@ mod tests {
     fn equal_names_are_kept_once() {
         let name = "a name that no model has".to_owned();
         assert!(std::ptr::eq(interned(&name), interned(&name.clone())));
+    }
+
+    #[test]
+    fn names_of_the_cli_meet() {
+        assert_eq!(client_name(normalised("s3api")), "s3");
+        assert_eq!(client_name(normalised("ec2")), "ec2");
+        for (_, client) in CLI_NAMES {
+            assert!(crate::model::catalog().service(client).is_ok(), "{client}");
+        }
     }
 
     #[test]

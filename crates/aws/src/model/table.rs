@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use zstd::bulk::Decompressor;
 
-use super::names::{nearest, normalised};
+use super::names::{client_name, nearest, normalised};
 use super::pack::MAGIC;
 use super::strings::Strings;
 use super::{Name, Service, bytes, read};
@@ -121,8 +121,8 @@ impl Catalog {
         self.services.iter().map(|slot| slot.name)
     }
 
-    /// The service of this name: boto3's client name, AWS's service id, or, where it is clear, the name in host
-    /// names or signatures. Case, blanks, `-` and `_` do not matter.
+    /// The service of this name: boto3's client name, AWS's service id, the AWS CLI's name, or, where it is clear, the
+    /// name in host names or signatures. Case, blanks, `-` and `_` do not matter.
     ///
     /// # Errors
     /// [`Error::UnknownService`] with the nearest names; [`Error::Table`] when the compiled-in table is damaged.
@@ -169,7 +169,7 @@ impl Catalog {
     }
 
     fn slot(&self, name: &str) -> Option<&Slot> {
-        let wanted = normalised(name);
+        let wanted = client_name(normalised(name));
         let found = self
             .spellings
             .binary_search_by(|(spelling, _)| (*spelling).cmp(&wanted));
