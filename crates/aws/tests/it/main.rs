@@ -7,6 +7,7 @@
 )]
 
 mod bodies;
+mod boto3_shape;
 mod calls;
 mod classes;
 mod client;

@@ -8,7 +8,7 @@ use super::{Differences, bodies, bytes, headers, run, text};
 
 #[test]
 fn answers_are_read_as_botocore_reads_them() {
-    run("answers", 2000, 60, &check);
+    run("answers", 1200, 60, &check);
 }
 
 fn check(case: &Value) -> Differences {

@@ -9,7 +9,7 @@ use super::{Differences, run, text};
 
 #[test]
 fn wrong_parameters_are_reported_as_botocore_does() {
-    run("invalid", 600, 60, &check);
+    run("invalid", 400, 60, &check);
 }
 
 fn check(case: &Value) -> Differences {
