@@ -4,6 +4,8 @@
 use aws::{Call, CallOptions, Error, FailureKind, HttpResponse, Prepared, prepare};
 use serde_json::{Value, json};
 
+const TOKEN: &str = "11111111-2222-4333-8444-555555555555";
+
 fn call(service: &str, operation: &str, params: Value) -> Result<Prepared, Error> {
     prepare(&Call {
         service,
@@ -11,7 +13,7 @@ fn call(service: &str, operation: &str, params: Value) -> Result<Prepared, Error
         params: &params,
         region: "eu-west-1",
         endpoint_url: None,
-        token: "tok-1",
+        token: TOKEN,
         options: CallOptions::defaults(),
     })
 }
@@ -219,14 +221,14 @@ fn errors_of_oauth_have_their_message() {
 
 #[test]
 fn timestream_says_how_to_find_it() {
-    let query = |endpoint_url| {
+    let query = |endpoint_url: Option<&str>| {
         prepare(&Call {
             service: "timestream-query",
             operation: "Query",
             params: &json!({"QueryString": "SELECT 1"}),
             region: "eu-west-1",
             endpoint_url,
-            token: "tok-1",
+            token: TOKEN,
             options: CallOptions::defaults(),
         })
     };
@@ -236,12 +238,9 @@ fn timestream_says_how_to_find_it() {
         error.to_string().contains("call its `DescribeEndpoints`"),
         "{error}"
     );
-    assert!(
-        query(Some(
-            "https://query-cell1.timestream.eu-west-1.amazonaws.com"
-        ))
-        .is_ok()
-    );
+    let cell = "query-cell1.timestream.eu-west-1.amazonaws.com";
+    let prepared = query(Some(&format!("https://{cell}"))).unwrap();
+    assert_eq!(prepared.request.authority, cell);
     let describe = call("timestream-query", "DescribeEndpoints", json!({})).unwrap();
     assert_eq!(
         describe.request.header("x-amz-api-version"),
@@ -260,7 +259,7 @@ fn an_address_in_the_parameters_is_used_only_at_awss_own_endpoint() {
         params: &params,
         region: "eu-west-1",
         endpoint_url: Some("http://127.0.0.1:5555"),
-        token: "tok-1",
+        token: TOKEN,
         options: CallOptions::defaults(),
     });
     assert_eq!(named.unwrap().request.authority, "127.0.0.1:5555");
