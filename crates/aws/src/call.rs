@@ -308,7 +308,8 @@ fn signing(service: &Service, operation: &Operation, endpoint: &Endpoint) -> Sig
     let scope = || SigningScope {
         region: endpoint.signing_region.clone(),
         service: endpoint.signing_name.clone(),
-        unsigned_payload: operation.unsigned_payload,
+        // boto3 signs what goes to S3, where the whole body is at hand.
+        unsigned_payload: operation.unsigned_payload && service.name != "s3",
     };
     match &endpoint.authentication {
         Authentication::None => Signing::Unsigned,
