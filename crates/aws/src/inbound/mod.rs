@@ -111,9 +111,7 @@ pub fn decode(
         Protocol::RestJson | Protocol::RestXml => {
             read_http::bound(&budget, operation, input, request)
         }
-        Protocol::Cbor => Err(InboundError::Malformed(
-            "requests in CBOR are not read".to_owned(),
-        )),
+        Protocol::Cbor => read_json::cbor_body(&budget, input, request.body),
     }
 }
 

@@ -1,8 +1,10 @@
-//! JSON bodies, read in one pass and directed by the model: within the budget, without duplicate keys.
+//! JSON and CBOR bodies, read in one pass and directed by the model: within the budget, without duplicate keys.
 
 use std::collections::HashSet;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -10,6 +12,7 @@ use super::error::{Place, echo};
 use super::scalar::{from_json_text, from_number, wanted};
 use super::{Budget, InboundError, wire_name};
 use crate::model::{Member, Protocol, Ref, Shape, Structure};
+use crate::protocol::cbor;
 
 /// The members of a structure whose body this is; an empty body is `{}`. Members bound elsewhere are not looked for.
 pub(super) fn body(
@@ -20,10 +23,40 @@ pub(super) fn body(
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    match read(budget, Wanted::Root(structure), &Place::Root, body)? {
+    members(read(budget, Wanted::Root(structure), &Place::Root, body)?)
+}
+
+/// As [`body`], in CBOR.
+pub(super) fn cbor_body(
+    budget: &Budget<'_>,
+    structure: &Structure,
+    body: &[u8],
+) -> Result<Map<String, Value>, InboundError> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let mut reader = cbor::Reader::new(body);
+    let node = Node {
+        budget,
+        wanted: Wanted::Root(structure),
+        place: &Place::Root,
+        depth: 0,
+    };
+    let value = node
+        .deserialize(&mut reader)
+        .and_then(|value| reader.finish().map(|()| value));
+    members(value.map_err(|error| {
+        budget.fault.take().unwrap_or_else(|| {
+            InboundError::Malformed(format!("the request body is not acceptable CBOR: {error}"))
+        })
+    })?)
+}
+
+fn members(body: Value) -> Result<Map<String, Value>, InboundError> {
+    match body {
         Value::Object(map) => Ok(map),
         _ => Err(InboundError::Malformed(
-            "the request body must be one JSON object".to_owned(),
+            "the request body must be one object".to_owned(),
         )),
     }
 }
@@ -255,9 +288,23 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        let number =
-            Number::from_f64(value).ok_or_else(|| E::custom("a number that is not finite"))?;
-        self.number(number)
+        match Number::from_f64(value) {
+            Some(number) => self.number(number),
+            // Only CBOR can write these; they stand as text, as in JSON.
+            None => self.visit_str(match value {
+                value if value.is_nan() => "NaN",
+                value if value > 0.0 => "Infinity",
+                _ => "-Infinity",
+            }),
+        }
+    }
+
+    /// Only CBOR has bytes.
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Value, E> {
+        let encoded = Value::String(STANDARD.encode(bytes));
+        self.scalar(encoded.clone(), |shape| {
+            matches!(shape, Shape::Blob).then_some(encoded)
+        })
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {

@@ -11,7 +11,7 @@ use crate::model::{
     Location, Member, Operation, Protocol, Ref, Service, Shape, Structure, TimestampFormat,
     XmlNamespace,
 };
-use crate::protocol::{bound_in_answer, scalar_text, xml_document};
+use crate::protocol::{bound_in_answer, rpc_cbor, scalar_text, xml_document};
 
 /// The answer of an operation. Timestamps may be text or seconds; members that are null or not in the model are left
 /// out. The status is 200 unless a member is bound to it; a value that cannot stand in a header is left out there.
@@ -48,7 +48,13 @@ pub fn encode(
             let rest = bind(service, structure, output, &mut answer);
             rest_body(service, operation, (structure, &rest), &mut answer);
         }
-        Protocol::Cbor => set_type(&mut answer, "application/cbor"),
+        Protocol::Cbor => {
+            answer.headers.push(rpc_cbor::protocol_header());
+            if operation.output.is_some() {
+                answer.body = rpc_cbor::members_body(service, structure, output).into();
+                set_type(&mut answer, rpc_cbor::CONTENT_TYPE);
+            }
+        }
     }
     answer
 }

@@ -7,7 +7,7 @@ use super::write::{bind, inner_xml, json_type, request_id_header, set_type};
 use super::{wire_name, write_json};
 use crate::HttpResponse;
 use crate::model::{Operation, Protocol, Service, Shape, Structure};
-use crate::protocol::xml_escape as escape;
+use crate::protocol::{rpc_cbor, xml_escape as escape};
 
 /// An error as a service answers it.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,14 @@ pub fn encode_error(
             answer.body = xml_body(service, structure, error, error.members).into();
             set_type(&mut answer, "text/xml");
         }
-        Protocol::Cbor => set_type(&mut answer, "application/cbor"),
+        Protocol::Cbor => {
+            answer.body = cbor_body(service, structure, error).into();
+            answer.headers.push(rpc_cbor::protocol_header());
+            set_type(&mut answer, rpc_cbor::CONTENT_TYPE);
+            if service.query_compatible {
+                push_code(&mut answer, "x-amzn-query-error", &query_code(error));
+            }
+        }
     }
     answer
 }
@@ -169,6 +176,18 @@ fn json_body(
         }
     }
     out
+}
+
+fn cbor_body(service: &Service, structure: Option<&Structure>, error: &ErrorAnswer<'_>) -> Vec<u8> {
+    let message = message_name(service, structure);
+    let head = [("__type", error.code), (message, error.message)];
+    let others: Map<String, Value> = error
+        .members
+        .iter()
+        .filter(|(name, value)| !is_message(name) && !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    rpc_cbor::error_body(service, structure, head, &others)
 }
 
 fn xml_body(

@@ -95,7 +95,7 @@ pub(super) fn null(out: &mut Vec<u8>) {
 /// Why a body is no CBOR.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Fault(Cow<'static, str>);
+pub(crate) struct Fault(Cow<'static, str>);
 
 impl serde::de::Error for Fault {
     fn custom<T: std::fmt::Display>(reason: T) -> Self {
@@ -111,7 +111,7 @@ const CUT_SHORT: &str = "the body ends within an item";
 
 /// A position in a body.
 #[derive(Debug)]
-pub(super) struct Reader<'x> {
+pub(crate) struct Reader<'x> {
     rest: &'x [u8],
     nesting: usize,
 }
@@ -124,7 +124,7 @@ struct Head {
 }
 
 impl<'x> Reader<'x> {
-    pub(super) fn new(body: &'x [u8]) -> Self {
+    pub(crate) fn new(body: &'x [u8]) -> Self {
         Self {
             rest: body,
             nesting: 0,
@@ -135,7 +135,7 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(super) fn finish(&self) -> Result<(), Fault> {
+    pub(crate) fn finish(&self) -> Result<(), Fault> {
         if self.rest.is_empty() {
             Ok(())
         } else {

@@ -1,6 +1,6 @@
 //! The wire protocols: checked parameters to the parts of a request, and answers to JSON.
 
-mod cbor;
+pub(crate) mod cbor;
 mod error_answer;
 mod fields;
 mod guided;
@@ -9,7 +9,7 @@ mod payload;
 mod query;
 mod rest;
 mod rest_answer;
-mod rpc_cbor;
+pub(crate) mod rpc_cbor;
 pub(crate) mod xml;
 mod xml_answer;
 mod xml_body;

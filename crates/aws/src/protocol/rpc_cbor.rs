@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use super::cbor::{self, Major, Reader};
 use super::guided::Guide;
 use super::{Parts, broken, input};
-use crate::model::{Operation, Ref, Service, Shape, Structure};
+use crate::model::{Member, Operation, Ref, Service, Shape, Structure};
 use crate::service_error::ServiceError;
 use crate::{HttpResponse, timestamp};
 
 /// Content type of bodies.
-const CONTENT_TYPE: &str = "application/cbor";
+pub(crate) const CONTENT_TYPE: &str = "application/cbor";
 /// Value of `smithy-protocol` in requests and answers.
 const PROTOCOL: &str = "rpc-v2-cbor";
 
@@ -23,10 +23,7 @@ pub(super) fn encode(
     params: &Map<String, Value>,
 ) -> Parts {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let mut headers = vec![
-        header("smithy-protocol", PROTOCOL),
-        header("accept", CONTENT_TYPE),
-    ];
+    let mut headers = vec![protocol_header(), header("accept", CONTENT_TYPE)];
     if service.query_compatible {
         headers.push(header("x-amzn-query-mode", "true"));
     }
@@ -47,6 +44,47 @@ pub(super) fn encode(
         headers,
         body,
     }
+}
+
+/// The header that requests and answers carry.
+pub(crate) fn protocol_header() -> (String, String) {
+    ("smithy-protocol".to_owned(), PROTOCOL.to_owned())
+}
+
+/// A body that is the members of a structure; null ones and those that the model does not know are left out.
+pub(crate) fn members_body(
+    service: &Service,
+    structure: &Structure,
+    values: &Map<String, Value>,
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_members(service, structure, values, &mut out);
+    out
+}
+
+/// The body of an error: texts that every error has, and the members of this one that the model knows.
+pub(crate) fn error_body(
+    service: &Service,
+    structure: Option<&Structure>,
+    texts: [(&str, &str); 2],
+    members: &Map<String, Value>,
+) -> Vec<u8> {
+    let known: Vec<(&Member, &Value)> = members
+        .iter()
+        .filter_map(|(name, value)| Some((structure?.member(name)?, value)))
+        .collect();
+    let mut out = Vec::new();
+    cbor::head(&mut out, Major::Map, (texts.len() + known.len()) as u64);
+    for (name, text) in texts {
+        cbor::text(&mut out, name);
+        cbor::text(&mut out, text);
+    }
+    for (member, value) in known {
+        let name = member.target.traits().location_name;
+        cbor::text(&mut out, name.unwrap_or(member.name));
+        write(service, &member.target, value, &mut out);
+    }
+    out
 }
 
 /// Writes the checked members of a structure.
@@ -90,6 +128,11 @@ pub(super) fn write(service: &Service, target: &Ref, value: &Value, out: &mut Ve
             }
         }
         (Shape::Timestamp, Value::String(text)) => write_moment(service, text, out),
+        // Answers of ours may tell a time in seconds.
+        (Shape::Timestamp, Value::Number(_)) => {
+            cbor::head(out, Major::Tag, cbor::EPOCH);
+            write_free(value, out);
+        }
         (Shape::Blob, Value::String(text)) => {
             cbor::bytes(out, &STANDARD.decode(text).unwrap_or_default());
         }

@@ -3,10 +3,11 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
+use aws::inbound::{self, ErrorAnswer, Limits, Request};
 use aws::model::Service;
 use aws::{
     Call, CallOptions, Checksums, Error, FailureKind, HttpRequest, HttpResponse, Prepared,
-    decode_with, prepare,
+    decode_with, prepare, prepare_with,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -185,7 +186,7 @@ fn cbor_service() -> Arc<Service> {
     let model = json!({
         "metadata": {"protocol": "smithy-rpc-v2-cbor", "protocols": ["smithy-rpc-v2-cbor"], "endpointPrefix": "example",
             "targetPrefix": "Example", "apiVersion": "2026-01-01"},
-        "operations": {"Get": {"name": "Get", "http": {"method": "POST", "requestUri": "/"},
+        "operations": {"Get": {"name": "Get", "http": {"method": "POST", "requestUri": "/"}, "input": {"shape": "Output"},
             "output": {"shape": "Output"}, "errors": [{"shape": "Fault"}]}},
         "shapes": {
             "Output": {"type": "structure", "members": {
@@ -303,4 +304,79 @@ fn damaged_cbor_answers_are_survived() {
         }
     }
     assert!(answers > 1000, "{answers}");
+}
+
+/// What the client writes the service's side reads, and the other way round; so do errors.
+#[test]
+fn both_sides_of_cbor_agree() {
+    let service = cbor_service();
+    let operation = service.operation("Get").unwrap();
+    let params = json!({"text": "a", "number": -5, "at": "2026-11-21T06:00:00Z", "blob": {"$base64": "AQI="}, "float": "NaN",
+        "list": ["x"], "map": {"k": 1}, "inner": {"float": 0.5}});
+    let call = Call {
+        service: "example",
+        operation: "Get",
+        params: &params,
+        region: "us-east-1",
+        endpoint_url: Some("http://127.0.0.1:1"),
+        token: TOKEN,
+        options: CallOptions::defaults(),
+    };
+    let sent = prepare_with(Arc::clone(&service), &call).unwrap().request;
+    let read = |body: &[u8]| {
+        let request = Request {
+            method: &sent.method,
+            path: &sent.path,
+            query: "",
+            headers: &sent.headers,
+            body,
+        };
+        inbound::decode(&service, operation, &request, Limits::default())
+    };
+    let given = read(&sent.body).unwrap();
+    let mut expected = params.clone();
+    expected["blob"] = "AQI=".into();
+    assert_eq!(Value::Object(given.clone()), expected);
+
+    let answer = inbound::encode(&service, operation, &given, "id");
+    assert_eq!(answer.header("smithy-protocol"), Some("rpc-v2-cbor"));
+    let decoded = decode_with(&service, "Get", &answer).unwrap();
+    expected["at"] = "2026-11-21T06:00:00+00:00".into();
+    expected["ResponseMetadata"] = decoded["ResponseMetadata"].clone();
+    assert_eq!(decoded, expected);
+
+    let members = json!({"blob": "Bw==", "more": 1})
+        .as_object()
+        .unwrap()
+        .clone();
+    let error = ErrorAnswer {
+        code: "Fault",
+        message: "no",
+        status: 400,
+        members: &members,
+        request_id: "id",
+    };
+    let fault = decode_with(
+        &service,
+        "Get",
+        &inbound::encode_error(&service, Some(operation), &error),
+    )
+    .unwrap_err();
+    assert_eq!((&*fault.code, &*fault.message), ("Fault", "no"));
+    assert_eq!(fault.detail["blob"], "Bw==");
+
+    for (body, reason) in [
+        (&b"\xa1"[..], "not acceptable CBOR"),
+        (b"\x80", "object"),
+        (b"\xa1\x66number\x61x", "whole number"),
+        (b"\xa1\x64text\x41x", "string"),
+        (b"\xa2\x64text\x61x\x64text\x61x", "twice"),
+        (
+            b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
+            "not acceptable CBOR",
+        ),
+    ] {
+        let fault = read(body).unwrap_err().to_string();
+        assert!(fault.contains(reason), "{reason}: {fault}");
+    }
 }
