@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <verb>`. No tool beyond cargo, git and Python 3 is needed.
 
 mod deny;
+mod fuzz;
 mod lanes;
 mod models;
 mod process;
@@ -17,6 +18,7 @@ const HELP: &str = "cargo xtask <verb>
   check     format, lints, layers and unit tests only
   deny      licences, bans and sources of all dependencies
   bench     the benches of the store and the engine
+  fuzz      random input for the decoders of AWS answers and requests  [target] [--seconds N]  (needs nightly)
   models    pack the AWS service models anew from the pinned botocore
 ";
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         "check" => tests::check(),
         "deny" => deny::run(),
         "bench" => tests::bench(&rest),
+        "fuzz" => fuzz::run(&rest),
         "models" => models::run(),
         _ => {
             print!("{HELP}");
