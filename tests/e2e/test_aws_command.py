@@ -157,6 +157,16 @@ class TheCall(CommandTest):
         self.assertLessEqual(max(map(len, as_table.splitlines())), 60)
         self.run_it(*look, "--output", "xml", status=2)
 
+    def test_a_query_selects_of_the_answer(self):
+        names = self.answer("ec2", "describe-regions", "--query", "Regions[?RegionName=='us-east-1'].RegionName | [0]")
+        self.assertEqual(names, "us-east-1")
+        text, _ = self.run_it("ec2", "describe-regions", "--query", "Regions[].RegionName", "--output", "table")
+        self.assertIn("\nus-east-1\n", f"\n{text}")
+        before = self.lines()
+        _, err = self.run_it("ec2", "describe-regions", "--query", "Regions[", status=2)
+        self.assertIn("--query", err)
+        self.assertEqual(self.lines(), before, "nothing was sent")
+
     def test_a_reader_that_leaves_is_no_error(self):
         process = self.start("ec2", "describe-instance-types")
         process.stdout.close()

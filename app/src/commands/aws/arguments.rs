@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::ending::{Ended, Result};
-use super::output::Format;
+use super::output::{self, Format};
 use super::{params, reading};
 
 const DEFAULT_RECORD: &str = "quell-data/aws-calls.jsonl";
@@ -39,6 +39,8 @@ pub(crate) struct Asked {
     pub(crate) max_items: Option<usize>,
     pub(crate) starting_token: Option<String>,
     pub(crate) format: Format,
+    /// A JMESPath expression that was read without a mistake.
+    pub(crate) query: Option<String>,
     /// Id of an earlier call that this one repeats.
     pub(crate) token: Option<Uuid>,
     /// In seconds; `None` when the command line does not say.
@@ -138,6 +140,7 @@ fn call_options() -> Vec<Arg> {
         ),
         flag("dry-run", "print the request and send nothing"),
         output_option("json"),
+        option("query", "JMESPATH", "print what this selects of the answer"),
         flag("all-pages", "follow a list that comes in pages to its end"),
         option("max-items", "N", "follow such a list up to so many items"),
         option(
@@ -274,6 +277,7 @@ impl Asked {
                 .or_else(|| std::env::var_os("QUELL_CONFIG").map(PathBuf::from)),
             dry_run: matches.get_flag("dry-run"),
             format: format(matches)?,
+            query: text("query").map(output::checked_query).transpose()?,
             token: text("token").map(|text| id("--token", &text)).transpose()?,
             all_pages: matches.get_flag("all-pages"),
             max_items: number(matches, "max-items", (1, usize::MAX))?,

@@ -306,7 +306,9 @@ fn noted(outcome: &Outcome) -> record::Outcome {
 
 fn finish(asked: &Asked, checked: &Checked, outcome: Outcome) -> Result<()> {
     match outcome {
-        Outcome::Done { result } => output::print(&shown(result), asked.format),
+        Outcome::Done { result } => {
+            output::print_answer(&shown(result), asked.query.as_deref(), asked.format)
+        }
         Outcome::Failed(failure) => Err(Ended::refused(refusal(&checked.operation, &failure))),
         Outcome::Unknown { reason } => Err(Ended::Unknown(format!(
             "outcome unknown: {} {}: {reason}\nlook at the account, then repeat it safely with --token {}, or settle it by `quell aws resolve`",

@@ -33,6 +33,31 @@ impl Format {
     }
 }
 
+/// A JMESPath expression, tried before anything is sent.
+pub(crate) fn checked_query(text: String) -> Result<String> {
+    match jmespath::compile(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Ended::usage(format!("--query: {error}"))),
+    }
+}
+
+/// Writes an answer, or what the query selects of it.
+pub(crate) fn print_answer(answer: &Value, query: Option<&str>, format: Format) -> Result<()> {
+    let Some(query) = query else {
+        return print(answer, format);
+    };
+    // The call went well: what the query cannot do is told, and nothing is printed.
+    let failed = |reason: String| {
+        Ended::refused(format!("the call succeeded, but --query failed: {reason}"))
+    };
+    let expression = jmespath::compile(query).map_err(|error| failed(error.to_string()))?;
+    let found = expression
+        .search(answer)
+        .map_err(|error| failed(error.to_string()))?;
+    let found = serde_json::to_value(&*found).map_err(|error| failed(error.to_string()))?;
+    print(&found, format)
+}
+
 /// Writes a value to standard output.
 pub(crate) fn print(value: &Value, format: Format) -> Result<()> {
     let mut text = match format {

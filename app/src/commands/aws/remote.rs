@@ -89,7 +89,7 @@ fn finish(asked: &Asked, ended: &Value) -> Result<()> {
                 )));
             }
             let answer = ended.get("answer").cloned().unwrap_or(Value::Null);
-            output::print(&local::shown(answer), asked.format)
+            output::print_answer(&local::shown(answer), asked.query.as_deref(), asked.format)
         }
         "failed" => {
             let failure = model::effect::Failure {
