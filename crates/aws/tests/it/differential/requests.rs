@@ -180,9 +180,11 @@ fn signed(
         return authorization(theirs);
     }
     let mut request = theirs.clone();
+    // A length that the caller gave is signed; one that the sender counted is not.
+    let told_length = authorization(theirs).contains("content-length;");
     request.headers.retain(|(name, _)| {
         !name.starts_with("amz-sdk-")
-            && name != "content-length"
+            && (name != "content-length" || told_length)
             && name != "user-agent"
             && name != "authorization"
     });
