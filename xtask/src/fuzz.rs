@@ -129,6 +129,7 @@ fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u32) -> Result<boo
     println!("== {target}: {seconds} s");
     let status = Command::new(program)
         .env("QUELL_FUZZ_TARGET", target)
+        .env("ASAN_OPTIONS", "detect_leaks=0")
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-artifact_prefix={}/", finds.display()))
         // What the table keeps for good is no leak that matters; the limits find endless work and hunger.
