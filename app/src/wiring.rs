@@ -148,7 +148,9 @@ fn performer(
         smtp: smtp(config),
         aws: rim::Aws {
             endpoint_url: filled(&config.aws.endpoint_url),
-            credentials: credential_chain(config),
+            endpoint_urls: config.aws.endpoint_urls.clone(),
+            profile: filled(&config.aws.profile),
+            credentials: credential_chain(),
             ca_bundle: ca_bundle.clone(),
             region: config.aws.region.clone(),
             concurrency: concurrency(config),
@@ -185,12 +187,8 @@ fn concurrency(config: &Config) -> Concurrency {
     }
 }
 
-fn credential_chain(config: &Config) -> rim::CredentialSource {
-    let mut pairs: Vec<(String, String)> = std::env::vars().collect();
-    if !config.aws.profile.is_empty() {
-        pairs.push(("AWS_PROFILE".to_owned(), config.aws.profile.clone()));
-    }
-    rim::CredentialSource::Chain(rim::Environment::from_pairs(pairs))
+fn credential_chain() -> rim::CredentialSource {
+    rim::CredentialSource::Chain(rim::Environment::of_process())
 }
 
 fn smtp(config: &Config) -> Option<rim::Smtp> {

@@ -81,7 +81,11 @@ fn announce(config: &Config, parts: &wiring::Parts) -> Result<()> {
     println!(
         "Try: AWS_SHARED_CREDENTIALS_FILE={} AWS_DEFAULT_REGION={} aws ssm-incidents list-incident-records --endpoint-url {url}",
         path.display(),
-        config.aws.region
+        if config.aws.region.is_empty() {
+            "us-east-1"
+        } else {
+            &config.aws.region
+        }
     );
     tracing::info!(server.url = url, "ready");
     Ok(())

@@ -62,19 +62,23 @@ fn typed(default: &Value, text: &str) -> Result<Value, &'static str> {
             .parse()
             .map(Value::Integer)
             .map_err(|_| "a whole number"),
-        Value::Table(_) => numbers(text).ok_or("a list of NAME=NUMBER, e.g. iam=2,ec2=20"),
+        Value::Table(_) => pairs(text).ok_or("a list of NAME=VALUE, e.g. iam=2,ec2=20"),
         _ => Ok(Value::String(text.to_owned())),
     }
 }
 
-/// `name=1,other=2` as a table.
-fn numbers(text: &str) -> Option<Value> {
+/// `name=1,other=text` as a table.
+fn pairs(text: &str) -> Option<Value> {
     text.split(',')
         .filter(|entry| !entry.trim().is_empty())
         .map(|entry| {
-            let (name, number) = entry.split_once('=')?;
-            let number = number.trim().parse().ok()?;
-            Some((name.trim().to_owned(), Value::Integer(number)))
+            let (name, value) = entry.split_once('=')?;
+            let value = value.trim();
+            let value = match value.parse() {
+                Ok(number) => Value::Integer(number),
+                Err(_) => Value::String(value.to_owned()),
+            };
+            Some((name.trim().to_owned(), value))
         })
         .collect::<Option<Table>>()
         .map(Value::Table)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use aws::settings::{ExplicitEndpoints, Settings};
 use serde::{Deserialize, Serialize};
 
 /// The whole configuration.
@@ -66,6 +67,7 @@ impl std::fmt::Debug for AccessKey {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Aws {
     pub(crate) endpoint_url: String,
+    pub(crate) endpoint_urls: BTreeMap<String, String>,
     pub(crate) profile: String,
     pub(crate) region: String,
     pub(crate) ca_bundle: String,
@@ -229,6 +231,18 @@ impl Config {
             bail!(
                 "aws.endpoint_url `{endpoint}` must be an address such as http://127.0.0.1:5000, or empty for AWS's own"
             );
+        }
+        for (service, url) in &self.aws.endpoint_urls {
+            if let Err(error) = aws::model::catalog().service(service) {
+                bail!("aws.endpoint_urls: {error}");
+            }
+            let explicit = ExplicitEndpoints {
+                general: None,
+                services: [(service.clone(), url.clone())].into(),
+            };
+            if let Err(error) = Settings::default().with_endpoints(explicit) {
+                bail!("aws.{error}");
+            }
         }
         for (service, limit) in &self.aws.service_limits {
             if *limit == 0 {

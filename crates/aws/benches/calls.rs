@@ -100,6 +100,7 @@ fn ours(case: &Case) -> f64 {
         secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),
         session_token: None,
         expires_at: None,
+        account_id: None,
     };
     let at: Timestamp = "2026-11-21T05:00:00Z".parse().unwrap();
     let response = HttpResponse {

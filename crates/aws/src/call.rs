@@ -10,8 +10,8 @@ use crate::endpoint::{self, Authentication, Endpoint, Wanted};
 use crate::model::{Operation, Service, Shape, catalog};
 use crate::protocol::{self, Parts};
 use crate::service_error::ServiceError;
-use crate::sigv4::{self, SigningScope};
-use crate::{CallOptions, Credentials, Error, HttpRequest, HttpResponse, params};
+use crate::sigv4::{self, Presigned, SigningScope};
+use crate::{CallOptions, Credentials, Error, HttpRequest, HttpResponse, cross_region, params};
 
 /// A call to be made.
 #[derive(Debug, Clone, Copy)]
@@ -146,11 +146,45 @@ impl Prepared {
         let mut request = self.request.clone();
         match &self.signing {
             Signing::Unsigned => {}
-            Signing::SigV4(scope) => sigv4::sign(&mut request, credentials, scope, at),
+            Signing::SigV4(scope) => {
+                let names = (self.service.name, self.operation.as_str());
+                cross_region::fill(&mut request, names, credentials, (scope, at));
+                sigv4::sign(&mut request, credentials, scope, at);
+            }
             Signing::Bearer => return Err(self.unsupported("bearer")),
             Signing::Unsupported(scheme) => return Err(self.unsupported(scheme)),
         }
         Ok(request)
+    }
+
+    /// The request signed by its URL, which can be called without keys for `expires_s` seconds: at most seven days,
+    /// and no longer than temporary keys last. The method can be changed in [`Prepared::request`] before.
+    ///
+    /// # Errors
+    /// [`Error::Presign`] when the life is out of range, [`Error::Signature`] when the service wants another scheme.
+    pub fn presign(
+        &self,
+        credentials: &Credentials,
+        at: Timestamp,
+        expires_s: u32,
+    ) -> Result<Presigned, Error> {
+        match &self.signing {
+            Signing::SigV4(scope) => {
+                let mut request = self.request.clone();
+                let names = (self.service.name, self.operation.as_str());
+                cross_region::fill(&mut request, names, credentials, (scope, at));
+                let until = (at, expires_s);
+                Ok(sigv4::presign(&request, credentials, scope, until)?)
+            }
+            Signing::Unsigned => Ok(Presigned {
+                method: self.request.method.clone(),
+                url: self.request.url(),
+                headers: Vec::new(),
+                body: self.request.body.clone(),
+            }),
+            Signing::Bearer => Err(self.unsupported("bearer")),
+            Signing::Unsupported(scheme) => Err(self.unsupported(scheme)),
+        }
     }
 
     /// The request with a bearer token.

@@ -67,6 +67,9 @@ pub enum Error {
         /// Name of the scheme, as `sigv4a`.
         scheme: String,
     },
+    /// The request cannot be signed by its URL.
+    #[error(transparent)]
+    Presign(#[from] crate::sigv4::PresignError),
     /// The compiled-in table is damaged.
     #[error(
         "the compiled-in model of `{service}` cannot be read; rebuild after `cargo xtask models`"

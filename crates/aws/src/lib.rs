@@ -16,11 +16,13 @@ pub mod inbound;
 pub mod knowledge;
 pub mod model;
 pub mod retry;
+pub mod settings;
 pub mod sigv4;
 pub mod timestamp;
 
 mod call;
 mod checksum;
+mod cross_region;
 mod customization;
 mod error;
 mod message;

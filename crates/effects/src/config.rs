@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws::client::Concurrency;
 use aws::credentials::Credentials;
+use aws::settings::SettingError;
 use bytes::Bytes;
 use ports::{BoxFuture, Clock, EntropySource};
 
@@ -105,11 +106,16 @@ pub enum SmtpTls {
 pub struct Aws {
     /// Sends every call to this address instead of AWS, e.g. a test server.
     pub endpoint_url: Option<String>,
+    /// The same for single services, by boto3's client name or AWS's service id; goes before `endpoint_url`.
+    pub endpoint_urls: BTreeMap<String, String>,
+    /// Profile of the shared files that the operator named: it goes before keys in the environment, as in boto3.
+    pub profile: Option<String>,
     /// Where credentials come from.
     pub credentials: CredentialSource,
-    /// PEM file that replaces the built-in trusted roots (`AWS_CA_BUNDLE`).
+    /// PEM file that replaces the built-in trusted roots; `None` takes it from `AWS_CA_BUNDLE` or the profile.
     pub ca_bundle: Option<PathBuf>,
-    /// Region of `sts` and of nothing else: calls carry their own.
+    /// Region of `sts` and of nothing else: calls carry their own. Empty takes it from the environment or the
+    /// profile, else `us-east-1`.
     pub region: String,
     /// How many exchanges with AWS go on at once.
     pub concurrency: Concurrency,
@@ -142,6 +148,12 @@ impl Environment {
     /// These variables.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(pairs.into_iter().collect())
+    }
+
+    /// All variables.
+    #[must_use]
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
     }
 
     /// A variable that is set and not empty.
@@ -275,6 +287,9 @@ pub enum ConfigError {
         /// The library's words.
         reason: String,
     },
+    /// A setting of the environment or the shared files that cannot be used.
+    #[error("aws settings: {0}")]
+    Aws(#[from] SettingError),
     /// A certificate file that cannot be used.
     #[error(
         "ca bundle `{path}` cannot be used: {reason}; give a PEM file with at least one certificate"

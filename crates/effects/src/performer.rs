@@ -2,6 +2,7 @@
 //!
 //! Each kind has its own number of places, so that a mail server that hangs cannot hold up a containment call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::effect::{EmailMessage, Failure, Intent, ScriptCall};
@@ -10,7 +11,7 @@ use ports::{BoxFuture, Effects, Probe};
 use tokio::sync::Semaphore;
 
 use crate::aws_call::{self, AwsCaller, AwsClient, AwsClientConfig, plain_failure};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Scripts};
 use crate::credentials::Identities;
 use crate::http_call::WebhookSender;
 use crate::notify::email::Mailer;
@@ -59,13 +60,16 @@ impl Performer {
             aws: config.aws,
             local: config.local,
         };
+        let endpoints = aws_call::chosen(&calls.aws)?.endpoint_variables;
         let identities = Arc::new(Identities::new(&calls)?);
         let client = AwsClient::with_identities(&calls, Arc::clone(&identities))?;
         let inner = Inner {
             mailer: config.smtp.as_ref().map(Mailer::new).transpose()?,
             webhooks: WebhookSender::new(&config.webhook)?,
-            scripts: config.scripts.map(ScriptRunner::new),
-            endpoint_url: calls.aws.endpoint_url.clone(),
+            scripts: config
+                .scripts
+                .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints))),
+            endpoint_url: endpoints.get("AWS_ENDPOINT_URL").cloned(),
             aws: AwsCaller::new(client),
             identities,
             email_places: Semaphore::new(EMAILS_AT_ONCE),
@@ -92,6 +96,17 @@ impl Performer {
             )),
         }
     }
+}
+
+/// Scripts call the same endpoints as steps do, except those that the operator's variables for scripts name.
+fn with_endpoints(mut scripts: Scripts, endpoints: &BTreeMap<String, String>) -> Scripts {
+    for (name, url) in endpoints {
+        scripts
+            .env
+            .entry(name.clone())
+            .or_insert_with(|| url.clone());
+    }
+    scripts
 }
 
 fn check_address(field: &'static str, value: Option<&str>) -> Result<(), ConfigError> {

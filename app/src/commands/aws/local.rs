@@ -156,6 +156,8 @@ impl Caller {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let aws = rim::Aws {
             endpoint_url: settings.endpoint_url.clone(),
+            endpoint_urls: std::collections::BTreeMap::new(),
+            profile: None,
             credentials: CredentialSource::Chain(settings.environment.clone()),
             ca_bundle: settings.ca_bundle.clone(),
             region: settings.region.clone(),

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use aws::Credentials;
-use aws::credentials::profile::{Profiles, Source};
+use aws::credentials::profile::Profiles;
+use aws::credentials::source::Source;
 use effects::config::Environment;
 
 use super::arguments::Asked;
@@ -73,6 +74,7 @@ impl Settings {
             ca_bundle: ca_bundle.map(PathBuf::from),
             role_arn,
             keys: Credentials::from_variables(|name| environment.get(name).map(str::to_owned))
+                .map_err(|error| Ended::refused(error.to_string()))?
                 .or(files.keys),
             environment,
         })
@@ -89,6 +91,8 @@ fn environment(asked_for: bool, profile: Option<&str>) -> Environment {
     let mut pairs: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| !(asked_for && KEYS.contains(&name.as_str())))
+        // It would go before the one that is set below.
+        .filter(|(name, _)| profile.is_none() || name != "AWS_DEFAULT_PROFILE")
         .collect();
     if let Some(profile) = profile {
         pairs.push(("AWS_PROFILE".to_owned(), profile.to_owned()));
@@ -141,7 +145,7 @@ impl Files {
         let config = read("AWS_CONFIG_FILE", "config").unwrap_or_default();
         let profiles = Profiles::parse(&credentials, &config)
             .map_err(|error| Ended::refused(format!("the shared AWS files: {error}")))?;
-        let named = set(environment, &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
+        let named = set(environment, &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]);
         let name = named.as_deref().unwrap_or("default");
         let Some(profile) = profiles.get(name) else {
             return match named {

@@ -1,15 +1,12 @@
-//! The shared files `credentials` and `config`: profiles, and what each says about where its credentials come from.
+//! The shared files `credentials` and `config`: profiles, SSO sessions and service sections, as data.
 //!
-//! Source: SDK reference guide, "Shared config and credentials files".
+//! What a profile says about credentials is read by [`super::source`], what it says about endpoints by
+//! [`crate::settings`]. Source: SDK reference guide, "Shared config and credentials files".
 
 use std::collections::BTreeMap;
 
-use super::Credentials;
-
-/// Largest file read, in bytes.
-const MAX_FILE: usize = 1024 * 1024;
-/// Longest chain of `source_profile`.
-const MAX_CHAIN: usize = 8;
+use super::ini::{self, Setting, Settings};
+use super::shell_words;
 
 /// Why the files could not be used.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -31,7 +28,7 @@ pub enum ProfileError {
     /// No section of this name in either file.
     #[error("profile `{0}` is in neither the credentials nor the config file")]
     Unknown(String),
-    /// The profile does not say where its credentials come from.
+    /// The profile does not say where its credentials come from, or not in a way that can be used.
     #[error("profile `{profile}`: {reason}")]
     Incomplete {
         /// Profile.
@@ -44,12 +41,17 @@ pub enum ProfileError {
         "profile `{0}`: the chain of `source_profile` is a circle or longer than 8; shorten it"
     )]
     Chain(String),
+    /// Variables of the environment that do not fit together.
+    #[error("the environment: {0}")]
+    Environment(String),
 }
 
-/// The settings of one profile; the credentials file wins over the config file.
+/// The settings of one section; in a profile the credentials file wins over the config file.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile {
-    settings: BTreeMap<String, String>,
+    settings: Settings,
+    /// Those from the credentials file.
+    keys: Settings,
 }
 
 impl std::fmt::Debug for Profile {
@@ -63,59 +65,53 @@ impl Profile {
     /// A setting; names are in lower case. Empty counts as absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.settings
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        text(&self.settings, name)
+    }
+
+    /// A setting below another: `addressing_style` below `s3 =`. Empty counts as absent.
+    #[must_use]
+    pub fn nested(&self, section: &str, name: &str) -> Option<&str> {
+        match self.settings.get(section)? {
+            Setting::Nested(inner) => inner
+                .get(name)
+                .map(String::as_str)
+                .filter(|value| !value.is_empty()),
+            Setting::Text(_) => None,
+        }
+    }
+
+    /// Names of all settings.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.settings.keys().map(String::as_str)
+    }
+
+    /// A setting as the credentials file has it.
+    pub(super) fn in_credentials(&self, name: &str) -> Option<&str> {
+        text(&self.keys, name)
+    }
+
+    /// The text settings by name.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.settings.keys().filter_map(|name| {
+            let value = self.get(name)?;
+            Some((name.as_str(), value))
+        })
     }
 }
 
-/// All profiles of both files.
+fn text<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {
+    match settings.get(name)? {
+        Setting::Text(text) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// Both files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profiles {
     profiles: BTreeMap<String, Profile>,
-}
-
-/// Where the credentials of a profile come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Keys in the file.
-    Static(Credentials),
-    /// Assume a role with the credentials of another source.
-    AssumeRole {
-        /// Role to assume.
-        role: Role,
-        /// Credentials to sign the call with.
-        from: Box<Source>,
-    },
-    /// Assume a role with the token in a file.
-    WebIdentity {
-        /// Role to assume.
-        role: Role,
-        /// Path of the token file.
-        token_file: String,
-    },
-    /// `credential_source = Environment`.
-    Environment,
-    /// `credential_source = Ec2InstanceMetadata`.
-    InstanceMetadata,
-    /// `credential_source = EcsContainer`.
-    Container,
-    /// `credential_process`: a command that prints credentials.
-    Process(String),
-}
-
-/// A role as a profile describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Role {
-    /// ARN.
-    pub role_arn: String,
-    /// Session name.
-    pub session_name: Option<String>,
-    /// External id.
-    pub external_id: Option<String>,
-    /// Life in seconds.
-    pub duration_s: Option<u32>,
+    sso_sessions: BTreeMap<String, Profile>,
+    services: BTreeMap<String, Profile>,
 }
 
 impl Profiles {
@@ -124,10 +120,23 @@ impl Profiles {
     /// # Errors
     /// [`ProfileError::Line`] or [`ProfileError::TooLarge`].
     pub fn parse(credentials: &str, config: &str) -> Result<Self, ProfileError> {
-        let mut profiles = Self::default();
-        profiles.read("config", config)?;
-        profiles.read("credentials", credentials)?;
-        Ok(profiles)
+        let mut all = Self::default();
+        for (section, settings) in ini::parse("config", config)? {
+            let (kind, name) = section_name(&section);
+            let sections = match kind {
+                "profile" => &mut all.profiles,
+                "sso-session" => &mut all.sso_sessions,
+                "services" => &mut all.services,
+                _ => continue,
+            };
+            sections.entry(name).or_default().settings.extend(settings);
+        }
+        for (name, settings) in ini::parse("credentials", credentials)? {
+            let profile = all.profiles.entry(name).or_default();
+            profile.settings.extend(settings.clone());
+            profile.keys = settings;
+        }
+        Ok(all)
     }
 
     /// The profile of this name.
@@ -136,260 +145,67 @@ impl Profiles {
         self.profiles.get(name)
     }
 
-    fn read(&mut self, file: &'static str, text: &str) -> Result<(), ProfileError> {
-        if text.len() > MAX_FILE {
-            return Err(ProfileError::TooLarge { file });
-        }
-        let mut section: Option<String> = None;
-        for (number, raw) in text.lines().enumerate() {
-            let line = raw.trim();
-            // Indented lines are nested settings (`s3 =` and what follows), which do not concern credentials.
-            if line.is_empty() || line.starts_with(['#', ';']) || raw.starts_with([' ', '\t']) {
-                continue;
-            }
-            if let Some(name) = line
-                .strip_prefix('[')
-                .and_then(|rest| rest.split_once(']'))
-                .map(|(name, _)| name)
-            {
-                section = section_name(file, name.trim());
-                if let Some(name) = &section {
-                    self.profiles.entry(name.clone()).or_default();
-                }
-                continue;
-            }
-            let (name, value) = line.split_once('=').ok_or(ProfileError::Line {
-                file,
-                line: number + 1,
-            })?;
-            let value = strip_comment(value).trim().to_owned();
-            if let Some(profile) = section
-                .as_ref()
-                .and_then(|section| self.profiles.get_mut(section))
-            {
-                profile
-                    .settings
-                    .insert(name.trim().to_ascii_lowercase(), value);
-            }
-        }
-        Ok(())
+    /// The `[sso-session name]` section.
+    #[must_use]
+    pub fn sso_session(&self, name: &str) -> Option<&Profile> {
+        self.sso_sessions.get(name)
     }
 
-    /// Where the credentials of a profile come from, with every `source_profile` followed.
-    ///
-    /// # Errors
-    /// [`ProfileError`] names the profile and what it lacks.
-    pub fn source(&self, name: &str) -> Result<Source, ProfileError> {
-        self.follow(name, &mut Vec::new())
-    }
-
-    fn follow(&self, name: &str, chain: &mut Vec<String>) -> Result<Source, ProfileError> {
-        let profile = self
-            .get(name)
-            .ok_or_else(|| ProfileError::Unknown(name.to_owned()))?;
-        let revisited = chain.iter().any(|before| before == name);
-        let keys = static_keys(profile);
-        let Some(role) = role(profile) else {
-            return keys
-                .or_else(|| {
-                    profile
-                        .get("credential_process")
-                        .map(|command| Source::Process(command.to_owned()))
-                })
-                .ok_or_else(|| {
-                    incomplete(
-                        name,
-                        "set `aws_access_key_id` and `aws_secret_access_key`, or `role_arn`",
-                    )
-                });
-        };
-        // A profile may name itself as the source of its own role: its static keys are meant then.
-        if revisited {
-            return keys.ok_or_else(|| ProfileError::Chain(name.to_owned()));
-        }
-        if chain.len() >= MAX_CHAIN {
-            return Err(ProfileError::Chain(name.to_owned()));
-        }
-        if let Some(file) = profile.get("web_identity_token_file") {
-            return Ok(Source::WebIdentity {
-                role,
-                token_file: file.to_owned(),
-            });
-        }
-        chain.push(name.to_owned());
-        let from = match (
-            profile.get("source_profile"),
-            profile.get("credential_source"),
-        ) {
-            (Some(source), _) => self.follow(source, chain)?,
-            (None, Some("Environment")) => Source::Environment,
-            (None, Some("Ec2InstanceMetadata")) => Source::InstanceMetadata,
-            (None, Some("EcsContainer")) => Source::Container,
-            (None, Some(other)) => {
-                let reason = format!(
-                    "`credential_source` is `{other}`, not Environment, Ec2InstanceMetadata or EcsContainer"
-                );
-                return Err(incomplete(name, &reason));
-            }
-            (None, None) => {
-                return Err(incomplete(
-                    name,
-                    "`role_arn` needs `source_profile`, `credential_source` or `web_identity_token_file`",
-                ));
-            }
-        };
-        Ok(Source::AssumeRole {
-            role,
-            from: Box::new(from),
-        })
+    /// The `[services name]` section.
+    #[must_use]
+    pub fn services(&self, name: &str) -> Option<&Profile> {
+        self.services.get(name)
     }
 }
 
-fn incomplete(profile: &str, reason: &str) -> ProfileError {
-    ProfileError::Incomplete {
-        profile: profile.to_owned(),
-        reason: reason.to_owned(),
+/// Kind and name of a section of the config file: `[profile name]`, but `[default]`.
+fn section_name(section: &str) -> (&'static str, String) {
+    if section == "default" {
+        return ("profile", section.to_owned());
     }
-}
-
-/// The config file writes `[profile name]`, but `[default]`; the credentials file writes `[name]`.
-fn section_name(file: &str, name: &str) -> Option<String> {
-    if file == "credentials" || name == "default" {
-        return Some(name.to_owned());
+    let words = shell_words::split(section).unwrap_or_default();
+    let kind = |word: &str| {
+        ["profile", "sso-session", "services"]
+            .into_iter()
+            .find(|kind| *kind == word)
+    };
+    match words.as_slice() {
+        [first, name] => (kind(first).unwrap_or_default(), name.clone()),
+        _ => ("", String::new()),
     }
-    let rest = name.strip_prefix("profile")?;
-    rest.starts_with(char::is_whitespace)
-        .then(|| rest.trim().trim_matches('"').to_owned())
-}
-
-/// A comment in a value begins with a blank and `#` or `;`.
-fn strip_comment(value: &str) -> &str {
-    [" #", " ;", "\t#", "\t;"]
-        .iter()
-        .filter_map(|mark| value.find(mark))
-        .min()
-        .map_or(value, |at| value.get(..at).unwrap_or(value))
-}
-
-fn static_keys(profile: &Profile) -> Option<Source> {
-    let mut credentials = Credentials::new(
-        profile.get("aws_access_key_id")?,
-        profile.get("aws_secret_access_key")?,
-    );
-    credentials.session_token = profile.get("aws_session_token").map(str::to_owned);
-    Some(Source::Static(credentials))
-}
-
-fn role(profile: &Profile) -> Option<Role> {
-    let owned = |name: &str| profile.get(name).map(str::to_owned);
-    Some(Role {
-        role_arn: owned("role_arn")?,
-        session_name: owned("role_session_name"),
-        external_id: owned("external_id"),
-        duration_s: profile
-            .get("duration_seconds")
-            .and_then(|text| text.parse().ok()),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CREDENTIALS: &str = "\
-[default]
-aws_access_key_id = AKIA1
-aws_secret_access_key = s3cret/with=equals # comment
-
-; another
-[self]
-aws_access_key_id=AKIA2
-aws_secret_access_key=x
-";
-    const CONFIG: &str = "\
-[default]
-region = eu-west-1
-s3 =
-    addressing_style = path
-[profile ops]
-role_arn = arn:aws:iam::1:role/ops
-source_profile = default
-external_id = e
-duration_seconds = 900
-[profile web]
-role_arn = arn:aws:iam::1:role/web
-web_identity_token_file = token
-[profile self]
-role_arn = arn:aws:iam::1:role/self
-source_profile = self
-[profile a]
-role_arn = r
-source_profile = b
-[profile b]
-role_arn = r
-source_profile = a
-[profile box]
-role_arn = r
-credential_source = Ec2InstanceMetadata
-[profile none]
-region = x
-[sso-session ignored]
-sso_region = x
-";
-
     #[test]
-    fn sources_are_found() {
-        let profiles = Profiles::parse(CREDENTIALS, CONFIG).unwrap();
-        let Source::Static(keys) = profiles.source("default").unwrap() else {
-            panic!("static expected")
-        };
-        assert_eq!(keys.secret_access_key, "s3cret/with=equals");
+    fn sections_find_their_kind() {
+        let config = "[default]\nregion = a\n[profile \"my own\"]\nregion = b\ns3 =\n  addressing_style = path\n\
+                      [sso-session corp]\nsso_region = c\n[services local]\ns3 =\n  endpoint_url = http://x\n[preview]\nx = y";
+        let profiles =
+            Profiles::parse("[my own]\nregion = d\n[profile odd]\nregion = e", config).unwrap();
+        assert_eq!(profiles.get("default").unwrap().get("region"), Some("a"));
+        let own = profiles.get("my own").unwrap();
+        assert_eq!(own.get("region"), Some("d"), "the credentials file wins");
+        assert_eq!(own.nested("s3", "addressing_style"), Some("path"));
+        assert_eq!(own.get("s3"), None);
         assert_eq!(
-            profiles.get("default").unwrap().get("region"),
-            Some("eu-west-1")
+            profiles.sso_session("corp").unwrap().get("sso_region"),
+            Some("c")
         );
-        let Source::AssumeRole { role, from } = profiles.source("ops").unwrap() else {
-            panic!("role expected")
-        };
-        assert_eq!(
-            (role.duration_s, role.external_id.as_deref()),
-            (Some(900), Some("e"))
+        let services = profiles.services("local").unwrap();
+        assert_eq!(services.nested("s3", "endpoint_url"), Some("http://x"));
+        assert!(profiles.get("preview").is_none());
+        assert!(
+            profiles.get("profile odd").is_some(),
+            "names of the credentials file are taken whole"
         );
-        assert!(matches!(*from, Source::Static(_)));
-        assert!(matches!(
-            profiles.source("web").unwrap(),
-            Source::WebIdentity { .. }
-        ));
-        let Source::AssumeRole { from, .. } = profiles.source("self").unwrap() else {
-            panic!("role expected")
-        };
-        assert!(matches!(*from, Source::Static(_)));
-        let Source::AssumeRole { from, .. } = profiles.source("box").unwrap() else {
-            panic!("role expected")
-        };
-        assert_eq!(*from, Source::InstanceMetadata);
     }
 
     #[test]
-    fn faults_are_named() {
-        let profiles = Profiles::parse(CREDENTIALS, CONFIG).unwrap();
-        assert!(matches!(profiles.source("a"), Err(ProfileError::Chain(_))));
-        assert!(matches!(
-            profiles.source("nobody"),
-            Err(ProfileError::Unknown(_))
-        ));
-        assert!(matches!(
-            profiles.source("none"),
-            Err(ProfileError::Incomplete { .. })
-        ));
-        let fault = Profiles::parse("[default]\nnonsense", "").unwrap_err();
-        assert_eq!(
-            fault,
-            ProfileError::Line {
-                file: "credentials",
-                line: 2
-            }
-        );
+    fn nothing_secret_is_shown() {
+        let profiles = Profiles::parse("[default]\naws_secret_access_key = s3cret", "").unwrap();
         assert!(!format!("{profiles:?}").contains("s3cret"));
     }
 }

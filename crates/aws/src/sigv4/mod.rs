@@ -3,6 +3,7 @@
 //! Source: IAM user guide, "Create a signed AWS API request". Nothing here reads a clock or knows where secrets lie.
 
 mod canonical;
+mod presign;
 mod sign;
 mod verify;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 pub use canonical::{Payload, RawRequest};
+pub use presign::{MAX_EXPIRES_S, PresignError, Presigned, presign};
 pub use sign::{SigningScope, sign};
 pub use verify::{Scope, Verified, Verifier, VerifyError};
 

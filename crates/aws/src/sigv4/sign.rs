@@ -70,20 +70,25 @@ pub fn sign(
     request.set_header("authorization", authorization);
 }
 
+/// Names of the headers that are signed, in lower case and sorted.
+pub(super) fn signed_headers(headers: &[(String, String)]) -> Vec<String> {
+    let mut names: Vec<String> = headers
+        .iter()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .collect();
+    names.retain(|name| !NEVER_SIGNED.contains(&name.as_str()));
+    names.sort();
+    names.dedup();
+    names
+}
+
 fn authorization(
     raw: &RawRequest<'_>,
     credentials: &Credentials,
     scope: &SigningScope,
     (moment, hash): (&str, &str),
 ) -> String {
-    let mut lower: Vec<String> = raw
-        .headers
-        .iter()
-        .map(|(name, _)| name.to_ascii_lowercase())
-        .collect();
-    lower.retain(|name| !NEVER_SIGNED.contains(&name.as_str()));
-    lower.sort();
-    lower.dedup();
+    let lower = signed_headers(raw.headers);
     let signed: Vec<&str> = lower.iter().map(String::as_str).collect();
     // INVARIANT: every name comes from the headers themselves, so none is absent.
     let canonical =

@@ -23,6 +23,7 @@ mod made;
 mod models;
 mod models_against_botocore;
 mod models_damaged;
+mod presign;
 mod properties;
 mod protocol_input;
 mod protocol_output;

@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use aws::HttpRequest;
 use aws::client::{
     Answer, CallError, Client, Doors, Identity, NoCredentials, PageError, PageLimits, Pages,
     Policy, Request, Settings, WaitError, WaitOverrides, Waited,
 };
-use aws::{CallOptions, HttpRequest};
 use ports::{Clock, EntropySource};
 
+use super::chosen;
 use super::doors::{ProcessClock, Tokens};
 use super::network::{InProcess, Network};
 use crate::config::{Aws, ConfigError, Local};
@@ -66,7 +67,7 @@ impl AwsClient {
             (local, Client::new(doors, Settings::default()))
         });
         Ok(Self {
-            network: Client::new(network, settings(&config.aws)),
+            network: Client::new(network, chosen(&config.aws)?.calls),
             local,
         })
     }
@@ -146,19 +147,9 @@ impl AwsClient {
 /// The doors of a client without credentials.
 pub(crate) fn doors(config: &AwsClientConfig) -> Result<Doors, ConfigError> {
     Ok(Doors {
-        transport: Arc::new(Network::new(config.aws.ca_bundle.as_deref())?),
+        transport: Arc::new(Network::new(chosen(&config.aws)?.ca_bundle.as_deref())?),
         clock: Arc::new(ProcessClock(Arc::clone(&config.clock))),
         tokens: Arc::new(Tokens(Arc::clone(&config.entropy))),
         credentials: Arc::new(NoCredentials),
     })
-}
-
-/// What the operator chose, for all calls.
-pub(crate) fn settings(aws: &Aws) -> Settings {
-    Settings {
-        endpoint_url: aws.endpoint_url.clone(),
-        concurrency: aws.concurrency.clone(),
-        options: CallOptions::default(),
-        ..Settings::default()
-    }
 }

@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of playbooks.
 
+mod chosen;
 mod client;
 mod doors;
 mod look;
@@ -20,8 +21,10 @@ use ports::Probe;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::credentials;
+pub(crate) use chosen::chosen;
+pub(crate) use client::doors;
 pub use client::{AwsClient, AwsClientConfig};
-pub(crate) use client::{doors, settings};
 pub(crate) use network::Network;
 
 /// How many interrupted intents are remembered; an intent that is repeated is repeated soon.
@@ -159,7 +162,7 @@ fn policy(call: &AwsCall) -> Policy {
 pub(crate) fn identity(role: Option<&AssumeRole>) -> Identity {
     match role {
         None => Identity::Own,
-        Some(role) => Identity::role(&role.role_arn, &role.session_name),
+        Some(role) => Identity::Role(Box::new(credentials::assumed_role(role))),
     }
 }
 

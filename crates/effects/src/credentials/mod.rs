@@ -3,9 +3,16 @@
 //! Secrets pass through here and into signatures, nowhere else: no error or log names one.
 
 mod chain;
+mod files;
+mod metadata;
+mod process;
 mod roles;
+mod services;
+mod sso;
 
-pub(crate) use roles::{Identities, Sts};
+pub(crate) use files::profiles;
+pub(crate) use roles::{Identities, assumed_role};
+use services::Services;
 
 /// Why there are no keys.
 #[derive(Debug, Clone, thiserror::Error)]

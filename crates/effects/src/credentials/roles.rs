@@ -2,17 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws::Credentials;
-use aws::client::{AssumedRole, Client, CredentialError, Identity, Policy, Request, Transport};
-use aws::credentials::sts::{self, RoleRequest};
+use aws::client::{AssumedRole, Client, CredentialError, Identity};
 use model::effect::AssumeRole;
-use ports::{BoxFuture, Clock};
-use serde_json::Value;
+use ports::BoxFuture;
 
-use super::CredentialsError;
-use super::chain;
+use super::chain::{self, Search};
+use super::{CredentialsError, Services};
 use crate::aws_call::{self, AwsClientConfig};
 use crate::config::{ConfigError, CredentialSource};
 
@@ -20,15 +17,16 @@ use crate::config::{ConfigError, CredentialSource};
 const MARGIN_SECS: i64 = 300;
 /// Roles kept at once; beyond it those that have ended are dropped.
 const KEPT_ROLES: usize = 500;
-/// Limit of one call to the token service with its attempts.
-const STS_LIMIT: Duration = Duration::from_secs(20);
+/// The margin is up to this longer, another for each key, so that many processes do not all fetch at once.
+const SPREAD_SECS: i64 = 60;
 
 type Slot = Arc<tokio::sync::Mutex<Option<Credentials>>>;
 
 /// All identities that this server can act as.
 pub(crate) struct Identities {
     source: CredentialSource,
-    sts: Sts,
+    profile: Option<String>,
+    services: Services,
     own: Slot,
     roles: Mutex<HashMap<AssumedRole, Slot>>,
 }
@@ -36,15 +34,17 @@ pub(crate) struct Identities {
 impl Identities {
     pub(crate) fn new(config: &AwsClientConfig) -> Result<Self, ConfigError> {
         let doors = aws_call::doors(config)?;
-        let sts = Sts {
+        let chosen = aws_call::chosen(&config.aws)?;
+        let services = Services {
             transport: Arc::clone(&doors.transport),
-            client: Client::new(doors, aws_call::settings(&config.aws)),
-            region: config.aws.region.clone(),
+            client: Client::new(doors, chosen.calls),
+            region: chosen.region,
             clock: Arc::clone(&config.clock),
         };
         Ok(Self {
             source: config.aws.credentials.clone(),
-            sts,
+            profile: config.aws.profile.clone(),
+            services,
             own: Slot::default(),
             roles: Mutex::default(),
         })
@@ -56,12 +56,7 @@ impl Identities {
         role: &AssumeRole,
         lasting: i64,
     ) -> Result<Credentials, CredentialsError> {
-        let role = AssumedRole {
-            role_arn: role.role_arn.clone(),
-            session_name: role.session_name.clone(),
-            ..AssumedRole::default()
-        };
-        self.assumed(&role, lasting).await
+        self.assumed(&assumed_role(role), lasting).await
     }
 
     /// The process's own keys.
@@ -70,10 +65,13 @@ impl Identities {
             CredentialSource::Disabled => Err(CredentialsError::Disabled),
             CredentialSource::Static(keys) => Ok(keys.clone()),
             CredentialSource::Chain(environment) => {
-                self.kept(&self.own, MARGIN_SECS, || {
-                    chain::fetch(environment, &self.sts)
-                })
-                .await
+                let search = Search {
+                    environment,
+                    profile: self.profile.as_deref(),
+                    services: &self.services,
+                };
+                self.kept(&self.own, MARGIN_SECS, || chain::fetch(&search))
+                    .await
             }
         }
     }
@@ -87,15 +85,7 @@ impl Identities {
         let slot = self.slot(role);
         self.kept(&slot, lasting.max(MARGIN_SECS), || async {
             let own = self.own().await?;
-            let request = RoleRequest {
-                role_arn: &role.role_arn,
-                session_name: &role.session_name,
-                external_id: role.external_id.as_deref(),
-                duration_s: role.duration_s,
-                policy: role.policy.as_deref(),
-                source_identity: role.source_identity.as_deref(),
-            };
-            self.sts.assume(&own, &request).await
+            self.services.assume(&own, role).await
         })
         .await
     }
@@ -112,8 +102,11 @@ impl Identities {
         R: Future<Output = Result<Credentials, CredentialsError>>,
     {
         let mut held = slot.lock().await;
-        let now = self.sts.clock.now();
-        if let Some(keys) = held.as_ref().filter(|keys| !keys.is_stale(now, margin)) {
+        let now = self.services.now();
+        if let Some(keys) = held
+            .as_ref()
+            .filter(|keys| !keys.is_stale(now, margin + spread(keys)))
+        {
             return Ok(keys.clone());
         }
         match fetch().await {
@@ -138,7 +131,7 @@ impl Identities {
     fn slot(&self, role: &AssumedRole) -> Slot {
         let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.len() >= KEPT_ROLES && !roles.contains_key(role) {
-            let now = self.sts.clock.now();
+            let now = self.services.now();
             roles.retain(|_, slot| match slot.try_lock() {
                 Ok(held) => held
                     .as_ref()
@@ -178,68 +171,17 @@ impl aws::client::CredentialSource for Identities {
     }
 }
 
-/// Calls to the security token service.
-pub(crate) struct Sts {
-    /// For sources that are no AWS services.
-    pub(super) transport: Arc<dyn Transport>,
-    client: Client,
-    region: String,
-    clock: Arc<dyn Clock>,
+/// A role as a step names it, in the client's words.
+pub(crate) fn assumed_role(role: &AssumeRole) -> AssumedRole {
+    AssumedRole {
+        role_arn: role.role_arn.clone(),
+        session_name: role.session_name.clone(),
+        ..AssumedRole::default()
+    }
 }
 
-impl Sts {
-    /// `AssumeRole`, signed with `keys`.
-    pub(crate) async fn assume(
-        &self,
-        keys: &Credentials,
-        role: &RoleRequest<'_>,
-    ) -> Result<Credentials, CredentialsError> {
-        let params = sts::assume_role_params(role);
-        self.fetch(sts::ASSUME_ROLE, &params, Some(keys), role.role_arn)
-            .await
-    }
-
-    /// `AssumeRoleWithWebIdentity`, unsigned.
-    pub(crate) async fn assume_with_token(
-        &self,
-        token: &str,
-        role: &RoleRequest<'_>,
-    ) -> Result<Credentials, CredentialsError> {
-        let params = sts::web_identity_params(role, token);
-        self.fetch(
-            sts::ASSUME_ROLE_WITH_WEB_IDENTITY,
-            &params,
-            None,
-            role.role_arn,
-        )
-        .await
-    }
-
-    async fn fetch(
-        &self,
-        operation: &str,
-        params: &Value,
-        keys: Option<&Credentials>,
-        role: &str,
-    ) -> Result<Credentials, CredentialsError> {
-        let fail = |code: &str, reason: String, transient: bool| CredentialsError::Role {
-            role: role.to_owned(),
-            code: code.to_owned(),
-            reason,
-            transient,
-        };
-        let request = Request::new("sts", operation, params.clone(), &self.region).with_identity(
-            keys.map_or(Identity::Anonymous, |keys| {
-                Identity::Keys(Box::new(keys.clone()))
-            }),
-        );
-        // A session more does no harm.
-        let policy = Policy::repeatable().within(STS_LIMIT);
-        match self.client.call(&request, policy).await {
-            Ok(answer) => {
-                sts::parse(&answer.value).map_err(|error| fail("Answer", error.to_string(), false))
-            }
-            Err(error) => Err(fail(error.code(), error.message(), error.is_transient())),
-        }
-    }
+/// Seconds from 0 to [`SPREAD_SECS`], the same for the same keys.
+fn spread(keys: &Credentials) -> i64 {
+    let sum: i64 = keys.access_key_id.bytes().map(i64::from).sum();
+    sum % (SPREAD_SECS + 1)
 }

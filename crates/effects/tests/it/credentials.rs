@@ -12,7 +12,7 @@ use crate::world::{RealClock, config, done, failed, perform, scripts};
 use ports::Clock;
 
 /// Answers STS with keys named after the role, everything else with an empty answer.
-fn aws(request: &Received, session_secs: i64) -> Reply {
+pub(crate) fn aws(request: &Received, session_secs: i64) -> Reply {
     if !request.body.contains("Action=AssumeRole") {
         return Reply::Answer(
             200,
@@ -26,7 +26,7 @@ fn aws(request: &Received, session_secs: i64) -> Reply {
     } else {
         "AssumeRole"
     };
-    let name = ["inner", "outer", "responder", "web"]
+    let name = ["inner", "outer", "responder", "web", "lent"]
         .into_iter()
         .find(|name| request.body.contains(name))
         .unwrap_or("nobody");
@@ -39,7 +39,7 @@ fn aws(request: &Received, session_secs: i64) -> Reply {
     )
 }
 
-fn signer(request: &Received) -> String {
+pub(crate) fn signer(request: &Received) -> String {
     let signed = request
         .header("authorization")
         .and_then(|signature| signature.split_once("Credential="));
@@ -48,18 +48,18 @@ fn signer(request: &Received) -> String {
         .to_owned()
 }
 
-fn signers(stub: &Stub) -> Vec<String> {
+pub(crate) fn signers(stub: &Stub) -> Vec<String> {
     stub.seen().iter().map(signer).collect()
 }
 
-fn chain(url: String, variables: &[(&str, &str)]) -> Performer {
+pub(crate) fn chain(url: String, variables: &[(&str, &str)]) -> Performer {
     let mut config = config();
     config.aws.endpoint_url = Some(url);
     config.aws.credentials = CredentialSource::Chain(environment(variables));
     Performer::new(config).unwrap()
 }
 
-fn environment(variables: &[(&str, &str)]) -> Environment {
+pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
     Environment::from_pairs(
         variables
             .iter()
@@ -67,7 +67,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
     )
 }
 
-fn read() -> EffectCommand {
+pub(crate) fn read() -> EffectCommand {
     EffectCommand::CallAws(call("ec2", "DescribeInstances", Value::Null))
 }
 
