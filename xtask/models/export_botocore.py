@@ -68,28 +68,8 @@ def merge(base, extra):
             base[key] = value
 
 
-def global_endpoints(endpoints, prefix):
-    """The host and signing region of a service that has one endpoint for a whole partition."""
-    found = []
-    for partition in endpoints["partitions"]:
-        service = partition["services"].get(prefix, {})
-        name = service.get("partitionEndpoint")
-        if name is None or service.get("isRegionalized", len(service["endpoints"]) > 1):
-            continue
-        endpoint = service["endpoints"][name]
-        suffix = partition["dnsSuffix"]
-        host = endpoint.get("hostname", f"{prefix}.{name}.{suffix}")
-        entry = {"partition": partition["partition"], "hostname": host.replace("{dnsSuffix}", suffix)}
-        region = endpoint.get("credentialScope", {}).get("region")
-        if region:
-            entry["region"] = region
-        found.append(entry)
-    return found
-
-
 def main():
     data = os.path.join(os.path.dirname(botocore.__file__), "data")
-    endpoints = read(os.path.join(data, "endpoints.json"))
     out = sys.stdout
 
     def line(value):
@@ -109,14 +89,12 @@ def main():
         if model is None:
             continue
         model = strip(model)
-        prefix = model["metadata"].get("endpointPrefix", name)
         waiters = read_with_extras(os.path.join(folder, "waiters-2")) or {}
         for waiter in waiters.get("waiters", {}).values():
             waiter.pop("description", None)
         line({
             "name": name,
             "model": model,
-            "globalEndpoints": global_endpoints(endpoints, prefix),
             "paginators": read_with_extras(os.path.join(folder, "paginators-1")),
             "waiters": waiters,
             "endpointRules": without_documentation(read_with_extras(os.path.join(folder, "endpoint-rule-set-1"))),

@@ -152,7 +152,7 @@ fn cbor_service() -> Option<&'static Service> {
                 "Map": {"type": "map", "key": member("Text"), "value": member("All")},
             },
         });
-        Service::from_botocore("fuzz", &model, &Value::Null).ok()
+        Service::from_botocore("fuzz", &model).ok()
     };
     SERVICE.get_or_init(read).as_ref()
 }

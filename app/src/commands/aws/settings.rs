@@ -121,7 +121,7 @@ fn endpoint_of(environment: &Environment, service: &str) -> Option<String> {
 fn is_global(service: &str) -> bool {
     aws::model::catalog()
         .service(service)
-        .is_ok_and(|service| service.name == "sts" || !service.global_endpoints.is_empty())
+        .is_ok_and(|service| service.name == "sts" || aws::endpoint::is_global(&service))
 }
 
 /// What the chosen profile says itself.

@@ -173,6 +173,22 @@ pub fn resolve(
     resolve_plain(service, operation, params, wanted)
 }
 
+/// Whether a service has one endpoint for all regions of AWS's commercial partition, so that a caller need not name one.
+#[must_use]
+pub fn is_global(service: &Service) -> bool {
+    let at = |region| {
+        let wanted = Wanted {
+            region,
+            endpoint_url: None,
+            options: CallOptions::defaults(),
+        };
+        resolve(service, &Operation::default(), &Map::new(), wanted).ok()
+    };
+    // Two regions of the first days: what is the same for both is the same for all.
+    let [here, there] = ["us-east-1", "eu-west-1"].map(at);
+    here.is_some_and(|here| there.is_some_and(|there| here.authority == there.authority))
+}
+
 /// `fips-us-east-1` and `us-east-1-fips` are `us-east-1` with FIPS endpoints, as in boto3.
 fn plain_region(region: &str) -> Option<String> {
     region

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::names::interned;
 use super::{
-    ErrorTraits, GlobalEndpoint, Location, Member, Name, Protocol, Ref, Service, Shape, Structure,
-    TimestampFormat, Traits, XmlNamespace,
+    ErrorTraits, Location, Member, Name, Protocol, Ref, Service, Shape, Structure, TimestampFormat,
+    Traits, XmlNamespace,
 };
 
 /// Why a model could not be read.
@@ -56,7 +56,7 @@ impl Service {
     ///
     /// # Errors
     /// [`ModelError`] names the place that is missing or unknown.
-    pub fn from_botocore(name: &str, model: &Value, global: &Value) -> Result<Self, ModelError> {
+    pub fn from_botocore(name: &str, model: &Value) -> Result<Self, ModelError> {
         let metadata = model
             .get("metadata")
             .ok_or_else(|| missing(name, "metadata"))?;
@@ -81,7 +81,6 @@ impl Service {
                     .map(interned)
             }),
             query_compatible: metadata.get("awsQueryCompatible").is_some(),
-            global_endpoints: globals(global),
             shapes: loader.shapes,
             operations,
             waiters: Vec::new(),
@@ -142,20 +141,6 @@ fn protocol(name: &str, metadata: &Value) -> Result<Protocol, ModelError> {
         .find(|(text, _)| offered.contains(text))
         .map(|(_, protocol)| *protocol)
         .ok_or_else(|| unknown(name, "metadata.protocol", given))
-}
-
-fn globals(given: &Value) -> Vec<GlobalEndpoint> {
-    let entry = |value: &Value| {
-        Some(GlobalEndpoint {
-            partition: optional(value, "partition")?,
-            hostname: optional(value, "hostname")?,
-            region: optional(value, "region"),
-        })
-    };
-    given
-        .as_array()
-        .map(|list| list.iter().filter_map(entry).collect())
-        .unwrap_or_default()
 }
 
 fn position(queue: &[&str]) -> u32 {

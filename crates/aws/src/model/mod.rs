@@ -70,8 +70,6 @@ pub struct Service {
     pub xml_namespace: Option<Name>,
     /// A JSON service that once spoke the query protocol and still tells the old error codes in a header.
     pub query_compatible: bool,
-    /// Endpoints that serve a whole partition.
-    pub global_endpoints: Vec<GlobalEndpoint>,
     /// Shapes; [`Ref::shape`] is the index.
     pub shapes: Vec<Shape>,
     /// Operations in the order of their names.
@@ -81,17 +79,6 @@ pub struct Service {
     /// Signature schemes in the order of preference, as `aws.auth#sigv4`, `aws.auth#sigv4a` or
     /// `smithy.api#httpBearerAuth`; empty where only [`Service::signature_version`] tells.
     pub auth: Vec<Name>,
-}
-
-/// The endpoint of a service that has one for a whole partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GlobalEndpoint {
-    /// `aws`, `aws-cn`, `aws-us-gov`, ...
-    pub partition: Name,
-    /// Host name.
-    pub hostname: Name,
-    /// Region to sign for, when it is not the caller's.
-    pub region: Option<Name>,
 }
 
 /// One operation.

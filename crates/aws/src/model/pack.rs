@@ -26,7 +26,7 @@ use super::write::ServiceWriter;
 use super::{ModelError, Name, Service};
 
 /// First bytes of a table; the last one is the format's version.
-pub(super) const MAGIC: &[u8; 8] = b"AWSMODL\x03";
+pub(super) const MAGIC: &[u8; 8] = b"AWSMODL\x04";
 
 /// The highest level: packing takes seconds, once for each new botocore.
 const LEVEL: i32 = 22;
@@ -85,7 +85,7 @@ pub fn pack(export: &str, digest: &str) -> Result<Vec<u8>, PackError> {
             .get("model")
             .ok_or_else(|| wrong("no `model`".to_owned()))?;
         let other = |key: &str| value.get(key).unwrap_or(&Value::Null);
-        let service = Service::from_botocore(name, model, other("globalEndpoints"))?
+        let service = Service::from_botocore(name, model)?
             .with_paginators(other("paginators"))?
             .with_waiters(other("waiters"))?;
         services.push(service);

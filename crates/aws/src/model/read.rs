@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::bytes::Reader;
 use super::strings::Strings;
 use super::{
-    Acceptor, AcceptorState, ContextParam, ContextSource, ErrorTraits, GlobalEndpoint, Location,
-    Matcher, Member, Name, Operation, Paginator, Protocol, Ref, Service, Shape, Structure,
-    TimestampFormat, Traits, Waiter, XmlNamespace,
+    Acceptor, AcceptorState, ContextParam, ContextSource, ErrorTraits, Location, Matcher, Member,
+    Name, Operation, Paginator, Protocol, Ref, Service, Shape, Structure, TimestampFormat, Traits,
+    Waiter, XmlNamespace,
 };
 
 /// Frame 0.
@@ -188,16 +188,6 @@ impl ServiceReader<'_> {
         let json_version = self.optional()?;
         let xml_namespace = self.optional()?;
         let query_compatible = bit(self.flags.varint()?, 0);
-        let count = self.count_in_names()?;
-        let global_endpoints = (0..count)
-            .map(|_| {
-                Some(GlobalEndpoint {
-                    partition: self.name()?,
-                    hostname: self.name()?,
-                    region: self.optional()?,
-                })
-            })
-            .collect::<Option<_>>()?;
         let auth = self.names()?;
         Some(Service {
             name,
@@ -211,7 +201,6 @@ impl ServiceReader<'_> {
             json_version,
             xml_namespace,
             query_compatible,
-            global_endpoints,
             shapes: Vec::new(),
             operations: Vec::new(),
             waiters: Vec::new(),

@@ -135,12 +135,6 @@ impl ServiceWriter {
             self.optional(name);
         }
         self.flags(&[service.query_compatible]);
-        self.rest.varint(service.global_endpoints.len() as u64);
-        for endpoint in &service.global_endpoints {
-            self.name(endpoint.partition);
-            self.name(endpoint.hostname);
-            self.optional(endpoint.region);
-        }
         self.names(&service.auth);
     }
 

@@ -200,7 +200,7 @@ fn cbor_service() -> Arc<Service> {
             "Map": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Number"}},
         },
     });
-    Arc::new(Service::from_botocore("example", &model, &Value::Null).unwrap())
+    Arc::new(Service::from_botocore("example", &model).unwrap())
 }
 
 fn cbor(status: u16, body: Vec<u8>) -> HttpResponse {

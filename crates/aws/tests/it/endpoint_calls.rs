@@ -665,3 +665,20 @@ fn parameters_of_rules_by_name() {
         "endpoint parameter `ForcePathStyle` must be true or false"
     );
 }
+
+#[test]
+fn services_with_one_endpoint_are_known() {
+    for (service, expected) in [
+        ("iam", true),
+        ("route53", true),
+        ("cloudfront", true),
+        ("organizations", true),
+        ("ec2", false),
+        ("sts", false),
+        ("s3", false),
+        ("guardduty", false),
+    ] {
+        let model = aws::model::catalog().service(service).unwrap();
+        assert_eq!(aws::endpoint::is_global(&model), expected, "{service}");
+    }
+}

@@ -333,7 +333,7 @@ fn echo(protocol: &str) -> Service {
             "Map": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Long"}},
         },
     });
-    Service::from_botocore("echo", &model, &Value::Null).unwrap()
+    Service::from_botocore("echo", &model).unwrap()
 }
 
 fn read(protocol: &str, body: &str) -> Result<String, String> {

@@ -35,7 +35,6 @@ fn small() -> Vec<u8> {
                     "At": {"type": "timestamp", "timestampFormat": "iso8601"},
                 },
             },
-            "globalEndpoints": [{"partition": "aws", "hostname": "h"}],
             "paginators": {"pagination": {"ListAll": {
                 "input_token": "Id", "output_token": "Next", "result_key": ["Items"], "more_results": "Next"}}},
             "waiters": {"waiters": {"Done": {"operation": "ListAll", "delay": 1, "maxAttempts": 3, "acceptors": [

@@ -117,7 +117,7 @@ fn echo(protocol: &str) -> Arc<Service> {
             "Map": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Long"}},
         },
     });
-    Arc::new(Service::from_botocore("echo", &model, &Value::Null).unwrap())
+    Arc::new(Service::from_botocore("echo", &model).unwrap())
 }
 
 /// Text that both JSON and XML 1.0 can carry.

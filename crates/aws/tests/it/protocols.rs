@@ -54,7 +54,7 @@ pub(crate) fn load(path: &Path, legacy: bool) -> Vec<Case> {
             }
             let model = |operation: Value| {
                 let model = json!({"metadata": metadata, "shapes": shapes, "operations": {&name: operation}});
-                Arc::new(Service::from_botocore("example", &model, &Value::Null).unwrap())
+                Arc::new(Service::from_botocore("example", &model).unwrap())
             };
             let label = match case["id"].as_str() {
                 Some(id) => id.to_owned(),
