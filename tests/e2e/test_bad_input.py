@@ -531,9 +531,14 @@ class Requests(BadInput):
         self.assertEqual(self.wire.send("POST", "/", signed, b"{}").code, "UnknownOperationException")
         signed = self.wire.signed("events", "POST", "/", b"{}")
         self.assertEqual(self.wire.send("POST", "/", signed, b"{}").code, "UnknownOperationException")
-        answer = self.wire.rest("s3", "PUT", "/bucket")
+        answer = self.wire.rest("lambda", "GET", "/2015-03-31/functions/")
         self.assertEqual((answer.status, answer.code), (404, "UnknownOperationException"))
         self.assertIn("ssm-incidents", answer.message)
+        # Clients of S3 read XML.
+        answer = self.wire.rest("s3", "PUT", "/bucket")
+        self.assertEqual(answer.status, 404)
+        for words in (b"<Error><Code>UnknownOperationException</Code>", b"ssm-incidents"):
+            self.assertIn(words, answer.raw)
 
     def test_heads_that_are_too_large(self):
         for headers in ({"x-long": "y" * 20_000}, {f"x-{number}": "y" for number in range(150)}):

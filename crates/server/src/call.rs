@@ -22,11 +22,11 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     /// Account and region of the call.
     pub(crate) scope: Scope,
-    /// Members of the body.
+    /// Parameters: of an AWS operation all of them, in the model's spelling and types; of the operator's API the body's.
     pub(crate) input: Map<String, Value>,
-    /// Parameters of the query.
+    /// Parameters of the query; of the operator's API only.
     pub(crate) query: Query,
-    /// What the route's `*` stands for, decoded, in order.
+    /// What the route's `*`s stand for, decoded, in order; of the operator's API only.
     pub(crate) path: Vec<String>,
 }
 
@@ -90,12 +90,12 @@ impl Call {
         self.state.handle()
     }
 
-    /// The members of the body, to be read with types.
+    /// The parameters, to be read one by one.
     pub(crate) fn fields(&self) -> Fields<'_> {
         Fields::new(&self.input)
     }
 
-    /// A decoded part of the path.
+    /// A decoded part of the path; of the operator's API only.
     pub(crate) fn segment(&self, at: usize) -> &str {
         self.path.get(at).map_or("", String::as_str)
     }
@@ -116,14 +116,6 @@ impl Call {
         let token = self.input.get(member)?.as_str()?.to_owned();
         let mut hash = Sha256::new();
         hash.update(operation.as_bytes());
-        for part in self
-            .query
-            .first("arn")
-            .into_iter()
-            .chain(self.path.iter().map(String::as_str))
-        {
-            hash.update(part.as_bytes());
-        }
         digest_members(&mut hash, &self.input, Some(member));
         let scoped = format!("{operation}/{}", self.scope.region);
         Some(Token {

@@ -5,13 +5,16 @@
 
 use std::borrow::Cow;
 
+use aws::inbound::{ErrorAnswer, InboundError, encode_error};
+use aws::model::Protocol;
 use axum::response::Response;
 use engine::{AskError, ChangeError, ReadError};
 use http::{HeaderValue, StatusCode};
 use model::Rejection;
 use serde_json::{Map, Value, json};
 
-use crate::dialect::{Dialect, Shape};
+use crate::voice::{Voice, Words};
+use crate::wire;
 
 /// Longest piece of a client's own input that is repeated in a message, in characters.
 const ECHO_CHARS: usize = 128;
@@ -159,103 +162,71 @@ impl ApiError {
         &self.0.message
     }
 
-    /// The code as `dialect` spells it.
-    pub(crate) fn code<'a>(&'a self, dialect: &Dialect) -> &'a str {
+    /// The code in a service's words.
+    pub(crate) fn code(&self, words: Words) -> &str {
         match &self.0.code {
             Code::Exact(code) => code,
-            Code::Malformed => dialect.malformed,
-            Code::Internal => dialect.internal,
+            Code::Malformed => words.malformed,
+            Code::Internal => words.internal,
         }
     }
 
-    /// The answer in a service's dialect. Logs a fault of the server, once.
-    pub(crate) fn render(&self, dialect: &Dialect, request_id: &str) -> Response {
+    /// The answer in a service's form. Logs a fault of the server, once.
+    pub(crate) fn render(&self, voice: &Voice, request_id: &str) -> Response {
         if let Some(cause) = &self.0.cause {
             tracing::error!(request.id = request_id, error = cause, "a request failed");
         }
-        let code = self.code(dialect).to_owned();
-        let body = self.body(dialect, &code);
-        let (status, content_type) = match dialect.shape {
-            Shape::Json => (
-                self.0.json_status.unwrap_or(StatusCode::BAD_REQUEST),
-                "application/x-amz-json-1.1",
-            ),
-            Shape::Rest => (self.0.status, "application/json"),
-            Shape::Problem => (self.0.status, "application/problem+json"),
-            Shape::Query | Shape::Ec2 => (self.0.status, "text/xml"),
+        let words = voice.words();
+        let Voice::Aws { model, .. } = voice else {
+            return self.problem(words);
         };
-        let text = match dialect.shape {
-            Shape::Query | Shape::Ec2 => xml(dialect.shape, (&code, &self.0.message), request_id),
-            _ => body.to_string(),
+        let status = match model.protocol {
+            Protocol::Json => self.0.json_status.unwrap_or(StatusCode::BAD_REQUEST),
+            _ => self.0.status,
         };
-        let mut response = Response::new(text.into());
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(
-            http::header::CONTENT_TYPE,
-            HeaderValue::from_static(content_type),
-        );
-        if dialect.shape == Shape::Rest
-            && let Ok(value) = HeaderValue::from_str(&code)
-        {
-            headers.insert("x-amzn-errortype", value);
-        }
-        response
+        let code = self.code(words);
+        let answer = ErrorAnswer {
+            code,
+            message: &self.0.message,
+            status: status.as_u16(),
+            members: &self.members(words, code),
+            request_id,
+        };
+        wire::response(encode_error(model, None, &answer))
     }
 
-    fn body(&self, dialect: &Dialect, code: &str) -> Value {
-        let mut body = Map::new();
-        match dialect.shape {
-            Shape::Json => {
-                body.insert("__type".to_owned(), code.into());
-            }
-            Shape::Rest | Shape::Query | Shape::Ec2 => {}
-            Shape::Problem => {
-                body.insert("type".to_owned(), "about:blank".into());
-                body.insert(
-                    "title".to_owned(),
-                    self.0.status.canonical_reason().unwrap_or("Error").into(),
-                );
-                body.insert("status".to_owned(), self.0.status.as_u16().into());
-                body.insert("code".to_owned(), code.into());
-            }
-        }
-        body.insert(
-            dialect.message_key.to_owned(),
-            self.0.message.as_str().into(),
-        );
-        if dialect.fields && code == "ValidationException" && !self.0.members.contains_key("Reason")
-        {
-            body.insert("Reason".to_owned(), "FIELD_VALIDATION_FAILED".into());
+    /// The modelled members beside the message.
+    fn members(&self, words: Words, code: &str) -> Map<String, Value> {
+        let mut members = Map::new();
+        if words.fields && code == "ValidationException" && !self.0.members.contains_key("Reason") {
+            members.insert("Reason".to_owned(), "FIELD_VALIDATION_FAILED".into());
             if let Some(place) = &self.0.place {
-                body.insert(
-                    "Fields".to_owned(),
-                    json!([{ "Name": place, "Message": self.0.message }]),
-                );
+                let field = json!([{ "Name": place, "Message": self.0.message }]);
+                members.insert("Fields".to_owned(), field);
             }
         }
-        for (name, value) in &self.0.members {
-            body.insert(name.clone(), value.clone());
-        }
-        Value::Object(body)
+        members.extend(self.0.members.clone());
+        members
     }
-}
 
-/// An error as clients of query services read it.
-fn xml(shape: Shape, (code, message): (&str, &str), request_id: &str) -> String {
-    let escaped = |text: &str| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-    };
-    let (code, message) = (escaped(code), escaped(message));
-    match shape {
-        Shape::Ec2 => format!(
-            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>"
-        ),
-        _ => format!(
-            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
-        ),
+    /// The problem document.
+    fn problem(&self, words: Words) -> Response {
+        let status = self.0.status;
+        let mut body = Map::new();
+        body.insert("type".to_owned(), "about:blank".into());
+        let title = status.canonical_reason().unwrap_or("Error");
+        body.insert("title".to_owned(), title.into());
+        body.insert("status".to_owned(), status.as_u16().into());
+        body.insert("code".to_owned(), self.code(words).into());
+        body.insert("detail".to_owned(), self.0.message.as_str().into());
+        body.extend(self.0.members.clone());
+        let mut response = Response::new(Value::Object(body).to_string().into());
+        *response.status_mut() = status;
+        response.headers_mut().insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
     }
 }
 
@@ -264,6 +235,19 @@ pub(crate) fn echo(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(ECHO_CHARS) {
         Some((cut, _)) => Cow::Owned(format!("{}...", text.get(..cut).unwrap_or_default())),
         None => Cow::Borrowed(text),
+    }
+}
+
+impl From<InboundError> for ApiError {
+    fn from(error: InboundError) -> Self {
+        match error {
+            InboundError::UnknownOperation(message) => {
+                Self::new("UnknownOperationException", message).status(StatusCode::NOT_FOUND)
+            }
+            InboundError::Malformed(_) | InboundError::WrongType { .. } => {
+                Self::malformed(error.to_string())
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::panic::AssertUnwindSafe;
 
+use aws::inbound::{self, Limits};
+use aws::model::Protocol;
 use aws::sigv4::VerifyError;
 use axum::Router;
 use axum::body::Body;
@@ -16,16 +18,18 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use model::Scope;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::api;
 use crate::auth::{self, Claimed};
-use crate::aws::{self as services, DEFAULT_BODY_LIMIT, Service, Target};
+use crate::aws::{self as services, DEFAULT_BODY_LIMIT, Served, Target};
 use crate::call::{Call, Reply};
-use crate::dialect::{self, Dialect, Shape};
 use crate::error::ApiError;
 use crate::json_body;
 use crate::query::Query;
 use crate::state::AppState;
+use crate::voice::Voice;
+use crate::wire::{self, Received};
 
 /// Longest request line that is looked at, in bytes of path and query.
 const MAX_URI: usize = 8 * 1024;
@@ -55,11 +59,12 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
     let request_id = state.handle().new_id().to_string();
     let (parts, body) = request.into_parts();
     let claimed = auth::claimed(&parts);
-    let dialect = dialect_of(&parts, claimed.as_ref());
-    let mut response = match guarded(respond(&state, parts, body, claimed)).await {
-        Ok(reply) => render(&reply, &dialect),
-        Err(error) => error.render(&dialect, &request_id),
-    };
+    let known = claimed
+        .as_ref()
+        .is_some_and(|claimed| auth::require_known(&state, claimed).is_ok());
+    let voice = Voice::of_request(&parts, claimed.as_ref(), known);
+    let answered = guarded(respond(&state, parts, body, (claimed, &request_id))).await;
+    let mut response = answered.unwrap_or_else(|error| error.render(&voice, &request_id));
     tracing::debug!(
         request.id = request_id,
         status = response.status().as_u16(),
@@ -72,34 +77,53 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
 }
 
 /// A handler that panics answers as a fault of the server; the connection and all other requests go on.
-async fn guarded(work: impl Future<Output = Result<Reply, ApiError>>) -> Result<Reply, ApiError> {
+async fn guarded(
+    work: impl Future<Output = Result<Response, ApiError>>,
+) -> Result<Response, ApiError> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     outcome.unwrap_or_else(|panic| Err(ApiError::internal(panic_text(panic.as_ref()))))
+}
+
+/// Whom a request is for.
+#[derive(Clone, Copy)]
+enum Door {
+    Aws(&'static Served),
+    Operator,
+}
+
+impl Door {
+    fn of(claimed: &Claimed) -> Option<Self> {
+        if claimed.service == api::SIGNING_NAME {
+            return Some(Self::Operator);
+        }
+        services::find_service(&claimed.service).map(Self::Aws)
+    }
+
+    fn body_limit(self, parts: &Parts) -> usize {
+        match self {
+            Self::Aws(served) => {
+                let headers = Received(&parts.headers);
+                served.body_limit(&wire::request(parts, &headers, &[]))
+            }
+            Self::Operator => DEFAULT_BODY_LIMIT,
+        }
+    }
 }
 
 async fn respond(
     state: &AppState,
     parts: Parts,
     body: Body,
-    claimed: Option<Claimed>,
-) -> Result<Reply, ApiError> {
+    (claimed, request_id): (Option<Claimed>, &str),
+) -> Result<Response, ApiError> {
     require_canonical(&parts)?;
     require_single_headers(&parts.headers)?;
     let refused = |error: &VerifyError| auth::refusal(error);
     if let Some(claimed) = &claimed {
         auth::require_known(state, claimed).map_err(|error| refused(&error))?;
     }
-    let service = claimed
-        .as_ref()
-        .and_then(|claimed| services::find_service(&claimed.service));
-    let target = service
-        .map(|service| service.operations.target(&parts))
-        .transpose();
-    // An unknown operation is told only to those whose signature holds.
-    let limit = match &target {
-        Ok(Some(target)) => target.body_limit,
-        _ => DEFAULT_BODY_LIMIT,
-    };
+    let door = claimed.as_ref().and_then(Door::of);
+    let limit = door.map_or(DEFAULT_BODY_LIMIT, |door| door.body_limit(&parts));
     let bytes = if claimed.is_some() {
         read_body(state, body, limit).await?
     } else {
@@ -107,10 +131,15 @@ async fn respond(
     };
     let caller = auth::verify(state, &parts, &bytes, state.handle().now())
         .map_err(|error| refused(&error))?;
-    let (Some(service), Some(target)) = (service, target?) else {
-        return Err(unknown_service(claimed.as_ref()));
-    };
-    run(state, &parts, Signed { caller, bytes }, (service, target)).await
+    // An unknown operation is told only to those whose signature holds.
+    match door {
+        None => Err(unknown_service(claimed.as_ref())),
+        Some(Door::Operator) => run_operator(state, &parts, Signed { caller, bytes }).await,
+        Some(Door::Aws(served)) => {
+            let signed = Signed { caller, bytes };
+            run_aws(state, &parts, signed, (served, request_id)).await
+        }
+    }
 }
 
 struct Signed {
@@ -118,21 +147,72 @@ struct Signed {
     bytes: Bytes,
 }
 
-async fn run(
+async fn run_aws(
     state: &AppState,
     parts: &Parts,
     signed: Signed,
-    (service, target): (&Service, Target),
-) -> Result<Reply, ApiError> {
-    let Signed { caller, bytes } = signed;
-    require_json(&parts.headers, &bytes)?;
-    if !state.readiness().is_ready() {
-        return Err(ApiError::unavailable(
-            "The server is starting or stopping: try again later.",
-        ));
+    (served, request_id): (&'static Served, &str),
+) -> Result<Response, ApiError> {
+    let (Target { model, operation }, call) = read_call(state, parts, signed, served)?;
+    let Reply { status, body } = (operation.handler)(call).await?;
+    let mut response = match body {
+        Some(Value::Object(output)) => {
+            wire::response(inbound::encode(&served.model, model, &output, request_id))
+        }
+        _ => Response::new(Body::empty()),
+    };
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+fn read_call(
+    state: &AppState,
+    parts: &Parts,
+    Signed { caller, bytes }: Signed,
+    served: &'static Served,
+) -> Result<(Target, Call), ApiError> {
+    let headers = Received(&parts.headers);
+    let request = wire::request(parts, &headers, &bytes);
+    let target = served.target(&request)?;
+    let Target { model, operation } = target;
+    if bytes.len() > operation.body_limit {
+        return Err(too_large(operation.body_limit));
     }
+    if matches!(served.model.protocol, Protocol::Json | Protocol::RestJson) {
+        require_json(&parts.headers, &bytes)?;
+    }
+    require_ready(state)?;
     tracing::debug!(
-        service = service.signing_name,
+        service = served.service.name,
+        operation = operation.name,
+        key = caller.key_id,
+        "request accepted"
+    );
+    let limits = Limits {
+        bytes: operation.body_limit,
+        ..Limits::default()
+    };
+    let call = Call {
+        scope: Scope::new(&state.config().account, &caller.region),
+        state: state.clone(),
+        caller,
+        input: inbound::decode(&served.model, model, &request, limits)?,
+        query: Query::default(),
+        path: Vec::new(),
+    };
+    Ok((target, call))
+}
+
+async fn run_operator(
+    state: &AppState,
+    parts: &Parts,
+    Signed { caller, bytes }: Signed,
+) -> Result<Response, ApiError> {
+    let target = api::target(parts)?;
+    require_json(&parts.headers, &bytes)?;
+    require_ready(state)?;
+    tracing::debug!(
+        service = api::SIGNING_NAME,
         operation = target.name,
         key = caller.key_id,
         "request accepted"
@@ -145,44 +225,25 @@ async fn run(
         query: Query::parse(parts.uri.query().unwrap_or_default())?,
         path: target.path,
     };
-    (target.handler)(call).await
-}
-
-fn render(reply: &Reply, dialect: &Dialect) -> Response {
+    let reply = (target.handler)(call).await?;
     let mut response = Response::new(Body::from(reply.bytes()));
     *response.status_mut() = reply.status;
     if reply.body.is_some() {
-        let content_type = match dialect.shape {
-            Shape::Json => "application/x-amz-json-1.1",
-            Shape::Rest | Shape::Problem => "application/json",
-            Shape::Query | Shape::Ec2 => "text/xml",
-        };
-        response.headers_mut().insert(
-            http::header::CONTENT_TYPE,
-            HeaderValue::from_static(content_type),
-        );
+        let json = HeaderValue::from_static("application/json");
+        response
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, json);
     }
-    response
+    Ok(response)
 }
 
-/// How to spell errors before it is known whether the signature holds.
-fn dialect_of(parts: &Parts, claimed: Option<&Claimed>) -> Dialect {
-    if let Some(service) = claimed.and_then(|claimed| services::find_service(&claimed.service)) {
-        return service.dialect;
+fn require_ready(state: &AppState) -> Result<(), ApiError> {
+    if state.readiness().is_ready() {
+        return Ok(());
     }
-    if parts.headers.contains_key("x-amz-target") {
-        return dialect::EVENTS;
-    }
-    let content_type = parts.headers.get(http::header::CONTENT_TYPE);
-    if content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form")) {
-        let ec2 = claimed.is_some_and(|claimed| claimed.service == "ec2");
-        return if ec2 { dialect::EC2 } else { dialect::QUERY };
-    }
-    if parts.uri.path().starts_with("/api/") {
-        dialect::OPERATOR
-    } else {
-        dialect::INCIDENTS
-    }
+    Err(ApiError::unavailable(
+        "The server is starting or stopping: try again later.",
+    ))
 }
 
 /// Dot segments, empty segments and bad escapes are refused before routing: one resource has one spelling.
@@ -275,22 +336,25 @@ async fn read_body(state: &AppState, body: Body, limit: usize) -> Result<Bytes, 
     };
     match read {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message =
-                format!("the request's body is longer than {limit} bytes: send less in one call");
-            Err(ApiError::new("RequestEntityTooLargeException", message)
-                .status(StatusCode::PAYLOAD_TOO_LARGE)
-                .json_status(StatusCode::PAYLOAD_TOO_LARGE))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Err(_) => Err(ApiError::validation(
             "the request's body broke off before its end",
         )),
     }
 }
 
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the request's body is longer than {limit} bytes: send less in one call");
+    ApiError::new("RequestEntityTooLargeException", message)
+        .status(StatusCode::PAYLOAD_TOO_LARGE)
+        .json_status(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
 fn unknown_service(claimed: Option<&Claimed>) -> ApiError {
     let name = claimed.map_or("", |claimed| claimed.service.as_str());
-    let served = services::service_names().join(", ");
+    let mut served = services::service_names();
+    served.push(api::SIGNING_NAME);
+    let served = served.join(", ");
     let shown = crate::error::echo(name);
     let message = format!("service `{shown}` is not served here; Quell serves: {served}");
     ApiError::new("UnknownOperationException", message).status(StatusCode::NOT_FOUND)
@@ -311,8 +375,9 @@ mod tests {
         let error = guarded(async { panic!("secret detail") })
             .await
             .expect_err("a fault");
-        for dialect in [dialect::EVENTS, dialect::INCIDENTS, dialect::OPERATOR] {
-            let response = error.render(&dialect, "id");
+        for service in ["events", "ssm-incidents", api::SIGNING_NAME] {
+            let voice = Voice::of_own(service).expect("a service");
+            let response = error.render(&voice, "id");
             assert_eq!(response.status().as_u16(), 500);
             let body = response
                 .into_body()

@@ -10,7 +10,6 @@ mod aws;
 mod call;
 mod catalog;
 mod decode;
-mod dialect;
 mod error;
 mod gate;
 mod json_body;
@@ -19,6 +18,8 @@ mod page;
 mod query;
 mod state;
 mod tags;
+mod voice;
+mod wire;
 
 pub use axum::Router;
 pub use listen::{ListenError, ListenOptions, TlsConfig, serve};
@@ -65,7 +66,7 @@ const MEANT_FOR_AWS: [(&str, &str); 3] = [
 /// `service` is the SigV4 signing name, `operation` the name in the service model (`PutEvents`).
 #[must_use]
 pub fn serves(service: &str, operation: &str) -> bool {
-    let served = aws::find_service(service).is_some_and(|found| found.operations.serves(operation));
+    let served = aws::find_service(service).is_some_and(|found| found.serves(operation));
     served && !MEANT_FOR_AWS.contains(&(service, operation))
 }
 

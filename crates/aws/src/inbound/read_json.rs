@@ -55,10 +55,12 @@ pub(super) fn cbor_body(
 fn members(body: Value) -> Result<Map<String, Value>, InboundError> {
     match body {
         Value::Object(map) => Ok(map),
-        _ => Err(InboundError::Malformed(
-            "the request body must be one object".to_owned(),
-        )),
+        _ => Err(not_an_object()),
     }
+}
+
+fn not_an_object() -> InboundError {
+    InboundError::Malformed("the request body must be one JSON object".to_owned())
 }
 
 /// A value that is a whole body.
@@ -153,9 +155,7 @@ impl<'a> Node<'a> {
             Wanted::At(target) => self
                 .place
                 .must_be(wanted(self.budget.service.shape(target), target)),
-            Wanted::Any | Wanted::Root(_) => {
-                InboundError::Malformed("the request body must be one JSON object".to_owned())
-            }
+            Wanted::Any | Wanted::Root(_) => not_an_object(),
         };
         let error = E::custom(&fault);
         *self.budget.fault.borrow_mut() = Some(fault);
@@ -329,7 +329,8 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let depth = self.budget.deeper(self.depth).map_err(A::Error::custom)?;
         let wanted = match self.form() {
-            Form::Any => Wanted::Any,
+            // Read to its end, so that a limit that is broken is told first.
+            Form::Any | Form::Structure(_, true) => Wanted::Any,
             Form::List(member) => Wanted::At(member),
             _ => return Err(self.wrong()),
         };

@@ -200,7 +200,7 @@ impl Routes {
             .strip_prefix(prefix)
             .and_then(|rest| rest.strip_prefix('.'))
             .unwrap_or(target);
-        let found = self.named(service, "X-Amz-Target", name)?;
+        let found = self.named(service, "X-Amz-Target", (name, target))?;
         if request.method != "POST" || request.path != "/" {
             return Err(InboundError::UnknownOperation(
                 "this operation is called by POST to the path `/`".to_owned(),
@@ -211,14 +211,14 @@ impl Routes {
 
     fn by_action(&self, service: &Service, request: &Request<'_>) -> Result<usize, InboundError> {
         let action = action(request).unwrap_or_default();
-        self.named(service, "Action", &action)
+        self.named(service, "Action", (&action, &action))
     }
 
     fn by_rpc_path(&self, service: &Service, request: &Request<'_>) -> Result<usize, InboundError> {
         let segments = segments(request.path);
         match segments.as_slice() {
             [.., "service", _, "operation", name] if request.method == "POST" => {
-                self.named(service, "the path", name)
+                self.named(service, "the path", (name, name))
             }
             _ => Err(InboundError::UnknownOperation(format!(
                 "operations of `{}` are called by POST to `/service/{}/operation/` and their name",
@@ -228,9 +228,15 @@ impl Routes {
         }
     }
 
-    fn named(&self, service: &Service, place: &str, name: &str) -> Result<usize, InboundError> {
+    /// The operation of this name, which stands in a place of the request as shown.
+    fn named(
+        &self,
+        service: &Service,
+        place: &str,
+        (name, shown): (&str, &str),
+    ) -> Result<usize, InboundError> {
         let found = self.by_name.get(name).copied();
-        found.ok_or_else(|| unknown(service, place, &format!("names `{}`", echo(name))))
+        found.ok_or_else(|| unknown(service, place, &format!("names `{}`", echo(shown))))
     }
 
     fn by_path(&self, service: &Service, request: &Request<'_>) -> Result<usize, InboundError> {

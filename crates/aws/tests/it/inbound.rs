@@ -410,6 +410,8 @@ fn faults_are_told_with_their_place() {
             Err("the key `x` stands twice"),
         ),
         ("json", "[]", Err("must be one JSON object")),
+        ("json", "5", Err("must be one JSON object")),
+        ("json", "[[[[[[", Err("nested deeper than 5 levels")),
         ("json", "{} x", Err("trailing characters")),
         (
             "json",

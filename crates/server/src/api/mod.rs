@@ -10,15 +10,13 @@ mod resolve_aws_call;
 mod resolve_run;
 mod runs;
 
-use crate::aws::{Operations, Route, Service};
-use crate::dialect;
+mod routes;
 
-/// The service.
-pub(crate) const SERVICE: Service = Service {
-    signing_name: "quell",
-    dialect: dialect::OPERATOR,
-    operations: Operations::Rest(ROUTES),
-};
+use routes::Route;
+pub(crate) use routes::target;
+
+/// Name in the credential scope.
+pub(crate) const SIGNING_NAME: &str = "quell";
 
 const ROUTES: &[Route] = &[
     Route::new("CreateAwsCall", "POST", "/api/v1/aws/calls", |call| {

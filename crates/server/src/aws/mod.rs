@@ -1,4 +1,5 @@
-//! The AWS services that Quell speaks, and how a request finds its operation.
+//! The AWS services that Quell speaks. What their operations look like on the wire is in the services' models; here is
+//! who answers.
 //!
 //! To add a service: one module with a `SERVICE` constant, one line in [`SERVICES`]. To add an operation: one file with
 //! a handler, one line in its service's table.
@@ -8,14 +9,16 @@ pub(crate) mod events;
 pub(crate) mod incidents;
 pub(crate) mod ssm;
 
-use http::StatusCode;
-use http::request::Parts;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
-use crate::api;
+use aws::inbound::{Request, Routes};
+use aws::model::{self, Protocol};
+use http::StatusCode;
+
 use crate::call::Handler;
-use crate::dialect::Dialect;
 use crate::error::ApiError;
-use crate::query;
+use crate::voice::Words;
 
 /// Largest body of an operation that does not say otherwise, in bytes.
 pub(crate) const DEFAULT_BODY_LIMIT: usize = 256 * 1024;
@@ -26,40 +29,30 @@ const SERVICES: &[&Service] = &[
     &events::SERVICE,
     &incidents::SERVICE,
     &ssm::SERVICE,
-    &api::SERVICE,
 ];
 
 /// One service.
 pub(crate) struct Service {
-    /// Name in the credential scope.
-    pub(crate) signing_name: &'static str,
+    /// Name in the credential scope, and boto3's client name.
+    pub(crate) name: &'static str,
     /// How it spells errors.
-    pub(crate) dialect: Dialect,
+    pub(crate) words: Words,
     /// What it does.
-    pub(crate) operations: Operations,
+    pub(crate) operations: &'static [Operation],
 }
 
-/// A service's operations, by the protocol that chooses among them.
-pub(crate) enum Operations {
-    /// AWS JSON: `POST /` with `X-Amz-Target: <prefix>.<operation>`.
-    Json {
-        /// Prefix of the target.
-        prefix: &'static str,
-        /// The operations.
-        table: &'static [JsonOperation],
-    },
-    /// rest-json: method and path.
-    Rest(&'static [Route]),
+/// One operation.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    /// Its name in the model.
+    pub(crate) name: &'static str,
+    /// Its code.
+    pub(crate) handler: Handler,
+    /// Largest body, in bytes.
+    pub(crate) body_limit: usize,
 }
 
-/// One operation of a JSON service.
-pub(crate) struct JsonOperation {
-    name: &'static str,
-    handler: Handler,
-    body_limit: usize,
-}
-
-impl JsonOperation {
+impl Operation {
     /// An operation with the default body limit.
     pub(crate) const fn new(name: &'static str, handler: Handler) -> Self {
         Self {
@@ -75,169 +68,87 @@ impl JsonOperation {
     }
 }
 
-/// One operation of a rest-json service.
-pub(crate) struct Route {
-    name: &'static str,
-    method: &'static str,
-    /// Segments; `*` stands for one decoded segment, as the last one for all that follows.
-    path: &'static str,
-    handler: Handler,
-}
-
-impl Route {
-    /// An operation at a method and path such as `/tags/*`.
-    pub(crate) const fn new(
-        name: &'static str,
-        method: &'static str,
-        path: &'static str,
-        handler: Handler,
-    ) -> Self {
-        Self {
-            name,
-            method,
-            path,
-            handler,
-        }
-    }
-
-    /// What the `*`s stand for, if the path is this route's.
-    fn captures(&self, path: &str) -> Option<Vec<String>> {
-        let mut captured = Vec::new();
-        let mut wanted = self.path.split('/').peekable();
-        let mut rest = path;
-        while let Some(want) = wanted.next() {
-            let last = wanted.peek().is_none();
-            let (segment, behind) = match rest.split_once('/') {
-                Some((segment, behind)) if !(last && want == "*") => (segment, Some(behind)),
-                _ => (rest, None),
-            };
-            if want == "*" {
-                captured.push(
-                    query::decode(segment)
-                        .ok()
-                        .filter(|text| !text.is_empty())?,
-                );
-            } else if want != segment {
-                return None;
-            }
-            match behind {
-                Some(behind) if !last => rest = behind,
-                None if last => return Some(captured),
-                _ => return None,
-            }
-        }
-        None
-    }
+/// A service with its model and the ways to its operations.
+pub(crate) struct Served {
+    pub(crate) service: &'static Service,
+    pub(crate) model: Arc<model::Service>,
+    routes: Routes,
+    operations: HashMap<&'static str, &'static Operation>,
 }
 
 /// The operation that a request means.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// Its code.
-    pub(crate) handler: Handler,
-    /// Largest body, in bytes.
-    pub(crate) body_limit: usize,
-    /// Decoded variable segments of the path.
-    pub(crate) path: Vec<String>,
+    /// What it looks like on the wire.
+    pub(crate) model: &'static model::Operation,
+    /// Who answers.
+    pub(crate) operation: &'static Operation,
 }
 
-impl Operations {
+static SERVED: LazyLock<Vec<Served>> = LazyLock::new(|| {
+    // A service whose model cannot be read is not served; a test sees that all can.
+    let served = SERVICES
+        .iter()
+        .filter_map(|service| Served::new(service).ok());
+    served.collect()
+});
+
+impl Served {
+    fn new(service: &'static Service) -> Result<Self, aws::Error> {
+        let model = model::catalog().service(service.name)?;
+        let operations = service.operations.iter();
+        Ok(Self {
+            service,
+            routes: Routes::new(&model),
+            model,
+            operations: operations
+                .map(|operation| (operation.name, operation))
+                .collect(),
+        })
+    }
+
     /// Finds the operation of a request.
-    pub(crate) fn target(&self, parts: &Parts) -> Result<Target, ApiError> {
-        match self {
-            Self::Json { prefix, table } => json_target(prefix, table, parts),
-            Self::Rest(routes) => rest_target(routes, parts),
+    ///
+    /// # Errors
+    /// It means none of the service's, or one that is not served.
+    pub(crate) fn target(&'static self, request: &Request<'_>) -> Result<Target, ApiError> {
+        let reason = match self.routes.operation(&self.model, request) {
+            Ok(model) => match self.operations.get(model.name) {
+                Some(operation) => return Ok(Target { model, operation }),
+                None => format!("operation `{}` is not served here", model.name),
+            },
+            Err(error) => error.to_string(),
+        };
+        let names: Vec<&str> = self.service.operations.iter().map(|o| o.name).collect();
+        let message = format!("{reason}; the service has: {}", names.join(", "));
+        Err(ApiError::new("UnknownOperationException", message).status(StatusCode::NOT_FOUND))
+    }
+
+    /// Largest body of a request of which only the head is known.
+    pub(crate) fn body_limit(&'static self, head: &Request<'_>) -> usize {
+        if matches!(self.model.protocol, Protocol::Query | Protocol::Ec2) {
+            // The operation stands in the body.
+            let limits = self.service.operations.iter().map(|o| o.body_limit);
+            return limits.max().unwrap_or(DEFAULT_BODY_LIMIT);
         }
+        let target = self.target(head);
+        target.map_or(DEFAULT_BODY_LIMIT, |target| target.operation.body_limit)
     }
 
     /// Whether there is an operation of this name.
     pub(crate) fn serves(&self, operation: &str) -> bool {
-        self.names().contains(&operation)
+        self.operations.contains_key(operation)
     }
-
-    fn names(&self) -> Vec<&'static str> {
-        match self {
-            Self::Json { table, .. } => table.iter().map(|operation| operation.name).collect(),
-            Self::Rest(routes) => routes.iter().map(|route| route.name).collect(),
-        }
-    }
-}
-
-fn json_target(prefix: &str, table: &[JsonOperation], parts: &Parts) -> Result<Target, ApiError> {
-    let header = parts
-        .headers
-        .get("x-amz-target")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let name = header
-        .strip_prefix(prefix)
-        .and_then(|rest| rest.strip_prefix('.'))
-        .unwrap_or(header);
-    let at_root = parts.method == http::Method::POST && parts.uri.path() == "/";
-    match table.iter().find(|operation| operation.name == name) {
-        Some(found) if at_root => Ok(Target {
-            name: found.name,
-            handler: found.handler,
-            body_limit: found.body_limit,
-            path: Vec::new(),
-        }),
-        Some(_) => Err(unknown_operation(
-            "this operation is called by POST to the path `/`",
-        )),
-        None => {
-            let names: Vec<&str> = table.iter().map(|operation| operation.name).collect();
-            let shown = crate::error::echo(header);
-            Err(unknown_operation(&format!(
-                "operation `{shown}` is not served here; {prefix} has: {}",
-                names.join(", ")
-            )))
-        }
-    }
-}
-
-fn rest_target(routes: &[Route], parts: &Parts) -> Result<Target, ApiError> {
-    let path = parts.uri.path();
-    let found = routes.iter().filter(|route| parts.method == route.method);
-    for route in found {
-        if let Some(path) = route.captures(path) {
-            let (name, handler) = (route.name, route.handler);
-            return Ok(Target {
-                name,
-                handler,
-                body_limit: DEFAULT_BODY_LIMIT,
-                path,
-            });
-        }
-    }
-    let names: Vec<&str> = routes.iter().map(|route| route.name).collect();
-    let shown = crate::error::echo(path);
-    let method = &parts.method;
-    Err(unknown_operation(&format!(
-        "`{method} {shown}` is not served here; the service has: {}",
-        names.join(", ")
-    )))
-}
-
-fn unknown_operation(message: &str) -> ApiError {
-    ApiError::new("UnknownOperationException", message).status(StatusCode::NOT_FOUND)
 }
 
 /// The service that a credential scope names.
-pub(crate) fn find_service(signing_name: &str) -> Option<&'static Service> {
-    SERVICES
-        .iter()
-        .copied()
-        .find(|service| service.signing_name == signing_name)
+pub(crate) fn find_service(name: &str) -> Option<&'static Served> {
+    SERVED.iter().find(|served| served.service.name == name)
 }
 
 /// Names of all services.
 pub(crate) fn service_names() -> Vec<&'static str> {
-    SERVICES
-        .iter()
-        .map(|service| service.signing_name)
-        .collect()
+    SERVICES.iter().map(|service| service.name).collect()
 }
 
 #[cfg(test)]
@@ -245,38 +156,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_capture_segments() {
-        let route = |path| {
-            Route::new("X", "GET", path, |_| {
-                Box::pin(async { Ok(crate::call::Reply::empty()) })
-            })
-        };
-        let cases = [
-            ("/tags/*", "/tags/arn%3Aa%2Fb", Some(vec!["arn:a/b"])),
-            ("/tags/*", "/tags/arn:a/b", Some(vec!["arn:a/b"])),
-            ("/tags/*", "/tags/", None),
-            ("/tags/*", "/tags", None),
-            ("/tags/*", "/tagsx/a", None),
-            ("/a/*/b", "/a/1/b", Some(vec!["1"])),
-            ("/a/*/b", "/a/1/b/c", None),
-            ("/a/*/b", "/a/1%2F2/b", Some(vec!["1/2"])),
-            ("/getPlan", "/getPlan", Some(vec![])),
-            ("/getPlan", "/getPlan/", None),
-        ];
-        for (pattern, path, want) in cases {
-            let want = want.map(|list| list.into_iter().map(str::to_owned).collect::<Vec<_>>());
-            assert_eq!(route(pattern).captures(path), want, "{pattern} {path}");
-        }
-    }
-
-    #[test]
-    fn tables_name_each_operation_once() {
+    fn every_operation_is_in_the_model_and_named_once() {
         for service in SERVICES {
-            let mut names = service.operations.names();
-            names.sort_unstable();
-            let all = names.len();
-            names.dedup();
-            assert_eq!(names.len(), all, "{}", service.signing_name);
+            let served = find_service(service.name).expect("a service with a model");
+            assert_eq!(served.operations.len(), service.operations.len());
+            for operation in service.operations {
+                let known = served.model.operation(operation.name);
+                assert_eq!(
+                    known.map(|known| known.name),
+                    Some(operation.name),
+                    "{}",
+                    service.name
+                );
+            }
         }
     }
 }

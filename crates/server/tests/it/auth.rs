@@ -202,12 +202,39 @@ async fn rest_services_and_the_own_api_refuse_with_403() {
 async fn unknown_services_and_operations_say_what_is_served() {
     let world = World::new().await;
     let client = world.client();
-    let unknown = client.rest("s3", "GET", "/bucket", None).await;
+    let unknown = client.rest("lambda", "GET", "/functions", None).await;
     assert_eq!(
         (unknown.status, unknown.code()),
         (404, "UnknownOperationException")
     );
     assert!(unknown.message().contains("events"), "{}", unknown.body);
+    // Each client is answered in its service's own protocol.
+    for (service, kind, form) in [
+        (
+            "s3",
+            "application/xml",
+            "<Error><Code>UnknownOperationException</Code><Message>service `s3` is",
+        ),
+        (
+            "iam",
+            "text/xml",
+            "<Error><Type>Sender</Type><Code>UnknownOperationException</Code>",
+        ),
+        (
+            "ec2",
+            "text/xml",
+            "<Response><Errors><Error><Code>UnknownOperationException</Code>",
+        ),
+        (
+            "dynamodb",
+            "application/x-amz-json-1.0",
+            "{\"__type\":\"UnknownOperationException\"",
+        ),
+    ] {
+        let answer = client.rest(service, "POST", "/", None).await;
+        assert_eq!(answer.headers["content-type"], kind, "{service}");
+        assert!(answer.text.contains(form), "{}", answer.text);
+    }
     let message = client
         .fails(
             "AmazonSSM.GetParameter",

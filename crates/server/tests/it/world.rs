@@ -277,7 +277,9 @@ pub(crate) fn request(method: &str, target: &str, body: &str) -> HttpRequest {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
+    /// As JSON; null if it is none.
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Answer {
@@ -289,6 +291,7 @@ impl Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 

@@ -38,25 +38,26 @@ mod untag_resource;
 mod update_contact;
 mod update_contact_channel;
 
-use crate::aws::{JsonOperation, Operations, Service};
-use crate::dialect;
+use crate::aws::{Operation, Service};
+use crate::voice::Words;
 
 /// A policy has up to 395,000 characters and stands in the body as a JSON string.
 const POLICY_BODY: usize = 1024 * 1024;
 
 /// The service.
 pub(crate) const SERVICE: Service = Service {
-    signing_name: "ssm-contacts",
-    dialect: dialect::CONTACTS,
-    operations: Operations::Json {
-        prefix: "SSMContacts",
-        table: OPERATIONS,
+    name: "ssm-contacts",
+    words: Words {
+        malformed: "ValidationException",
+        internal: "InternalServerException",
+        fields: true,
     },
+    operations: OPERATIONS,
 };
 
 macro_rules! operation {
     ($name:literal, $module:ident) => {
-        JsonOperation::new($name, |call| {
+        Operation::new($name, |call| {
             Box::pin(async move {
                 onboarding::require(&call).await?;
                 $module::handle(call).await
@@ -65,7 +66,7 @@ macro_rules! operation {
     };
 }
 
-const OPERATIONS: &[JsonOperation] = &[
+const OPERATIONS: &[Operation] = &[
     operation!("AcceptPage", accept_page),
     operation!("ActivateContactChannel", activate_contact_channel),
     operation!("CreateContact", create_contact),

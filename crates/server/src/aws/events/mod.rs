@@ -22,8 +22,8 @@ mod tagged;
 mod test_event_pattern;
 mod untag_resource;
 
-use crate::aws::{JsonOperation, Operations, Service};
-use crate::dialect;
+use crate::aws::{Operation, Service};
+use crate::voice::Words;
 
 /// A body of `PutEvents` holds each `Detail` as a JSON string: quotes and letters beyond ASCII take up to three times
 /// the room that counts against AWS's limit of 1 MiB, which is checked exactly in the handler.
@@ -31,53 +31,50 @@ const PUT_EVENTS_BODY: usize = 3 * 1024 * 1024;
 
 /// The service.
 pub(crate) const SERVICE: Service = Service {
-    signing_name: "events",
-    dialect: dialect::EVENTS,
-    operations: Operations::Json {
-        prefix: "AWSEvents",
-        table: OPERATIONS,
-    },
+    name: "events",
+    words: Words::USUAL,
+    operations: OPERATIONS,
 };
 
-const OPERATIONS: &[JsonOperation] = &[
-    JsonOperation::new("CreateEventBus", |call| {
+const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateEventBus", |call| {
         Box::pin(create_event_bus::handle(call))
     }),
-    JsonOperation::new("DeleteEventBus", |call| {
+    Operation::new("DeleteEventBus", |call| {
         Box::pin(delete_event_bus::handle(call))
     }),
-    JsonOperation::new("DeleteRule", |call| Box::pin(delete_rule::handle(call))),
-    JsonOperation::new("DescribeEventBus", |call| {
+    Operation::new("DeleteRule", |call| Box::pin(delete_rule::handle(call))),
+    Operation::new("DescribeEventBus", |call| {
         Box::pin(describe_event_bus::handle(call))
     }),
-    JsonOperation::new("DescribeRule", |call| Box::pin(describe_rule::handle(call))),
-    JsonOperation::new("DisableRule", |call| Box::pin(disable_rule::handle(call))),
-    JsonOperation::new("EnableRule", |call| Box::pin(enable_rule::handle(call))),
-    JsonOperation::new("ListEventBuses", |call| {
+    Operation::new("DescribeRule", |call| Box::pin(describe_rule::handle(call))),
+    Operation::new("DisableRule", |call| Box::pin(disable_rule::handle(call))),
+    Operation::new("EnableRule", |call| Box::pin(enable_rule::handle(call))),
+    Operation::new("ListEventBuses", |call| {
         Box::pin(list_event_buses::handle(call))
     }),
-    JsonOperation::new("ListRuleNamesByTarget", |call| {
+    Operation::new("ListRuleNamesByTarget", |call| {
         Box::pin(list_rule_names_by_target::handle(call))
     }),
-    JsonOperation::new("ListRules", |call| Box::pin(list_rules::handle(call))),
-    JsonOperation::new("ListTagsForResource", |call| {
+    Operation::new("ListRules", |call| Box::pin(list_rules::handle(call))),
+    Operation::new("ListTagsForResource", |call| {
         Box::pin(list_tags_for_resource::handle(call))
     }),
-    JsonOperation::new("ListTargetsByRule", |call| {
+    Operation::new("ListTargetsByRule", |call| {
         Box::pin(list_targets_by_rule::handle(call))
     }),
-    JsonOperation::new("PutEvents", |call| Box::pin(put_events::handle(call)))
+    Operation::new("PutEvents", |call| Box::pin(put_events::handle(call)))
         .body_limit(PUT_EVENTS_BODY),
-    JsonOperation::new("PutRule", |call| Box::pin(put_rule::handle(call))),
-    JsonOperation::new("PutTargets", |call| Box::pin(put_targets::handle(call))),
-    JsonOperation::new("RemoveTargets", |call| {
+    Operation::new("PutRule", |call| Box::pin(put_rule::handle(call))),
+    Operation::new("PutTargets", |call| Box::pin(put_targets::handle(call))),
+    Operation::new("RemoveTargets", |call| {
         Box::pin(remove_targets::handle(call))
     }),
-    JsonOperation::new("TagResource", |call| Box::pin(tag_resource::handle(call))),
-    JsonOperation::new("TestEventPattern", |call| {
+    Operation::new("TagResource", |call| Box::pin(tag_resource::handle(call))),
+    Operation::new("TestEventPattern", |call| {
         Box::pin(test_event_pattern::handle(call))
     }),
-    JsonOperation::new("UntagResource", |call| {
+    Operation::new("UntagResource", |call| {
         Box::pin(untag_resource::handle(call))
     }),
 ];

@@ -4,7 +4,7 @@ use super::{names, purge};
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let arn = names::query_arn(&call, "arn")?;
+    let arn = names::required(&call, "arn", names::ARN)?;
     purge::delete_set(&call, arn).await?;
     Ok(Reply::no_content())
 }

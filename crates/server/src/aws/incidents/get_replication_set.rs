@@ -6,7 +6,7 @@ use super::{account, names};
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let arn = names::query_arn(&call, "arn")?;
+    let arn = names::required(&call, "arn", names::ARN)?;
     let set = account::named(&call, arn).await?;
     Ok(Reply::ok(json!({ "replicationSet": account::view(&set)? })))
 }

@@ -7,7 +7,7 @@ use super::policies;
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let arn = names::query_arn(&call, "resourceArn")?;
+    let arn = names::required(&call, "resourceArn", names::ARN)?;
     let page = Page::usual(&call, "GetResourcePolicies", arn)?;
     let plan = policies::plan_of(&call, arn).await?;
     let all = policies::all(&call, &plan).await?;

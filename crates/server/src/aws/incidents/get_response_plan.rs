@@ -7,7 +7,7 @@ use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let arn = names::query_arn(&call, "arn")?;
+    let arn = names::required(&call, "arn", names::ARN)?;
     let plan = names::existing_plan(&call, arn).await?;
     let shown = ResponsePlan {
         tags: Default::default(),

@@ -13,9 +13,8 @@ use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let arn = names::query_arn(&call, "incidentRecordArn")?;
-    let id = call.query.required("eventId")?;
-    EVENT_ID.check("eventId", id)?;
+    let arn = names::required(&call, "incidentRecordArn", names::ARN)?;
+    let id = names::required(&call, "eventId", EVENT_ID)?;
     let incident = record::existing(&call, arn).await?;
     let event: Uuid = id.parse().map_err(|_| names::missing(EVENT, id))?;
     let key = format!("{EVENT_FRAMES}{event}");

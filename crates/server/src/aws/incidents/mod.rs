@@ -43,194 +43,56 @@ mod update_timeline_event;
 pub(super) use account::active_set;
 pub(super) use remembered::{Creation, Written, answered, create, other_request};
 
-use crate::aws::{Operations, Route, Service};
-use crate::dialect;
+use crate::aws::{Operation, Service};
+use crate::voice::Words;
 
 /// The service.
 pub(crate) const SERVICE: Service = Service {
-    signing_name: "ssm-incidents",
-    dialect: dialect::INCIDENTS,
-    operations: Operations::Rest(ROUTES),
+    name: "ssm-incidents",
+    words: Words {
+        malformed: "ValidationException",
+        internal: "InternalServerException",
+        ..Words::USUAL
+    },
+    operations: OPERATIONS,
 };
 
-macro_rules! route {
-    ($name:literal, $method:literal, $path:literal, $module:ident) => {
-        Route::new($name, $method, $path, |call| {
-            Box::pin($module::handle(call))
-        })
+macro_rules! operation {
+    ($name:literal, $module:ident) => {
+        Operation::new($name, |call| Box::pin($module::handle(call)))
     };
 }
 
-const ROUTES: &[Route] = &[
-    route!(
-        "BatchGetIncidentFindings",
-        "POST",
-        "/batchGetIncidentFindings",
-        batch_get_incident_findings
-    ),
-    route!(
-        "CreateReplicationSet",
-        "POST",
-        "/createReplicationSet",
-        create_replication_set
-    ),
-    route!(
-        "CreateResponsePlan",
-        "POST",
-        "/createResponsePlan",
-        create_response_plan
-    ),
-    route!(
-        "CreateTimelineEvent",
-        "POST",
-        "/createTimelineEvent",
-        create_timeline_event
-    ),
-    route!(
-        "DeleteIncidentRecord",
-        "POST",
-        "/deleteIncidentRecord",
-        delete_incident_record
-    ),
-    route!(
-        "DeleteReplicationSet",
-        "POST",
-        "/deleteReplicationSet",
-        delete_replication_set
-    ),
-    route!(
-        "DeleteResourcePolicy",
-        "POST",
-        "/deleteResourcePolicy",
-        delete_resource_policy
-    ),
-    route!(
-        "DeleteResponsePlan",
-        "POST",
-        "/deleteResponsePlan",
-        delete_response_plan
-    ),
-    route!(
-        "DeleteTimelineEvent",
-        "POST",
-        "/deleteTimelineEvent",
-        delete_timeline_event
-    ),
-    route!(
-        "GetIncidentRecord",
-        "GET",
-        "/getIncidentRecord",
-        get_incident_record
-    ),
-    route!(
-        "GetReplicationSet",
-        "GET",
-        "/getReplicationSet",
-        get_replication_set
-    ),
-    route!(
-        "GetResourcePolicies",
-        "POST",
-        "/getResourcePolicies",
-        get_resource_policies
-    ),
-    route!(
-        "GetResponsePlan",
-        "GET",
-        "/getResponsePlan",
-        get_response_plan
-    ),
-    route!(
-        "GetTimelineEvent",
-        "GET",
-        "/getTimelineEvent",
-        get_timeline_event
-    ),
-    route!(
-        "ListIncidentFindings",
-        "POST",
-        "/listIncidentFindings",
-        list_incident_findings
-    ),
-    route!(
-        "ListIncidentRecords",
-        "POST",
-        "/listIncidentRecords",
-        list_incident_records
-    ),
-    route!(
-        "ListRelatedItems",
-        "POST",
-        "/listRelatedItems",
-        list_related_items
-    ),
-    route!(
-        "ListReplicationSets",
-        "POST",
-        "/listReplicationSets",
-        list_replication_sets
-    ),
-    route!(
-        "ListResponsePlans",
-        "POST",
-        "/listResponsePlans",
-        list_response_plans
-    ),
-    route!(
-        "ListTagsForResource",
-        "GET",
-        "/tags/*",
-        list_tags_for_resource
-    ),
-    route!(
-        "ListTimelineEvents",
-        "POST",
-        "/listTimelineEvents",
-        list_timeline_events
-    ),
-    route!(
-        "PutResourcePolicy",
-        "POST",
-        "/putResourcePolicy",
-        put_resource_policy
-    ),
-    route!("StartIncident", "POST", "/startIncident", start_incident),
-    route!("TagResource", "POST", "/tags/*", tag_resource),
-    route!("UntagResource", "DELETE", "/tags/*", untag_resource),
-    route!(
-        "UpdateDeletionProtection",
-        "POST",
-        "/updateDeletionProtection",
-        update_deletion_protection
-    ),
-    route!(
-        "UpdateIncidentRecord",
-        "POST",
-        "/updateIncidentRecord",
-        update_incident_record
-    ),
-    route!(
-        "UpdateRelatedItems",
-        "POST",
-        "/updateRelatedItems",
-        update_related_items
-    ),
-    route!(
-        "UpdateReplicationSet",
-        "POST",
-        "/updateReplicationSet",
-        update_replication_set
-    ),
-    route!(
-        "UpdateResponsePlan",
-        "POST",
-        "/updateResponsePlan",
-        update_response_plan
-    ),
-    route!(
-        "UpdateTimelineEvent",
-        "POST",
-        "/updateTimelineEvent",
-        update_timeline_event
-    ),
+const OPERATIONS: &[Operation] = &[
+    operation!("BatchGetIncidentFindings", batch_get_incident_findings),
+    operation!("CreateReplicationSet", create_replication_set),
+    operation!("CreateResponsePlan", create_response_plan),
+    operation!("CreateTimelineEvent", create_timeline_event),
+    operation!("DeleteIncidentRecord", delete_incident_record),
+    operation!("DeleteReplicationSet", delete_replication_set),
+    operation!("DeleteResourcePolicy", delete_resource_policy),
+    operation!("DeleteResponsePlan", delete_response_plan),
+    operation!("DeleteTimelineEvent", delete_timeline_event),
+    operation!("GetIncidentRecord", get_incident_record),
+    operation!("GetReplicationSet", get_replication_set),
+    operation!("GetResourcePolicies", get_resource_policies),
+    operation!("GetResponsePlan", get_response_plan),
+    operation!("GetTimelineEvent", get_timeline_event),
+    operation!("ListIncidentFindings", list_incident_findings),
+    operation!("ListIncidentRecords", list_incident_records),
+    operation!("ListRelatedItems", list_related_items),
+    operation!("ListReplicationSets", list_replication_sets),
+    operation!("ListResponsePlans", list_response_plans),
+    operation!("ListTagsForResource", list_tags_for_resource),
+    operation!("ListTimelineEvents", list_timeline_events),
+    operation!("PutResourcePolicy", put_resource_policy),
+    operation!("StartIncident", start_incident),
+    operation!("TagResource", tag_resource),
+    operation!("UntagResource", untag_resource),
+    operation!("UpdateDeletionProtection", update_deletion_protection),
+    operation!("UpdateIncidentRecord", update_incident_record),
+    operation!("UpdateRelatedItems", update_related_items),
+    operation!("UpdateReplicationSet", update_replication_set),
+    operation!("UpdateResponsePlan", update_response_plan),
+    operation!("UpdateTimelineEvent", update_timeline_event),
 ];

@@ -44,10 +44,13 @@ fn is_arn(text: &str) -> bool {
     })
 }
 
-/// The ARN in a parameter of the query.
-pub(super) fn query_arn<'a>(call: &'a Call, name: &str) -> Result<&'a str, ApiError> {
-    let text = call.query.required(name)?;
-    ARN.check(name, text)?;
+/// A member that must be there and not be empty.
+pub(super) fn required<'a>(call: &'a Call, name: &str, rule: Text) -> Result<&'a str, ApiError> {
+    let text = call.fields().text(name, Text::length(0, usize::MAX))?;
+    let text = text
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| ApiError::constraint(name, None, "Member must not be null"))?;
+    rule.check(name, text)?;
     Ok(text)
 }
 

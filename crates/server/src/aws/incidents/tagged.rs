@@ -39,11 +39,9 @@ pub(super) fn read(call: &Call, member: &str) -> Result<Tags, ApiError> {
     Ok(tags)
 }
 
-/// The ARN in the request's path.
+/// The ARN of what carries the tags.
 pub(super) fn arn(call: &Call) -> Result<&str, ApiError> {
-    let arn = call.segment(0);
-    ARN.check("resourceArn", arn)?;
-    Ok(arn)
+    names::required(call, "resourceArn", ARN)
 }
 
 /// The tags of the resource that `arn` names.

@@ -1,27 +1,15 @@
-//! `UntagResource`: `tagKeys` is repeated in the query.
+//! `UntagResource`.
 
 use super::tagged::{self, Change};
 use crate::call::{Answer, Call, Reply};
-use crate::error::ApiError;
+use crate::decode::Text;
 
 pub(super) async fn handle(call: Call) -> Answer {
     let arn = tagged::arn(&call)?;
-    let keys: Vec<String> = call.query.all("tagKeys").map(str::to_owned).collect();
-    if keys.is_empty() {
-        return Err(ApiError::constraint(
-            "tagKeys",
-            None,
-            "Member must not be null",
-        ));
-    }
-    if keys.len() > 50 {
-        let shown = format!("[{} elements]", keys.len());
-        return Err(ApiError::constraint(
-            "tagKeys",
-            Some(&shown),
-            "Member must have length less than or equal to 50",
-        ));
-    }
+    let keys = call
+        .fields()
+        .required_texts("tagKeys", (1, 50), Text::length(0, usize::MAX))?;
+    let keys = keys.into_iter().map(str::to_owned).collect();
     tagged::change(&call, arn, Change::Remove(keys)).await?;
     Ok(Reply::no_content())
 }

@@ -25,73 +25,73 @@ mod tagged;
 mod update_document;
 mod update_document_default_version;
 
-use crate::aws::{JsonOperation, Operations, Service};
-use crate::dialect;
+use crate::aws::{Operation, Service};
+use crate::voice::Words;
 
 /// The service.
 pub(crate) const SERVICE: Service = Service {
-    signing_name: "ssm",
-    dialect: dialect::SSM,
-    operations: Operations::Json {
-        prefix: "AmazonSSM",
-        table: OPERATIONS,
+    name: "ssm",
+    words: Words {
+        internal: "InternalServerError",
+        ..Words::USUAL
     },
+    operations: OPERATIONS,
 };
 
-const OPERATIONS: &[JsonOperation] = &[
-    JsonOperation::new("AddTagsToResource", |call| {
+const OPERATIONS: &[Operation] = &[
+    Operation::new("AddTagsToResource", |call| {
         Box::pin(add_tags_to_resource::handle(call))
     }),
-    JsonOperation::new("CreateDocument", |call| {
+    Operation::new("CreateDocument", |call| {
         Box::pin(create_document::handle(call))
     }),
-    JsonOperation::new("DeleteDocument", |call| {
+    Operation::new("DeleteDocument", |call| {
         Box::pin(delete_document::handle(call))
     }),
-    JsonOperation::new("DescribeAutomationExecutions", |call| {
+    Operation::new("DescribeAutomationExecutions", |call| {
         Box::pin(describe_automation_executions::handle(call))
     }),
-    JsonOperation::new("DescribeAutomationStepExecutions", |call| {
+    Operation::new("DescribeAutomationStepExecutions", |call| {
         Box::pin(describe_automation_step_executions::handle(call))
     }),
-    JsonOperation::new("DescribeDocument", |call| {
+    Operation::new("DescribeDocument", |call| {
         Box::pin(describe_document::handle(call))
     }),
-    JsonOperation::new("DescribeDocumentPermission", |call| {
+    Operation::new("DescribeDocumentPermission", |call| {
         Box::pin(describe_document_permission::handle(call))
     }),
-    JsonOperation::new("GetAutomationExecution", |call| {
+    Operation::new("GetAutomationExecution", |call| {
         Box::pin(get_automation_execution::handle(call))
     }),
-    JsonOperation::new("GetDocument", |call| Box::pin(get_document::handle(call))),
-    JsonOperation::new("ListDocumentVersions", |call| {
+    Operation::new("GetDocument", |call| Box::pin(get_document::handle(call))),
+    Operation::new("ListDocumentVersions", |call| {
         Box::pin(list_document_versions::handle(call))
     }),
-    JsonOperation::new("ListDocuments", |call| {
+    Operation::new("ListDocuments", |call| {
         Box::pin(list_documents::handle(call))
     }),
-    JsonOperation::new("ListTagsForResource", |call| {
+    Operation::new("ListTagsForResource", |call| {
         Box::pin(list_tags_for_resource::handle(call))
     }),
-    JsonOperation::new("ModifyDocumentPermission", |call| {
+    Operation::new("ModifyDocumentPermission", |call| {
         Box::pin(modify_document_permission::handle(call))
     }),
-    JsonOperation::new("RemoveTagsFromResource", |call| {
+    Operation::new("RemoveTagsFromResource", |call| {
         Box::pin(remove_tags_from_resource::handle(call))
     }),
-    JsonOperation::new("SendAutomationSignal", |call| {
+    Operation::new("SendAutomationSignal", |call| {
         Box::pin(send_automation_signal::handle(call))
     }),
-    JsonOperation::new("StartAutomationExecution", |call| {
+    Operation::new("StartAutomationExecution", |call| {
         Box::pin(start_automation_execution::handle(call))
     }),
-    JsonOperation::new("StopAutomationExecution", |call| {
+    Operation::new("StopAutomationExecution", |call| {
         Box::pin(stop_automation_execution::handle(call))
     }),
-    JsonOperation::new("UpdateDocument", |call| {
+    Operation::new("UpdateDocument", |call| {
         Box::pin(update_document::handle(call))
     }),
-    JsonOperation::new("UpdateDocumentDefaultVersion", |call| {
+    Operation::new("UpdateDocumentDefaultVersion", |call| {
         Box::pin(update_document_default_version::handle(call))
     }),
 ];

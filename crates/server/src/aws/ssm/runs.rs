@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn refusals_become_the_modelled_exceptions() {
-        use crate::dialect::SSM;
+        use crate::aws::ssm::SERVICE;
         for (rejection, want) in [
             (
                 Rejection::invalid("Parameters", "x"),
@@ -180,7 +180,7 @@ mod tests {
             ),
             (Rejection::Closed, "InvalidAutomationStatusUpdateException"),
         ] {
-            assert_eq!(refused(rejection).code(&SSM), want);
+            assert_eq!(refused(rejection).code(SERVICE.words), want);
         }
     }
 }
