@@ -46,13 +46,14 @@ pub(crate) fn environment(
                 "{name} is no setting: the names are QUELL_<SECTION>_<SETTING>, see `quell config show`"
             );
         };
-        *place =
-            typed(place, &text).map_err(|wanted| anyhow!("{name} `{text}` must be {wanted}"))?;
+        let setting = lower.split_once('_').map_or("", |(_, setting)| setting);
+        *place = typed(setting, place, &text)
+            .map_err(|wanted| anyhow!("{name} `{text}` must be {wanted}"))?;
     }
     Ok(())
 }
 
-fn typed(default: &Value, text: &str) -> Result<Value, &'static str> {
+fn typed(setting: &str, default: &Value, text: &str) -> Result<Value, &'static str> {
     match default {
         Value::Boolean(_) => text
             .parse()
@@ -62,26 +63,33 @@ fn typed(default: &Value, text: &str) -> Result<Value, &'static str> {
             .parse()
             .map(Value::Integer)
             .map_err(|_| "a whole number"),
-        Value::Table(_) => pairs(text).ok_or("a list of NAME=VALUE, e.g. iam=2,ec2=20"),
+        Value::Table(_) if setting == "endpoint_urls" => {
+            pairs(text, address).ok_or("a list of NAME=ADDRESS, e.g. s3=http://127.0.0.1:9000")
+        }
+        Value::Table(_) => pairs(text, number).ok_or("a list of NAME=NUMBER, e.g. iam=2,ec2=20"),
         _ => Ok(Value::String(text.to_owned())),
     }
 }
 
-/// `name=1,other=text` as a table.
-fn pairs(text: &str) -> Option<Value> {
+/// `name=1,other=2` as a table, each value read by `value`.
+fn pairs(text: &str, value: fn(&str) -> Option<Value>) -> Option<Value> {
     text.split(',')
         .filter(|entry| !entry.trim().is_empty())
         .map(|entry| {
-            let (name, value) = entry.split_once('=')?;
-            let value = value.trim();
-            let value = match value.parse() {
-                Ok(number) => Value::Integer(number),
-                Err(_) => Value::String(value.to_owned()),
-            };
-            Some((name.trim().to_owned(), value))
+            let (name, text) = entry.split_once('=')?;
+            let name = Some(name.trim()).filter(|name| !name.is_empty())?;
+            Some((name.to_owned(), value(text.trim())?))
         })
         .collect::<Option<Table>>()
         .map(Value::Table)
+}
+
+fn number(text: &str) -> Option<Value> {
+    text.parse().ok().map(Value::Integer)
+}
+
+fn address(text: &str) -> Option<Value> {
+    (!text.is_empty()).then(|| Value::String(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -111,6 +119,25 @@ mod tests {
         for wrong in ["iam", "iam=two", "iam=2;ec2=3", "=,"] {
             let refused = variable(wrong).expect_err(wrong).to_string();
             assert!(refused.contains("NAME=NUMBER"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn tables_of_addresses_come_from_variables() {
+        let variable = |text: &str| {
+            let name = "QUELL_AWS_ENDPOINT_URLS".to_owned();
+            let text = [(name, text.to_owned())];
+            let mut table: Table = "[aws]\nendpoint_urls = {}\n".parse().expect("a table");
+            environment(&mut table, text.into_iter()).map(|()| table)
+        };
+        let expected =
+            "[aws]\nendpoint_urls = { s3 = \"http://127.0.0.1:9000\", ec2 = \"http://x?a=b\" }\n";
+        let expected: Table = expected.parse().expect("a table");
+        let found = variable("s3=http://127.0.0.1:9000, ec2=http://x?a=b");
+        assert_eq!(found.expect("addresses"), expected);
+        for wrong in ["s3", "=http://x", "s3="] {
+            let refused = variable(wrong).expect_err(wrong).to_string();
+            assert!(refused.contains("NAME=ADDRESS"), "{refused}");
         }
     }
 }
