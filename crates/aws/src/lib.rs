@@ -8,6 +8,37 @@
 //! [`inbound`] what, and how it is answered.
 //!
 //! This crate has no sockets, no clock, no randomness and no files, and knows nothing of incidents.
+//!
+//! ```
+//! use aws::{Call, CallOptions, Credentials, HttpResponse};
+//!
+//! let params = serde_json::json!({"InstanceIds": ["i-0123456789abcdef0"]});
+//! let call = Call {
+//!     service: "ec2",
+//!     operation: "stop-instances",
+//!     params: &params,
+//!     region: "eu-west-1",
+//!     endpoint_url: None,
+//!     token: "",
+//!     options: CallOptions::defaults(),
+//! };
+//! let prepared = aws::prepare(&call)?;
+//! let at = "2026-11-21T03:00:00Z".parse()?;
+//! let request = prepared.sign(&Credentials::new("AKIDEXAMPLE", "secret"), at)?;
+//! assert_eq!(request.url(), "https://ec2.eu-west-1.amazonaws.com/");
+//!
+//! // Whoever has a socket sends it and brings the answer.
+//! let answer = HttpResponse {
+//!     status: 200,
+//!     body: "<StopInstancesResponse><instancesSet><item><instanceId>i-0123456789abcdef0</instanceId></item>\
+//!            </instancesSet></StopInstancesResponse>"
+//!         .into(),
+//!     ..HttpResponse::default()
+//! };
+//! let answer = prepared.decode(&answer)?;
+//! assert_eq!(answer["StoppingInstances"][0]["InstanceId"], "i-0123456789abcdef0");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod client;
 pub mod credentials;
