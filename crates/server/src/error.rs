@@ -121,6 +121,20 @@ impl ApiError {
         .status(StatusCode::TOO_MANY_REQUESTS)
     }
 
+    /// More than is taken in one request.
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new("RequestEntityTooLargeException", message)
+            .status(StatusCode::PAYLOAD_TOO_LARGE)
+            .json_status(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
+    /// A body of a type or in an encoding that is not read.
+    pub(crate) fn unsupported_media(message: impl Into<String>) -> Self {
+        Self::new("UnsupportedMediaTypeException", message)
+            .status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            .json_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+    }
+
     /// Not ready yet, or no longer.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::new("ServiceUnavailableException", message)
@@ -244,6 +258,8 @@ impl From<InboundError> for ApiError {
             InboundError::UnknownOperation(message) => {
                 Self::new("UnknownOperationException", message).status(StatusCode::NOT_FOUND)
             }
+            InboundError::Encoding(message) => Self::unsupported_media(message),
+            InboundError::TooLarge { .. } => Self::too_large(error.to_string()),
             InboundError::Malformed(_) | InboundError::WrongType { .. } => {
                 Self::malformed(error.to_string())
             }

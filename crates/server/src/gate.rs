@@ -84,27 +84,39 @@ async fn guarded(
     outcome.unwrap_or_else(|panic| Err(ApiError::internal(panic_text(panic.as_ref()))))
 }
 
-/// Whom a request is for.
-#[derive(Clone, Copy)]
+/// Whom a request is for, as its head says.
 enum Door {
-    Aws(&'static Served),
+    Aws(Routed),
     Operator,
 }
 
+/// The operation of a service that a request means.
+struct Routed {
+    served: &'static Served,
+    /// `None` while the body, in which it stands, has not been read.
+    target: Option<Result<Target, ApiError>>,
+}
+
 impl Door {
-    fn of(claimed: &Claimed) -> Option<Self> {
+    fn of(claimed: &Claimed, parts: &Parts) -> Option<Self> {
         if claimed.service == api::SIGNING_NAME {
             return Some(Self::Operator);
         }
-        services::find_service(&claimed.service).map(Self::Aws)
+        let served = services::find_service(&claimed.service)?;
+        let headers = Received(&parts.headers);
+        let head = wire::request(parts, &headers, &[]);
+        let target = (!served.is_named_in_body()).then(|| served.target(&head));
+        Some(Self::Aws(Routed { served, target }))
     }
 
-    fn body_limit(self, parts: &Parts) -> usize {
+    /// Largest body, in bytes as they come.
+    fn body_limit(&self) -> usize {
         match self {
-            Self::Aws(served) => {
-                let headers = Received(&parts.headers);
-                served.body_limit(&wire::request(parts, &headers, &[]))
-            }
+            Self::Aws(Routed { served, target }) => match target {
+                None => served.largest_body(),
+                Some(Ok(target)) => target.operation.body_limit,
+                Some(Err(_)) => DEFAULT_BODY_LIMIT,
+            },
             Self::Operator => DEFAULT_BODY_LIMIT,
         }
     }
@@ -122,8 +134,10 @@ async fn respond(
     if let Some(claimed) = &claimed {
         auth::require_known(state, claimed).map_err(|error| refused(&error))?;
     }
-    let door = claimed.as_ref().and_then(Door::of);
-    let limit = door.map_or(DEFAULT_BODY_LIMIT, |door| door.body_limit(&parts));
+    let door = claimed
+        .as_ref()
+        .and_then(|claimed| Door::of(claimed, &parts));
+    let limit = door.as_ref().map_or(DEFAULT_BODY_LIMIT, Door::body_limit);
     let bytes = if claimed.is_some() {
         read_body(state, body, limit).await?
     } else {
@@ -135,9 +149,9 @@ async fn respond(
     match door {
         None => Err(unknown_service(claimed.as_ref())),
         Some(Door::Operator) => run_operator(state, &parts, Signed { caller, bytes }).await,
-        Some(Door::Aws(served)) => {
+        Some(Door::Aws(routed)) => {
             let signed = Signed { caller, bytes };
-            run_aws(state, &parts, signed, (served, request_id)).await
+            run_aws(state, &parts, signed, (routed, request_id)).await
         }
     }
 }
@@ -151,9 +165,10 @@ async fn run_aws(
     state: &AppState,
     parts: &Parts,
     signed: Signed,
-    (served, request_id): (&'static Served, &str),
+    (routed, request_id): (Routed, &str),
 ) -> Result<Response, ApiError> {
-    let (Target { model, operation }, call) = read_call(state, parts, signed, served)?;
+    let served = routed.served;
+    let (Target { model, operation }, call) = read_call(state, parts, signed, routed)?;
     let Reply { status, body } = (operation.handler)(call).await?;
     let mut response = match body {
         Some(Value::Object(output)) => {
@@ -169,11 +184,11 @@ fn read_call(
     state: &AppState,
     parts: &Parts,
     Signed { caller, bytes }: Signed,
-    served: &'static Served,
+    Routed { served, target }: Routed,
 ) -> Result<(Target, Call), ApiError> {
     let headers = Received(&parts.headers);
     let request = wire::request(parts, &headers, &bytes);
-    let target = served.target(&request)?;
+    let target = target.unwrap_or_else(|| served.target(&request))?;
     let Target { model, operation } = target;
     if bytes.len() > operation.body_limit {
         return Err(too_large(operation.body_limit));
@@ -321,9 +336,7 @@ fn require_json(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
         "the content type `{shown}` is not served: send {} or {}",
         JSON[0], JSON[1]
     );
-    Err(ApiError::new("UnsupportedMediaTypeException", message)
-        .status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-        .json_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+    Err(ApiError::unsupported_media(message))
 }
 
 async fn read_body(state: &AppState, body: Body, limit: usize) -> Result<Bytes, ApiError> {
@@ -344,10 +357,9 @@ async fn read_body(state: &AppState, body: Body, limit: usize) -> Result<Bytes, 
 }
 
 fn too_large(limit: usize) -> ApiError {
-    let message = format!("the request's body is longer than {limit} bytes: send less in one call");
-    ApiError::new("RequestEntityTooLargeException", message)
-        .status(StatusCode::PAYLOAD_TOO_LARGE)
-        .json_status(StatusCode::PAYLOAD_TOO_LARGE)
+    ApiError::too_large(format!(
+        "the request's body is longer than {limit} bytes: send less in one call"
+    ))
 }
 
 fn unknown_service(claimed: Option<&Claimed>) -> ApiError {

@@ -11,6 +11,17 @@ pub enum InboundError {
     /// The request is not what its protocol says, or over a limit.
     #[error("{0}")]
     Malformed(String),
+    /// The body's encoding is none that is read here, or none that the operation takes.
+    #[error("{0}")]
+    Encoding(String),
+    /// The body, which came compressed, is too long once it is not.
+    #[error(
+        "the request body is longer than {limit} bytes before its compression: send less in one call"
+    )]
+    TooLarge {
+        /// Most bytes.
+        limit: usize,
+    },
     /// A member has a value of another type than the model says.
     #[error("`{place}` must be {wanted}")]
     WrongType {
@@ -27,7 +38,10 @@ impl InboundError {
     pub fn place(&self) -> Option<&str> {
         match self {
             Self::WrongType { place, .. } => Some(place),
-            Self::UnknownOperation(_) | Self::Malformed(_) => None,
+            Self::UnknownOperation(_)
+            | Self::Malformed(_)
+            | Self::Encoding(_)
+            | Self::TooLarge { .. } => None,
         }
     }
 

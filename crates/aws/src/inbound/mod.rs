@@ -3,10 +3,11 @@
 //! Parameters come out as a client gives them, in boto3's spelling and typed by the model: numbers and truth values are
 //! JSON's, timestamps RFC 3339 text in UTC, blobs base64 text, members that are null are left out. Members that the
 //! model does not know are passed over, as AWS does. Whether a required member is there, and lengths, ranges and
-//! enumerations, are for whoever knows the service's messages.
+//! enumerations, are for whoever knows the service's messages. Bodies that a client may send compressed are opened.
 //!
 //! Nothing is served here: no sockets, no clock, no signatures ([`crate::sigv4::Verifier`] checks those), no handlers.
 
+mod compressed;
 mod error;
 mod read_http;
 mod read_json;
@@ -91,7 +92,7 @@ impl Default for Limits {
 /// The parameters of a request of this operation.
 ///
 /// # Errors
-/// [`InboundError::Malformed`] and [`InboundError::WrongType`].
+/// [`InboundError`], but for an unknown operation.
 pub fn decode(
     service: &Service,
     operation: &Operation,
@@ -104,6 +105,11 @@ pub fn decode(
         .as_ref()
         .and_then(|input| service.structure(input));
     let input = input.unwrap_or(&nothing);
+    let body = compressed::opened(operation, input, request, limits.bytes)?;
+    let request = &Request {
+        body: &body,
+        ..*request
+    };
     let budget = Budget::new(service, limits);
     match service.protocol {
         Protocol::Json => read_json::body(&budget, input, request.body),

@@ -23,7 +23,8 @@ pub(super) fn body(
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    members(read(budget, Wanted::Root(structure), &Place::Root, body)?)
+    let value = read(budget, Wanted::Root(structure), &Place::Root, body)?;
+    members(budget, value)
 }
 
 /// As [`body`], in CBOR.
@@ -45,22 +46,28 @@ pub(super) fn cbor_body(
     let value = node
         .deserialize(&mut reader)
         .and_then(|value| reader.finish().map(|()| value));
-    members(value.map_err(|error| {
+    let value = value.map_err(|error| {
         budget.fault.take().unwrap_or_else(|| {
             InboundError::Malformed(format!("the request body is not acceptable CBOR: {error}"))
         })
-    })?)
+    })?;
+    members(budget, value)
 }
 
-fn members(body: Value) -> Result<Map<String, Value>, InboundError> {
+fn members(budget: &Budget<'_>, body: Value) -> Result<Map<String, Value>, InboundError> {
     match body {
         Value::Object(map) => Ok(map),
-        _ => Err(not_an_object()),
+        _ => Err(no_structure(budget)),
     }
 }
 
-fn not_an_object() -> InboundError {
-    InboundError::Malformed("the request body must be one JSON object".to_owned())
+/// The fault of a body that is something else than its members.
+fn no_structure(budget: &Budget<'_>) -> InboundError {
+    let wanted = match budget.service.protocol {
+        Protocol::Cbor => "CBOR map",
+        _ => "JSON object",
+    };
+    InboundError::Malformed(format!("the request body must be one {wanted}"))
 }
 
 /// A value that is a whole body.
@@ -155,7 +162,7 @@ impl<'a> Node<'a> {
             Wanted::At(target) => self
                 .place
                 .must_be(wanted(self.budget.service.shape(target), target)),
-            Wanted::Any | Wanted::Root(_) => not_an_object(),
+            Wanted::Any | Wanted::Root(_) => no_structure(self.budget),
         };
         let error = E::custom(&fault);
         *self.budget.fault.borrow_mut() = Some(fault);
@@ -270,7 +277,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("a value")
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Value, E> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::error::echo;
 use super::read_query::action;
-use super::{InboundError, Request, wire_name};
+use super::{InboundError, Limits, Request, compressed, wire_name};
 use crate::model::{Location, Operation, Protocol, Service};
 
 /// The ways to a service's operations.
@@ -175,7 +175,7 @@ impl Routes {
     /// The operation that a request means. A form must be there with its body, unless its query names the action.
     ///
     /// # Errors
-    /// [`InboundError::UnknownOperation`].
+    /// [`InboundError::UnknownOperation`]; of a form that came compressed, also what keeps it from being read.
     pub fn operation<'s>(
         &self,
         service: &'s Service,
@@ -210,7 +210,12 @@ impl Routes {
     }
 
     fn by_action(&self, service: &Service, request: &Request<'_>) -> Result<usize, InboundError> {
-        let action = action(request).unwrap_or_default();
+        let body = compressed::form(request, Limits::default().bytes)?;
+        let plain = Request {
+            body: &body,
+            ..*request
+        };
+        let action = action(&plain).unwrap_or_default();
         self.named(service, "Action", (&action, &action))
     }
 

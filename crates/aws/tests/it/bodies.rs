@@ -3,8 +3,8 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use aws::inbound::{self, ErrorAnswer, Limits, Request};
-use aws::model::Service;
+use aws::inbound::{self, ErrorAnswer, InboundError, Limits, Request, Routes};
+use aws::model::{Protocol, Service, catalog};
 use aws::{
     Call, CallOptions, Checksums, Error, FailureKind, HttpRequest, HttpResponse, Prepared,
     decode_with, prepare, prepare_with,
@@ -70,6 +70,101 @@ fn long_bodies_are_compressed_where_the_operation_permits_it() {
     let params = json!({"QueueUrl": "https://q", "MessageBody": "x".repeat(20_000)});
     let other = prepared("sqs", "SendMessage", &params, CallOptions::defaults()).unwrap();
     assert_eq!(other.request.header("content-encoding"), None);
+}
+
+/// Whatever the protocol, what the client compressed the service's side reads as it was given.
+#[test]
+fn compressed_bodies_are_read_by_the_services_side() {
+    let data: Vec<Value> = (0..500)
+        .map(|number| json!({"MetricName": format!("metric-{number}"), "Value": f64::from(number) + 0.5}))
+        .collect();
+    let params = json!({"Namespace": "n", "MetricData": data});
+    for protocol in [Protocol::Json, Protocol::Query, Protocol::Cbor] {
+        let mut service = (*catalog().service("cloudwatch").unwrap()).clone();
+        service.protocol = protocol;
+        let service = Arc::new(service);
+        let sent = sent(&service, "PutMetricData", &params);
+        assert_eq!(sent.header("content-encoding"), Some("gzip"));
+        let request = Request {
+            method: &sent.method,
+            path: &sent.path,
+            query: &sent.query,
+            headers: &sent.headers,
+            body: &sent.body,
+        };
+        let operation = Routes::new(&service).operation(&service, &request).unwrap();
+        assert_eq!(operation.name, "PutMetricData");
+        let read = |body: &[u8], bytes: usize| {
+            let request = Request { body, ..request };
+            let limits = Limits {
+                bytes,
+                ..Limits::default()
+            };
+            inbound::decode(&service, operation, &request, limits)
+        };
+        let given = read(&sent.body, Limits::default().bytes).unwrap();
+        assert_eq!(Value::Object(given), params, "{protocol:?}");
+
+        assert_eq!(
+            read(&sent.body, 10_000),
+            Err(InboundError::TooLarge { limit: 10_000 })
+        );
+        let cut = sent.body.get(..sent.body.len() - 9).unwrap();
+        for broken in [cut, b"{}", b"\x1f\x8b"] {
+            let fault = read(broken, 1_000_000).unwrap_err();
+            assert!(
+                matches!(&fault, InboundError::Malformed(reason) if reason.contains("gzip")),
+                "{fault}"
+            );
+        }
+    }
+}
+
+#[test]
+fn encodings_that_an_operation_does_not_take_are_refused() {
+    let read = |service: &str, operation: &str, encoding: &str, body: &[u8]| {
+        let service = catalog().service(service).unwrap();
+        let headers = vec![("content-encoding".to_owned(), encoding.to_owned())];
+        let request = Request {
+            method: "PUT",
+            path: "/b/k",
+            query: "",
+            headers: &headers,
+            body,
+        };
+        let operation = service.operation(operation).unwrap();
+        inbound::decode(&service, operation, &request, Limits::default())
+    };
+    for (encoding, body, reason) in [
+        ("gzip", &b"{}"[..], "`PutEvents` takes no compressed body"),
+        ("br", b"{}", "the content encoding `br` is not served"),
+    ] {
+        let fault = read("events", "PutEvents", encoding, body).unwrap_err();
+        assert!(
+            matches!(&fault, InboundError::Encoding(text) if text.contains(reason)),
+            "{fault}"
+        );
+    }
+    assert!(read("events", "PutEvents", "amz-1.0", b"{}").is_ok());
+    // An object's own encoding is data.
+    let object = read("s3", "PutObject", "br", b"123").unwrap();
+    assert_eq!(
+        (&object["ContentEncoding"], &object["Body"]),
+        (&json!("br"), &json!("MTIz"))
+    );
+}
+
+fn sent(service: &Arc<Service>, operation: &str, params: &Value) -> HttpRequest {
+    let call = Call {
+        service: service.name,
+        operation,
+        params,
+        region: "us-east-1",
+        endpoint_url: Some("http://127.0.0.1:1"),
+        token: TOKEN,
+        options: CallOptions::defaults(),
+    };
+    prepare_with(Arc::clone(service), &call).unwrap().request
 }
 
 fn put(extra: Value, options: &CallOptions) -> Result<HttpRequest, Error> {
@@ -313,16 +408,7 @@ fn both_sides_of_cbor_agree() {
     let operation = service.operation("Get").unwrap();
     let params = json!({"text": "a", "number": -5, "at": "2026-11-21T06:00:00Z", "blob": {"$base64": "AQI="}, "float": "NaN",
         "list": ["x"], "map": {"k": 1}, "inner": {"float": 0.5}});
-    let call = Call {
-        service: "example",
-        operation: "Get",
-        params: &params,
-        region: "us-east-1",
-        endpoint_url: Some("http://127.0.0.1:1"),
-        token: TOKEN,
-        options: CallOptions::defaults(),
-    };
-    let sent = prepare_with(Arc::clone(&service), &call).unwrap().request;
+    let sent = sent(&service, "Get", &params);
     let read = |body: &[u8]| {
         let request = Request {
             method: &sent.method,
@@ -367,7 +453,10 @@ fn both_sides_of_cbor_agree() {
 
     for (body, reason) in [
         (&b"\xa1"[..], "not acceptable CBOR"),
-        (b"\x80", "object"),
+        (b"\x80", "one CBOR map"),
+        (b"\x61x", "one CBOR map"),
+        (b"\xf6", "one CBOR map"),
+        (b"\x05", "one CBOR map"),
         (b"\xa1\x66number\x61x", "whole number"),
         (b"\xa1\x64text\x41x", "string"),
         (b"\xa2\x64text\x61x\x64text\x61x", "twice"),

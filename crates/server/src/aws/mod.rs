@@ -12,7 +12,7 @@ pub(crate) mod ssm;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use aws::inbound::{Request, Routes};
+use aws::inbound::{InboundError, Request, Routes};
 use aws::model::{self, Protocol};
 use http::StatusCode;
 
@@ -110,29 +110,30 @@ impl Served {
     /// Finds the operation of a request.
     ///
     /// # Errors
-    /// It means none of the service's, or one that is not served.
+    /// It means none of the service's, or one that is not served; or it cannot be read that far.
     pub(crate) fn target(&'static self, request: &Request<'_>) -> Result<Target, ApiError> {
         let reason = match self.routes.operation(&self.model, request) {
             Ok(model) => match self.operations.get(model.name) {
                 Some(operation) => return Ok(Target { model, operation }),
                 None => format!("operation `{}` is not served here", model.name),
             },
-            Err(error) => error.to_string(),
+            Err(InboundError::UnknownOperation(reason)) => reason,
+            Err(error) => return Err(error.into()),
         };
         let names: Vec<&str> = self.service.operations.iter().map(|o| o.name).collect();
         let message = format!("{reason}; the service has: {}", names.join(", "));
         Err(ApiError::new("UnknownOperationException", message).status(StatusCode::NOT_FOUND))
     }
 
-    /// Largest body of a request of which only the head is known.
-    pub(crate) fn body_limit(&'static self, head: &Request<'_>) -> usize {
-        if matches!(self.model.protocol, Protocol::Query | Protocol::Ec2) {
-            // The operation stands in the body.
-            let limits = self.service.operations.iter().map(|o| o.body_limit);
-            return limits.max().unwrap_or(DEFAULT_BODY_LIMIT);
-        }
-        let target = self.target(head);
-        target.map_or(DEFAULT_BODY_LIMIT, |target| target.operation.body_limit)
+    /// Whether a request names its operation in its body, else in its head.
+    pub(crate) fn is_named_in_body(&self) -> bool {
+        matches!(self.model.protocol, Protocol::Query | Protocol::Ec2)
+    }
+
+    /// Largest body of any operation, in bytes.
+    pub(crate) fn largest_body(&self) -> usize {
+        let limits = self.service.operations.iter().map(|o| o.body_limit);
+        limits.max().unwrap_or(DEFAULT_BODY_LIMIT)
     }
 
     /// Whether there is an operation of this name.

@@ -50,6 +50,25 @@ async fn bodies_have_a_limit_per_operation() {
 }
 
 #[tokio::test]
+async fn compressed_bodies_are_refused_where_none_may_come() {
+    let world = World::new().await;
+    for (encoding, reason) in [
+        ("gzip", "`ListRules` takes no compressed body"),
+        ("br", "content encoding `br` is not served"),
+    ] {
+        let mut sent = world.client().signed_json("AWSEvents.ListRules", "{}");
+        sent.headers
+            .push(("content-encoding".to_owned(), encoding.to_owned()));
+        let answer = world.send(sent).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (415, "UnsupportedMediaTypeException")
+        );
+        assert!(answer.message().contains(reason), "{}", answer.message());
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_key_is_refused_before_its_body_is_read() {
     let world = World::new().await;
     let mut unknown = world
