@@ -137,6 +137,11 @@ pub fn prepare_with(service: Arc<Service>, call: &Call<'_>) -> Result<Prepared, 
 }
 
 impl Prepared {
+    /// Whether the account of the keys may belong into the address.
+    pub(crate) fn takes_account(&self) -> bool {
+        endpoint::takes_account(self.service.name)
+    }
+
     /// The request with its signature; as it is when it goes out unsigned.
     ///
     /// # Errors

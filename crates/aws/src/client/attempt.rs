@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::account::Account;
 use super::gate::Scope;
 use super::quota::Charge;
 use super::region::{self, Redirect};
 use super::{
-    Answer, CallError, CallFailure, Client, Clock, Identity, Policy, Request, SendLimits,
+    Answer, CallError, CallFailure, Client, Clock, Identity, Keys, Policy, Request, SendLimits,
     TransportError,
 };
 use crate::{
@@ -78,13 +79,14 @@ impl<'a> Attempts<'a> {
     ) -> Result<Self, CallError> {
         let token = client.token_of(request);
         let mut region = request.region.clone();
-        let mut prepared = prepare(client, request, &region, &token)
+        let account = Account::before_keys(&request.identity);
+        let mut prepared = prepare(client, request, (&region, account), &token)
             .map_err(|cause| CallError::unsent(cause, policy.repeatable))?;
         let known = region::bucket_of(prepared.service(), &request.params)
             .and_then(|bucket| client.inner.regions.of(bucket))
             .filter(|known| *known != region);
         if let Some(known) = known
-            && let Ok(there) = prepare(client, request, &known, &token)
+            && let Ok(there) = prepare(client, request, (&known, account), &token)
         {
             (region, prepared) = (known, there);
         }
@@ -141,6 +143,7 @@ impl<'a> Attempts<'a> {
             return Err(CallFailure::OutOfTime.into());
         };
         let keys = keys?;
+        self.address_account(&keys)?;
         let number = self.counted.to_string();
         let most = self.max_attempts();
         let headers = &mut self.prepared.request;
@@ -163,6 +166,17 @@ impl<'a> Attempts<'a> {
             cause: CallFailure::Service(Box::new(error)),
             answer: Some(answer),
         })
+    }
+
+    /// Writes the request anew where the keys tell an account that belongs into the address.
+    fn address_account(&mut self, keys: &Keys) -> Result<(), crate::Error> {
+        let account = Account::of_keys(keys, &self.request.identity);
+        let before = Account::before_keys(&self.request.identity);
+        if self.prepared.takes_account() && account != before {
+            let place = (self.region.as_str(), account);
+            self.prepared = prepare(self.client, self.request, place, &self.token)?;
+        }
+        Ok(())
     }
 
     fn max_attempts(&self) -> u32 {
@@ -263,7 +277,11 @@ impl<'a> Attempts<'a> {
         let Some(region) = region.filter(|region| *region != self.region) else {
             return false;
         };
-        let Ok(prepared) = prepare(self.client, self.request, &region, &self.token) else {
+        let place = (
+            region.as_str(),
+            Account::before_keys(&self.request.identity),
+        );
+        let Ok(prepared) = prepare(self.client, self.request, place, &self.token) else {
             return false;
         };
         self.client.inner.regions.remember(bucket, &region);
@@ -279,7 +297,8 @@ impl<'a> Attempts<'a> {
             params: serde_json::json!({ "Bucket": bucket }),
             ..self.request.clone()
         };
-        let prepared = prepare(self.client, &head, &self.region, &self.token).ok()?;
+        let place = (self.region.as_str(), Account::before_keys(&head.identity));
+        let prepared = prepare(self.client, &head, place, &self.token).ok()?;
         let keys = self.client.keys(&prepared, &self.request.identity);
         let keys = keys.await.ok()?;
         let limits = SendLimits {
@@ -317,11 +336,11 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Writes the request of a call for a region.
+/// Writes the request of a call for a region and an account.
 pub(super) fn prepare(
     client: &Client,
     request: &Request,
-    region: &str,
+    (region, account): (&str, Account<'_>),
     token: &str,
 ) -> Result<Prepared, crate::Error> {
     let settings = &client.inner.settings;
@@ -331,7 +350,12 @@ pub(super) fn prepare(
         .as_deref()
         .or_else(|| settings.endpoint_urls.get(&service).map(String::as_str))
         .or(settings.endpoint_url.as_deref());
-    let options: &CallOptions = request.options.as_deref().unwrap_or(&settings.options);
+    let own = settings.service_options.get(&service);
+    let options: &CallOptions = request
+        .options
+        .as_deref()
+        .or(own)
+        .unwrap_or(&settings.options);
     crate::prepare(&Call {
         service: &service,
         operation: &operation,
@@ -339,7 +363,7 @@ pub(super) fn prepare(
         region,
         endpoint_url,
         token,
-        options,
+        options: &account.fill(options),
     })
 }
 

@@ -4,6 +4,7 @@
 //! repeats what may be repeated ([`Policy`]), corrects its clock, its keys and the region of a bucket, limits what goes
 //! on at once, follows pages and waits for states. It knows nothing of who calls nor why.
 
+mod account;
 mod attempt;
 mod doors;
 mod error;
@@ -33,6 +34,8 @@ pub use pages::{PageError, PageLimits, Pages};
 pub use request::{AssumedRole, Identity, Policy, Request};
 pub use wait::{Last, WaitError, WaitOverrides, Waited};
 
+use account::Account;
+
 use crate::{CallOptions, Credentials, Error, HttpRequest, Prepared, Signing};
 
 /// The doors of a client.
@@ -57,6 +60,8 @@ pub struct Settings {
     pub endpoint_urls: BTreeMap<String, String>,
     /// Endpoint and body choices.
     pub options: CallOptions,
+    /// The choices of single services, by client name, in place of [`Settings::options`].
+    pub service_options: BTreeMap<String, CallOptions>,
     /// Most attempts of a call, the first included, where its policy does not say; `None` is
     /// [`retry::MAX_ATTEMPTS`](crate::retry::MAX_ATTEMPTS).
     pub max_attempts: Option<u32>,
@@ -124,8 +129,17 @@ impl Client {
     /// The call does not fit its model, or no endpoint fits it.
     pub fn prepare(&self, request: &Request) -> Result<Prepared, CallError> {
         let token = self.token_of(request);
-        attempt::prepare(self, request, &request.region, &token)
+        self.prepare_for(request, &token, Account::before_keys(&request.identity))
             .map_err(|cause| CallError::unsent(cause, false))
+    }
+
+    fn prepare_for(
+        &self,
+        request: &Request,
+        token: &str,
+        account: Account<'_>,
+    ) -> Result<Prepared, Error> {
+        attempt::prepare(self, request, (&request.region, account), token)
     }
 
     /// The request as [`Client::call`] would send it first, signed; sends nothing but what fetching keys needs.
@@ -133,10 +147,20 @@ impl Client {
     /// # Errors
     /// As [`Client::prepare`]; or there are no keys.
     pub async fn dry_run(&self, request: &Request) -> Result<HttpRequest, CallError> {
-        let prepared = self.prepare(request)?;
         let unsent = |cause: CallFailure| CallError::unsent(cause, false);
+        let token = self.token_of(request);
+        let before = Account::before_keys(&request.identity);
+        let mut prepared = self
+            .prepare_for(request, &token, before)
+            .map_err(|error| unsent(error.into()))?;
         let keys = self.keys(&prepared, &request.identity).await;
         let keys = keys.map_err(unsent)?;
+        let account = Account::of_keys(&keys, &request.identity);
+        if prepared.takes_account() && account != before {
+            prepared = self
+                .prepare_for(request, &token, account)
+                .map_err(|error| unsent(error.into()))?;
+        }
         self.signed(&prepared, &keys)
             .map_err(|error| unsent(error.into()))
     }

@@ -146,6 +146,48 @@ impl Profiles {
     }
 }
 
+impl Profiles {
+    /// The login of a profile that names an `sso_session`: its token serves services that take one in place of a
+    /// signature. `None` without such a session. It has no account and no role.
+    ///
+    /// # Errors
+    /// [`ProfileError`] names what the session lacks.
+    pub fn login(&self, name: &str) -> Result<Option<SsoRole>, ProfileError> {
+        let session = self
+            .get(name)
+            .and_then(|profile| profile.get("sso_session"));
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        let section = self
+            .sso_session(session)
+            .ok_or_else(|| no_session(name, session))?;
+        let need = |setting: &str| {
+            section.get(setting).map(str::to_owned).ok_or_else(|| {
+                incomplete(
+                    name,
+                    &format!("`[sso-session {session}]` needs `{setting}`"),
+                )
+            })
+        };
+        Ok(Some(SsoRole {
+            profile: name.to_owned(),
+            session: Some(session.to_owned()),
+            start_url: need("sso_start_url")?,
+            region: need("sso_region")?,
+            account_id: String::new(),
+            role_name: String::new(),
+        }))
+    }
+}
+
+fn no_session(profile: &str, session: &str) -> ProfileError {
+    incomplete(
+        profile,
+        &format!("`sso_session` is `{session}`, but there is no section `[sso-session {session}]`"),
+    )
+}
+
 fn environment_keys(lookup: &Lookup<'_>) -> Result<Option<Credentials>, ProfileError> {
     Credentials::from_variables(lookup.variable)
         .map_err(|error| ProfileError::Environment(error.reason))
@@ -341,12 +383,10 @@ fn sso(
         None => None,
         Some(session) => Some((
             session,
-            lookup.profiles.sso_session(session).ok_or_else(|| {
-                incomplete(
-                    name,
-                    &format!("`sso_session` is `{session}`, but there is no section `[sso-session {session}]`"),
-                )
-            })?,
+            lookup
+                .profiles
+                .sso_session(session)
+                .ok_or_else(|| no_session(name, session))?,
         )),
     };
     if let Some((session, section)) = session

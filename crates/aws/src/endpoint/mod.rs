@@ -148,6 +148,15 @@ pub fn rules_of(service: Name) -> Result<Option<Arc<RuleSet>>, EndpointError> {
     Ok(rules)
 }
 
+/// Whether the rules of a service look at the account of the keys.
+pub(crate) fn takes_account(service: Name) -> bool {
+    let rules = rules_of(service).ok().flatten();
+    rules.is_some_and(|rules| {
+        let mut parameters = rules.parameters().iter();
+        parameters.any(|parameter| parameter.built_in == Some(BuiltIn::AccountId))
+    })
+}
+
 /// Chooses the endpoint of a call: the one the caller names, else the one the service's rules give. `params` are the
 /// checked parameters.
 ///

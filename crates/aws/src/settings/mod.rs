@@ -53,7 +53,8 @@ pub enum SettingError {
     Profile(#[from] ProfileError),
 }
 
-/// How often and in which mode a call is tried.
+/// In which mode a call is tried. The client knows one, [`RetryMode::Standard`], and takes the others for it: a
+/// configuration that names them for another tool stays usable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryMode {
     /// boto3's oldest.
@@ -195,6 +196,16 @@ impl Settings {
         options.use_dual_stack |=
             self.s3_dual_stack && matches!(key(service).as_str(), "s3" | "s3_control");
         options
+    }
+
+    /// The options of the services that have choices of their own, by client name.
+    #[must_use]
+    pub fn options_by_client(&self) -> BTreeMap<String, CallOptions> {
+        let own =
+            ["s3", "s3control"].map(|service| (service.to_owned(), self.options_for(service)));
+        own.into_iter()
+            .filter(|(_, options)| *options != self.options)
+            .collect()
     }
 
     /// Where calls go: of all services, and of those that have a place of their own, by client name.

@@ -159,6 +159,9 @@ fn options_come_from_both_places() {
     );
     assert!(full.options_for("s3").use_dual_stack && full.options_for("s3control").use_dual_stack);
     assert!(!full.options_for("ec2").use_dual_stack);
+    let own: Vec<String> = full.options_by_client().into_keys().collect();
+    assert_eq!(own, ["s3", "s3control"]);
+    assert!(settings(&[]).unwrap().options_by_client().is_empty());
     assert_eq!(
         (full.max_attempts, full.retry_mode),
         (Some(7), Some(RetryMode::Standard))

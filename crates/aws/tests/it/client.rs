@@ -182,8 +182,13 @@ impl World {
         }
     }
 
+    /// Keys from elsewhere, for the next client that is set.
+    pub(crate) fn lend(&mut self, credentials: Arc<dyn CredentialSource>) {
+        self.doors.credentials = credentials;
+    }
+
     /// Another client with the same doors.
-    fn set(&mut self, settings: Settings) {
+    pub(crate) fn set(&mut self, settings: Settings) {
         self.client = Client::new(self.doors.clone(), settings);
     }
 

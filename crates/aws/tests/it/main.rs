@@ -11,6 +11,7 @@ mod boto3_shape;
 mod calls;
 mod classes;
 mod client;
+mod client_account;
 mod client_pages;
 mod corpora;
 mod differential;
