@@ -3,6 +3,7 @@
 //! `config.default.toml` is the default: what is documented there and what is in force cannot drift apart.
 
 mod overrides;
+mod roles;
 mod sections;
 
 use std::collections::BTreeMap;

@@ -140,21 +140,13 @@ fn performer(
         "https"
     };
     let url = format!("{scheme}://{}", config.server.listen);
-    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let ca_bundle = filled(&config.aws.ca_bundle).map(PathBuf::from);
+    let aws = outbound(config, rim::Environment::of_process());
+    let ca_bundle = aws.ca_bundle.clone();
     let rim = rim::Config {
         clock: Arc::clone(clock),
         entropy: Arc::<SystemEntropy>::clone(entropy),
         smtp: smtp(config),
-        aws: rim::Aws {
-            endpoint_url: filled(&config.aws.endpoint_url),
-            endpoint_urls: config.aws.endpoint_urls.clone(),
-            profile: filled(&config.aws.profile),
-            credentials: credential_chain(),
-            ca_bundle: ca_bundle.clone(),
-            region: config.aws.region.clone(),
-            concurrency: concurrency(config),
-        },
+        aws,
         scripts: scripts(config, &url)?,
         webhook: rim::Webhook {
             allow_http: config.webhooks.allow_http,
@@ -171,6 +163,24 @@ fn performer(
     Performer::new(rim).context("outside effects cannot be set up")
 }
 
+/// How this configuration has AWS called, by the server and by `quell aws` alike.
+pub(crate) fn outbound(config: &Config, environment: rim::Environment) -> rim::Aws {
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let roles = config.aws.roles.iter();
+    rim::Aws {
+        endpoint_url: filled(&config.aws.endpoint_url),
+        endpoint_urls: config.aws.endpoint_urls.clone(),
+        profile: filled(&config.aws.profile),
+        ca_bundle: filled(&config.aws.ca_bundle).map(PathBuf::from),
+        region: config.aws.region.clone(),
+        concurrency: concurrency(config),
+        roles: roles
+            .map(|(arn, role)| (arn.clone(), role.choices()))
+            .collect(),
+        ..rim::Aws::new(rim::CredentialSource::Chain(environment))
+    }
+}
+
 /// Limits of calls, by the client names of the services.
 fn concurrency(config: &Config) -> Concurrency {
     let name = |service: &str| {
@@ -185,10 +195,6 @@ fn concurrency(config: &Config) -> Concurrency {
             .map(|(service, limit)| (name(service), *limit))
             .collect(),
     }
-}
-
-fn credential_chain() -> rim::CredentialSource {
-    rim::CredentialSource::Chain(rim::Environment::of_process())
 }
 
 fn smtp(config: &Config) -> Option<rim::Smtp> {

@@ -328,6 +328,64 @@ class Whom(CommandTest):
         _, err = self.run_it("ec2", "describe-regions", "--timeout", "2", status=1, AWS_ENDPOINT_URL="http://127.0.0.1:1")
         self.assertIn("127.0.0.1:1", err)
 
+    def aws_files(self, config):
+        (self.folder / ".aws").mkdir(exist_ok=True)
+        (self.folder / ".aws/config").write_text(config)
+
+    def test_the_sources_of_keys_and_endpoints_are_the_servers(self):
+        script = self.folder / "keys.sh"
+        script.write_text('echo \'{"Version": 1, "AccessKeyId": "AKIDPROCESS", "SecretAccessKey": "s"}\'\n')
+        self.aws_files(
+            f"[profile lent]\nregion = {REGION}\ncredential_process = sh {script}\nservices = local\n"
+            "use_dualstack_endpoint = true\ns3 =\n  addressing_style = path\n"
+            f"[services local]\nec2 =\n  endpoint_url = {_moto.url}\n"
+        )
+        nothing = {name: None for name in variables(self.folder, "") if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"}
+        self.answer("ec2", "describe-regions", "--profile", "lent", **nothing)
+        self.assertEqual(self.lines()[0]["accessKeyId"], "AKIDPROCESS")
+        self.assertEqual(self.lines()[0]["endpoint"], _moto.url)
+        # The process is not asked for a request that is only shown.
+        told = self.answer("s3", "list-objects-v2", {"Bucket": "b"}, "--profile", "lent", "--dry-run", **nothing)
+        self.assertEqual(told["as"]["accessKeyId"], "(keys not at hand)")
+        self.assertEqual(told["url"], f"https://s3.dualstack.{REGION}.amazonaws.com/b?list-type=2&encoding-type=url")
+        for name, value in (("AWS_RETRY_MODE", "often"), ("AWS_USE_FIPS_ENDPOINT", "maybe"), ("AWS_ENDPOINT_URL_EC2", "nowhere")):
+            _, err = self.run_it("ec2", "describe-regions", "--dry-run", status=2, **{name: value})
+            self.assertIn(f"{name} is `{value}`", err)
+
+    def test_quells_configuration_goes_before_the_environment(self):
+        config = self.folder / "quell.toml"
+        config.write_text(f'[aws]\nendpoint_urls = {{ ec2 = "{_moto.url}" }}\n')
+        dead = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+        self.answer("ec2", "describe-regions", "--config", str(config), **dead)
+        told = self.answer("sqs", "list-queues", "--config", str(config), "--dry-run", **dead)
+        self.assertEqual(told["url"], "http://127.0.0.1:1/")
+        told = self.answer("ec2", "describe-regions", "--config", str(config), "--dry-run", "--endpoint-url", "http://127.0.0.1:2")
+        self.assertEqual(told["url"], "http://127.0.0.1:2/")
+
+    def test_the_address_is_that_of_the_named_call_only(self):
+        proxy = RecordingProxy(_moto.url)
+        self.addCleanup(proxy.close)
+        role = ("--role", "Responder", "--account", "111122223333")
+        self.answer("sts", "get-caller-identity", *role, "--endpoint-url", proxy.url)
+        self.assertEqual([seen.name for seen in proxy.requests()], ["sts:GetCallerIdentity"])
+
+    def test_a_role_is_assumed_as_the_configuration_says(self):
+        proxy = RecordingProxy(_moto.url)
+        self.addCleanup(proxy.close)
+        self.url = proxy.url
+        role = "arn:aws:iam::111122223333:role/Responder"
+        config = self.folder / "quell.toml"
+        config.write_text(f'[aws.roles."{role}"]\nexternal_id = "of-the-operator"\nduration_secs = 1800\ntags = {{ team = "sec" }}\n')
+        got = self.answer("sts", "get-caller-identity", "--role", role, "--config", str(config))
+        self.assertTrue(got["Arn"].startswith("arn:aws:sts::111122223333:assumed-role/Responder/"), got)
+        asked, _ = proxy.requests()
+        self.assertEqual(asked.name, "sts:AssumeRole")
+        expected = {"ExternalId": "of-the-operator", "DurationSeconds": "1800", "Tags.member.1.Key": "team"}
+        self.assertLessEqual(expected.items(), dict(asked.params).items())
+        config.write_text(f'[aws.roles."{role}"]\nduration_secs = 5\n')
+        _, err = self.run_it("sts", "get-caller-identity", "--role", role, "--config", str(config), status=2)
+        self.assertIn("from 900 to 43200", err)
+
 
 class DryRun(CommandTest):
     def test_it_sends_nothing_and_shows_the_request(self):

@@ -8,6 +8,8 @@ use anyhow::{Result, bail};
 use aws::settings::{ExplicitEndpoints, Settings};
 use serde::{Deserialize, Serialize};
 
+use super::roles::Role;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +76,8 @@ pub(crate) struct Aws {
     pub(crate) max_concurrent_calls: usize,
     pub(crate) max_concurrent_calls_overall: usize,
     pub(crate) service_limits: BTreeMap<String, usize>,
+    #[serde(default)]
+    pub(crate) roles: BTreeMap<String, Role>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -251,6 +255,9 @@ impl Config {
             if let Err(error) = aws::model::catalog().service(service) {
                 bail!("aws.service_limits: {error}");
             }
+        }
+        for (arn, role) in &self.aws.roles {
+            role.check(arn)?;
         }
         if !self.smtp.host.is_empty() && !self.smtp.from.contains('@') {
             bail!(

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::client::Concurrency;
+use aws::client::{AssumedRole, Concurrency};
 use aws::credentials::Credentials;
 use aws::settings::SettingError;
 use bytes::Bytes;
@@ -108,6 +108,8 @@ pub struct Aws {
     pub endpoint_url: Option<String>,
     /// The same for single services, by boto3's client name or AWS's service id; goes before `endpoint_url`.
     pub endpoint_urls: BTreeMap<String, String>,
+    /// Where single calls go, by boto3's client name, before all of the above; calls that fetch keys do not follow it.
+    pub call_endpoint_urls: BTreeMap<String, String>,
     /// Profile of the shared files that the operator named: it goes before keys in the environment, as in boto3.
     pub profile: Option<String>,
     /// Where credentials come from.
@@ -119,6 +121,78 @@ pub struct Aws {
     pub region: String,
     /// How many exchanges with AWS go on at once.
     pub concurrency: Concurrency,
+    /// How a role is assumed, by its ARN. It holds for whoever assumes the role for a call or a script; not for roles
+    /// of the shared files' profiles, which say it themselves.
+    pub roles: BTreeMap<String, RoleChoices>,
+}
+
+impl Aws {
+    /// Calls with these credentials, and nothing else chosen.
+    #[must_use]
+    pub fn new(credentials: CredentialSource) -> Self {
+        Self {
+            endpoint_url: None,
+            endpoint_urls: BTreeMap::new(),
+            call_endpoint_urls: BTreeMap::new(),
+            profile: None,
+            credentials,
+            ca_bundle: None,
+            region: String::new(),
+            concurrency: Concurrency::default(),
+            roles: BTreeMap::new(),
+        }
+    }
+}
+
+/// What the operator says about assuming a role. It goes before what a call says: an external id or a session policy
+/// is a matter between the operator and the account's owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleChoices {
+    /// External id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// Source identity.
+    pub source_identity: Option<String>,
+    /// Life of the session in seconds.
+    pub duration_secs: Option<u32>,
+    /// Session policy document (JSON).
+    pub policy: Option<String>,
+    /// ARNs of managed policies that narrow the session.
+    pub policy_arns: Vec<String>,
+    /// Session tags.
+    pub tags: BTreeMap<String, String>,
+    /// Keys of the tags that are passed on when the session assumes another role.
+    pub transitive_tag_keys: Vec<String>,
+}
+
+impl RoleChoices {
+    /// The role with these choices; what is not chosen stays.
+    pub(crate) fn applied(&self, role: &AssumedRole) -> AssumedRole {
+        let role = role.clone();
+        let or = |chosen: &Option<String>, said: Option<String>| chosen.clone().or(said);
+        let list = |chosen: &[String], said: Vec<String>| {
+            if chosen.is_empty() {
+                said
+            } else {
+                chosen.to_vec()
+            }
+        };
+        let tags = self.tags.iter();
+        AssumedRole {
+            external_id: or(&self.external_id, role.external_id),
+            source_identity: or(&self.source_identity, role.source_identity),
+            duration_s: self.duration_secs.or(role.duration_s),
+            policy: or(&self.policy, role.policy),
+            policy_arns: list(&self.policy_arns, role.policy_arns),
+            tags: if self.tags.is_empty() {
+                role.tags
+            } else {
+                tags.map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
+            },
+            transitive_tag_keys: list(&self.transitive_tag_keys, role.transitive_tag_keys),
+            ..role
+        }
+    }
 }
 
 /// Where the server's own credentials come from.
@@ -287,6 +361,9 @@ pub enum ConfigError {
         /// The library's words.
         reason: String,
     },
+    /// The shared files cannot be read.
+    #[error("the shared aws files: {0}")]
+    SharedFiles(String),
     /// A setting of the environment or the shared files that cannot be used.
     #[error("aws settings: {0}")]
     Aws(#[from] SettingError),

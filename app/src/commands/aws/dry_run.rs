@@ -16,7 +16,7 @@ const SECRET_HEADERS: [&str; 1] = ["x-amz-security-token"];
 
 /// Prints the request.
 pub(crate) fn print(asked: &Asked, settings: &Settings, checked: &Checked) -> Result<()> {
-    let keys = settings.keys.clone().unwrap_or_else(|| {
+    let keys = settings.keys()?.unwrap_or_else(|| {
         // Only the shape of the signature is shown, and its value is masked.
         Credentials::new(NO_KEY, "none")
     });

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use effects::config::{self as rim, CredentialSource};
-use effects::{AwsClient, AwsClientConfig, Performer};
+use aws::client::{Identity, Request};
+use effects::config as rim;
+use effects::{AwsClient, Performer};
 use jiff::Timestamp;
 use model::effect::{AssumeRole, AwsCall, Command, Failure, Intent};
 use model::{Outcome, ids};
@@ -17,15 +18,27 @@ use super::ending::{Ended, Result, say};
 use super::output;
 use super::reading::Reading;
 use super::record::{self, Record};
-use super::settings::Settings;
+use super::settings::{Settings, client_config};
 use crate::clock::{SystemClock, SystemEntropy};
 
+/// Session name of the roles that this command assumes.
+pub(crate) const SESSION: &str = "quell-aws";
 /// Limit of the question whose keys these are, in seconds.
 const CHECK_SECS: u32 = 20;
 
 /// The current instant.
 pub(crate) fn now() -> Timestamp {
     SystemClock::new().now()
+}
+
+/// The machine's clock.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}
+
+/// The machine's entropy.
+pub(crate) fn entropy() -> Arc<dyn EntropySource> {
+    Arc::new(SystemEntropy)
 }
 
 /// A call that is checked and may be sent.
@@ -39,7 +52,7 @@ pub(crate) struct Checked {
 
 /// Makes the call that is asked for.
 pub(crate) async fn call(asked: &Asked) -> Result<()> {
-    let settings = Settings::of(asked)?;
+    let settings = Settings::of(asked).await?;
     let checked = check(asked, &settings)?;
     if asked.dry_run {
         return dry_run::print(asked, &settings, &checked);
@@ -85,23 +98,26 @@ pub(crate) async fn call(asked: &Asked) -> Result<()> {
 
 /// Nothing is announced that cannot be sent: names and parameters are checked against the model first.
 fn check(asked: &Asked, settings: &Settings) -> Result<Checked> {
-    let wrong = |error: &aws::Error| Ended::usage(error.to_string());
-    let (service, operation) =
-        aws::resolve_names(&asked.service, &asked.operation).map_err(|error| wrong(&error))?;
+    let (service, operation) = aws::resolve_names(&asked.service, &asked.operation)
+        .map_err(|error| Ended::usage(error.to_string()))?;
     let id = asked
         .token
         .unwrap_or_else(|| ids::random(&SystemEntropy.draw(), "aws call"));
     let token = id.to_string();
-    let prepared = aws::prepare(&aws::Call {
-        service: &service,
-        operation: &operation,
-        params: &asked.params,
-        region: &settings.region,
-        endpoint_url: settings.endpoint_url.as_deref(),
-        token: &token,
-        options: aws::CallOptions::defaults(),
-    })
-    .map_err(|error| wrong(&error))?;
+    let client = AwsClient::new(&client_config(&settings.aws))
+        .map_err(|error| Ended::usage(error.to_string()))?;
+    let role = settings.role_arn.as_deref();
+    let request = Request::new(
+        service.as_str(),
+        operation.as_str(),
+        asked.params.clone(),
+        settings.region.as_str(),
+    )
+    .with_identity(role.map_or(Identity::Own, |arn| Identity::role(arn, SESSION)))
+    .with_token(token.as_str());
+    let prepared = client
+        .prepare(&request)
+        .map_err(|error| Ended::usage(error.to_string()))?;
     let mut params = asked.params.clone();
     aws::knowledge::inject_token(&service, &operation, &mut params, &token);
     let class = aws::knowledge::mutation(&service, &operation, &params).word();
@@ -153,19 +169,11 @@ struct Caller {
 
 impl Caller {
     fn new(settings: &Settings) -> Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let aws = rim::Aws {
-            endpoint_url: settings.endpoint_url.clone(),
-            endpoint_urls: std::collections::BTreeMap::new(),
-            profile: None,
-            credentials: CredentialSource::Chain(settings.environment.clone()),
-            ca_bundle: settings.ca_bundle.clone(),
-            region: settings.region.clone(),
-            concurrency: aws::client::Concurrency::default(),
-        };
+        let clock = clock();
+        let aws = settings.aws.clone();
         let config = rim::Config {
             clock: Arc::clone(&clock),
-            entropy: Arc::new(SystemEntropy),
+            entropy: entropy(),
             smtp: None,
             aws: aws.clone(),
             scripts: None,
@@ -175,7 +183,7 @@ impl Caller {
         let performer = Performer::new(config).map_err(|error| Ended::usage(error.to_string()))?;
         let role = settings.role_arn.as_ref().map(|role_arn| AssumeRole {
             role_arn: role_arn.clone(),
-            session_name: "quell-aws".to_owned(),
+            session_name: SESSION.to_owned(),
         });
         Ok(Self {
             performer,
@@ -230,13 +238,8 @@ impl Caller {
         }
         let role = self.role.as_ref().map(|role| role.role_arn.as_str());
         Reading::of(asked, (&self.region, role), || {
-            let config = AwsClientConfig {
-                clock: Arc::clone(&self.clock),
-                entropy: Arc::new(SystemEntropy),
-                aws: self.aws.clone(),
-                local: None,
-            };
-            AwsClient::new(&config).map_err(|error| Ended::usage(error.to_string()))
+            AwsClient::new(&client_config(&self.aws))
+                .map_err(|error| Ended::usage(error.to_string()))
         })
     }
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::arguments::Asked;
 use super::ending::{Ended, Result};
+use super::local::SESSION;
 
 /// Code of a wait that did not reach its state: boto3's exception.
 const WAITER_ERROR: &str = "WaiterError";
@@ -62,7 +63,7 @@ impl Reading {
         if !asked.reads_on() {
             return Ok(None);
         }
-        let identity = role_arn.map_or(Identity::Own, |arn| Identity::role(arn, "quell-aws"));
+        let identity = role_arn.map_or(Identity::Own, |arn| Identity::role(arn, SESSION));
         let request = Request::new(
             asked.service.as_str(),
             asked.operation.as_str(),

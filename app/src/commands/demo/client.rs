@@ -37,12 +37,8 @@ impl Client {
             smtp: None,
             aws: rim::Aws {
                 endpoint_url: Some(url.to_owned()),
-                endpoint_urls: std::collections::BTreeMap::new(),
-                profile: None,
-                credentials: CredentialSource::Static(credentials),
-                ca_bundle: None,
                 region: REGION.to_owned(),
-                concurrency: aws::client::Concurrency::default(),
+                ..rim::Aws::new(CredentialSource::Static(credentials))
             },
             scripts: None,
             webhook: rim::Webhook::default(),

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use aws::HttpRequest;
 use aws::client::{
     Answer, CallError, Client, Doors, Identity, NoCredentials, PageError, PageLimits, Pages,
     Policy, Request, Settings, WaitError, WaitOverrides, Waited,
 };
+use aws::{HttpRequest, Prepared};
 use ports::{Clock, EntropySource};
 
 use super::chosen;
@@ -36,6 +36,7 @@ pub struct AwsClientConfig {
 pub struct AwsClient {
     network: Client,
     local: Option<(Local, Client)>,
+    identities: Arc<Identities>,
 }
 
 impl AwsClient {
@@ -54,7 +55,7 @@ impl AwsClient {
         identities: Arc<Identities>,
     ) -> Result<Self, ConfigError> {
         let network = Doors {
-            credentials: identities,
+            credentials: Arc::<Identities>::clone(&identities),
             ..doors(config)?
         };
         let local = config.local.clone().map(|local| {
@@ -64,12 +65,36 @@ impl AwsClient {
                 credentials: Arc::new(NoCredentials),
                 ..network.clone()
             };
-            (local, Client::new(doors, Settings::default()))
+            let settings = Settings {
+                concurrency: config.aws.concurrency.clone(),
+                ..Settings::default()
+            };
+            (local, Client::new(doors, settings))
         });
+        let mut calls = chosen(&config.aws)?.calls;
+        calls
+            .endpoint_urls
+            .extend(config.aws.call_endpoint_urls.clone());
         Ok(Self {
-            network: Client::new(network, chosen(&config.aws)?.calls),
+            network: Client::new(network, calls),
             local,
+            identities,
         })
+    }
+
+    /// Checks a call and writes its request, unsigned; sends nothing.
+    ///
+    /// # Errors
+    /// The call does not fit its model, or no endpoint fits it.
+    pub fn prepare(&self, request: &Request) -> Result<Prepared, CallError> {
+        let (client, request) = self.route(request);
+        client.prepare(&request)
+    }
+
+    /// The region of the EC2 instance that this process runs on, from its metadata service: one attempt of at most a
+    /// second for each of two requests. `None` off EC2, and where the metadata service is switched off.
+    pub async fn instance_region(&self) -> Option<String> {
+        self.identities.instance_region().await
     }
 
     /// Makes a call and repeats it as far as `policy` allows.

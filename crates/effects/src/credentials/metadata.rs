@@ -17,6 +17,8 @@ const INSTANCE: &str = "instance metadata";
 const CONTAINER_ATTEMPTS: u32 = 3;
 const CONTAINER_PAUSE: Duration = Duration::from_secs(1);
 const CONTAINER_LIMIT: Duration = Duration::from_secs(2);
+/// Limit of each request for the instance's region.
+const REGION_LIMIT: Duration = Duration::from_secs(1);
 /// Largest answer, in bytes.
 const ANSWER_BYTES: usize = 64 * 1024;
 
@@ -86,6 +88,27 @@ pub(super) async fn of_instance(
     let body = ask(services, &request, patience).await?;
     imds::parse_credentials(body.as_bytes())
         .map_err(|error| broken(INSTANCE, error.to_string(), false))
+}
+
+/// The instance's region. The answer is not worth a long wait: it stands in for a setting.
+pub(super) async fn region_of_instance(
+    setting: &(dyn Fn(&str, &str) -> Option<String> + Sync),
+    services: &Services,
+) -> Option<String> {
+    let access = imds::Access::resolve(setting).ok()??;
+    let patience = Patience {
+        place: INSTANCE,
+        attempts: 1,
+        pause: Duration::ZERO,
+        limit: REGION_LIMIT,
+    };
+    let endpoint = &access.endpoint;
+    let token = ask(services, &imds::token_request(endpoint), patience).await;
+    let request = imds::region_request(endpoint, &token.ok()?);
+    let region = ask(services, &request, patience).await.ok()?;
+    let region = region.trim();
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (region.len() <= 63 && region.chars().all(fits)).then(|| region.to_owned())
 }
 
 /// How long a metadata service is waited for.

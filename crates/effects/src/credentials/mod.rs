@@ -2,6 +2,7 @@
 //!
 //! Secrets pass through here and into signatures, nowhere else: no error or log names one.
 
+mod bearer;
 mod chain;
 mod files;
 mod metadata;
@@ -27,6 +28,16 @@ pub(crate) enum CredentialsError {
     Nowhere {
         /// What each source said.
         tried: String,
+    },
+    /// A service that takes a token in place of a signature, and no token.
+    #[error(
+        "`{service}` takes a bearer token: set {variable}, or a profile with `sso_session` and log in by `aws sso login`"
+    )]
+    NoToken {
+        /// Client name.
+        service: String,
+        /// The variable of its token.
+        variable: String,
     },
     /// A source that is configured does not work.
     #[error("aws credentials from {place}: {reason}")]
@@ -56,7 +67,7 @@ impl CredentialsError {
     /// Whether a later attempt may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Disabled | Self::Nowhere { .. } => false,
+            Self::Disabled | Self::Nowhere { .. } | Self::NoToken { .. } => false,
             Self::Source { transient, .. } | Self::Role { transient, .. } => *transient,
         }
     }

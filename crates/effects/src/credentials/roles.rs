@@ -1,6 +1,7 @@
 //! The server's identity and assumed roles, fetched when needed and kept until five minutes before they end.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws::Credentials;
@@ -9,9 +10,9 @@ use model::effect::AssumeRole;
 use ports::BoxFuture;
 
 use super::chain::{self, Search};
-use super::{CredentialsError, Services};
+use super::{CredentialsError, Services, bearer, files, metadata};
 use crate::aws_call::{self, AwsClientConfig};
-use crate::config::{ConfigError, CredentialSource};
+use crate::config::{ConfigError, CredentialSource, Environment, RoleChoices};
 
 /// Fetched anew when they end within this.
 const MARGIN_SECS: i64 = 300;
@@ -26,6 +27,8 @@ type Slot = Arc<tokio::sync::Mutex<Option<Credentials>>>;
 pub(crate) struct Identities {
     source: CredentialSource,
     profile: Option<String>,
+    /// What the operator says about roles, by ARN.
+    choices: BTreeMap<String, RoleChoices>,
     services: Services,
     own: Slot,
     roles: Mutex<HashMap<AssumedRole, Slot>>,
@@ -44,6 +47,7 @@ impl Identities {
         Ok(Self {
             source: config.aws.credentials.clone(),
             profile: config.aws.profile.clone(),
+            choices: config.aws.roles.clone(),
             services,
             own: Slot::default(),
             roles: Mutex::default(),
@@ -65,14 +69,49 @@ impl Identities {
             CredentialSource::Disabled => Err(CredentialsError::Disabled),
             CredentialSource::Static(keys) => Ok(keys.clone()),
             CredentialSource::Chain(environment) => {
-                let search = Search {
-                    environment,
-                    profile: self.profile.as_deref(),
-                    services: &self.services,
-                };
+                let search = self.search(environment);
                 self.kept(&self.own, MARGIN_SECS, || chain::fetch(&search))
                     .await
             }
+        }
+    }
+
+    fn search<'a>(&'a self, environment: &'a Environment) -> Search<'a> {
+        Search {
+            environment,
+            profile: self.profile.as_deref(),
+            services: &self.services,
+        }
+    }
+
+    /// The token for a service that takes one in place of a signature. Keys that were given as they are have none.
+    async fn token(&self, service: &str) -> Result<String, CredentialsError> {
+        match &self.source {
+            CredentialSource::Disabled => Err(CredentialsError::Disabled),
+            CredentialSource::Static(_) => {
+                bearer::token(service, &self.search(&Environment::default())).await
+            }
+            CredentialSource::Chain(environment) => {
+                bearer::token(service, &self.search(environment)).await
+            }
+        }
+    }
+
+    /// The region of the instance that this process runs on.
+    pub(crate) async fn instance_region(&self) -> Option<String> {
+        let CredentialSource::Chain(environment) = &self.source else {
+            return None;
+        };
+        let profiles = files::profiles(environment).ok()?;
+        let setting = metadata::settings(environment, &profiles, self.profile.as_deref());
+        metadata::region_of_instance(&setting, &self.services).await
+    }
+
+    /// The role as the operator wants it assumed.
+    fn as_chosen<'a>(&self, role: &'a AssumedRole) -> Cow<'a, AssumedRole> {
+        match self.choices.get(&role.role_arn) {
+            Some(choices) => Cow::Owned(choices.applied(role)),
+            None => Cow::Borrowed(role),
         }
     }
 
@@ -82,6 +121,8 @@ impl Identities {
         role: &AssumedRole,
         lasting: i64,
     ) -> Result<Credentials, CredentialsError> {
+        let role = self.as_chosen(role);
+        let role = role.as_ref();
         let slot = self.slot(role);
         self.kept(&slot, lasting.max(MARGIN_SECS), || async {
             let own = self.own().await?;
@@ -153,21 +194,36 @@ impl aws::client::CredentialSource for Identities {
                 Identity::Role(role) => self.assumed(role, MARGIN_SECS).await,
                 Identity::Own | Identity::Keys(_) | Identity::Anonymous => self.own().await,
             };
-            found.map_err(|error| CredentialError {
-                message: error.to_string(),
-                transient: error.is_transient(),
-            })
+            found.map_err(told)
         })
+    }
+
+    fn bearer_token<'a>(
+        &'a self,
+        service: &'a str,
+    ) -> BoxFuture<'a, Result<String, CredentialError>> {
+        Box::pin(async move { self.token(service).await.map_err(told) })
     }
 
     fn forget<'a>(&'a self, identity: &'a Identity) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             // A role's session may have ended because the server's own keys did.
             if let Identity::Role(role) = identity {
-                *self.slot(role).lock().await = None;
+                *self.slot(&self.as_chosen(role)).lock().await = None;
             }
             *self.own.lock().await = None;
         })
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where a closure over the error does"
+)]
+fn told(error: CredentialsError) -> CredentialError {
+    CredentialError {
+        message: error.to_string(),
+        transient: error.is_transient(),
     }
 }
 

@@ -37,6 +37,16 @@ pub(super) async fn keys(role: &SsoRole, environment: &Environment, services: &S
         .map_err(|error| cache.broken(error.to_string(), false))
 }
 
+/// The token of a login itself, renewed as for keys.
+pub(super) async fn token(
+    login: &SsoRole,
+    environment: &Environment,
+    services: &Services,
+) -> Result<String, CredentialsError> {
+    let token = Cache::of(login, environment)?.token(services).await?;
+    Ok(token.expose().to_owned())
+}
+
 /// The place of a role's token.
 struct Cache<'a> {
     role: &'a SsoRole,

@@ -8,6 +8,7 @@ mod aws_client;
 mod credentials;
 mod email;
 mod http_stub;
+mod identity_choices;
 mod identity_sources;
 mod moto;
 mod script;

@@ -57,12 +57,11 @@ pub(crate) fn config() -> Config {
         smtp: None,
         aws: Aws {
             endpoint_url: Some("http://127.0.0.1:9".to_owned()),
-            endpoint_urls: BTreeMap::new(),
-            profile: None,
-            credentials: CredentialSource::Static(Credentials::new("AKIDEXAMPLE", "not-a-secret")),
-            ca_bundle: None,
             region: "us-east-1".to_owned(),
-            concurrency: aws::client::Concurrency::default(),
+            ..Aws::new(CredentialSource::Static(Credentials::new(
+                "AKIDEXAMPLE",
+                "not-a-secret",
+            )))
         },
         scripts: None,
         webhook: Webhook::default(),
