@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use aws::client::Concurrency;
 use bytes::Bytes;
 use effects::config as rim;
-use effects::{Local, LocalService, Performer};
+use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer};
 use engine::{Engine, Handle, Options, Ports};
 use jiff::SignedDuration;
 use ports::{BoxFuture, Clock};
@@ -40,7 +40,9 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let internal = credentials::mint("quell-runbooks", entropy.as_ref(), false);
     let inside = Arc::new(Inside::default());
-    let performer = performer(config, (&clock, &entropy), &internal, &inside)?;
+    let mut aws = outbound(config, rim::Environment::of_process());
+    find_region(&mut aws, (&clock, &entropy)).await;
+    let performer = performer(config, (&clock, &entropy, aws), &internal, &inside)?;
     let store = Arc::new(open_store(data_dir)?);
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
@@ -130,7 +132,7 @@ fn server_config(config: &Config, minted: &Minted, internal: &AccessKey) -> Serv
 
 fn performer(
     config: &Config,
-    (clock, entropy): (&Arc<dyn Clock>, &Arc<SystemEntropy>),
+    (clock, entropy, aws): (&Arc<dyn Clock>, &Arc<SystemEntropy>, rim::Aws),
     internal: &AccessKey,
     inside: &Arc<Inside>,
 ) -> Result<Performer> {
@@ -140,7 +142,6 @@ fn performer(
         "https"
     };
     let url = format!("{scheme}://{}", config.server.listen);
-    let aws = outbound(config, rim::Environment::of_process());
     let ca_bundle = aws.ca_bundle.clone();
     let rim = rim::Config {
         clock: Arc::clone(clock),
@@ -178,6 +179,26 @@ pub(crate) fn outbound(config: &Config, environment: rim::Environment) -> rim::A
             .map(|(arn, role)| (arn.clone(), role.choices()))
             .collect(),
         ..rim::Aws::new(rim::CredentialSource::Chain(environment))
+    }
+}
+
+/// Where nobody names a region, the instance does. What cannot be used is told by whoever uses it.
+async fn find_region(aws: &mut rim::Aws, (clock, entropy): (&Arc<dyn Clock>, &Arc<SystemEntropy>)) {
+    let open = aws.settings().is_ok_and(|found| found.region.is_none());
+    if !aws.region.is_empty() || !open {
+        return;
+    }
+    let client = AwsClient::new(&AwsClientConfig {
+        clock: Arc::clone(clock),
+        entropy: Arc::<SystemEntropy>::clone(entropy),
+        aws: aws.clone(),
+        local: None,
+    });
+    if let Ok(client) = client
+        && let Some(region) = client.instance_region().await
+    {
+        tracing::info!(region, "the instance names the region");
+        aws.region = region;
     }
 }
 

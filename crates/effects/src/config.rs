@@ -117,7 +117,7 @@ pub struct Aws {
     /// PEM file that replaces the built-in trusted roots; `None` takes it from `AWS_CA_BUNDLE` or the profile.
     pub ca_bundle: Option<PathBuf>,
     /// Region of `sts` and of nothing else: calls carry their own. Empty takes it from the environment or the
-    /// profile, else `us-east-1`.
+    /// profile, else `us-east-1`; the instance's is asked for by [`crate::AwsClient::instance_region`].
     pub region: String,
     /// How many exchanges with AWS go on at once.
     pub concurrency: Concurrency,
