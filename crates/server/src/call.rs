@@ -1,6 +1,5 @@
 //! One authenticated call, and what a handler answers.
 
-use bytes::Bytes;
 use engine::{Handle, Token};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -30,51 +29,27 @@ pub(crate) struct Call {
     pub(crate) path: Vec<String>,
 }
 
-/// What a handler answers: a status and a JSON body, or no body at all.
+/// What a handler answers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reply {
-    /// HTTP status.
+    /// HTTP status; of the operator's API only, since the model knows that of an AWS operation.
     pub(crate) status: StatusCode,
-    /// Body.
-    pub(crate) body: Option<Value>,
+    /// Of an AWS operation the output, in the model's spelling; of the operator's API the body.
+    pub(crate) body: Value,
 }
 
 impl Reply {
-    /// 200 with a body.
+    /// The usual answer.
     pub(crate) fn ok(body: Value) -> Self {
         Self {
             status: StatusCode::OK,
-            body: Some(body),
+            body,
         }
     }
 
-    /// 200 with `{}`: the answer of JSON operations without output.
+    /// The answer of operations without output.
     pub(crate) fn empty() -> Self {
         Self::ok(Value::Object(Map::new()))
-    }
-
-    /// 201 with a body.
-    pub(crate) fn created(body: Value) -> Self {
-        Self {
-            status: StatusCode::CREATED,
-            body: Some(body),
-        }
-    }
-
-    /// 204 without a body.
-    pub(crate) fn no_content() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-        }
-    }
-
-    /// The body's bytes.
-    pub(crate) fn bytes(&self) -> Bytes {
-        self.body
-            .as_ref()
-            .map(|body| Bytes::from(body.to_string()))
-            .unwrap_or_default()
     }
 }
 

@@ -169,15 +169,13 @@ async fn run_aws(
 ) -> Result<Response, ApiError> {
     let served = routed.served;
     let (Target { model, operation }, call) = read_call(state, parts, signed, routed)?;
-    let Reply { status, body } = (operation.handler)(call).await?;
-    let mut response = match body {
-        Some(Value::Object(output)) => {
-            wire::response(inbound::encode(&served.model, model, &output, request_id))
-        }
-        _ => Response::new(Body::empty()),
+    let Reply { body, .. } = (operation.handler)(call).await?;
+    let output = match body {
+        Value::Object(output) => output,
+        _ => return Err(ApiError::internal("a handler's output is no object")),
     };
-    *response.status_mut() = status;
-    Ok(response)
+    let answer = inbound::encode(&served.model, model, &output, request_id);
+    Ok(wire::response(answer))
 }
 
 fn read_call(
@@ -240,15 +238,13 @@ async fn run_operator(
         query: Query::parse(parts.uri.query().unwrap_or_default())?,
         path: target.path,
     };
-    let reply = (target.handler)(call).await?;
-    let mut response = Response::new(Body::from(reply.bytes()));
-    *response.status_mut() = reply.status;
-    if reply.body.is_some() {
-        let json = HeaderValue::from_static("application/json");
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, json);
-    }
+    let Reply { status, body } = (target.handler)(call).await?;
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
     Ok(response)
 }
 

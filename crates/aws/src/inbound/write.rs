@@ -14,7 +14,8 @@ use crate::model::{
 use crate::protocol::{bound_in_answer, rpc_cbor, scalar_text, xml_document};
 
 /// The answer of an operation. Timestamps may be text or seconds; members that are null or not in the model are left
-/// out. The status is 200 unless a member is bound to it; a value that cannot stand in a header is left out there.
+/// out. The status of a REST service's answer is the one that a member bound to it says, else the model's; a value that
+/// cannot stand in a header is left out there. An answer of status 204 has no body.
 #[must_use]
 pub fn encode(
     service: &Service,
@@ -45,6 +46,7 @@ pub fn encode(
             set_type(&mut answer, "text/xml");
         }
         Protocol::RestJson | Protocol::RestXml => {
+            answer.status = operation.status;
             let rest = bind(service, structure, output, &mut answer);
             rest_body(service, operation, (structure, &rest), &mut answer);
         }
@@ -220,6 +222,10 @@ fn rest_body(
     (structure, rest): (&Structure, &Map<String, Value>),
     answer: &mut HttpResponse,
 ) {
+    // RFC 9110, 15.3.5: it ends with its head.
+    if answer.status == 204 {
+        return;
+    }
     if let Some(member) = structure.payload_member() {
         if let Some(value) = rest.get(member.name) {
             payload_body(service, member, value, answer);

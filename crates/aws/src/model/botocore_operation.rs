@@ -6,7 +6,7 @@ use super::botocore::{Loader, missing, optional, texts, unknown};
 use super::names::interned;
 use super::{
     Acceptor, AcceptorState, ContextParam, ContextSource, Matcher, ModelError, Name, Operation,
-    Paginator, Service, Waiter,
+    Paginator, Service, USUAL_STATUS, Waiter,
 };
 
 impl Service {
@@ -139,6 +139,7 @@ impl<'a> Loader<'a> {
             name: interned(name),
             method: optional(http, "method").unwrap_or("POST"),
             uri: optional(http, "requestUri").unwrap_or("/"),
+            status: self.status(name, http)?,
             input: reference("input")?,
             output: reference("output")?,
             result_wrapper: self.result_wrapper(value.get("output")),
@@ -163,6 +164,18 @@ impl<'a> Loader<'a> {
             paginator: None,
             auth,
             context: self.context(value),
+        })
+    }
+
+    fn status(&self, name: &str, http: &Value) -> Result<u16, ModelError> {
+        let Some(given) = http.get("responseCode") else {
+            return Ok(USUAL_STATUS);
+        };
+        let number = given.as_u64().and_then(|n| u16::try_from(n).ok());
+        let status = number.filter(|status| (200..300).contains(status));
+        status.ok_or_else(|| {
+            let place = format!("operations.{name}.http.responseCode");
+            unknown(self.service, &place, &given.to_string())
         })
     }
 

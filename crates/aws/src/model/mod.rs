@@ -28,6 +28,9 @@ pub(crate) use names::nearest;
 /// A name of a model. Models are read once and live as long as the process, so their names are copied freely.
 pub type Name = &'static str;
 
+/// Status of answers of which the model says nothing.
+const USUAL_STATUS: u16 = 200;
+
 /// How requests and answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -90,6 +93,8 @@ pub struct Operation {
     pub method: Name,
     /// URI template, with `{Label}` and `{Greedy+}` and perhaps a constant query.
     pub uri: Name,
+    /// Status of an answer that is no error, where the model says one; 200 otherwise.
+    pub status: u16,
     /// Input structure.
     pub input: Option<Ref>,
     /// Output structure.

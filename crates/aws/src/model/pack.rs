@@ -26,7 +26,7 @@ use super::write::ServiceWriter;
 use super::{ModelError, Name, Service};
 
 /// First bytes of a table; the last one is the format's version.
-pub(super) const MAGIC: &[u8; 8] = b"AWSMODL\x04";
+pub(super) const MAGIC: &[u8; 8] = b"AWSMODL\x05";
 
 /// The highest level: packing takes seconds, once for each new botocore.
 const LEVEL: i32 = 22;

@@ -8,7 +8,7 @@ use super::strings::Strings;
 use super::{
     Acceptor, AcceptorState, ContextParam, ContextSource, ErrorTraits, Location, Matcher, Member,
     Name, Operation, Paginator, Protocol, Ref, Service, Shape, Structure, TimestampFormat, Traits,
-    Waiter, XmlNamespace,
+    USUAL_STATUS, Waiter, XmlNamespace,
 };
 
 /// Frame 0.
@@ -154,10 +154,8 @@ impl ServiceReader<'_> {
 
     /// Outer `None`: broken frame. Inner: absent.
     fn optional(&mut self) -> Option<Option<Name>> {
-        match self.rest.varint()? {
-            0 => Some(None),
-            _ => self.name().map(Some),
-        }
+        let present = self.rest.varint()? != 0;
+        self.when(present)
     }
 
     fn when(&mut self, present: bool) -> Option<Option<Name>> {
@@ -218,6 +216,10 @@ impl ServiceReader<'_> {
         let method = self.name()?;
         let uri = self.name()?;
         let bits = self.flags.varint()?;
+        let status = match bit(bits, 15) {
+            true => u16::try_from(self.rest.varint()?).ok()?,
+            false => USUAL_STATUS,
+        };
         let target = |reader: &mut Self, present: bool| match present {
             true => Some(Some(reader.reference(None)?.0)),
             false => Some(None),
@@ -236,6 +238,7 @@ impl ServiceReader<'_> {
             name,
             method,
             uri,
+            status,
             input,
             output,
             result_wrapper,

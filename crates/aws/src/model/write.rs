@@ -9,7 +9,7 @@ use super::names::interned;
 use super::{
     Acceptor, AcceptorState, ContextParam, ContextSource, ErrorTraits, Location, Matcher, Name,
     Operation, Paginator, Protocol, Ref, Service, Shape, Structure, TimestampFormat, Traits,
-    Waiter,
+    USUAL_STATUS, Waiter,
 };
 
 /// Writes one service: what is alike is kept together, in columns, which compress better than a mixture.
@@ -165,7 +165,11 @@ impl ServiceWriter {
             operation.paginator.is_some(),
             !operation.auth.is_empty(),
             !operation.context.is_empty(),
+            operation.status != USUAL_STATUS,
         ]);
+        if operation.status != USUAL_STATUS {
+            self.rest.varint(u64::from(operation.status));
+        }
         for target in [&operation.input, &operation.output].into_iter().flatten() {
             self.reference(target, false, None);
         }

@@ -492,3 +492,26 @@ fn faults_are_told_with_their_place() {
         }
     }
 }
+
+#[test]
+fn an_answer_has_the_status_that_the_model_says() {
+    let output = json!({"arn": "a", "eventId": "e"})
+        .as_object()
+        .unwrap()
+        .clone();
+    for (service, operation, status, body) in [
+        ("ssm-incidents", "CreateResponsePlan", 201, r#"{"arn":"a"}"#),
+        ("ssm-incidents", "DeleteResponsePlan", 204, ""),
+        ("ssm-incidents", "PutResourcePolicy", 200, "{}"),
+        ("lambda", "DeleteFunctionConcurrency", 204, ""),
+        ("events", "TagResource", 200, "{}"),
+    ] {
+        let service = catalog().service(service).unwrap();
+        let operation = service.operation(operation).unwrap();
+        let answer = encode(&service, operation, &output, "id");
+        let text = std::str::from_utf8(&answer.body).unwrap();
+        assert_eq!((answer.status, text), (status, body), "{}", operation.name);
+        let typed = answer.header("content-type").is_some();
+        assert_eq!(typed, status != 204, "{}", operation.name);
+    }
+}

@@ -63,7 +63,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let accepted = existing(&call, id).await?;
     Ok(Reply {
         status: StatusCode::ACCEPTED,
-        body: Some(whole(id, &accepted)),
+        body: whole(id, &accepted),
     })
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         answer: arn,
     };
     match remembered::create(&call, creation).await? {
-        Written::Answer(arn) => Ok(Reply::created(json!({ "arn": arn }))),
+        Written::Answer(arn) => Ok(Reply::ok(json!({ "arn": arn }))),
         Written::OtherRequest(made) => Err(names::conflict(
             SET,
             &made,

@@ -28,7 +28,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         answer: arn.clone(),
     };
     match remembered::create(&call, creation).await? {
-        Written::Answer(arn) => Ok(Reply::created(json!({ "arn": arn }))),
+        Written::Answer(arn) => Ok(Reply::ok(json!({ "arn": arn }))),
         Written::OtherRequest(made) => Err(names::conflict(
             PLAN,
             &made,

@@ -25,5 +25,5 @@ pub(super) async fn handle(call: Call) -> Answer {
         client_token,
     };
     let answer = record::ask(&call, arn, Input::CreateTimelineEvent(event)).await?;
-    Ok(Reply::created(answer))
+    Ok(Reply::ok(answer))
 }

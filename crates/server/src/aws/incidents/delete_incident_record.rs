@@ -11,5 +11,5 @@ pub(super) async fn handle(call: Call) -> Answer {
     if record::find(&call, arn).await?.is_some() {
         record::ask(&call, arn, Input::Delete).await?;
     }
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }

@@ -6,5 +6,5 @@ use crate::call::{Answer, Call, Reply};
 pub(super) async fn handle(call: Call) -> Answer {
     let arn = names::required(&call, "arn", names::ARN)?;
     purge::delete_set(&call, arn).await?;
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }

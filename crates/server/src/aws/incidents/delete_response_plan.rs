@@ -17,5 +17,5 @@ pub(super) async fn handle(call: Call) -> Answer {
         .await?;
         policies::delete_all(&call, name).await?;
     }
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }

@@ -15,5 +15,5 @@ pub(super) async fn handle(call: Call) -> Answer {
     }
     let tags = tagged::read(&call, "tags")?;
     tagged::change(&call, arn, Change::Set(tags)).await?;
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }

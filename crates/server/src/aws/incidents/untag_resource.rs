@@ -11,5 +11,5 @@ pub(super) async fn handle(call: Call) -> Answer {
         .required_texts("tagKeys", (1, 50), Text::length(0, usize::MAX))?;
     let keys = keys.into_iter().map(str::to_owned).collect();
     tagged::change(&call, arn, Change::Remove(keys)).await?;
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }

@@ -38,5 +38,5 @@ pub(super) async fn handle(call: Call) -> Answer {
         client_token,
     };
     record::ask(&call, arn, Input::Update(update)).await?;
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }

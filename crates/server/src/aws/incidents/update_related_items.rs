@@ -29,5 +29,5 @@ pub(super) async fn handle(call: Call) -> Answer {
         },
     )
     .await?;
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }

@@ -24,7 +24,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let actions = fields.required_objects("actions", 1, 1)?;
     let change = actions.first().map(read).transpose()?;
     let Some(change) = change else {
-        return Ok(Reply::no_content());
+        return Ok(Reply::empty());
     };
     let now = call.handle().now();
     let by = call.caller.arn.clone();
@@ -58,7 +58,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     if last {
         purge::delete_set(&call, arn).await?;
     }
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }
 
 fn read<'a>(action: &Fields<'a>) -> Result<Change<'a>, ApiError> {

@@ -24,7 +24,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         },
     )
     .await?;
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }
 
 fn read(call: &Call) -> Result<ResponsePlanPatch, ApiError> {

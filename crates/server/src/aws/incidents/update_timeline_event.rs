@@ -23,5 +23,5 @@ pub(super) async fn handle(call: Call) -> Answer {
         client_token,
     };
     record::ask(&call, arn, Input::UpdateTimelineEvent(patch)).await?;
-    Ok(Reply::no_content())
+    Ok(Reply::empty())
 }
