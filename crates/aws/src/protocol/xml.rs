@@ -11,6 +11,12 @@ use super::MAX_DEPTH;
 /// Why a document cannot be read; says what is wrong with it.
 pub(crate) type Fault = String;
 
+/// What XML takes for a blank; other scripts' blanks are text to it.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Most attributes of one element: each is compared with all before it.
+const MAX_ATTRIBUTES: usize = 256;
+
 /// Name and value of an attribute.
 type Attribute<'x> = (&'x str, Cow<'x, str>);
 
@@ -104,7 +110,7 @@ impl<'x> Reader<'x> {
     fn outside(&mut self) -> Result<bool, Fault> {
         loop {
             let rest = self.rest();
-            let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            let trimmed = rest.trim_start_matches(BLANKS);
             self.at += rest.len() - trimmed.len();
             match trimmed.as_bytes() {
                 [] => return Ok(false),
@@ -199,7 +205,7 @@ impl<'x> Reader<'x> {
         let mut names: Vec<&str> = Vec::new();
         loop {
             let rest = self.rest();
-            let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            let trimmed = rest.trim_start_matches(BLANKS);
             let blanks = rest.len() - trimmed.len();
             self.at += blanks;
             if trimmed.starts_with('>') {
@@ -219,13 +225,21 @@ impl<'x> Reader<'x> {
                 .split_once('=')
                 .filter(|_| blanks > 0)
                 .ok_or_else(bad)?;
-            let name = name.trim_end();
-            let after = after.trim_start();
-            if name.is_empty() || name.contains(['<', '>', '/', '"', '\'', '&', ' ', '\n', '\t']) {
+            let name = name.trim_end_matches(BLANKS);
+            let after = after.trim_start_matches(BLANKS);
+            if name.is_empty()
+                || name.contains(['<', '>', '/', '"', '\'', '&'])
+                || name.contains(BLANKS)
+            {
                 return Err(bad());
             }
             if names.contains(&name) {
                 return Err(malformed("an attribute is given twice"));
+            }
+            if names.len() >= MAX_ATTRIBUTES {
+                return Err(format!(
+                    "the answer has an element with more than {MAX_ATTRIBUTES} attributes"
+                ));
             }
             names.push(name);
             let quote = after
@@ -255,7 +269,7 @@ impl<'x> Reader<'x> {
             .ok_or_else(|| malformed(&format!("`{name}` is not closed by its own tag")))?;
         let trimmed = match after.as_bytes() {
             [b'>', ..] => after,
-            _ => after.trim_start_matches([' ', '\t', '\r', '\n']),
+            _ => after.trim_start_matches(BLANKS),
         };
         if !trimmed.starts_with('>') {
             return Err(if trimmed.is_empty() {
@@ -355,7 +369,7 @@ impl<'x> Reader<'x> {
                 [b'<', b'/', ..] => {
                     self.at += 2;
                     self.close()?;
-                    if children && out.trim().is_empty() {
+                    if children && out.trim_matches(BLANKS).is_empty() {
                         out.clear();
                     }
                     return Ok(out);
@@ -532,6 +546,8 @@ mod tests {
     #[test]
     fn hostile_documents_are_refused() {
         let deep = "<a>".repeat(65) + &"</a>".repeat(65);
+        let many: String = (0..257).map(|at| format!(" a{at}=''")).collect();
+        let many = format!("<a{many}/>");
         for (bad, reason) in [
             ("", "no element"),
             ("<a>", "ends within"),
@@ -569,7 +585,10 @@ mod tests {
                 r#"<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>"#,
                 "document type",
             ),
+            ("<a b=\u{b}\"c\"/>", "attribute"),
+            ("<a b\u{a0}=\"c\" b=\"c\u{a0}\" b=\"\"/>", "twice"),
             (&deep, "deeper than 64"),
+            (&many, "more than 256 attributes"),
         ] {
             let fault = outline(bad.as_bytes()).expect_err(bad);
             assert!(fault.contains(reason), "{bad}: {fault}");
