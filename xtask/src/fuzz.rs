@@ -2,9 +2,10 @@
 //!
 //! Outside CI, since it needs the nightly toolchain and time; CI replays the kept corpora on stable
 //! (`crates/aws/tests/it/corpora.rs`). What the fuzzer finds of new ways through the code it keeps in
-//! `target/fuzz/corpus`; only inputs that made a decoder fail are worth keeping in the repository.
+//! `target/fuzz/corpus`, and what it says in `target/fuzz/logs`; only inputs that made a decoder fail are worth keeping
+//! in the repository.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +15,12 @@ use crate::process::{root, succeeds};
 
 /// Seconds for each target unless told otherwise.
 const SECONDS: u32 = 600;
+
+/// Variable that names another toolchain than `nightly`, such as `nightly-2026-11-01`.
+const TOOLCHAIN: &str = "QUELL_FUZZ_TOOLCHAIN";
+
+/// Lines of the fuzzer's output that are shown of a target that failed.
+const LAST_LINES: usize = 40;
 
 /// What cargo-fuzz passes as well: coverage counters for libFuzzer, and the address sanitizer.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -32,7 +39,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         bail!("no target `{wanted}`; there are {}", known.join(", "));
     }
     if !succeeds(rustup_cargo().arg("--version")) {
-        println!("not run: no nightly toolchain; install it by `rustup toolchain install nightly`");
+        let toolchain = toolchain();
+        println!(
+            "not run: no toolchain `{toolchain}`; get it by `rustup toolchain install {toolchain}`"
+        );
         return Ok(());
     }
     let program = build(&folder)?;
@@ -85,10 +95,14 @@ fn targets(folder: &Path) -> Result<Vec<String>> {
     Ok(targets)
 }
 
-/// The `cargo` that takes `+nightly` is rustup's, not the one that runs us.
+fn toolchain() -> String {
+    std::env::var(TOOLCHAIN).unwrap_or_else(|_| "nightly".to_owned())
+}
+
+/// The nightly's `cargo`, found by rustup: it is not the one that runs us.
 fn rustup_cargo() -> Command {
     let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo"]);
+    command.args(["run", &toolchain(), "cargo"]);
     for variable in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"] {
         command.env_remove(variable);
     }
@@ -110,9 +124,9 @@ fn build(folder: &Path) -> Result<PathBuf> {
 
 fn host() -> Result<String> {
     let output = Command::new("rustup")
-        .args(["run", "nightly", "rustc", "-vV"])
+        .args(["run", &toolchain(), "rustc", "-vV"])
         .output()
-        .context("cannot start `rustup run nightly rustc`")?;
+        .context("cannot start `rustup run ... rustc`")?;
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
@@ -120,24 +134,90 @@ fn host() -> Result<String> {
         .context("`rustc -vV` names no host")
 }
 
-/// Whether the target ended without a find.
+/// Whether the target ended without a find. Says so on one line, and, where it did not, what the fuzzer said last.
 fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u32) -> Result<bool> {
-    let memory = root().join("target/fuzz/corpus").join(target);
-    let finds = root().join("target/fuzz/finds").join(target);
-    fs::create_dir_all(&memory)?;
-    fs::create_dir_all(&finds)?;
-    println!("== {target}: {seconds} s");
+    let place = |kind: &str| root().join("target/fuzz").join(kind);
+    let (memory, finds) = (place("corpus").join(target), place("finds").join(target));
+    let log = place("logs").join(format!("{target}.txt"));
+    for folder in [&memory, &finds, &place("logs")] {
+        fs::create_dir_all(folder)?;
+    }
+    let output = File::create(&log)?;
     let status = Command::new(program)
         .env("QUELL_FUZZ_TARGET", target)
-        .env("ASAN_OPTIONS", "detect_leaks=0")
-        .arg(format!("-max_total_time={seconds}"))
-        .arg(format!("-artifact_prefix={}/", finds.display()))
         // What the table keeps for good is no leak that matters; the limits find endless work and hunger.
+        .env("ASAN_OPTIONS", "detect_leaks=0")
         .args(["-detect_leaks=0", "-timeout=10", "-rss_limit_mb=3072"])
         .args(["-max_len=16384", "-print_final_stats=1", "-verbosity=1"])
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}/", finds.display()))
         .arg(&memory)
         .arg(folder.join("corpus").join(target))
+        .stdout(output.try_clone()?)
+        .stderr(output)
         .status()
         .with_context(|| format!("cannot start `{}`", program.display()))?;
-    Ok(status.success())
+    let said = fs::read(&log)?;
+    let said = String::from_utf8_lossy(&said);
+    match done(&said) {
+        Some((runs, took)) if status.success() => {
+            println!("{target}: {runs} runs in {took} s, clean");
+            Ok(true)
+        }
+        _ => {
+            let lines: Vec<&str> = said.lines().collect();
+            let last = lines.get(lines.len().saturating_sub(LAST_LINES)..);
+            let last = last.unwrap_or_default().join("\n");
+            println!(
+                "{last}\n{target}: failed ({status}); all of it is in {}",
+                log.display()
+            );
+            Ok(false)
+        }
+    }
+}
+
+/// Runs and seconds, as libFuzzer tells them at the end: `Done 5 runs in 2 second(s)`.
+fn done(said: &str) -> Option<(u64, u64)> {
+    let line = said
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("Done "))?;
+    let (runs, rest) = line.split_once(" runs in ")?;
+    let (seconds, _) = rest.split_once(' ')?;
+    Some((runs.parse().ok()?, seconds.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_a_target_and_seconds() {
+        let parse = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            parse(&words).ok()
+        };
+        assert_eq!(parse(&[]), Some((None, SECONDS)));
+        let both = Some((Some("table".to_owned()), 5));
+        assert_eq!(parse(&["table", "--seconds", "5"]), both);
+        assert_eq!(parse(&["--seconds", "5", "table"]), both);
+        for wrong in [
+            &["--seconds"][..],
+            &["--seconds", "0"],
+            &["a", "b"],
+            &["--all"],
+        ] {
+            assert_eq!(parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_read() {
+        assert_eq!(
+            done("#5\tDONE\nDone 598901 runs in 76 second(s)\nstat::x: 1\n"),
+            Some((598_901, 76))
+        );
+        assert_eq!(done("==1== ERROR: libFuzzer: deadly signal"), None);
+    }
 }

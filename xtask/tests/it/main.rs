@@ -227,3 +227,18 @@ fn only_effects_calls_out() {
         assert_eq!(outside.collect::<Vec<_>>(), Vec::<&String>::new(), "{word}");
     }
 }
+
+#[test]
+fn without_its_toolchain_the_fuzzer_is_not_run() {
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["fuzz", "table", "--seconds", "1"])
+        .env("QUELL_FUZZ_TOOLCHAIN", "no-such-toolchain")
+        .output()
+        .expect("xtask runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        said.starts_with("not run: no toolchain `no-such-toolchain`"),
+        "{said}"
+    );
+}
