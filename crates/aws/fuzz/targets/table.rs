@@ -4,11 +4,16 @@ use aws::model::Catalog;
 
 use super::choice;
 
-/// The packed table: an even first byte gives a whole table, an odd one the plain text of a service's frame.
+/// The first bytes of the build's own table, its format's version among them.
+const MAGIC: &[u8] = include_bytes!("../../models/services.bin").split_at(8).0;
+
+/// The packed table: an even first byte gives a whole table behind its magic, an odd one the plain text of a service's
+/// frame.
 pub(super) fn table(data: &[u8]) {
     let (kind, data) = choice(data);
-    let bytes = if kind % 2 == 0 {
-        Some(data.to_vec())
+    let whole = kind % 2 == 0;
+    let bytes = if whole {
+        Some([MAGIC, data].concat())
     } else {
         with_frame(data)
     };
@@ -16,6 +21,7 @@ pub(super) fn table(data: &[u8]) {
         return;
     };
     let Some(catalog) = Catalog::read(Box::leak(bytes.into_boxed_slice())) else {
+        assert!(whole, "only the service's frame is strange");
         return;
     };
     let names: Vec<&str> = catalog.names().collect();
@@ -38,7 +44,7 @@ fn with_frame(frame: &[u8]) -> Option<Vec<u8>> {
     let index = [1, b'v', 1, b'd', 1, 1, b's', 1, 1, b's', 0];
     let strings = [2, 2, 1, 1, 2, b'A', b'b'];
     let frames: [&[u8]; 6] = [&index, &strings, b"null", b"", frame, b""];
-    let mut head = b"AWSMODL\x03".to_vec();
+    let mut head = MAGIC.to_vec();
     let mut body = Vec::new();
     head.extend_from_slice(&u32::try_from(frames.len()).ok()?.to_le_bytes());
     for (at, plain) in frames.iter().enumerate() {
