@@ -2,14 +2,18 @@
 //! while keys come from elsewhere.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws::client::{Identity, Policy, Request};
+use bytes::Bytes;
 use effects::config::{CredentialSource, RoleChoices};
-use effects::{AwsClient, AwsClientConfig, Performer};
+use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer};
 use jiff::SignedDuration;
 use model::EffectCommand;
 use model::effect::AssumeRole;
-use ports::Clock;
+use ports::{BoxFuture, Clock};
 use serde_json::{Value, json};
 
 use crate::aws_calls::call;
@@ -208,4 +212,54 @@ async fn an_instance_tells_its_region() {
     let taken = clock.monotonic() - begun;
     assert!(taken.as_secs() < 5, "{taken:?}: it is not waited for long");
     assert_eq!(silent.seen().len(), 1);
+}
+
+/// Counts how many calls it answers at once.
+#[derive(Default)]
+struct Counting {
+    now: AtomicUsize,
+    most: AtomicUsize,
+    all: AtomicUsize,
+}
+
+struct Inside(Arc<Counting>);
+
+impl LocalService for Inside {
+    fn serves(&self, service: &str, _: &str) -> bool {
+        service == "ssm"
+    }
+
+    fn call(&self, _: http::Request<Bytes>) -> BoxFuture<'static, http::Response<Bytes>> {
+        let count = Arc::clone(&self.0);
+        Box::pin(async move {
+            let now = count.now.fetch_add(1, Ordering::SeqCst) + 1;
+            count.most.fetch_max(now, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            count.now.fetch_sub(1, Ordering::SeqCst);
+            count.all.fetch_add(1, Ordering::SeqCst);
+            http::Response::new(Bytes::from_static(b"{}"))
+        })
+    }
+}
+
+#[tokio::test]
+async fn calls_inside_the_process_keep_to_the_configured_number() {
+    for (limit, most) in [(1, 1), (3, 3)] {
+        let count = Arc::new(Counting::default());
+        let client = client(|config| {
+            config.aws.concurrency.each = limit;
+            config.local = Some(Local {
+                service: Arc::new(Inside(Arc::clone(&count))),
+                credentials: aws::Credentials::new("INSIDE", "secret"),
+                url: "http://127.0.0.1:9".to_owned(),
+            });
+        });
+        let request = Request::new("ssm", "ListDocuments", json!({}), "eu-west-1");
+        let call = async || {
+            client.call(&request, Policy::repeatable()).await.unwrap();
+        };
+        tokio::join!(call(), call(), call(), call(), call());
+        assert_eq!(count.all.load(Ordering::SeqCst), 5);
+        assert_eq!(count.most.load(Ordering::SeqCst), most, "limit {limit}");
+    }
 }
