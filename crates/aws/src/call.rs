@@ -344,11 +344,15 @@ fn signing(service: &Service, operation: &Operation, endpoint: &Endpoint) -> Sig
     if operation.unsigned {
         return Signing::Unsigned;
     }
+    // The client of S3 on Outposts itself is told its scheme by the model, and signs as other services do.
+    let named = SigningScope::new(&endpoint.signing_region, &endpoint.signing_name);
+    let told = matches!(endpoint.authentication, Authentication::OfModel);
+    let as_s3 = named.as_s3 && (!told || service.signature_version.starts_with("s3"));
     let scope = || SigningScope {
-        region: endpoint.signing_region.clone(),
-        service: endpoint.signing_name.clone(),
+        as_s3,
         // boto3 signs what goes to S3, where the whole body is at hand.
         unsigned_payload: operation.unsigned_payload && service.name != "s3",
+        ..named.clone()
     };
     match &endpoint.authentication {
         Authentication::None => Signing::Unsigned,

@@ -108,11 +108,7 @@ impl OperatorClient {
                 .map(|body| Bytes::from(body.to_string()))
                 .unwrap_or_default(),
         };
-        let scope = SigningScope {
-            region: self.region.clone(),
-            service: "quell".to_owned(),
-            unsigned_payload: false,
-        };
+        let scope = SigningScope::new(&self.region, "quell");
         aws::sigv4::sign(&mut request, &self.credentials, &scope, at);
         let answer = self.network.send(request, LIMITS).await.map_err(|error| {
             OperatorError::Unreachable {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::canonical::{self, Payload, RawRequest};
 use super::sign::signed_headers;
-use super::{ALGORITHM, SigningScope, amz_date, signature, signs_raw_path, string_to_sign};
+use super::{ALGORITHM, SigningScope, amz_date, signature, string_to_sign};
 use crate::percent::encode;
 use crate::{Credentials, HttpRequest};
 
@@ -71,7 +71,7 @@ pub fn presign(
     if !(1..=MAX_EXPIRES_S).contains(&expires_s) {
         return Err(PresignError::Expires(expires_s));
     }
-    let body_is_open = signs_raw_path(&scope.service) || scope.unsigned_payload;
+    let body_is_open = scope.as_s3 || scope.unsigned_payload;
     let mut request = bare(request, body_is_open);
     let moment = amz_date(at);
     let names = signed_headers(&request.headers);
@@ -97,7 +97,7 @@ pub fn presign(
         headers: &request.headers,
         payload,
     };
-    let raw_path = signs_raw_path(&scope.service);
+    let raw_path = scope.as_s3;
     // INVARIANT: every name comes from the headers themselves, so none is absent.
     let canonical =
         canonical::request(&raw, &signed, raw_path, &payload.hash()).unwrap_or_default();

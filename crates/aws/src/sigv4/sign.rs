@@ -15,6 +15,21 @@ pub struct SigningScope {
     pub service: String,
     /// The body is not part of the signature.
     pub unsigned_payload: bool,
+    /// As S3 has it: the path stands in the signature as it is sent, and the body's digest in a header.
+    pub as_s3: bool,
+}
+
+impl SigningScope {
+    /// A scope in the way of the service of this name, with the body signed.
+    #[must_use]
+    pub fn new(region: &str, service: &str) -> Self {
+        Self {
+            region: region.to_owned(),
+            service: service.to_owned(),
+            unsigned_payload: false,
+            as_s3: signs_raw_path(service),
+        }
+    }
 }
 
 /// Headers that proxies and senders change on the way. Source: botocore's list.
@@ -53,9 +68,12 @@ pub fn sign(
     } else {
         Payload::Bytes(&body)
     };
-    let hash = payload.hash();
-    if signs_raw_path(&scope.service) || scope.unsigned_payload {
+    let mut hash = payload.hash();
+    if scope.as_s3 || scope.unsigned_payload {
         request.set_header("x-amz-content-sha256", hash.clone());
+    } else if let Some(told) = request.header("x-amz-content-sha256") {
+        // Where the digest is a member of the call, the caller's word is signed, as botocore does.
+        told.clone_into(&mut hash);
     }
     let authorization = {
         let raw = RawRequest {
@@ -91,8 +109,7 @@ fn authorization(
     let lower = signed_headers(raw.headers);
     let signed: Vec<&str> = lower.iter().map(String::as_str).collect();
     // INVARIANT: every name comes from the headers themselves, so none is absent.
-    let canonical =
-        canonical::request(raw, &signed, signs_raw_path(&scope.service), hash).unwrap_or_default();
+    let canonical = canonical::request(raw, &signed, scope.as_s3, hash).unwrap_or_default();
     let date = moment.get(..8).unwrap_or_default();
     let parts = [date, scope.region.as_str(), scope.service.as_str()];
     let signature = signature(

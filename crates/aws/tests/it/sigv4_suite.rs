@@ -120,11 +120,7 @@ fn all_cases_sign_and_verify() {
         if signed.contains(&"x-amz-security-token") {
             credentials.session_token = request.header("x-amz-security-token").map(str::to_owned);
         }
-        let scope = SigningScope {
-            region: "us-east-1".to_owned(),
-            service: "service".to_owned(),
-            unsigned_payload: false,
-        };
+        let scope = SigningScope::new("us-east-1", "service");
         sigv4::sign(&mut request, &credentials, &scope, at);
         assert_eq!(
             request.header("authorization"),

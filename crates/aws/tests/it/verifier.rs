@@ -219,9 +219,8 @@ fn unsigned_bodies_are_told_apart() {
     let mut request = signed();
     request.headers.retain(|(name, _)| name != "authorization");
     let scope = SigningScope {
-        region: "r".to_owned(),
-        service: "s3".to_owned(),
         unsigned_payload: true,
+        ..SigningScope::new("r", "s3")
     };
     sigv4::sign(&mut request, &Credentials::new(KEY, SECRET), &scope, now());
     assert!(!verify(&request, now()).unwrap().payload_signed);

@@ -154,9 +154,8 @@ async fn static_keys_have_no_session_and_bodies_are_signed() {
     let mut unsigned = request("POST", "/", "{}");
     unsigned.set_header("x-amz-target", "AWSEvents.ListRules");
     let scope = aws::sigv4::SigningScope {
-        region: REGION.into(),
-        service: "events".into(),
         unsigned_payload: true,
+        ..aws::sigv4::SigningScope::new(REGION, "events")
     };
     aws::sigv4::sign(&mut unsigned, &client.credentials, &scope, start_time());
     assert_eq!(

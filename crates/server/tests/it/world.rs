@@ -251,11 +251,7 @@ impl Client<'_> {
     }
 
     pub(crate) fn sign(&self, request: &mut HttpRequest, service: &str, at: Timestamp) {
-        let scope = SigningScope {
-            region: self.region.clone(),
-            service: service.to_owned(),
-            unsigned_payload: false,
-        };
+        let scope = SigningScope::new(&self.region, service);
         sign(request, &self.credentials, &scope, at);
     }
 }
