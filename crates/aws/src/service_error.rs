@@ -87,6 +87,13 @@ impl ServiceError {
         self
     }
 
+    /// Whether the answer names no code of a service, so that nobody can tell whether the service or something before
+    /// it wrote the answer. [`Self::code`] is the status then.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        self.code.parse() == Ok(self.status)
+    }
+
     /// Client name of the service, as `ec2`.
     #[must_use]
     pub fn service(&self) -> &str {
@@ -111,25 +118,57 @@ fn retry_after(response: &HttpResponse) -> Option<u64> {
         .or_else(|| number("retry-after").and_then(|seconds| seconds.checked_mul(1000)))
 }
 
-/// Name of an HTTP status, for answers that say nothing else.
+/// Name of an HTTP status, for answers that say nothing else. As boto3 has it from Python's list.
 pub(crate) fn status_name(status: u16) -> &'static str {
     match status {
+        300 => "Multiple Choices",
         301 => "Moved Permanently",
         302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        305 => "Use Proxy",
         307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
         409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
         412 => "Precondition Failed",
+        413 => "Request Entity Too Large",
+        414 => "Request-URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Requested Range Not Satisfiable",
+        417 => "Expectation Failed",
+        418 => "I'm a Teapot",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Entity",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
         500 => "Internal Server Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        510 => "Not Extended",
+        511 => "Network Authentication Required",
         _ => "",
     }
 }

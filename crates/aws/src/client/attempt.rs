@@ -417,7 +417,10 @@ fn leaves_open(failure: &CallFailure) -> bool {
         CallFailure::Service(error) => match error.kind {
             // A gateway that gave up, or an answer that cannot be read, says nothing about what the service did.
             FailureKind::Unreadable => error.status < 300 || error.status >= 500,
-            FailureKind::Api => matches!(error.status, 502 | 504),
+            // Without a code it may be the word of a proxy, which does not know either.
+            FailureKind::Api => {
+                matches!(error.status, 502 | 504) || (error.status >= 500 && error.is_nameless())
+            }
             FailureKind::NotImplementedByTarget => false,
         },
         CallFailure::Invalid(_) | CallFailure::Credentials(_) | CallFailure::OutOfTime => false,

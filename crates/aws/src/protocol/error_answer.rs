@@ -54,13 +54,21 @@ pub(super) fn read(
     operation: &Operation,
     response: &HttpResponse,
 ) -> ServiceError {
-    if response.body.iter().all(u8::is_ascii_whitespace) && !has_type_header(response) {
-        return ServiceError::new(
-            FailureKind::Api,
-            response,
-            &response.status.to_string(),
-            status_name(response.status),
-        );
+    let status = || response.status.to_string();
+    if response.body.iter().all(u8::is_ascii_whitespace) && !has_type_header(service, response) {
+        let message = status_name(response.status);
+        return ServiceError::new(FailureKind::Api, response, &status(), message);
+    }
+    if let Some(text) = plain_text(response) {
+        return match service.protocol {
+            Protocol::Json | Protocol::RestJson | Protocol::Cbor => {
+                let body = serde_json::json!({ "message": text });
+                from_body(service, operation, response, &body)
+            }
+            Protocol::Query | Protocol::Ec2 | Protocol::RestXml => {
+                ServiceError::new(FailureKind::Api, response, &status(), &text)
+            }
+        };
     }
     match service.protocol {
         Protocol::Json | Protocol::RestJson => from_json(service, operation, response),
@@ -79,8 +87,32 @@ pub(super) fn read(
     }
 }
 
-fn has_type_header(response: &HttpResponse) -> bool {
-    response.header("x-amzn-errortype").is_some()
+fn has_type_header(service: &Service, response: &HttpResponse) -> bool {
+    let keyed = matches!(
+        service.protocol,
+        Protocol::Json | Protocol::RestJson | Protocol::Cbor
+    );
+    keyed && response.header("x-amzn-errortype").is_some()
+}
+
+/// Most characters of a text that become a message.
+const PLAIN_CHARS: usize = 200;
+
+/// The words of a refusal that is in no protocol's form, as proxies and load balancers write it. What begins like a
+/// document but is none stays unreadable.
+fn plain_text(response: &HttpResponse) -> Option<String> {
+    let cbor = response
+        .header("content-type")
+        .is_some_and(|kind| kind.to_ascii_lowercase().contains("cbor"));
+    let text = std::str::from_utf8(&response.body).ok()?.trim();
+    if response.status < 400 || cbor || text.is_empty() || text.starts_with(['<', '{', '[']) {
+        return None;
+    }
+    let visible = text
+        .chars()
+        .map(|one| if one.is_whitespace() { ' ' } else { one })
+        .filter(|one| !one.is_control());
+    Some(visible.take(PLAIN_CHARS).collect())
 }
 
 fn unreadable(response: &HttpResponse, reason: &str) -> ServiceError {
@@ -126,13 +158,16 @@ pub(super) fn from_xml(response: &HttpResponse) -> ServiceError {
 fn from_json(service: &Service, operation: &Operation, response: &HttpResponse) -> ServiceError {
     let body = match serde_json::from_slice::<Value>(&response.body) {
         Ok(body) => body,
-        Err(_) if response.body.is_empty() => Value::Object(Map::new()),
+        Err(_) if response.body.iter().all(u8::is_ascii_whitespace) => Value::Object(Map::new()),
         Err(error) => return unreadable(response, &format!("the answer is not JSON: {error}")),
     };
     from_body(service, operation, response, &body)
 }
 
 fn from_cbor(service: &Service, operation: &Operation, response: &HttpResponse) -> ServiceError {
+    if response.body.iter().all(u8::is_ascii_whitespace) {
+        return from_body(service, operation, response, &Value::Object(Map::new()));
+    }
     match rpc_cbor::tree(service, &response.body) {
         Ok(body) => from_body(service, operation, response, &body),
         Err(reason) => unreadable(response, &reason),
@@ -183,4 +218,90 @@ fn bare_code(text: &str) -> String {
         .unwrap_or_default()
         .trim()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalog;
+
+    #[test]
+    fn words_of_proxies_are_messages() {
+        let long = "x".repeat(300);
+        let cut = "x".repeat(PLAIN_CHARS);
+        for (name, status, kind, body, want) in [
+            (
+                "ec2",
+                503,
+                "text/plain",
+                "no\thealthy\r\n upstream\u{7}",
+                Some("no healthy   upstream"),
+            ),
+            (
+                "ssm",
+                413,
+                "text/plain",
+                "Request too long\n",
+                Some("Request too long"),
+            ),
+            (
+                "ssm",
+                400,
+                "application/json",
+                "\u{85}\u{1b}[31mred",
+                Some("[31mred"),
+            ),
+            (
+                "lambda",
+                500,
+                "application/json",
+                long.as_str(),
+                Some(cut.as_str()),
+            ),
+            ("route53", 502, "", "bad gateway", Some("bad gateway")),
+            (
+                "arc-region-switch",
+                500,
+                "",
+                "backend down",
+                Some("backend down"),
+            ),
+            (
+                "arc-region-switch",
+                500,
+                "application/cbor",
+                "backend down",
+                None,
+            ),
+            ("ssm", 500, "", "{\"message\": \"cut o", None),
+            ("ec2", 500, "", "<Response><Errors>", None),
+            ("ssm", 307, "", "elsewhere", None),
+            (
+                "ssm",
+                411,
+                "application/x-odd",
+                " \n",
+                Some("Length Required"),
+            ),
+        ] {
+            let service = catalog().service(name).unwrap();
+            let response = HttpResponse {
+                status,
+                headers: vec![("content-type".to_owned(), kind.to_owned())],
+                body: body.to_owned().into(),
+            };
+            let error = read(&service, &service.operations[0], &response);
+            match want {
+                Some(message) => {
+                    assert_eq!(
+                        (error.kind, error.message.as_str(), error.is_nameless()),
+                        (FailureKind::Api, message, true),
+                        "{name} {body}"
+                    );
+                    assert_eq!(error.code, status.to_string());
+                }
+                None => assert_eq!(error.kind, FailureKind::Unreadable, "{name} {body}"),
+            }
+        }
+    }
 }

@@ -347,6 +347,24 @@ fn every_failure_by_class_of_call() {
             Failed("UnauthorizedOperation"),
         ),
         (
+            "a proxy's words",
+            answer(503, &[], "no healthy upstream"),
+            Answered,
+            Unknown,
+        ),
+        (
+            "a server's silence",
+            answer(500, &[], ""),
+            Answered,
+            Unknown,
+        ),
+        (
+            "a proxy's refusal",
+            answer(413, &[], "too large"),
+            Failed("413"),
+            Failed("413"),
+        ),
+        (
             "html",
             answer(500, &[], page),
             Failed("NotImplementedByTarget"),
@@ -874,6 +892,7 @@ fn reply(kind: u8) -> (Reply, bool) {
             false,
         ),
         10 => (answer(200, &[], "<cut"), true),
+        11 => (answer(503, &[], "no healthy upstream"), true),
         _ => (error(400, "InvalidParameterValue", &[]), false),
     }
 }
@@ -881,7 +900,7 @@ fn reply(kind: u8) -> (Reply, bool) {
 proptest! {
     #[test]
     fn what_may_have_happened_is_never_sent_again_unless_it_may_be_repeated(
-        kinds in prop::collection::vec(0_u8..12, 1..8),
+        kinds in prop::collection::vec(0_u8..13, 1..8),
         repeatable: bool,
     ) {
         let replies: Vec<(Reply, bool)> = kinds.iter().map(|kind| reply(*kind)).collect();
