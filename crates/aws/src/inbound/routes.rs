@@ -315,15 +315,14 @@ impl Node {
         if let Some(found) = literal.and_then(|node| node.find(rest, request)) {
             return Some(found);
         }
-        if first.is_empty() {
-            return None;
-        }
-        let label = self.label.as_ref();
+        let label = self.label.as_ref().filter(|_| !first.is_empty());
         if let Some(found) = label.and_then(|node| node.find(rest, request)) {
             return Some(found);
         }
         self.greedy.iter().find_map(|(after, ends)| {
-            let fits = segments.len() > after.len()
+            // A key may begin with a slash; one that is empty is none.
+            let taken = segments.len().saturating_sub(after.len());
+            let fits = (taken > 1 || (taken == 1 && !first.is_empty()))
                 && segments
                     .iter()
                     .rev()

@@ -31,7 +31,7 @@ const SERVICES: &[&str] = &[
 ];
 
 /// Operations with the same method and path as another, which requests cannot be told to mean.
-const TWINS: &[(&str, &str)] = &[
+pub(crate) const TWINS: &[(&str, &str)] = &[
     ("GetBucketLifecycle", "GetBucketLifecycleConfiguration"),
     (
         "GetBucketNotification",
@@ -54,7 +54,7 @@ fn bare(name: &str) -> Arc<Service> {
     Arc::new(service)
 }
 
-fn streams(service: &Service, operation: &Operation) -> bool {
+pub(crate) fn streams(service: &Service, operation: &Operation) -> bool {
     [&operation.input, &operation.output]
         .into_iter()
         .flatten()
@@ -199,7 +199,7 @@ fn answered(service: &Service, target: &Ref, value: &Value) -> Value {
     }
 }
 
-fn answered_members(
+pub(crate) fn answered_members(
     service: &Service,
     structure: &Structure,
     map: &Map<String, Value>,
@@ -311,7 +311,7 @@ fn errors_keep_their_words() {
 }
 
 /// Members that XML forms of errors have of their own, and those bound to what every error has.
-fn is_word_of_errors(name: &str) -> bool {
+pub(crate) fn is_word_of_errors(name: &str) -> bool {
     ["message", "code", "type", "requestid"].contains(&name.to_ascii_lowercase().as_str())
 }
 

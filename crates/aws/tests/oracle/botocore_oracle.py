@@ -1,15 +1,17 @@
 """What botocore does, for `crates/aws/tests/it/differential.rs` to compare with.
 
-    botocore_oracle.py requests|answers|invalid SEED COUNT
+    botocore_oracle.py requests|answers|invalid|odd|sent|served SEED COUNT
 
 Writes one JSON object a line: random parameters made from botocore's own models, and the request that botocore would
-have sent; random answers, and what botocore makes of them; random wrong parameters, and botocore's report of them.
+have sent; random answers, and what botocore makes of them; random wrong parameters, and botocore's report of them; what botocore
+makes of the answers on standard input (`served`).
 Nothing is sent: the prepared request is taken from the event before sending. Equal seeds give equal lines.
 """
 
 import base64
 import datetime
 import decimal
+import http.client
 import io
 import json
 import logging
@@ -30,6 +32,7 @@ import botocore.awsrequest
 import botocore.config
 import botocore.exceptions
 import botocore.handlers
+import botocore.parsers
 import botocore.response
 import botocore.serialize
 import botocore.session
@@ -336,8 +339,9 @@ def unframed(headers, body):
 class Clients:
     """A client for each service and region, made once."""
 
-    def __init__(self):
+    def __init__(self, path_style=False):
         self.session = botocore.session.Session()
+        self.s3 = {"addressing_style": "path"} if path_style else None
         self.known = {}
         self.answer = None
         botocore.auth.get_current_datetime = lambda *args, **kwargs: NOW
@@ -349,7 +353,7 @@ class Clients:
             client = self.session.create_client(
                 service, region_name=region, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY,
                 aws_session_token=SESSION_TOKEN if temporary else None,
-                config=botocore.config.Config(retries={"total_max_attempts": 1}),
+                config=botocore.config.Config(retries={"total_max_attempts": 1}, s3=self.s3),
             )
             client.meta.events.register("before-send", self.before_send)
             self.known[key] = client
@@ -635,6 +639,164 @@ def answers(rng, count, emit):
         made += 1
 
 
+# One service and operation of each protocol.
+SPOKEN = [("ssm", "ListCommands"), ("sqs", "ListQueues"), ("lambda", "ListFunctions"), ("route53", "ListHostedZones"),
+          ("s3", "ListBuckets"), ("iam", "ListUsers"), ("ec2", "DescribeInstances"), ("arc-region-switch", "ListPlans")]
+# Later versions of Python have other words for these.
+RENAMED = (413, 414, 416, 422)
+
+
+def odd(rng, count, emit):
+    """Refusals in no protocol's form: nothing, blanks, and plain words, under every status that has a name."""
+    clients = Clients()
+    statuses = [(int(status), phrase) for status, phrase in http.client.responses.items() if status >= 400]
+    statuses = [(status, phrase) for status, phrase in statuses if status not in RENAMED]
+    made = 0
+    while made < count:
+        service, operation = SPOKEN[made % len(SPOKEN)]
+        status, phrase = statuses[made // len(SPOKEN) % len(statuses)]
+        body = [b"", b" \n", b"no healthy upstream", "gr\u00fc\u00dfe".encode()][made // len(SPOKEN) // len(statuses) % 4]
+        kind = pick(rng, ["text/plain", "application/octet-stream", "application/x-odd", ""])
+        headers = {"content-type": kind} if kind else {}
+        client = clients.get(service, "eu-west-1", False)
+        clients.answer = lambda request: botocore.awsrequest.AWSResponse(
+            request.url, status, botocore.awsrequest.HeadersDict(headers), Raw(body)
+        )
+        line = {"service": service, "operation": operation, "status": status, "phrase": phrase,
+                "headers": [list(pair) for pair in headers.items()], "body": base64.b64encode(body).decode()}
+        try:
+            client._make_api_call(operation, {})
+            raise AssertionError("taken for an answer")
+        except botocore.exceptions.ClientError as error:
+            line["error"] = error.response["Error"]
+        except Exception as error:
+            line["unread"] = f"{type(error).__name__}: {error}"
+        emit(line)
+        made += 1
+
+
+# What the service's side is tried with: what Quell serves, and others over every protocol.
+SERVED = """
+events ssm ssm-incidents ssm-contacts dynamodb sqs kms arc-region-switch lambda apigateway guardduty iam sns rds ec2 s3 route53
+cloudfront
+""".split()
+
+
+class Recorder:
+    """A client's serializer that keeps the parameters as they are after boto3's own changes to them."""
+
+    def __init__(self, serializer):
+        self.serializer, self.params = serializer, None
+
+    def serialize_to_request(self, params, model):
+        request = self.serializer.serialize_to_request(params, model)
+        self.params = kept(model.input_shape, params) if model.input_shape is not None else {}
+        return request
+
+    def __getattr__(self, name):
+        return getattr(self.serializer, name)
+
+
+def kept(shape, value):
+    """A value in the form that the service's side gives parameters in."""
+    if is_json(shape) or getattr(shape, "is_document_type", False):
+        return wire(value)
+    if shape.type_name == "structure":
+        return {name: kept(shape.members[name], item) for name, item in value.items() if name in shape.members}
+    if shape.type_name == "list":
+        return [kept(shape.member, item) for item in value]
+    if shape.type_name == "map":
+        return {key: kept(shape.value, item) for key, item in value.items()}
+    if shape.type_name == "timestamp":
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value.year >= 1000 else value.isoformat()
+    if shape.type_name == "blob":
+        if hasattr(value, "read"):
+            stream, value = value, value.read()
+            stream.seek(0)
+        return base64.b64encode(value.encode() if isinstance(value, str) else bytes(value)).decode()
+    if shape.type_name in ("float", "double"):
+        return wire(float(value))
+    return wire(value)
+
+
+class Sent(Values):
+    """Values that every wire form carries in full: whole seconds, and buckets that stand in the path, names of headers in lower case."""
+
+    def timestamp(self, shape, depth):
+        return pick(self.rng, [moment for moment in MOMENTS if not moment.microsecond])
+
+    def value(self, shape, name, depth):
+        if (self.service, name) == ("s3", "Bucket"):
+            return "my-bucket"
+        if (self.service, name) == ("s3", "Metadata"):
+            return {"key-1": "v w", "k2": "x=y"}
+        if name == "SourceRegion":
+            raise Unfit("boto3 makes a URL of it")
+        value = super().value(shape, name, depth)
+        if shape.type_name == "list" and shape.serialization.get("location") == "header":
+            # Blanks around the items of a header are not theirs.
+            value = [item.strip() if isinstance(item, str) else item for item in value]
+        return value
+
+
+def sent(rng, count, emit):
+    """Requests of botocore's clients for every operation, with the parameters that they were made of."""
+    clients = Clients(path_style=True)
+    for service in SERVED:
+        client = clients.get(service, "eu-west-1", False)
+        recorder = client._serializer = Recorder(client._serializer)
+        for operation in operations(client.meta.service_model):
+            shape = client.meta.service_model.operation_model(operation).input_shape
+            made = 0
+            for _ in range(count * 8):
+                if made == count:
+                    break
+                try:
+                    client._make_api_call(operation, Sent(rng, service, "eu-west-1").root(shape))
+                    raise AssertionError("the request was not captured")
+                except Captured as captured:
+                    line = prepared(captured.request)
+                except Unfit:
+                    continue
+                except (botocore.exceptions.BotoCoreError, ValueError):
+                    # Refused before it was a request: the comparison of requests looks at that.
+                    continue
+                emit({"service": service, "operation": operation, "params": recorder.params, **line})
+                made += 1
+            if made < count and service in SERVED[:4]:
+                raise AssertionError(f"no request of {service}:{operation}")
+
+
+def served(rng, count, emit):
+    """What botocore's parsers read in the answers that come on standard input."""
+    session = botocore.session.Session()
+    models = {}
+    for line in sys.stdin:
+        case = json.loads(line)
+        service = case["service"]
+        if service not in models:
+            model = session.get_service_model(service)
+            models[service] = model, botocore.parsers.create_parser(model.resolved_protocol)
+        model, parser = models[service]
+        operation = model.operation_model(case["operation"])
+        answer = {
+            "status_code": case["status"], "headers": botocore.awsrequest.HeadersDict(dict(case["headers"])),
+            "body": base64.b64decode(case["body"]), "context": {"operation_name": operation.name},
+        }
+        if operation.has_streaming_output and case["status"] < 300:
+            answer["body"] = botocore.response.StreamingBody(io.BytesIO(answer["body"]), None)
+        try:
+            read = parser.parse(answer, operation.output_shape)
+            code = read.get("Error", {}).get("Code")
+            shape = code and model.shape_for_error_code(code)
+            if shape:
+                read.update(parser.parse(answer, shape))
+            case["read"] = parsed(read)
+        except Exception as error:
+            case["unread"] = f"{type(error).__name__}: {error}"
+        emit(case)
+
+
 class Least:
     """A structure with its required members only."""
 
@@ -729,7 +891,7 @@ def broken(rng, shape, value, depth):
 def main():
     kind, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", write_through=False)
-    {"requests": requests, "answers": answers, "invalid": invalid}[kind](
+    {"requests": requests, "answers": answers, "invalid": invalid, "odd": odd, "sent": sent, "served": served}[kind](
         random.Random(f"{kind} {seed}"), count, lambda line: out.write(json.dumps(line) + "\n")
     )
     out.flush()

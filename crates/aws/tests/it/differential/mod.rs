@@ -1,4 +1,5 @@
-//! The same random calls through botocore and through this crate: equal requests, equal answers, equal reports.
+//! The same random calls through botocore and through this crate: equal requests, equal answers, equal reports,
+//! and each reads what the other writes.
 //!
 //! `tests/oracle/botocore_oracle.py` makes the calls from botocore's own models and says what botocore does; it needs
 //! the Python environment of the project (`QUELL_VENV`, else `.venv` beside the crates). `QUELL_DIFFERENTIAL_SEED` and
@@ -8,11 +9,12 @@ mod answers;
 mod bodies;
 mod reports;
 mod requests;
+mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,22 +46,48 @@ fn python() -> Option<PathBuf> {
 /// What is wrong with a case; one line for each aspect that differs.
 type Differences = Vec<String>;
 
+fn seed() -> String {
+    std::env::var("QUELL_DIFFERENTIAL_SEED").unwrap_or_else(|_| SEED.to_owned())
+}
+
+/// The oracle, not yet started.
+fn oracle(python: &Path, kind: &str, count: usize) -> Command {
+    let mut oracle = Command::new(python);
+    oracle
+        .args([ORACLE, kind, &seed(), &count.to_string()])
+        .env_remove("PYTHONPATH")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    oracle
+}
+
+/// What was compared.
+struct Compared {
+    cases: usize,
+    services: usize,
+}
+
 /// Runs the oracle and compares every line of it. Fails on any difference, and when fewer cases or services than
 /// wanted were compared.
 fn run(kind: &str, cases: usize, services: usize, check: &dyn Fn(&Value) -> Differences) {
     let Some(python) = python() else { return };
-    let seed = std::env::var("QUELL_DIFFERENTIAL_SEED").unwrap_or_else(|_| SEED.to_owned());
     let wanted = std::env::var("QUELL_DIFFERENTIAL_CASES")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(cases);
-    let mut oracle = Command::new(python)
-        .args([ORACLE, kind, &seed, &wanted.to_string()])
-        .env_remove("PYTHONPATH")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut oracle = oracle(&python, kind, wanted).spawn().unwrap();
+    let compared = compare_all(kind, &mut oracle, check);
+    assert!(
+        compared.cases >= wanted && (compared.services >= services || wanted < cases),
+        "only {} cases of {} services",
+        compared.cases,
+        compared.services
+    );
+}
+
+/// Compares every line of an oracle that runs. Fails on any difference.
+fn compare_all(kind: &str, oracle: &mut Child, check: &dyn Fn(&Value) -> Differences) -> Compared {
+    let seed = seed();
     let mut compared = 0;
     let mut seen = BTreeSet::new();
     let mut failures: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -94,11 +122,10 @@ fn run(kind: &str, cases: usize, services: usize, check: &dyn Fn(&Value) -> Diff
         failures.len(),
         shown.join("\n")
     );
-    assert!(
-        compared >= wanted && (seen.len() >= services || wanted < cases),
-        "only {compared} cases of {} services",
-        seen.len()
-    );
+    Compared {
+        cases: compared,
+        services: seen.len(),
+    }
 }
 
 fn shown() -> usize {

@@ -78,7 +78,7 @@ fn compare(case: &Value, prepared: &Prepared) -> Differences {
     differences
 }
 
-fn theirs(case: &Value) -> HttpRequest {
+pub(super) fn theirs(case: &Value) -> HttpRequest {
     let (scheme, rest) = text(case, "url").split_once("://").unwrap();
     let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
