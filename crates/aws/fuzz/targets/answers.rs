@@ -244,7 +244,8 @@ fn xml_service() -> Option<&'static Service> {
             "metadata": {"protocol": "rest-xml", "serviceId": "Fuzz", "apiVersion": "1", "endpointPrefix": "fuzz"},
             "operations": {"Get": {"name": "Get", "http": {"method": "GET", "requestUri": "/"},
                            "output": {"shape": "Out"}}},
-            "shapes": {"Out": {"type": "structure", "members": {"Text": {"shape": "Text"}}},
+            // Two members: the root may stand for an only one.
+            "shapes": {"Out": {"type": "structure", "members": {"Text": {"shape": "Text"}, "Other": {"shape": "Text"}}},
                        "Text": {"type": "string"}},
         });
         Service::from_botocore("fuzz", &model).ok()
