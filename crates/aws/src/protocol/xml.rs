@@ -140,6 +140,10 @@ impl<'x> Reader<'x> {
         } else if let Some(inner) = rest.strip_prefix("![CDATA[") {
             (inner, "]]>", "a CDATA section does not end")
         } else if let Some(inner) = rest.strip_prefix('?') {
+            let named = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
+            if !inner.starts_with(named) {
+                return Err(malformed("a processing instruction without a name"));
+            }
             (inner, "?>", "a processing instruction does not end")
         } else if rest
             .get(..8)
