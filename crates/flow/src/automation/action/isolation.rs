@@ -31,7 +31,7 @@ const COMPUTING: [&str; 21] = [
     "time",
     "uuid",
 ];
-const COMPUTING_TOO: [&str; 3] = ["statistics", "operator", "__future__"];
+const COMPUTING_TOO: [&str; 4] = ["statistics", "operator", "zlib", "__future__"];
 
 /// Words that can reach what no import names.
 const FORBIDDEN: [&str; 24] = [
@@ -128,6 +128,7 @@ mod tests {
             ("import re\np = re.compile('a+')", true),
             ("compile('1', '', 'exec')", false),
             ("import boto3", false),
+            ("import json\nimport zlib", true),
             ("import json, boto3", false),
             ("import json; import boto3", false),
             ("import json, \\\n boto3", false),
