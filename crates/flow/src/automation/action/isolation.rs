@@ -150,4 +150,22 @@ mod tests {
             assert_eq!(is_isolated(script), expected, "{script}");
         }
     }
+
+    /// A kill in the middle of a shipped containment must need no person: each of its scripts only computes.
+    #[test]
+    fn shipped_playbooks_compute_only() {
+        for name in ["ec2-isolate.yaml", "ec2-release.yaml"] {
+            let path = format!("{}/../../playbooks/{name}", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&path).unwrap();
+            let imports = |line: &&str| {
+                let line = line.trim();
+                line.starts_with("import ")
+                    || (line.starts_with("from ") && line.contains(" import "))
+            };
+            for line in text.lines().filter(imports) {
+                assert!(is_isolated(line), "{name}: {line}");
+            }
+            assert!(text.contains("aws:executeScript"), "{name}");
+        }
+    }
 }
