@@ -113,7 +113,7 @@ pub(crate) async fn put_events(
             }
         };
         shared.counters.seen.fetch_add(1, Ordering::Relaxed);
-        let matching = shared.bus.matching(scope, &entry.bus, &event);
+        let matching = shared.rules.matching(scope, &entry.bus, &event);
         if matching.is_empty() {
             shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
         } else {

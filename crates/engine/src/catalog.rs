@@ -62,7 +62,7 @@ pub(crate) async fn change(
         })
         .await?;
     for (scope, name, body) in rules {
-        shared.bus.apply(&scope, &name, body);
+        shared.rules.apply(&scope, &name, body);
     }
     Ok(committed.resources)
 }

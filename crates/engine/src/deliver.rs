@@ -1,12 +1,12 @@
 //! What an event becomes for a target: a trigger of a response plan, a wish for a run, a delivery to a webhook.
 
+use bus::delivery;
 use jiff::Timestamp;
 use model::arn::Arn;
 use model::bus::{Rule, Target};
 use model::plan::{RESPONSE_PLAN, ResponsePlan};
 use model::report::StartRun;
 use model::{AggregateId, Event, Scope, ids};
-use response::delivery;
 use response::plan::{self, EventStart};
 use rules::transform::{InputTransformer, TargetInput, TransformContext};
 use serde_json::{Value, json};

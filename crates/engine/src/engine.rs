@@ -9,11 +9,11 @@ use ports::store::{ResourceQuery, Retention};
 use ports::{Clock, Effects, EntropySource, Store, StoreError};
 
 use crate::accept::Counters;
-use crate::bus::BusRegistry;
 use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
 use crate::handle::Handle;
 use crate::recovery;
+use crate::registry::RuleRegistry;
 use crate::routes::Routes;
 use crate::tasks::Tasks;
 use crate::timers::TimerWheel;
@@ -74,7 +74,7 @@ impl Default for Options {
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) options: Options,
-    pub(crate) bus: BusRegistry,
+    pub(crate) rules: RuleRegistry,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) timers: TimerWheel,
     pub(crate) tasks: Tasks,
@@ -119,7 +119,7 @@ impl Engine {
             dispatcher: Dispatcher::new(weak.clone(), options.max_waiting),
             ports,
             options,
-            bus: BusRegistry::default(),
+            rules: RuleRegistry::default(),
             timers: TimerWheel::default(),
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
@@ -188,7 +188,7 @@ async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
         }
         for resource in page {
             shared
-                .bus
+                .rules
                 .apply(&resource.scope, &resource.name, Some(resource.body));
         }
         if !full {

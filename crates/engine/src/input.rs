@@ -19,7 +19,7 @@ pub enum Input {
     /// A run is wanted; the engine finds the document before it decides.
     StartRun(Box<StartRun>),
     /// For a delivery.
-    Delivery(Box<response::delivery::Input>),
+    Delivery(Box<bus::delivery::Input>),
     /// For an operator's call.
     Call(Box<flow::call::Input>),
     /// An effect of the aggregate ended.

@@ -8,7 +8,6 @@
 mod accept;
 mod actor;
 mod batch;
-mod bus;
 mod catalog;
 mod deliver;
 mod dispatch;
@@ -21,6 +20,7 @@ mod lookup;
 mod machine;
 mod machines;
 mod recovery;
+mod registry;
 mod routes;
 mod tasks;
 mod timers;

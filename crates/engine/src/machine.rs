@@ -19,7 +19,7 @@ pub(crate) enum State {
     Incident(Box<response::incident::Incident>),
     Engagement(Box<response::engage::Engagement>),
     Run(Box<flow::automation::Run>),
-    Delivery(Box<response::delivery::Delivery>),
+    Delivery(Box<bus::delivery::Delivery>),
     Call(Box<flow::call::Call>),
 }
 

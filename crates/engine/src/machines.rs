@@ -6,9 +6,9 @@ pub(crate) mod engagement;
 pub(crate) mod incident;
 pub(crate) mod run;
 
-/// The context of a turn in the words of `response`.
-fn response_context(cx: &crate::machine::Context) -> response::Context {
-    response::Context {
+/// The context of a turn in the words that `response` and `bus` share.
+fn turn_context(cx: &crate::machine::Context) -> model::Context {
+    model::Context {
         id: cx.id.id,
         scope: cx.scope.clone(),
         at: cx.at,

@@ -20,7 +20,10 @@ pub mod documents {
 }
 
 /// Incidents, engagements and contacts: their inputs, states, checks, filters and wire forms.
-pub use response::{contact_rules, delivery, engage, filters, incident, view};
+pub use response::{contact_rules, engage, filters, incident, view};
+
+/// Deliveries of events.
+pub use bus::delivery;
 
 /// What trigger a `StartIncident` makes of a response plan.
 pub use response::plan as triggers;

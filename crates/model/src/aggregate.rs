@@ -13,7 +13,7 @@ pub enum AggregateKind {
     Engagement,
     /// One automation execution (`flow::automation`).
     Run,
-    /// One event on its way to one HTTP(S) target, with its retries (`response::delivery`).
+    /// One event on its way to one HTTP(S) target, with its retries (`bus::delivery`).
     Delivery,
     /// One AWS call that an operator asked for (`flow::call`).
     Call,

@@ -4,6 +4,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::Scope;
+use crate::ids::Entropy;
+
+/// What a turn gives every machine besides its input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context {
+    /// The aggregate's id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub scope: Scope,
+    /// When the turn is decided: the only clock.
+    pub at: Timestamp,
+    /// The turn's 32 random bytes: the only randomness.
+    pub entropy: Entropy,
+}
 
 /// One decision of one machine. The engine maps it to one transaction; nothing of it is visible before the commit.
 #[derive(Debug, Clone)]

@@ -7,29 +7,34 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crates of the house each crate may depend on, as ARCHITECTURE.md states it.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("rules", &["model"]),
+    ("bus", &["model", "rules"]),
     ("response", &["model"]),
     ("flow", &["model"]),
     ("aws", &[]),
     ("ports", &["model"]),
-    ("engine", &["model", "rules", "response", "flow", "ports"]),
+    (
+        "engine",
+        &["model", "rules", "bus", "response", "flow", "ports"],
+    ),
     ("store", &["model", "ports"]),
     ("effects", &["model", "ports", "aws"]),
-    ("server", &["model", "ports", "engine", "aws"]),
+    ("intake", &["model", "ports", "engine", "aws"]),
+    ("server", &["model", "ports", "engine", "aws", "intake"]),
     (
         "quell",
         &[
-            "model", "rules", "response", "flow", "aws", "ports", "engine", "store", "effects",
-            "server",
+            "model", "rules", "bus", "response", "flow", "aws", "ports", "engine", "store",
+            "effects", "intake", "server",
         ],
     ),
     ("xtask", &[]),
 ];
 
 /// Crates that only decide: no async, clock, randomness, logging or network.
-const PURE: [&str; 4] = ["model", "rules", "response", "flow"];
+const PURE: [&str; 5] = ["model", "rules", "bus", "response", "flow"];
 /// What a pure crate must not depend on, directly.
 const WORLDLY: [&str; 10] = [
     "tokio",

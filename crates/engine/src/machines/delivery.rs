@@ -1,7 +1,7 @@
-//! Deliveries to webhooks: `response::delivery`.
+//! Deliveries to webhooks: `bus::delivery`.
 
+use bus::delivery::{self, Command, Delivery};
 use model::{Recovery, Rejection};
-use response::delivery::{self, Command, Delivery};
 use serde_json::Value;
 
 use crate::input::Input;
@@ -30,7 +30,7 @@ pub(crate) fn decide(
         Input::Timer { key } => delivery::Input::Timer { key },
         _ => return Err(misdirected(cx)),
     };
-    let decision = delivery::step(current.as_deref(), input, &super::response_context(cx))?;
+    let decision = delivery::step(current.as_deref(), input, &super::turn_context(cx))?;
     Ok(Decided::of(
         decision,
         |state| State::Delivery(Box::new(state)),

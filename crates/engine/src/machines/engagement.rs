@@ -37,7 +37,7 @@ pub(crate) fn decide(
         current.as_deref(),
         input,
         &directory,
-        &super::response_context(cx),
+        &super::turn_context(cx),
     )?;
     Ok(Decided::of(
         decision,

@@ -42,7 +42,7 @@ pub(crate) fn decide(
         }
         _ => return Err(misdirected(cx)),
     };
-    let context = super::response_context(cx);
+    let context = super::turn_context(cx);
     let decision = incident::step(current.as_deref(), input, &context)?;
     Ok(Decided::of(
         decision,

@@ -9,8 +9,8 @@ use super::{
     Accept, AcceptCodeValidation, AcceptType, Command, Directory, EngagementNotice, pages,
     progress, wrap_up,
 };
-use crate::Context;
-use crate::text::paragraph;
+use model::Context;
+use model::text::paragraph;
 
 /// Takes an answer. A second one of the same kind changes nothing; after a stop a page can still be answered.
 pub(super) fn accept(

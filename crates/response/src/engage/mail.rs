@@ -3,7 +3,7 @@
 use model::effect::EmailMessage;
 
 use super::state::{Engagement, Page};
-use crate::text::{one_line, paragraph};
+use model::text::{one_line, paragraph};
 
 /// The mail for one page.
 pub(super) fn message(state: &Engagement, page: &Page) -> EmailMessage {

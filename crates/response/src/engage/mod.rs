@@ -34,7 +34,7 @@ use model::{Decision, EffectCommand, Outcome, Rejection};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Context;
+use model::Context;
 
 /// What can happen to an engagement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::progress::Turn;
 use super::state::{Engagement, Page, Receipt, ReceiptType};
 use super::{Command, Directory, EngagementNotice, PageNotice, mail};
-use crate::Context;
-use crate::text::one_line;
+use model::Context;
+use model::text::one_line;
 
 /// Most pages of one engagement: an escalation plan at its limits could name millions.
 const PAGES: usize = 1000;

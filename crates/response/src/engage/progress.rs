@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::state::{Engagement, Hop, Page, Person};
 use super::{Command, Directory, EndNotice, EngagementNotice, pages, wrap_up};
-use crate::{Context, frames};
+use model::{Context, frames};
 
 /// The shortest time, in minutes, between the last stage and saying that nobody answered.
 const LAST_WAIT_MINUTES: i64 = 5;

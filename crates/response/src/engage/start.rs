@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::progress::{self, Turn};
 use super::state::{Engagement, Escalation};
 use super::{Asker, Command, Directory, Start, wrap_up};
-use crate::Context;
+use model::Context;
 
 /// Claim family of `StartEngagement` tokens.
 const TOKEN_CLAIM: &str = "client-token/StartEngagement";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::frames::{self, RestoreError};
+use model::frames::{self, RestoreError};
 
 /// An engagement: the root frame, and its pages as frames `page/<uuid>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::progress::Turn;
 use super::state::{Engagement, ReceiptType, Stopped};
 use super::{Command, EngagementNotice, pages};
-use crate::Context;
-use crate::text::one_line;
+use model::Context;
+use model::text::one_line;
 
 /// `StopEngagement`; a second one changes nothing.
 pub(super) fn stop(

@@ -37,8 +37,8 @@ use model::{Decision, Rejection};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Context;
 use crate::engage::{Asker, EngagementNotice, Start};
+use model::Context;
 
 /// What can happen to an incident. Reports and notices bring a tag of their own, hence the body apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,8 +17,8 @@ use super::turn::{START_OPERATION, Turn, raw_data};
 use super::{Command, Engage};
 use crate::recall::{Recall, Request};
 use crate::template::{self, Facts};
-use crate::text::{one_line, paragraph};
-use crate::{Context, frames};
+use model::text::{one_line, paragraph};
+use model::{Context, frames};
 
 /// `SSM Incident Trigger`.
 const TRIGGER: &str = "SSM Incident Trigger";

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::state::Incident;
 use super::turn::{START_OPERATION, Turn};
 use super::{Command, RecordPatch, Update};
-use crate::Context;
 use crate::recall::Request;
+use model::Context;
 
 /// `SSM Incident Record Update`.
 pub(super) const UPDATE: &str = "SSM Incident Record Update";

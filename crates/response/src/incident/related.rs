@@ -8,8 +8,8 @@ use super::Command;
 use super::record::UPDATE;
 use super::state::Incident;
 use super::turn::Turn;
-use crate::Context;
 use crate::recall::Request;
+use model::Context;
 
 /// Who asks.
 pub(super) struct Asker {

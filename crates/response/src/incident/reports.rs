@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::state::{EngagementRef, Incident};
 use super::turn::Turn;
 use super::{Command, open};
-use crate::Context;
 use crate::engage::{EndNotice, EngagementNotice, PageNotice};
-use crate::text::paragraph;
+use model::Context;
+use model::text::paragraph;
 
 const RUN_START: &str = "SSM Automation Execution Start for Incident";
 const RUN_STEP: &str = "SSM Automation Execution Step for Incident";

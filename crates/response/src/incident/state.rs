@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::frames::{self, RestoreError};
 use crate::recall::Recall;
+use model::frames::{self, RestoreError};
 
 /// An incident's root state. Timeline events are frames `event/<uuid>`, raw triggers frames `trigger/<n>`;
 /// neither is held here, so that a long timeline costs a turn nothing.

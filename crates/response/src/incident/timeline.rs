@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::state::Incident;
 use super::turn::{EVENT_DATA_CHARS, Turn};
 use super::{Command, NewTimelineEvent, TimelineEventPatch};
-use crate::Context;
 use crate::recall::Request;
+use model::Context;
 
 /// Most events of one timeline.
 const EVENTS: u64 = 100_000;

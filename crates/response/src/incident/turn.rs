@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::state::Incident;
 use super::{Command, PublishSns};
 use crate::recall::Request;
-use crate::{Context, frames};
+use model::{Context, frames};
 
 /// The longest `eventData`, in characters.
 pub(super) const EVENT_DATA_CHARS: usize = 12_000;

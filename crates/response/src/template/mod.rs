@@ -21,7 +21,7 @@ use model::plan::{DynamicParameter, DynamicVariable, SsmAutomation};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::text::one_line;
+use model::text::one_line;
 
 /// The longest event that `{{ event.json }}` gives, in bytes.
 pub const JSON_BYTES: usize = 60 * 1024;

@@ -6,7 +6,6 @@
 )]
 
 mod dedupe;
-mod delivery;
 mod engagements;
 mod incidents;
 mod lists;

@@ -17,14 +17,13 @@ use jiff::{SignedDuration, Timestamp};
 use model::effect::{EmailMessage, WebhookPost};
 use model::ids::Entropy;
 use model::incident::{cut, epoch};
-use model::{Decision, EffectCommand, Fact, IndexEntry, Outcome, Rejection, ids};
+use model::{Context, Decision, EffectCommand, Fact, IndexEntry, Outcome, Rejection, ids};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::Context;
-use crate::frames::{self, RestoreError};
-use crate::text::one_line;
+use model::frames::{self, RestoreError};
+use model::text::one_line;
 
 /// EventBridge's default and greatest number of retries.
 pub const MAX_ATTEMPTS: u32 = 185;

@@ -1,6 +1,6 @@
 //! Reading and writing an aggregate's frames.
 
-use model::FrameWrite;
+use crate::FrameWrite;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -35,7 +35,7 @@ pub enum RestoreError {
 }
 
 /// The body of a frame: the value's members and the version. A value that is no object has no body.
-pub(crate) fn body<T: Serialize>(value: &T) -> Value {
+pub fn body<T: Serialize>(value: &T) -> Value {
     match serde_json::to_value(value) {
         Ok(Value::Object(mut members)) => {
             members.insert("v".to_owned(), Value::from(VERSION));
@@ -46,12 +46,12 @@ pub(crate) fn body<T: Serialize>(value: &T) -> Value {
 }
 
 /// A frame to write.
-pub(crate) fn put<T: Serialize>(key: &str, value: &T) -> FrameWrite {
+pub fn put<T: Serialize>(key: &str, value: &T) -> FrameWrite {
     FrameWrite::put(key, body(value))
 }
 
 /// Reads a frame written by [`put`].
-pub(crate) fn read<T: DeserializeOwned>(key: &str, body: Value) -> Result<T, RestoreError> {
+pub fn read<T: DeserializeOwned>(key: &str, body: Value) -> Result<T, RestoreError> {
     let version = body.get("v").and_then(Value::as_u64).unwrap_or(VERSION);
     if version > VERSION {
         return Err(RestoreError::Newer {
@@ -66,7 +66,7 @@ pub(crate) fn read<T: DeserializeOwned>(key: &str, body: Value) -> Result<T, Res
 }
 
 /// The root frame among `frames`.
-pub(crate) fn root<T: DeserializeOwned>(frames: &[(String, Value)]) -> Result<T, RestoreError> {
+pub fn root<T: DeserializeOwned>(frames: &[(String, Value)]) -> Result<T, RestoreError> {
     let (key, body) = frames
         .iter()
         .find(|(key, _)| key.is_empty())

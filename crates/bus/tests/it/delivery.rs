@@ -1,11 +1,11 @@
 //! One event on its way to one webhook.
 
+use bus::delivery::{Command, Delivery, Input, Start, Status, step};
 use jiff::{SignedDuration, Timestamp};
 use model::{EffectCommand, Outcome, ids};
-use response::delivery::{Command, Delivery, Input, Start, Status, step};
 use serde_json::{Value, json};
 
-use super::world::{context, failure, start_of_time};
+use super::{context, failure, start_of_time};
 
 fn request() -> Start {
     Start {

@@ -19,11 +19,11 @@ struct BusRules {
 
 /// Every bus with its rules.
 #[derive(Default)]
-pub(crate) struct BusRegistry {
+pub(crate) struct RuleRegistry {
     buses: RwLock<HashMap<BusKey, BusRules>>,
 }
 
-impl BusRegistry {
+impl RuleRegistry {
     /// Takes in a rule resource (`<bus>/<rule>`) as committed; `None` removes it.
     pub(crate) fn apply(&self, scope: &Scope, name: &str, body: Option<Value>) {
         let Some((bus, rule_name)) = name.split_once('/') else {

@@ -1,6 +1,6 @@
 //! Values from events are written by attackers: they become one plain line before a person reads them.
 
-use model::incident::cut;
+use crate::incident::cut;
 
 /// Whether a character could hide or reorder text: control characters and the invisible formatting ones.
 fn is_unsafe(c: char) -> bool {
@@ -9,7 +9,7 @@ fn is_unsafe(c: char) -> bool {
 }
 
 /// One line of at most `most` characters; unsafe characters become spaces, runs of spaces one.
-pub(crate) fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let mut line = String::new();
     let mut gap = false;
     // Three times the room is enough to fill the line even when much of the text is unsafe.
@@ -28,7 +28,7 @@ pub(crate) fn one_line(text: &str, most: usize) -> String {
 }
 
 /// Several lines of at most `most` characters together; only line feeds and tabs survive of the unsafe ones.
-pub(crate) fn paragraph(text: &str, most: usize) -> String {
+pub fn paragraph(text: &str, most: usize) -> String {
     let kept: String = text
         .chars()
         .take(most)

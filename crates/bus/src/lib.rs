@@ -1,0 +1,10 @@
+//! What becomes of an event once rules have matched it (pure).
+//!
+//! Machines in one shape, `step(state, input, context)` to a [`model::Decision`] or a [`model::Rejection`]: the same
+//! arguments give the same answer. Nothing here knows storage, sockets, people or playbooks.
+//!
+//! | Module | Decides |
+//! |---|---|
+//! | [`delivery`] | one event on its way to one target, with its retries |
+
+pub mod delivery;

@@ -1,0 +1,1 @@
+//! Signals from outside: pulled or received, verified, and decoded into events.
