@@ -12,13 +12,14 @@ use effects::config as rim;
 use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer};
 use engine::{Engine, Handle, Options, Ports};
 use jiff::SignedDuration;
-use ports::{BoxFuture, Clock};
+use ports::{BoxFuture, Clock, EntropySource, Vault};
 use server::{AccessKey, AppState, Router, ServerConfig};
 use store::SqliteStore;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::{Config, Encryption};
 use crate::credentials::{self, Minted};
+use crate::vault;
 
 /// Everything that runs.
 pub(crate) struct Parts {
@@ -42,8 +43,11 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let inside = Arc::new(Inside::default());
     let mut aws = outbound(config, rim::Environment::of_process());
     find_region(&mut aws, (&clock, &entropy)).await;
-    let performer = performer(config, (&clock, &entropy, aws), &internal, &inside)?;
     let store = Arc::new(open_store(data_dir)?);
+    let source: Arc<dyn EntropySource> = Arc::<SystemEntropy>::clone(&entropy);
+    let vault::Opened { vault, proof } = vault::open(data_dir, store.as_ref(), source).await?;
+    let outside = (&clock, &entropy, aws);
+    let performer = performer(config, outside, &internal, &inside, &vault)?;
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
     minted.tell();
@@ -55,7 +59,10 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     };
     // The router must stand before the engine recovers: a runbook under way may call Quell itself at once.
     let (engine, handle) = Engine::start_with(ports, options(config), |handle| {
-        let state = AppState::new(handle.clone(), server_config(config, &minted, &internal));
+        let state = AppState::new(
+            handle.clone(),
+            server_config(config, &minted, &internal, vault),
+        );
         let _ = inside.router.set(server::router(state.clone()));
         let _ = inside.state.set(state);
     })
@@ -66,6 +73,10 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
         .get()
         .cloned()
         .ok_or_else(|| anyhow!("the server was not put together"))?;
+    if let Some(proof) = proof {
+        let kept = handle.change(vec![proof]).await;
+        kept.context("the proof of the key file cannot be kept")?;
+    }
     state.readiness().ready();
     Ok(Parts {
         engine,
@@ -115,7 +126,12 @@ fn options(config: &Config) -> Options {
     }
 }
 
-fn server_config(config: &Config, minted: &Minted, internal: &AccessKey) -> ServerConfig {
+fn server_config(
+    config: &Config,
+    minted: &Minted,
+    internal: &AccessKey,
+    vault: Arc<dyn Vault>,
+) -> ServerConfig {
     let own = config.auth.access_keys.iter().map(|key| AccessKey {
         id: key.id.clone(),
         secret: key.secret.clone(),
@@ -123,7 +139,7 @@ fn server_config(config: &Config, minted: &Minted, internal: &AccessKey) -> Serv
         name: key.name.clone().unwrap_or_else(|| key.id.clone()),
     });
     let keys = own.chain([minted.key.clone(), internal.clone()]).collect();
-    let mut server = ServerConfig::new(&config.auth.account_id, keys);
+    let mut server = ServerConfig::new(&config.auth.account_id, keys, vault);
     server.event_size_limit = config.events.max_request_bytes;
     server.aws_endpoint_url =
         (!config.aws.endpoint_url.is_empty()).then(|| config.aws.endpoint_url.clone());
@@ -135,6 +151,7 @@ fn performer(
     (clock, entropy, aws): (&Arc<dyn Clock>, &Arc<SystemEntropy>, rim::Aws),
     internal: &AccessKey,
     inside: &Arc<Inside>,
+    vault: &Arc<dyn Vault>,
 ) -> Result<Performer> {
     let scheme = if config.server.tls_certificate.is_empty() {
         "http"
@@ -160,6 +177,7 @@ fn performer(
             credentials: aws::credentials::Credentials::new(&internal.id, &internal.secret),
             url,
         }),
+        vault: Some(Arc::clone(vault)),
     };
     Performer::new(rim).context("outside effects cannot be set up")
 }

@@ -12,7 +12,7 @@ use aws::client::{AssumedRole, Concurrency};
 use aws::credentials::Credentials;
 use aws::settings::SettingError;
 use bytes::Bytes;
-use ports::{BoxFuture, Clock, EntropySource};
+use ports::{BoxFuture, Clock, EntropySource, Vault};
 
 /// A text that never shows in a log: `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -67,6 +67,8 @@ pub struct Config {
     pub webhook: Webhook,
     /// The services that Quell itself answers.
     pub local: Option<Local>,
+    /// Opens the sealed secrets of commands; `None` makes every command that carries one fail with a message that says so.
+    pub vault: Option<Arc<dyn Vault>>,
 }
 
 /// The mail server.

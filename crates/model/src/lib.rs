@@ -18,6 +18,7 @@ pub mod plan;
 pub mod report;
 pub mod resource;
 pub mod scope;
+pub mod sealed;
 pub mod text;
 
 pub use aggregate::{AggregateId, AggregateKind};

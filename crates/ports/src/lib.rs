@@ -1,5 +1,5 @@
-//! The only doors to the outside: [`Clock`], [`EntropySource`], [`Store`] and [`Effects`]; the in-memory
-//! reference store, the manual clock and the store conformance suite.
+//! The only doors to the outside: [`Clock`], [`EntropySource`], [`Store`], [`Effects`] and [`Vault`]; the
+//! in-memory reference store, the manual clock and the store conformance suite.
 //!
 //! Knows the words of `model` and nothing of SQL, sockets or tokio.
 
@@ -9,11 +9,13 @@ pub mod limits;
 pub mod memory;
 pub mod store;
 pub mod suite;
+pub mod vault;
 
 pub use clock::{Clock, EntropySource, ManualClock, SeededEntropy};
 pub use effects::{Effects, Probe};
 pub use memory::MemoryStore;
 pub use store::{CommitError, Committed, Store, StoreError, Turn};
+pub use vault::Vault;
 
 /// A boxed future that a port returns.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

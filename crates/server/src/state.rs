@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use engine::Handle;
+use ports::Vault;
 
 /// A key that may sign requests.
 #[derive(Clone)]
@@ -43,18 +44,21 @@ pub struct ServerConfig {
     pub body_timeout: Duration,
     /// Where calls of operators go instead of AWS, as the performer has it: shown by a dry run.
     pub aws_endpoint_url: Option<String>,
+    /// Seals the secrets that callers give, before anything is stored.
+    pub vault: Arc<dyn Vault>,
 }
 
 impl ServerConfig {
     /// The defaults for an account with these keys.
     #[must_use]
-    pub fn new(account: &str, keys: Vec<AccessKey>) -> Self {
+    pub fn new(account: &str, keys: Vec<AccessKey>, vault: Arc<dyn Vault>) -> Self {
         Self {
             account: account.to_owned(),
             keys,
             event_size_limit: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             aws_endpoint_url: None,
+            vault,
         }
     }
 }

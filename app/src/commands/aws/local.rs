@@ -179,6 +179,7 @@ impl Caller {
             scripts: None,
             webhook: rim::Webhook::default(),
             local: None,
+            vault: None,
         };
         let performer = Performer::new(config).map_err(|error| Ended::usage(error.to_string()))?;
         let role = settings.role_arn.as_ref().map(|role_arn| AssumeRole {

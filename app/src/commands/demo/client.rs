@@ -43,6 +43,7 @@ impl Client {
             scripts: None,
             webhook: rim::Webhook::default(),
             local: None,
+            vault: None,
         };
         let performer = Performer::new(config).with_context(|| format!("a client of {url}"))?;
         Ok(Self {

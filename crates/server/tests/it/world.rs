@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use model::effect::Intent;
 use model::{EffectCommand, Outcome, Recovery};
 use ports::effects::Probe;
+use ports::vault::{Key, KeyRing, Vault};
 use ports::{BoxFuture, Clock as _, Effects, ManualClock, MemoryStore, SeededEntropy};
 use serde_json::{Value, json};
 use server::{AccessKey, AppState, ServerConfig, router};
@@ -110,6 +111,16 @@ fn key(id: &str, ingest: bool) -> AccessKey {
     }
 }
 
+/// A vault with one key, as a first start makes it.
+fn vault() -> Arc<dyn Vault> {
+    let entropy = Arc::new(SeededEntropy::new(2));
+    Arc::new(KeyRing::new(
+        Key::mint(entropy.as_ref()),
+        Vec::new(),
+        entropy,
+    ))
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
@@ -127,7 +138,11 @@ impl World {
         let (engine, handle) = Engine::start(ports, Options::default())
             .await
             .expect("an engine");
-        let mut config = ServerConfig::new(ACCOUNT, vec![key("INGEST", true), key("PLAIN", false)]);
+        let mut config = ServerConfig::new(
+            ACCOUNT,
+            vec![key("INGEST", true), key("PLAIN", false)],
+            vault(),
+        );
         change(&mut config);
         let state = AppState::new(handle.clone(), config);
         state.readiness().ready();
