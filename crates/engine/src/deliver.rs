@@ -102,18 +102,41 @@ async fn to_plan(
 }
 
 fn to_webhook(arrival: &Arrival<'_>, target: &Target, rule_arn: &str, rendered: String) -> Input {
-    let retry = |name: &str| {
+    let notification = delivery::Notification {
+        url: target.arn.clone(),
+        subject: arrival.event.detail_type.clone(),
+        message: rendered,
+    };
+    let request = delivery::Request::Notification(notification);
+    let start = start(arrival, target, rule_arn, request);
+    Input::Delivery(Box::new(delivery::Input::Start(Box::new(start))))
+}
+
+/// A delivery of an event to a rule's target, with the target's own retry policy and dead-letter queue.
+fn start(
+    arrival: &Arrival<'_>,
+    target: &Target,
+    rule_arn: &str,
+    request: delivery::Request,
+) -> delivery::Start {
+    let policy = |name: &str| {
         let given = target.retry_policy.as_ref()?.get(name)?.as_u64()?;
         u32::try_from(given).ok()
     };
-    Input::Delivery(Box::new(delivery::Input::Start(delivery::Start {
-        url: target.arn.clone(),
-        rule_arn: rule_arn.to_owned(),
-        subject: arrival.event.detail_type.clone(),
-        message: rendered,
-        maximum_retry_attempts: retry("MaximumRetryAttempts"),
-        maximum_event_age_in_seconds: retry("MaximumEventAgeInSeconds"),
-    })))
+    let queue = target.rest.get("DeadLetterConfig");
+    let queue = queue.and_then(|config| config.get("Arn")?.as_str());
+    delivery::Start {
+        origin: rule_arn.to_owned(),
+        target_id: target.id.clone(),
+        target_arn: target.arn.clone(),
+        request,
+        retry: delivery::Retry {
+            maximum_attempts: policy("MaximumRetryAttempts"),
+            maximum_age_secs: policy("MaximumEventAgeInSeconds"),
+        },
+        dead_letter: queue.map(str::to_owned),
+        event: arrival.text.to_owned(),
+    }
 }
 
 pub(crate) fn target_input(target: &Target) -> Result<TargetInput, String> {

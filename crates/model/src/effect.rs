@@ -94,6 +94,10 @@ pub struct WebhookPost {
     pub content_type: String,
 }
 
+/// Code of a [`Failure`] that was never tried: too much waits for the same destination already. The attempt does not
+/// count; it is to be made later.
+pub const DESTINATION_BUSY: &str = "DestinationBusy";
+
 /// How an effect ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -116,7 +120,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Error code: the service's own (`InvalidInstanceID.NotFound`), or `ParamValidation`, `Timeout`, `Network`,
-    /// `Credentials`, `NotImplementedByTarget`, `ScriptError`, `Smtp`, `Http`.
+    /// `Credentials`, `NotImplementedByTarget`, `ScriptError`, `Smtp`, `Http`, [`DESTINATION_BUSY`].
     pub code: String,
     /// Message for people.
     pub message: String,

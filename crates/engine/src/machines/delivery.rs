@@ -1,4 +1,4 @@
-//! Deliveries to webhooks: `bus::delivery`.
+//! Deliveries to targets: `bus::delivery`.
 
 use bus::delivery::{self, Command, Delivery};
 use model::{Recovery, Rejection};
@@ -41,11 +41,12 @@ pub(crate) fn decide(
 fn order(command: Command) -> Order {
     match command {
         // At least once, as EventBridge and SNS deliver.
-        Command::Post { effect, command } => Order::Perform {
+        Command::Perform { effect, command } => Order::Perform {
             effect,
             command,
             recovery: Some(Recovery::Repeat),
         },
         Command::SetTimer { key, due } => Order::SetTimer { key, due },
+        Command::CancelTimer { key } => Order::CancelTimer { key },
     }
 }

@@ -3,6 +3,7 @@
 use engine::views::delivery;
 use engine::{Handle, Input};
 use model::contact::{ACTIVATION_HOURS, ACTIVATION_TRIES, ChannelType, ContactChannel};
+use model::effect::EmailMessage;
 use model::{AggregateId, Scope, ids};
 
 use super::{channels, names};
@@ -52,15 +53,24 @@ async fn send(
     code: &str,
 ) -> Result<(), ApiError> {
     let start = delivery::Start {
-        url: format!("mailto:{}", channel.address()),
-        rule_arn: channel.contact_channel_arn.clone(),
-        subject: "Your activation code for incident pages".to_owned(),
-        message: text(channel, code),
-        maximum_retry_attempts: None,
-        maximum_event_age_in_seconds: Some(GIVE_UP_SECS),
+        origin: channel.contact_channel_arn.clone(),
+        target_id: String::new(),
+        target_arn: channel.contact_channel_arn.clone(),
+        request: delivery::Request::Email(EmailMessage {
+            to: channel.address().to_owned(),
+            subject: "Your activation code for incident pages".to_owned(),
+            body: text(channel, code),
+            thread: None,
+        }),
+        retry: delivery::Retry {
+            maximum_attempts: None,
+            maximum_age_secs: Some(GIVE_UP_SECS),
+        },
+        dead_letter: None,
+        event: String::new(),
     };
     let to = AggregateId::delivery(handle.new_id());
-    let input = Input::Delivery(Box::new(delivery::Input::Start(start)));
+    let input = Input::Delivery(Box::new(delivery::Input::Start(Box::new(start))));
     handle
         .ask(to, scope, input)
         .await
