@@ -6,5 +6,7 @@
 //! | Module | Decides |
 //! |---|---|
 //! | [`delivery`] | one event on its way to one target, with its retries |
+//! | [`parked`] | a message that could not be taken in, until an operator retries or discards it |
 
 pub mod delivery;
+pub mod parked;

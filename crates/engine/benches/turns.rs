@@ -430,6 +430,7 @@ async fn containment(dir: &Path, round: usize) -> Figures {
             detail: detail.to_string(),
             resources: Vec::new(),
             time: None,
+            ..PutEntry::default()
         };
         let sent = now();
         handle

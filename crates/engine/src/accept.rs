@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use model::bus::Rule;
 use model::incident::Trigger;
 use model::{AggregateId, Event, Scope, ids};
+use ports::CommitError;
 use ports::store::{NewInput, Turn};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::deliver::{Arrival, deliver, rule_arn};
@@ -25,7 +27,7 @@ use crate::input::Input;
 use crate::routes::{incident_for, incident_input};
 
 /// One event to be put on a bus. The members have been checked for presence by whoever decoded the request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PutEntry {
     /// Bus name.
     pub bus: String,
@@ -39,6 +41,12 @@ pub struct PutEntry {
     pub resources: Vec<String>,
     /// When it happened; `None` means now.
     pub time: Option<Timestamp>,
+    /// The event's own id, where it has been an event before it came here; `None` makes one.
+    pub id: Option<Uuid>,
+    /// The account that the event comes from; `None` is the bus's.
+    pub account: Option<String>,
+    /// The region that the event comes from; `None` is the bus's.
+    pub region: Option<String>,
 }
 
 /// What became of an entry.
@@ -103,40 +111,61 @@ pub(crate) async fn put_events(
     let mut outcomes = Vec::with_capacity(entries.len());
     let mut inputs = Vec::new();
     for entry in entries {
-        let id = ids::random(&shared.ports.entropy.draw(), "event");
-        let text = envelope(scope, &entry, id, now);
-        let event = match whole_object(&entry.detail).and_then(|()| read(&text)) {
-            Ok(event) => event,
-            Err(reason) => {
-                outcomes.push(EntryOutcome::Malformed { reason });
-                continue;
-            }
-        };
-        shared.counters.seen.fetch_add(1, Ordering::Relaxed);
-        let matching = shared.rules.matching(scope, &entry.bus, &event);
-        if matching.is_empty() {
-            shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
-        } else {
-            let (value, envelope) = match parsed(&text) {
-                Ok(parsed) => parsed,
-                Err(reason) => {
-                    outcomes.push(EntryOutcome::Malformed { reason });
-                    continue;
+        outcomes.push(match accept(shared, scope, &entry, now).await? {
+            Ok(accepted) => {
+                inputs.extend(accepted.inputs);
+                EntryOutcome::Accepted {
+                    event_id: accepted.id,
                 }
-            };
-            let arrival = Arrival {
-                scope,
-                event: &envelope,
-                value: &value,
-                text: &text,
-                now,
-            };
-            inputs.extend(deliveries(shared, &arrival, &matching).await?);
-        }
-        outcomes.push(EntryOutcome::Accepted { event_id: id });
+            }
+            Err(reason) => EntryOutcome::Malformed { reason },
+        });
     }
     commit(shared, inputs, now).await?;
     Ok(outcomes)
+}
+
+/// An event that has been matched, with what is still to be committed.
+pub(crate) struct Accepted {
+    pub(crate) id: Uuid,
+    pub(crate) inputs: Vec<(AggregateId, Scope, Input)>,
+}
+
+/// Matches an event and makes the inputs of its targets, or says why it is no event.
+pub(crate) async fn accept(
+    shared: &Shared,
+    scope: &Scope,
+    entry: &PutEntry,
+    now: Timestamp,
+) -> Result<Result<Accepted, String>, AskError> {
+    let id = entry
+        .id
+        .unwrap_or_else(|| ids::random(&shared.ports.entropy.draw(), "event"));
+    let text = envelope(scope, entry, id, now);
+    let event = match whole_object(&entry.detail).and_then(|()| read(&text)) {
+        Ok(event) => event,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    shared.counters.seen.fetch_add(1, Ordering::Relaxed);
+    let matching = shared.rules.matching(scope, &entry.bus, &event);
+    if matching.is_empty() {
+        shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
+        let inputs = Vec::new();
+        return Ok(Ok(Accepted { id, inputs }));
+    }
+    let (value, envelope) = match parsed(&text) {
+        Ok(parsed) => parsed,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let arrival = Arrival {
+        scope,
+        event: &envelope,
+        value: &value,
+        text: &text,
+        now,
+    };
+    let inputs = deliveries(shared, &arrival, &matching).await?;
+    Ok(Ok(Accepted { id, inputs }))
 }
 
 /// Whether a detail is one JSON object and nothing besides: text behind it could speak for the envelope.
@@ -165,9 +194,9 @@ fn envelope(scope: &Scope, entry: &PutEntry, id: Uuid, now: Timestamp) -> String
         "id": id,
         "detail-type": entry.detail_type,
         "source": entry.source,
-        "account": scope.account,
+        "account": entry.account.as_ref().unwrap_or(&scope.account),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "region": scope.region,
+        "region": entry.region.as_ref().unwrap_or(&scope.region),
         "resources": entry.resources,
     });
     let head = head.to_string();
@@ -209,27 +238,49 @@ async fn commit(
     if inputs.is_empty() {
         return Ok(());
     }
-    let inbox_new = inputs
-        .iter()
-        .map(|(aggregate, scope, input)| NewInput {
-            aggregate: *aggregate,
-            scope: scope.clone(),
-            body: input.to_body(),
-            at: now,
-        })
-        .collect();
-    let committed = shared
-        .ports
-        .store
-        .commit(Turn {
-            inbox_new,
-            ..Turn::default()
-        })
-        .await?;
-    for ((to, scope, input), seq) in inputs.into_iter().zip(committed.inbox) {
+    let turn = Turn {
+        inbox_new: rows(&inputs, now),
+        ..Turn::default()
+    };
+    commit_whole(shared, turn, inputs).await??;
+    Ok(())
+}
+
+/// Commits a turn that accepts `inputs`, and lets their aggregates know. Both happen even if the caller goes away in
+/// between: what is committed and told to nobody would wait for the next start.
+pub(crate) async fn commit_whole(
+    shared: &Arc<Shared>,
+    turn: Turn,
+    inputs: Vec<(AggregateId, Scope, Input)>,
+) -> Result<Result<(), CommitError>, AskError> {
+    let (answer, answered) = oneshot::channel();
+    let owned = Arc::clone(shared);
+    shared.tasks.spawn(async move {
+        let committed = owned.ports.store.commit(turn).await;
+        let outcome = committed.map(|committed| announce(&owned, inputs, committed.inbox));
+        // Nobody waits any more: what was accepted is under way all the same.
+        let _ = answer.send(outcome);
+    });
+    let lost = |_| AskError::Broken("the commit of an acceptance did not end".to_owned());
+    answered.await.map_err(lost)
+}
+
+/// Inputs as inbox rows.
+pub(crate) fn rows(inputs: &[(AggregateId, Scope, Input)], now: Timestamp) -> Vec<NewInput> {
+    let row = |(aggregate, scope, input): &(AggregateId, Scope, Input)| NewInput {
+        aggregate: *aggregate,
+        scope: scope.clone(),
+        body: input.to_body(),
+        at: now,
+    };
+    inputs.iter().map(row).collect()
+}
+
+/// Lets the aggregates know of committed inputs.
+fn announce(shared: &Shared, inputs: Vec<(AggregateId, Scope, Input)>, committed: Vec<u64>) {
+    for ((to, scope, input), seq) in inputs.into_iter().zip(committed) {
         shared
             .dispatcher
             .send(to, scope, Mail::Inbox { seq, input });
     }
-    Ok(())
 }

@@ -222,9 +222,10 @@ impl Actor {
     }
 
     async fn load_stored(&mut self) -> Result<Loaded, String> {
-        // An incident is held without its timeline: an input that edits an event brings it along.
+        // An incident is held without its timeline: an input that edits an event brings it along. What becomes of a
+        // parked message is decided without its body.
         let frames = match self.id.kind {
-            AggregateKind::Incident => Frames::RootAnd(Vec::new()),
+            AggregateKind::Incident | AggregateKind::Parked => Frames::RootAnd(Vec::new()),
             AggregateKind::Engagement
             | AggregateKind::Run
             | AggregateKind::Delivery

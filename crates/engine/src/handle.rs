@@ -15,6 +15,7 @@ use crate::catalog::{self, ResourceChange};
 use crate::engine::Shared;
 use crate::error::{AskError, ChangeError, ReadError};
 use crate::input::Input;
+use crate::take_in::{self, Message, TakeInError, TakenIn};
 
 /// A client's idempotency token for one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,5 +217,16 @@ impl Handle {
         entries: Vec<PutEntry>,
     ) -> Result<Vec<EntryOutcome>, AskError> {
         accept::put_events(&self.shared, scope, entries).await
+    }
+
+    /// Takes in a message from outside: all its events with their deliveries, its notes and its dedupe keys are one
+    /// commit, after which the message may be acknowledged. A key that was claimed within 24 hours means that the
+    /// message (or the event) was seen before: acknowledged without effect. Events that no rule wants are taken too,
+    /// at no cost.
+    ///
+    /// # Errors
+    /// Nothing of the message was taken.
+    pub async fn take_in(&self, scope: &Scope, message: Message) -> Result<TakenIn, TakeInError> {
+        take_in::take_in(&self.shared, scope, message).await
     }
 }

@@ -22,6 +22,8 @@ pub enum Input {
     Delivery(Box<bus::delivery::Input>),
     /// For an operator's call.
     Call(Box<flow::call::Input>),
+    /// For a parked message.
+    Parked(Box<bus::parked::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -68,6 +70,7 @@ impl Input {
             Self::Run(_) | Self::StartRun(_) => Some(AggregateKind::Run),
             Self::Delivery(_) => Some(AggregateKind::Delivery),
             Self::Call(_) => Some(AggregateKind::Call),
+            Self::Parked(_) => Some(AggregateKind::Parked),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::input::Input;
 use crate::lookup::Prepared;
-use crate::machines::{call, delivery, engagement, incident, run};
+use crate::machines::{call, delivery, engagement, incident, parked, run};
 
 /// An aggregate's state as its machine knows it.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub(crate) enum State {
     Run(Box<flow::automation::Run>),
     Delivery(Box<bus::delivery::Delivery>),
     Call(Box<flow::call::Call>),
+    Parked(Box<bus::parked::Parked>),
 }
 
 /// What a decider gets besides its input.
@@ -77,6 +78,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Run => run::restore(frames),
         AggregateKind::Delivery => delivery::restore(frames),
         AggregateKind::Call => call::restore(frames),
+        AggregateKind::Parked => parked::restore(frames),
     }
 }
 
@@ -92,6 +94,7 @@ pub(crate) fn decide(
         AggregateKind::Run => run::decide(state, prepared, cx),
         AggregateKind::Delivery => delivery::decide(state, prepared, cx),
         AggregateKind::Call => call::decide(state, prepared, cx),
+        AggregateKind::Parked => parked::decide(state, prepared, cx),
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod delivery;
 pub(crate) mod engagement;
 pub(crate) mod incident;
+pub(crate) mod parked;
 pub(crate) mod run;
 
 /// The context of a turn in the words that `response` and `bus` share.

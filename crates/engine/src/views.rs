@@ -25,6 +25,9 @@ pub use response::{contact_rules, engage, filters, incident, view};
 /// Deliveries of events.
 pub use bus::delivery;
 
+/// Messages that could not be taken in.
+pub use bus::parked;
+
 /// What trigger a `StartIncident` makes of a response plan.
 pub use response::plan as triggers;
 

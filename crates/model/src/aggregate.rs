@@ -17,16 +17,19 @@ pub enum AggregateKind {
     Delivery,
     /// One AWS call that an operator asked for (`flow::call`).
     Call,
+    /// One message that could not be taken in, kept for an operator (`bus::parked`).
+    Parked,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
         Self::Delivery,
         Self::Call,
+        Self::Parked,
     ];
 
     /// The name under which the kind is stored.
@@ -38,6 +41,7 @@ impl AggregateKind {
             Self::Run => "run",
             Self::Delivery => "delivery",
             Self::Call => "call",
+            Self::Parked => "parked",
         }
     }
 
@@ -102,6 +106,15 @@ impl AggregateId {
     pub fn call(id: Uuid) -> Self {
         Self {
             kind: AggregateKind::Call,
+            id,
+        }
+    }
+
+    /// The id of a parked message.
+    #[must_use]
+    pub fn parked(id: Uuid) -> Self {
+        Self {
+            kind: AggregateKind::Parked,
             id,
         }
     }

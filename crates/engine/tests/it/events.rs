@@ -151,6 +151,7 @@ async fn an_event_that_no_target_could_take_is_refused_and_not_dropped() {
         detail: detail.to_owned(),
         resources: Vec::new(),
         time: None,
+        ..engine::PutEntry::default()
     };
     // The matcher compares numbers as texts and wants this event; nothing downstream can hold the number.
     let hiding = entry(

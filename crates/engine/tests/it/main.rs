@@ -5,4 +5,5 @@ mod events;
 mod paging;
 mod restart;
 mod runs;
+mod take_in;
 mod world;

@@ -344,6 +344,7 @@ impl World {
             detail: detail.to_string(),
             resources: Vec::new(),
             time: None,
+            ..PutEntry::default()
         };
         let _ = self.handle.put_events(&scope(), vec![entry]).await;
     }

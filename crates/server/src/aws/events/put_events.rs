@@ -152,6 +152,7 @@ impl<'a> Entry<'a> {
                 .map(|&resource| resource.to_owned())
                 .collect(),
             time: self.time,
+            ..PutEntry::default()
         })
     }
 }
