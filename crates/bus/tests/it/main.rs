@@ -1,5 +1,10 @@
 //! Deliveries, told to their machine with time in the tester's hand.
 
+#![expect(
+    clippy::too_many_lines,
+    reason = "a scenario or a table of cases reads best in one piece"
+)]
+
 mod delivery;
 mod parked;
 
