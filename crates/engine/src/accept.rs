@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use model::bus::Rule;
 use model::incident::Trigger;
-use model::{AggregateId, Event, Scope, ids};
+use model::{AggregateId, AggregateKind, Event, Scope, ids};
 use ports::CommitError;
 use ports::store::{NewInput, Turn};
 use serde::Deserialize;
@@ -24,6 +24,7 @@ use crate::dispatch::Mail;
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
+use crate::metrics::Local;
 use crate::routes::{incident_for, incident_input};
 
 /// One event to be put on a bus. The members have been checked for presence by whoever decoded the request.
@@ -110,10 +111,12 @@ pub(crate) async fn put_events(
     let now = shared.ports.clock.now();
     let mut outcomes = Vec::with_capacity(entries.len());
     let mut inputs = Vec::new();
+    let mut taken = Vec::new();
     for entry in entries {
         outcomes.push(match accept(shared, scope, &entry, now).await? {
             Ok(accepted) => {
                 inputs.extend(accepted.inputs);
+                taken.extend(accepted.taken);
                 EntryOutcome::Accepted {
                     event_id: accepted.id,
                 }
@@ -122,6 +125,7 @@ pub(crate) async fn put_events(
         });
     }
     commit(shared, inputs, now).await?;
+    shared.metrics.taken(&taken, now);
     Ok(outcomes)
 }
 
@@ -129,6 +133,8 @@ pub(crate) async fn put_events(
 pub(crate) struct Accepted {
     pub(crate) id: Uuid,
     pub(crate) inputs: Vec<(AggregateId, Scope, Input)>,
+    /// Targets in this process that will have the event with the commit.
+    pub(crate) taken: Vec<Local>,
 }
 
 /// Matches an event and makes the inputs of its targets, or says why it is no event.
@@ -148,10 +154,17 @@ pub(crate) async fn accept(
     };
     shared.counters.seen.fetch_add(1, Ordering::Relaxed);
     let matching = shared.rules.matching(scope, &entry.bus, &event);
+    let known = shared.rules.knows(scope, &entry.bus);
+    let bus = if known { entry.bus.as_str() } else { "" };
+    shared.metrics.arrived(scope, bus, &matching);
+    let mut accepted = Accepted {
+        id,
+        inputs: Vec::new(),
+        taken: Vec::new(),
+    };
     if matching.is_empty() {
         shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
-        let inputs = Vec::new();
-        return Ok(Ok(Accepted { id, inputs }));
+        return Ok(Ok(accepted));
     }
     let (value, envelope) = match parsed(&text) {
         Ok(parsed) => parsed,
@@ -164,8 +177,9 @@ pub(crate) async fn accept(
         text: &text,
         now,
     };
-    let inputs = deliveries(shared, &arrival, &matching).await?;
-    Ok(Ok(Accepted { id, inputs }))
+    let taken = &mut accepted.taken;
+    accepted.inputs = deliveries(shared, &arrival, &matching, taken).await?;
+    Ok(Ok(accepted))
 }
 
 /// Whether a detail is one JSON object and nothing besides: text behind it could speak for the envelope.
@@ -204,18 +218,29 @@ fn envelope(scope: &Scope, entry: &PutEntry, id: Uuid, now: Timestamp) -> String
     format!("{open},\"detail\":{}}}", entry.detail)
 }
 
-/// The inputs that one event gives to the targets of the rules that match it.
+/// The inputs that one event gives to the targets of the rules that match it. Targets in this process, which
+/// will have it with the commit, go to `taken`.
 async fn deliveries(
     shared: &Shared,
     arrival: &Arrival<'_>,
     matching: &[Arc<Rule>],
+    taken: &mut Vec<Local>,
 ) -> Result<Vec<(AggregateId, Scope, Input)>, AskError> {
     let mut inputs = Vec::new();
     for rule in matching {
         let rule_arn = rule_arn(arrival.scope, rule);
         for target in rule.targets.values() {
             match deliver(shared, arrival, (rule, &rule_arn), target).await? {
-                Ok(input) => inputs.push(input),
+                Ok(input) => {
+                    if input.0.kind != AggregateKind::Delivery {
+                        taken.push(Local {
+                            scope: arrival.scope.clone(),
+                            rule_arn: rule_arn.clone(),
+                            target_id: target.id.clone(),
+                        });
+                    }
+                    inputs.push(input);
+                }
                 Err(reason) => tracing::warn!(
                     rule.arn = rule_arn,
                     target.id = target.id,

@@ -12,6 +12,7 @@ use crate::accept::Counters;
 use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
 use crate::handle::Handle;
+use crate::metrics::{self, Metrics};
 use crate::recovery;
 use crate::registry::RuleRegistry;
 use crate::routes::Routes;
@@ -48,6 +49,8 @@ pub struct Options {
     pub keep_journal: Option<SignedDuration>,
     /// How long lapsed claims are kept beyond their lapse.
     pub keep_claims: SignedDuration,
+    /// How long the numbers of minutes are kept.
+    pub keep_metrics: SignedDuration,
     /// How often finished rows are pruned.
     pub prune_every: Duration,
     /// How long an eventually consistent read may lag behind a write, before a probe's "not found" counts.
@@ -64,6 +67,7 @@ impl Default for Options {
             keep_effects: SignedDuration::from_hours(24 * 30),
             keep_journal: None,
             keep_claims: SignedDuration::from_hours(1),
+            keep_metrics: SignedDuration::from_hours(24 * 15),
             prune_every: Duration::from_secs(600),
             consistency_delay: Duration::from_secs(5),
         }
@@ -80,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
     pub(crate) rule_changes: tokio::sync::Mutex<()>,
     pub(crate) counters: Counters,
+    pub(crate) metrics: Metrics,
     pub(crate) routes: Routes,
     pub(crate) documents: Documents,
     pub(crate) commits: tokio::sync::Semaphore,
@@ -117,6 +122,7 @@ impl Engine {
     ) -> Result<(Self, Handle), StoreError> {
         let shared = Arc::new_cyclic(|weak| Shared {
             dispatcher: Dispatcher::new(weak.clone(), options.max_waiting),
+            metrics: Metrics::new(Arc::clone(&ports.clock)),
             ports,
             options,
             rules: RuleRegistry::default(),
@@ -147,6 +153,10 @@ impl Engine {
         shared
             .tasks
             .spawn_background(async move { prune_forever(&pruner).await });
+        let counted = Arc::clone(&shared);
+        shared
+            .tasks
+            .spawn_background(async move { metrics::run(&counted).await });
         Ok((Self { shared }, handle))
     }
 
@@ -163,6 +173,7 @@ impl Engine {
             () = self.shared.tasks.idle() => {}
             () = grace => tracing::warn!("effects are still under way at the stop; they are recovered at the next start"),
         }
+        metrics::flush_all(&self.shared).await;
     }
 
     /// Waits until no turn and no effect is under way (timers may still be pending). For tests and orderly hand-over.
@@ -221,5 +232,6 @@ fn retention(options: &Options, now: Timestamp) -> Retention {
         effects_before: before(options.keep_effects),
         journal_before: options.keep_journal.and_then(before),
         claims_before: before(options.keep_claims),
+        measured_before: before(options.keep_metrics),
     }
 }

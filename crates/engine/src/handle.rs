@@ -1,12 +1,14 @@
 //! What the rest of the binary can ask of the engine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bus::measures::Measures;
 use jiff::Timestamp;
 use model::aggregate::AggregateId;
 use model::resource::Resource;
 use model::{ClaimWish, Scope, ids};
-use ports::store::{Frames, JournalRow, Query, ResourceQuery, Stored};
+use ports::store::{Frames, JournalRow, Query, ResourceQuery, Series, Stored};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -15,6 +17,7 @@ use crate::catalog::{self, ResourceChange};
 use crate::engine::Shared;
 use crate::error::{AskError, ChangeError, ReadError};
 use crate::input::Input;
+use crate::metrics;
 use crate::take_in::{self, Message, TakeInError, TakenIn};
 
 /// A client's idempotency token for one operation.
@@ -204,6 +207,34 @@ impl Handle {
     #[must_use]
     pub fn event_counts(&self) -> accept::EventCounts {
         self.shared.counters.read()
+    }
+
+    /// What was counted of a series from minute `from` until before minute `until` (since 1970 UTC), by minute. The
+    /// minute that runs is included.
+    pub async fn measured(
+        &self,
+        series: &Series,
+        from: i64,
+        until: i64,
+    ) -> Result<BTreeMap<i64, Measures>, ReadError> {
+        metrics::minutes(&self.shared, series, from, until).await
+    }
+
+    /// The series of an owner and region of which minutes are kept, in order, strictly behind `after`; at most 1,000.
+    pub async fn measured_series(
+        &self,
+        scope: &Scope,
+        after: Option<Series>,
+    ) -> Result<Vec<Series>, ReadError> {
+        let store = &self.shared.ports.store;
+        store.series(scope.clone(), after, 1_000).await
+    }
+
+    /// What was counted since the start of the process: of each bus (events, and which matched), rule (matches) and
+    /// target (what became of events), in order.
+    #[must_use]
+    pub fn measured_totals(&self) -> Vec<(Series, Measures)> {
+        self.shared.metrics.totals()
     }
 
     /// Accepts events: matches them in memory, commits those that a rule wants with their deliveries, then answers.

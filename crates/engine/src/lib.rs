@@ -19,6 +19,7 @@ mod input;
 mod lookup;
 mod machine;
 mod machines;
+mod metrics;
 mod recovery;
 mod registry;
 mod routes;

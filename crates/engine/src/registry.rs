@@ -45,6 +45,15 @@ impl RuleRegistry {
         }
     }
 
+    /// Whether a bus is one to count by its name: the default one, or one that has or had rules. Others may be names
+    /// that clients made up.
+    pub(crate) fn knows(&self, scope: &Scope, bus: &str) -> bool {
+        bus == "default" || {
+            let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
+            buses.contains_key(&(scope.clone(), bus.to_owned()))
+        }
+    }
+
     /// The enabled rules of a bus that match, in order of name.
     pub(crate) fn matching(&self, scope: &Scope, bus: &str, event: &Event) -> Vec<Arc<Rule>> {
         let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);

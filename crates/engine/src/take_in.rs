@@ -197,7 +197,12 @@ async fn commit(
             ..Turn::default()
         };
         match commit_whole(shared, turn, inputs).await? {
-            Ok(()) => return Ok(TakenIn::Taken(outcomes(&fresh, count))),
+            Ok(()) => {
+                for event in &fresh {
+                    shared.metrics.taken(&event.accepted.taken, now);
+                }
+                return Ok(TakenIn::Taken(outcomes(&fresh, count)));
+            }
             Err(CommitError::Claimed { claim, .. }) => {
                 let before = fresh.len();
                 fresh.retain(|event| event.claim.as_ref() != Some(&*claim));

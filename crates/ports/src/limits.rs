@@ -7,7 +7,7 @@ use model::{EffectCommand, Outcome, Scope};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::store::Turn;
+use crate::store::{MeasuredMinute, Turn};
 
 /// Deepest nesting of a stored body. Readers of JSON stop at 128; the difference is for the envelopes around bodies.
 pub const MAX_DEPTH: usize = 100;
@@ -17,6 +17,9 @@ pub const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// Longest name, key or indexed value, in bytes: what fits into an index page of either database.
 pub const MAX_NAME: usize = 2_048;
+
+/// Largest body of a minute's numbers as JSON text, in bytes.
+pub const MAX_MEASURED: usize = 32 * 1024;
 
 /// Most rows that one read answers.
 pub const MAX_PAGE: usize = 1_000;
@@ -33,6 +36,13 @@ pub fn from_micros(micros: i64) -> Option<Timestamp> {
     // Not `Timestamp::from_microsecond`: its range ends at the last whole second, before `Timestamp::MAX`.
     let nanos = i32::try_from(micros.rem_euclid(1_000_000)).ok()? * 1_000;
     Timestamp::new(micros.div_euclid(1_000_000), nanos).ok()
+}
+
+/// The first minute since 1970 UTC that did not begin before an instant.
+#[must_use]
+pub fn minutes_before(at: Timestamp) -> i64 {
+    let within = at.as_second().rem_euclid(60) > 0 || at.subsec_nanosecond() > 0;
+    at.as_second().div_euclid(60) + i64::from(within)
 }
 
 /// A page size brought between 1 and [`MAX_PAGE`].
@@ -64,7 +74,24 @@ impl Turn {
             return Err("effects and timers need the aggregate that waits for them".to_owned());
         }
         self.check_names()?;
+        self.check_measured()?;
         self.check_depths()
+    }
+
+    fn check_measured(&self) -> Result<(), String> {
+        for MeasuredMinute { series, body, .. } in &self.measured {
+            scope(&series.scope)?;
+            name("bus", &series.bus)?;
+            name("rule", &series.rule)?;
+            name("target", &series.target)?;
+            let bytes = json_size(body);
+            if bytes > MAX_MEASURED {
+                return Err(format!(
+                    "the numbers of a minute have {bytes} bytes as JSON, more than {MAX_MEASURED}"
+                ));
+            }
+        }
+        shallow("measured", self.measured.iter().map(|minute| &minute.body))
     }
 
     fn check_names(&self) -> Result<(), String> {
@@ -230,6 +257,22 @@ mod tests {
         assert_eq!(json_size(&value), value.to_string().len());
         assert!(body_size("x", MAX_BODY).is_ok());
         assert!(body_size("x", MAX_BODY + 1).is_err());
+    }
+
+    #[test]
+    fn minutes_begin_before_an_instant() {
+        for (second, nanos, want) in [
+            (0, 0, 0),
+            (0, 1, 1),
+            (1, 0, 1),
+            (60, 0, 1),
+            (61, 0, 2),
+            (-1, 0, 0),
+            (-60, 0, -1),
+        ] {
+            let at = Timestamp::new(second, nanos).expect("in range");
+            assert_eq!(minutes_before(at), want, "{second}.{nanos}");
+        }
     }
 
     #[test]

@@ -16,8 +16,9 @@ use model::{AggregateId, Scope};
 use crate::BoxFuture;
 use crate::limits::{instant, page};
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks, Query,
-    ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks,
+    MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention, Series, Store, StoreError, Stored,
+    TimerRow, Turn,
 };
 use state::State;
 
@@ -155,6 +156,22 @@ impl Store for MemoryStore {
 
     fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>> {
         ready(Ok(self.lock().resources(&query)))
+    }
+
+    fn measured(
+        &self,
+        query: MeasuredQuery,
+    ) -> BoxFuture<'_, Result<Vec<MeasuredRow>, StoreError>> {
+        ready(Ok(self.lock().measured.read(&query)))
+    }
+
+    fn series(
+        &self,
+        scope: Scope,
+        after: Option<Series>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
+        ready(Ok(self.lock().measured.series(&scope, after, page(limit))))
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

@@ -43,6 +43,56 @@ pub struct Turn {
     pub releases: Vec<ClaimKey>,
     /// Resources created, changed or deleted.
     pub resources: Vec<ResourceWrite>,
+    /// Numbers of minutes, kept beside those of the same series and minute that are there already.
+    pub measured: Vec<MeasuredMinute>,
+}
+
+/// Whose numbers they are: of everything (`bus` empty), a bus (`rule` empty), a rule (`target` empty) or a target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Series {
+    /// Owner and region.
+    pub scope: Scope,
+    /// Event bus.
+    pub bus: String,
+    /// Rule of the bus.
+    pub rule: String,
+    /// Target of the rule.
+    pub target: String,
+}
+
+/// What was counted of a series in one minute, or a part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredMinute {
+    /// Whose.
+    pub series: Series,
+    /// Minutes since 1970 UTC.
+    pub minute: i64,
+    /// The numbers, versioned by their names.
+    pub body: Value,
+}
+
+/// A stored minute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredRow {
+    /// Minutes since 1970 UTC, and which part of that minute: parts add up.
+    pub number: (i64, i64),
+    /// The numbers.
+    pub body: Value,
+}
+
+/// Which minutes of a series, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuredQuery {
+    /// Whose.
+    pub series: Series,
+    /// First minute.
+    pub from: i64,
+    /// First minute that is no longer meant.
+    pub until: i64,
+    /// Strictly behind this row's number.
+    pub after: Option<(i64, i64)>,
+    /// At most so many, 1 to 1,000.
+    pub limit: usize,
 }
 
 /// The change of one aggregate.
@@ -319,6 +369,8 @@ pub struct Retention {
     pub journal_before: Option<Timestamp>,
     /// Lapsed claims (client tokens among them) that lapsed before this instant go.
     pub claims_before: Option<Timestamp>,
+    /// Numbers of minutes that began before this instant go.
+    pub measured_before: Option<Timestamp>,
 }
 
 /// The durable store.
@@ -382,6 +434,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Resources of a family in order of name, behind `after`, whose names begin with `prefix`.
     fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>>;
+
+    /// Minutes of one series, in order.
+    fn measured(&self, query: MeasuredQuery)
+    -> BoxFuture<'_, Result<Vec<MeasuredRow>, StoreError>>;
+
+    /// The series of an owner and region of which minutes are kept, in order, strictly behind `after`.
+    fn series(
+        &self,
+        scope: Scope,
+        after: Option<Series>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>>;
 
     /// Deletes at most `limit` rows of each kind that `retention` no longer keeps; answers how many went.
     /// Called again until it answers 0, so that no transaction is long.
@@ -482,6 +546,22 @@ impl<S: Store> Store for std::sync::Arc<S> {
 
     fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>> {
         S::resources(self, query)
+    }
+
+    fn measured(
+        &self,
+        query: MeasuredQuery,
+    ) -> BoxFuture<'_, Result<Vec<MeasuredRow>, StoreError>> {
+        S::measured(self, query)
+    }
+
+    fn series(
+        &self,
+        scope: Scope,
+        after: Option<Series>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
+        S::series(self, scope, after, limit)
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

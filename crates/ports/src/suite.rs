@@ -7,6 +7,7 @@ mod aggregates;
 mod bodies;
 mod claims;
 mod commits;
+mod measured;
 mod queues;
 mod resources;
 mod words;
@@ -15,6 +16,7 @@ pub use aggregates::*;
 pub use bodies::*;
 pub use claims::*;
 pub use commits::*;
+pub use measured::*;
 pub use queues::*;
 pub use resources::*;
 
@@ -71,6 +73,10 @@ macro_rules! store_suite {
             bodies_come_back_exactly
             large_bodies_come_back_exactly
             bodies_beyond_the_limits_are_refused
+            minutes_add_up_in_order
+            series_are_listed_by_owner
+            old_minutes_are_pruned_with_their_series
+            malformed_minutes_are_refused
         }
     };
     (@tests $make:expr; $($name:ident)+) => {

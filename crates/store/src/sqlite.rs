@@ -28,8 +28,9 @@ use model::resource::Resource;
 use model::{AggregateId, Scope};
 use ports::BoxFuture;
 use ports::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks, Query,
-    ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks,
+    MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention, Series, Store, StoreError, Stored,
+    TimerRow, Turn,
 };
 use tokio::sync::oneshot;
 
@@ -298,6 +299,22 @@ impl Store for SqliteStore {
 
     fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>> {
         self.read(move |connection| read::resources(connection, &query))
+    }
+
+    fn measured(
+        &self,
+        query: MeasuredQuery,
+    ) -> BoxFuture<'_, Result<Vec<MeasuredRow>, StoreError>> {
+        self.read(move |connection| read::measured(connection, &query))
+    }
+
+    fn series(
+        &self,
+        scope: Scope,
+        after: Option<Series>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
+        self.read(move |connection| read::series(connection, &scope, after.as_ref(), limit))
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

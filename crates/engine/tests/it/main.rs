@@ -2,6 +2,7 @@
 
 mod crash;
 mod events;
+mod metrics;
 mod paging;
 mod restart;
 mod runs;

@@ -8,8 +8,9 @@ use model::{AggregateId, Scope};
 
 use crate::BoxFuture;
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks, Query,
-    ResourceQuery, Retention, Store, StoreError, Stored, TimerRow, Turn,
+    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks,
+    MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention, Series, Store, StoreError, Stored,
+    TimerRow, Turn,
 };
 
 /// At which side of a commit the process dies.
@@ -202,6 +203,22 @@ impl<S: Store> Store for Faulty<S> {
 
     fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>> {
         self.read(|store| store.resources(query))
+    }
+
+    fn measured(
+        &self,
+        query: MeasuredQuery,
+    ) -> BoxFuture<'_, Result<Vec<MeasuredRow>, StoreError>> {
+        self.read(|store| store.measured(query))
+    }
+
+    fn series(
+        &self,
+        scope: Scope,
+        after: Option<Series>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
+        self.read(|store| store.series(scope, after, limit))
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

@@ -1,6 +1,7 @@
 //! The maps of the reference store: a turn is checked whole, then applied by steps that cannot fail.
 
 mod check;
+mod measured;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -33,6 +34,7 @@ pub(super) struct State {
     /// Of the effects without an outcome.
     effect_ids: HashMap<Uuid, u64>,
     claims: BTreeMap<Claimed, Held>,
+    pub(super) measured: measured::Measured,
     last: Last,
 }
 
@@ -114,6 +116,9 @@ impl State {
             self.inbox.insert(self.last.inbox, row);
             inbox.push(self.last.inbox);
         }
+        turn.measured
+            .into_iter()
+            .for_each(|minute| self.measured.add(minute));
         if let Some(write) = turn.aggregate {
             self.write_aggregate(write, &turn.timers);
         }
@@ -362,7 +367,8 @@ impl State {
                 .is_some_and(|expires| old(retention.claims_before, expires))
         };
         let claims = take(&mut self.claims, limit, lapsed);
-        (inbox.len() + effects.len() + journal.len() + claims.len()) as u64
+        let measured = self.measured.prune(retention, limit);
+        (inbox.len() + effects.len() + journal.len() + claims.len() + measured) as u64
     }
 }
 

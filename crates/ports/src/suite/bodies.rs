@@ -76,6 +76,7 @@ pub async fn large_bodies_come_back_exactly(store: &dyn Store) {
         effects_before: all,
         journal_before: all,
         claims_before: all,
+        measured_before: None,
     };
     while store.prune(retention, 10).await.expect("prunes") > 0 {}
     let kept = store

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod claims;
+mod measured;
 mod queues;
 mod resources;
 
@@ -112,6 +113,7 @@ impl Apply<'_> {
             statement.execute([i64::try_from(*seq).unwrap_or(0)])?;
         }
         committed.inbox = self.inbox_new(prepared)?;
+        self.measured(prepared)?;
         Ok(committed)
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Prepared {
     pub(super) outcomes: Vec<(Body, i64)>,
     /// Of `resources`; `None` deletes the resource.
     pub(super) resources: Vec<Option<Body>>,
+    /// Of `measured`, as JSON text.
+    pub(super) measured: Vec<String>,
 }
 
 /// The body of a journal row, as written.
@@ -79,6 +81,10 @@ fn encode(turn: &mut Turn) -> Result<Prepared, String> {
     let resources = writes
         .map(|write| optional("resource", write.body.take()))
         .collect::<Result<_, _>>()?;
+    let minutes = turn.measured.iter_mut();
+    let measured = minutes
+        .map(|minute| minute.body.take().to_string())
+        .collect();
     Ok(Prepared {
         turn: Turn::default(),
         frames,
@@ -87,6 +93,7 @@ fn encode(turn: &mut Turn) -> Result<Prepared, String> {
         effects,
         outcomes,
         resources,
+        measured,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use ports::limits::minutes_before;
 use ports::store::Retention;
 use rusqlite::{Connection, params};
 
@@ -45,6 +46,9 @@ pub(super) fn prune(
     if let Some(before) = retention.journal_before {
         gone += journal(connection, before.as_microsecond(), limit)?;
     }
+    if let Some(before) = retention.measured_before {
+        gone += measured(connection, minutes_before(before), limit)?;
+    }
     gone += payloads(connection, limit)?;
     Ok(gone as u64)
 }
@@ -64,6 +68,26 @@ fn journal(connection: &Connection, before: i64, limit: i64) -> rusqlite::Result
     )?;
     for owner in owners.into_iter().collect::<BTreeSet<_>>() {
         forget.execute([owner])?;
+    }
+    Ok(gone)
+}
+
+/// Deletes minutes, and series with their last one.
+fn measured(connection: &Connection, before: i64, limit: i64) -> rusqlite::Result<usize> {
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM measured_minute WHERE (series, minute, part) IN (SELECT series, minute, part \
+         FROM measured_minute INDEXED BY measured_minute_age WHERE minute < ?1 ORDER BY minute LIMIT ?2) \
+         RETURNING series",
+    )?;
+    let series = delete.query_map(params![before, limit], |row| row.get(0))?;
+    let series = series.collect::<Result<Vec<i64>, _>>()?;
+    let gone = series.len();
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM measured_series WHERE id = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM measured_minute WHERE series = ?1)",
+    )?;
+    for series in series.into_iter().collect::<BTreeSet<_>>() {
+        forget.execute([series])?;
     }
     Ok(gone)
 }

@@ -1,5 +1,9 @@
 //! Every read of the trait, as one or two statements within one read transaction.
 
+mod measured;
+
+pub(super) use measured::{measured, series};
+
 use jiff::Timestamp;
 use model::resource::Resource;
 use model::{AggregateId, Scope};

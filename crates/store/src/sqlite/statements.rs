@@ -112,9 +112,21 @@ pub(super) const RESOURCES_EVERYBODY: &str = concat!(
      ORDER BY t.tenant, t.account, t.region, t.name LIMIT ?8"
 );
 
+pub(super) const MEASURED: &str = "SELECT m.minute, m.part, m.format, m.body FROM measured_series s \
+     CROSS JOIN measured_minute m ON m.series = s.id \
+     WHERE s.tenant = ?1 AND s.account = ?2 AND s.region = ?3 AND s.bus = ?4 AND s.rule = ?5 AND s.target = ?6 \
+     AND m.minute >= ?7 AND m.minute < ?8 AND (m.minute, m.part) > (?9, ?10) ORDER BY m.minute, m.part LIMIT ?11";
+
+pub(super) const SERIES: &str = "SELECT tenant, account, region, bus, rule, target FROM measured_series \
+     WHERE tenant = ?1 AND account = ?2 AND region = ?3 AND (bus, rule, target) > (?4, ?5, ?6) \
+     ORDER BY bus, rule, target LIMIT ?7";
+
+pub(super) const SERIES_FIRST: &str = "SELECT tenant, account, region, bus, rule, target FROM measured_series \
+     WHERE tenant = ?1 AND account = ?2 AND region = ?3 ORDER BY bus, rule, target LIMIT ?4";
+
 /// All of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 18] = [
+pub(super) const STATEMENTS: [&str; 21] = [
     ROOT,
     FRAME,
     FRAMES,
@@ -133,4 +145,7 @@ pub(super) const STATEMENTS: [&str; 18] = [
     RESOURCE,
     RESOURCES_ONE,
     RESOURCES_EVERYBODY,
+    MEASURED,
+    SERIES,
+    SERIES_FIRST,
 ];
