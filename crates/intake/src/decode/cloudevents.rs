@@ -4,8 +4,6 @@
 //! In all three modes the detail is the event in its structured form, so that a rule need not know how it came.
 //! Facts: the CloudEvents specification 1.0.2, its JSON format, HTTP binding and "Web Hooks for Event Delivery".
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
 use super::Message;
@@ -14,6 +12,7 @@ use super::format::Kind;
 use super::json::{self, ObjectText, instant, quoted};
 use super::limits::Limits;
 use super::members::Members;
+use super::packed;
 use super::walk::{Draft, Drafts, Identity, Outer};
 
 /// Attributes that are not extensions.
@@ -91,13 +90,13 @@ pub(super) fn drafts(members: &Members<'_>, outer: &Outer) -> Drafts {
         detail.raw("data", data);
     } else if members.has("data_base64") {
         let encoded = members.text("data_base64").unwrap_or_default();
-        match STANDARD.decode(&encoded) {
-            Ok(bytes) => {
+        match packed::unbase64(&encoded) {
+            Some(bytes) => {
                 let (name, raw) = data(&bytes, media.as_deref());
                 detail.raw(name, &raw);
             }
             // The specification's own examples hold such; the event is kept as it came.
-            Err(_) => {
+            None => {
                 detail.string("data_base64", &encoded);
             }
         }
@@ -192,7 +191,7 @@ fn data(bytes: &[u8], media: Option<&str>) -> (&'static str, String) {
         {
             ("data", quoted(text))
         }
-        _ => ("data_base64", quoted(&STANDARD.encode(bytes))),
+        _ => ("data_base64", quoted(&packed::base64(bytes))),
     }
 }
 

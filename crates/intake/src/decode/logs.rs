@@ -26,7 +26,7 @@ pub(super) fn each(
         let event = Members::of(item).unwrap_or_default();
         let place = outer.step(&format!(".logEvents[{index}]"));
         event.unambiguous(&place.place)?;
-        let message = event.need("message", Layer::Logs.word(), &place.place)?;
+        let message = event.document("message", Layer::Logs.word(), &place.place)?;
         let time = event.scalar("timestamp");
         let mut inner = walk
             .enter(outer, Layer::Logs, &format!(".logEvents[{index}].message"))?

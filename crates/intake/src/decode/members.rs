@@ -141,6 +141,20 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// A text that holds a document: a string's value. Some that stand between have opened it already: then it is what
+    /// they made of it.
+    pub(super) fn document(
+        &self,
+        name: &str,
+        format: &'static str,
+        place: &str,
+    ) -> Result<String, DecodeError> {
+        match self.raw(name) {
+            Some(raw) if raw.starts_with(['{', '[']) => Ok(raw.to_owned()),
+            _ => self.need(name, format, place),
+        }
+    }
+
     /// Name and JSON text of each member.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.list.iter().map(|(name, raw)| (name.as_str(), *raw))

@@ -1,10 +1,8 @@
 //! What nobody knows, kept whole: an event of detail-type `Unrecognized Signal`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::format::Kind;
 use super::json::{ObjectText, quoted};
+use super::packed;
 use super::walk::{Draft, Outer};
 
 /// The event's `source`.
@@ -28,7 +26,7 @@ pub(super) fn text(text: &str, origin: &str, outer: &Outer) -> Draft {
 
 /// Bytes in `base64`.
 pub(super) fn bytes(bytes: &[u8], origin: &str, outer: &Outer) -> Draft {
-    draft("base64", &quoted(&STANDARD.encode(bytes)), origin, outer)
+    draft("base64", &quoted(&packed::base64(bytes)), origin, outer)
 }
 
 fn draft(member: &str, raw: &str, origin: &str, outer: &Outer) -> Draft {

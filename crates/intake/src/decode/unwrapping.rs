@@ -71,7 +71,7 @@ fn lambda_record(
     let region = members.text("awsRegion");
     match record::source(members).as_deref() {
         Some("aws:sqs") => {
-            let body = members.need("body", Layer::Sqs.word(), &outer.place)?;
+            let body = members.document("body", Layer::Sqs.word(), &outer.place)?;
             let sent = members
                 .object("attributes")
                 .and_then(|all| all.text("SentTimestamp"));
@@ -123,7 +123,7 @@ fn messages(walk: &mut Walk<'_>, members: &Members<'_>, outer: &Outer) -> Result
 
 /// A message as `ReceiveMessage` gives it.
 fn message(walk: &mut Walk<'_>, members: &Members<'_>, outer: &Outer) -> Result<(), DecodeError> {
-    let body = members.need("Body", Layer::Sqs.word(), &outer.place)?;
+    let body = members.document("Body", Layer::Sqs.word(), &outer.place)?;
     let sent = members
         .object("Attributes")
         .and_then(|all| all.text("SentTimestamp"));
@@ -139,7 +139,7 @@ fn notification(
     members: &Members<'_>,
     outer: &Outer,
 ) -> Result<(), DecodeError> {
-    let message = members.need("Message", Layer::Sns.word(), &outer.place)?;
+    let message = members.document("Message", Layer::Sns.word(), &outer.place)?;
     let mut inner = walk
         .enter(outer, Layer::Sns, ".Message")?
         .identified(members.text("MessageId"))

@@ -1,7 +1,5 @@
 //! The way from a message's bytes through its wrappers to its contents.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use model::arn::Arn;
 use model::ids;
@@ -13,7 +11,7 @@ use super::format::{Format, Kind, Layer};
 use super::limits::Limits;
 use super::members::{Members, items};
 use super::recognise::{self, Shape};
-use super::{Message, Signal, cloudevents, inflate, json, mapped, unrecognized, unwrapping};
+use super::{Message, Signal, cloudevents, json, mapped, packed, unrecognized, unwrapping};
 
 /// What the wrappers around a content say of it.
 #[derive(Debug, Clone, Default)]
@@ -166,31 +164,51 @@ impl<'m> Walk<'m> {
 
     /// Bytes that may be compressed.
     pub(super) fn bytes(&mut self, bytes: &[u8], outer: &Outer) -> Result<(), DecodeError> {
-        if inflate::is_gzip(bytes) {
+        if packed::is_gzip(bytes) {
             let inner = self.enter(outer, Layer::Gzip, "")?;
             let left = self.limits.inflated.saturating_sub(self.inflated);
             let ratio = bytes.len().saturating_mul(self.limits.ratio.max(1));
-            let plain = inflate::gzip(bytes, left.min(ratio))
-                .map_err(|problem| problem.at(&outer.place))?;
+            let plain = match packed::gzip(bytes, left.min(ratio)) {
+                Ok(plain) => plain,
+                Err(problem @ Problem::NotGzip { .. }) if self.keeps_unknown() => {
+                    return self.keep(unrecognized::bytes, bytes, Some(&problem), outer);
+                }
+                Err(problem) => return Err(problem.at(&outer.place)),
+            };
             self.inflated = self.inflated.saturating_add(plain.len());
             return self.bytes(&plain, &inner);
         }
         match std::str::from_utf8(bytes) {
             Ok(text) => self.text(text, outer),
-            Err(_) if self.keeps_unknown() => {
-                let draft = unrecognized::bytes(bytes, self.message.origin, outer);
-                self.push(draft, outer, 0)
-            }
+            Err(_) if self.keeps_unknown() => self.keep(unrecognized::bytes, bytes, None, outer),
             Err(_) => Err(Problem::NotText.at(&outer.place)),
         }
     }
 
     /// Bytes as base64.
     pub(super) fn base64(&mut self, text: &str, outer: &Outer) -> Result<(), DecodeError> {
-        match STANDARD.decode(text) {
-            Ok(bytes) => self.bytes(&bytes, outer),
-            Err(_) => Err(Problem::NotBase64.at(&outer.place)),
+        match packed::unbase64(text) {
+            Some(bytes) => self.bytes(&bytes, outer),
+            None if self.keeps_unknown() => {
+                self.keep(unrecognized::text, text, Some(&Problem::NotBase64), outer)
+            }
+            None => Err(Problem::NotBase64.at(&outer.place)),
         }
+    }
+
+    /// Keeps what nobody knows, with what is wrong with it.
+    fn keep<T: ?Sized>(
+        &mut self,
+        make: fn(&T, &str, &Outer) -> Draft,
+        what: &T,
+        problem: Option<&Problem>,
+        outer: &Outer,
+    ) -> Result<(), DecodeError> {
+        let mut draft = make(what, self.message.origin, outer);
+        draft
+            .notes
+            .extend(problem.map(|problem| format!("`{}` {problem}", outer.place)));
+        self.push(draft, outer, 0)
     }
 
     /// A text: one JSON document, several behind each other, or something else.
@@ -213,8 +231,7 @@ impl<'m> Walk<'m> {
             return self.each(&list, outer);
         }
         if self.keeps_unknown() {
-            let draft = unrecognized::text(text, self.message.origin, outer);
-            return self.push(draft, outer, 0);
+            return self.keep(unrecognized::text, text, None, outer);
         }
         Err(match serde_json::from_str::<&RawValue>(text) {
             Err(error) => Problem::not_json(&error).at(&outer.place),
@@ -230,8 +247,7 @@ impl<'m> Walk<'m> {
             return Err(Problem::Empty.at(&outer.place));
         }
         if list.is_empty() {
-            let draft = unrecognized::text("[]", self.message.origin, outer);
-            return self.push(draft, outer, 0);
+            return self.keep(unrecognized::text, "[]", None, outer);
         }
         self.count(list.len(), outer)?;
         for (index, item) in list.iter().enumerate() {

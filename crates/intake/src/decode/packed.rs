@@ -1,11 +1,32 @@
-//! Compressed data, within bounds.
+//! Packed data: gzip within bounds, base64.
 
 use std::io::Read as _;
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::read::MultiGzDecoder;
 
 use super::error::Problem;
 use model::text::one_line;
+
+/// The standard alphabet, with or without the padding: not every sender writes it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// What base64 stands for.
+pub(super) fn unbase64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.trim()).ok()
+}
+
+/// Bytes as base64, padded.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
 
 /// Whether bytes begin as gzip does.
 pub(super) fn is_gzip(bytes: &[u8]) -> bool {
@@ -37,6 +58,15 @@ pub(super) mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(plain).unwrap();
         encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn base64_is_read_with_and_without_padding() {
+        assert_eq!(base64(b"hi"), "aGk=");
+        for text in ["aGk=", "aGk", " aGk=\n"] {
+            assert_eq!(unbase64(text).as_deref(), Some(&b"hi"[..]), "{text}");
+        }
+        assert_eq!(unbase64("a?k="), None);
     }
 
     #[test]

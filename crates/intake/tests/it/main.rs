@@ -1,0 +1,9 @@
+//! The crate's tests through its public face.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test that cannot go on stops, and a table of cases is best in one place"
+)]
+
+mod decode;
