@@ -5,6 +5,11 @@
 //!
 //! Instants are kept to the microsecond: finer digits are cut at the door ([`crate::limits::instant`]).
 
+mod measured;
+mod shared;
+
+pub use measured::{MeasuredMinute, MeasuredQuery, MeasuredRow, Series};
+
 use jiff::Timestamp;
 use model::ids::Entropy;
 use model::resource::{Expect, Resource};
@@ -45,54 +50,6 @@ pub struct Turn {
     pub resources: Vec<ResourceWrite>,
     /// Numbers of minutes, kept beside those of the same series and minute that are there already.
     pub measured: Vec<MeasuredMinute>,
-}
-
-/// Whose numbers they are: of everything (`bus` empty), a bus (`rule` empty), a rule (`target` empty) or a target.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Series {
-    /// Owner and region.
-    pub scope: Scope,
-    /// Event bus.
-    pub bus: String,
-    /// Rule of the bus.
-    pub rule: String,
-    /// Target of the rule.
-    pub target: String,
-}
-
-/// What was counted of a series in one minute, or a part of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MeasuredMinute {
-    /// Whose.
-    pub series: Series,
-    /// Minutes since 1970 UTC.
-    pub minute: i64,
-    /// The numbers, versioned by their names.
-    pub body: Value,
-}
-
-/// A stored minute.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MeasuredRow {
-    /// Minutes since 1970 UTC, and which part of that minute: parts add up.
-    pub number: (i64, i64),
-    /// The numbers.
-    pub body: Value,
-}
-
-/// Which minutes of a series, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MeasuredQuery {
-    /// Whose.
-    pub series: Series,
-    /// First minute.
-    pub from: i64,
-    /// First minute that is no longer meant.
-    pub until: i64,
-    /// Strictly behind this row's number.
-    pub after: Option<(i64, i64)>,
-    /// At most so many, 1 to 1,000.
-    pub limit: usize,
 }
 
 /// The change of one aggregate.
@@ -474,97 +431,4 @@ pub struct ResourceQuery {
     pub after: Option<(Scope, String)>,
     /// At most so many, 1 to 1,000.
     pub limit: usize,
-}
-
-/// A store that several owners share, e.g. a test that reopens it after a simulated crash.
-impl<S: Store> Store for std::sync::Arc<S> {
-    fn commit(&self, turn: Turn) -> BoxFuture<'_, Result<Committed, CommitError>> {
-        S::commit(self, turn)
-    }
-
-    fn load(
-        &self,
-        id: AggregateId,
-        frames: Frames,
-    ) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
-        S::load(self, id, frames)
-    }
-
-    fn list(&self, query: Query) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
-        S::list(self, query)
-    }
-
-    fn marks(&self) -> BoxFuture<'_, Result<Marks, StoreError>> {
-        S::marks(self)
-    }
-
-    fn inbox(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<InboxRow>, StoreError>> {
-        S::inbox(self, after, limit)
-    }
-
-    fn effects(
-        &self,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<EffectRow>, StoreError>> {
-        S::effects(self, after, limit)
-    }
-
-    fn timers(
-        &self,
-        until: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<TimerRow>, StoreError>> {
-        S::timers(self, until, limit)
-    }
-
-    fn journal(
-        &self,
-        aggregate: Option<AggregateId>,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<JournalRow>, StoreError>> {
-        S::journal(self, aggregate, after, limit)
-    }
-
-    fn claim(
-        &self,
-        key: ClaimKey,
-        at: Timestamp,
-    ) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>> {
-        S::claim(self, key, at)
-    }
-
-    fn resource(
-        &self,
-        scope: Scope,
-        kind: String,
-        name: String,
-    ) -> BoxFuture<'_, Result<Option<Resource>, StoreError>> {
-        S::resource(self, scope, kind, name)
-    }
-
-    fn resources(&self, query: ResourceQuery) -> BoxFuture<'_, Result<Vec<Resource>, StoreError>> {
-        S::resources(self, query)
-    }
-
-    fn measured(
-        &self,
-        query: MeasuredQuery,
-    ) -> BoxFuture<'_, Result<Vec<MeasuredRow>, StoreError>> {
-        S::measured(self, query)
-    }
-
-    fn series(
-        &self,
-        scope: Scope,
-        after: Option<Series>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
-        S::series(self, scope, after, limit)
-    }
-
-    fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {
-        S::prune(self, retention, limit)
-    }
 }
