@@ -122,6 +122,7 @@ fn options(config: &Config) -> Options {
         keep_effects: days(config.retention.effects_days),
         keep_journal: (config.retention.journal_days > 0)
             .then(|| days(config.retention.journal_days)),
+        missed_schedules: config.events.missed_schedules,
         ..Options::default()
     }
 }

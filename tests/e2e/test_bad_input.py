@@ -142,7 +142,7 @@ class Patterns(BadInput):
         self.fails("ValidationException", "'name'", put, Name="bad name", EventPattern=RULE)
         self.fails("ValidationException", "'name'", put, Name="x" * 65, EventPattern=RULE)
         self.fails("ValidationException", "EventPattern", put, Name="bad")
-        self.fails("ValidationException", "ScheduleExpression", put, Name="bad", ScheduleExpression="rate(1 minute)")
+        self.fails("ValidationException", "ScheduleExpression", put, Name="bad", ScheduleExpression="rate(1 minutes)")
         self.fails("ValidationException", "'state'", put, Name="bad", EventPattern=RULE, State="MAYBE")
         self.fails("ResourceNotFoundException", "absent", put, Name="bad", EventPattern=RULE, EventBusName="absent")
         tags = [{"Key": f"k{number}", "Value": "v"} for number in range(51)]

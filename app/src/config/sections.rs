@@ -129,6 +129,7 @@ pub(crate) struct Webhooks {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Events {
     pub(crate) max_request_bytes: usize,
+    pub(crate) missed_schedules: engine::MissedSchedules,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

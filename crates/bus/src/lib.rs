@@ -7,9 +7,11 @@
 //! |---|---|
 //! | [`delivery`] | one event on its way to one target, with its retries |
 //! | [`parked`] | a message that could not be taken in, until an operator retries or discards it |
+//! | [`schedule`] | when a scheduled rule fires |
 //!
 //! [`measures`] counts what became of events, by the names of CloudWatch's `AWS/Events`.
 
 pub mod delivery;
 pub mod measures;
 pub mod parked;
+pub mod schedule;

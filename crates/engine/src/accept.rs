@@ -220,7 +220,7 @@ fn envelope(scope: &Scope, entry: &PutEntry, id: Uuid, now: Timestamp) -> String
 
 /// The inputs that one event gives to the targets of the rules that match it. Targets in this process, which
 /// will have it with the commit, go to `taken`.
-async fn deliveries(
+pub(crate) async fn deliveries(
     shared: &Shared,
     arrival: &Arrival<'_>,
     matching: &[Arc<Rule>],

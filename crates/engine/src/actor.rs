@@ -229,7 +229,8 @@ impl Actor {
             AggregateKind::Engagement
             | AggregateKind::Run
             | AggregateKind::Delivery
-            | AggregateKind::Call => Frames::All,
+            | AggregateKind::Call
+            | AggregateKind::Schedule => Frames::All,
         };
         let stored = self
             .shared
@@ -301,9 +302,16 @@ impl Actor {
         match commit(&self.shared, ready.turn).await {
             Ok(committed) => {
                 let revision = next.revision + u64::from(changed);
-                self.loaded = Some(Loaded {
-                    state: next.state,
-                    revision,
+                self.loaded = Some(if ready.after.deleted {
+                    Loaded {
+                        state: None,
+                        revision: 0,
+                    }
+                } else {
+                    Loaded {
+                        state: next.state,
+                        revision,
+                    }
                 });
                 self.release(ready.after, &committed.inbox);
                 answer(items, replies);

@@ -46,6 +46,7 @@ pub(crate) struct After {
     pub(crate) timers: Vec<TimerWrite>,
     pub(crate) claims: Vec<ClaimKey>,
     pub(crate) changed: bool,
+    pub(crate) deleted: bool,
 }
 
 impl Batch {
@@ -85,8 +86,10 @@ impl Batch {
             !decided.frames.is_empty() || !decided.facts.is_empty() || !decided.orders.is_empty();
         self.inputs.push(journaled);
         for frame in decided.frames {
-            // A root that goes takes the aggregate with it.
-            self.delete |= frame.key.is_empty() && frame.body.is_none();
+            // A root that goes takes the aggregate with it, unless a later input of the turn puts it anew.
+            if frame.key.is_empty() {
+                self.delete = frame.body.is_none();
+            }
             match self
                 .frames
                 .iter_mut()
@@ -240,6 +243,7 @@ impl Batch {
             timers,
             claims,
             changed: writes_aggregate,
+            deleted: writes_aggregate && self.delete,
         };
         (!empty).then_some(Ready {
             turn: self.turn,

@@ -3,11 +3,13 @@
 use model::Scope;
 use model::bus;
 use model::resource::Expect;
-use ports::store::{ResourceWrite, Turn};
+use ports::store::{NewInput, ResourceWrite, Turn};
 use serde_json::Value;
 
+use crate::dispatch::Mail;
 use crate::engine::Shared;
 use crate::error::ChangeError;
+use crate::schedules;
 
 /// One change of a resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,14 +55,30 @@ pub(crate) async fn change(
         .collect();
     // Held across the commit so that two changes of one rule reach the registry in the order of their commits.
     let _order = shared.rule_changes.lock().await;
-    let committed = shared
-        .ports
-        .store
-        .commit(Turn {
-            resources,
-            ..Turn::default()
-        })
-        .await?;
+    let schedules: Vec<schedules::Change> = rules
+        .iter()
+        .filter_map(|(scope, name, body)| shared.schedules.change(scope, name, body.as_ref(), at))
+        .collect();
+    let inbox_new = schedules.iter().map(|change| NewInput {
+        aggregate: change.to,
+        scope: change.scope().clone(),
+        body: change.input.to_body(),
+        at,
+    });
+    let turn = Turn {
+        inbox_new: inbox_new.collect(),
+        resources,
+        ..Turn::default()
+    };
+    let committed = shared.ports.store.commit(turn).await?;
+    for (change, seq) in schedules.into_iter().zip(committed.inbox) {
+        shared.schedules.committed(&change);
+        let scope = change.scope().clone();
+        let input = change.input;
+        shared
+            .dispatcher
+            .send(change.to, scope, Mail::Inbox { seq, input });
+    }
     for (scope, name, body) in rules {
         shared.rules.apply(&scope, &name, body);
     }
@@ -71,7 +89,7 @@ pub(crate) async fn change(
 pub mod checks {
     use flow::automation::document;
     pub use flow::automation::document::{Diagnostic, Document, Format};
-    pub use rules::{Event, EventError, Pattern, PatternError};
+    pub use rules::{Event, EventError, Pattern, PatternError, Schedule, ScheduleError};
 
     /// Reads a document and says everything that is wrong with it.
     #[must_use]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::schedule::Missed;
 use jiff::{SignedDuration, Timestamp};
-use model::bus;
+use model::bus::RULE;
 use ports::store::{ResourceQuery, Retention};
 use ports::{Clock, Effects, EntropySource, Store, StoreError};
 
@@ -16,6 +17,7 @@ use crate::metrics::{self, Metrics};
 use crate::recovery;
 use crate::registry::RuleRegistry;
 use crate::routes::Routes;
+use crate::schedules::Schedules;
 use crate::tasks::Tasks;
 use crate::timers::TimerWheel;
 
@@ -55,6 +57,8 @@ pub struct Options {
     pub prune_every: Duration,
     /// How long an eventually consistent read may lag behind a write, before a probe's "not found" counts.
     pub consistency_delay: Duration,
+    /// What becomes of firings of scheduled rules that were due while the process was down.
+    pub missed_schedules: Missed,
 }
 
 impl Default for Options {
@@ -70,6 +74,7 @@ impl Default for Options {
             keep_metrics: SignedDuration::from_hours(24 * 15),
             prune_every: Duration::from_secs(600),
             consistency_delay: Duration::from_secs(5),
+            missed_schedules: Missed::Once,
         }
     }
 }
@@ -79,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) options: Options,
     pub(crate) rules: RuleRegistry,
+    pub(crate) schedules: Schedules,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) timers: TimerWheel,
     pub(crate) tasks: Tasks,
@@ -126,6 +132,7 @@ impl Engine {
             ports,
             options,
             rules: RuleRegistry::default(),
+            schedules: Schedules::default(),
             timers: TimerWheel::default(),
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
@@ -187,7 +194,7 @@ async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
     loop {
         let query = ResourceQuery {
             scope: None,
-            kind: bus::RULE.to_owned(),
+            kind: RULE.to_owned(),
             prefix: String::new(),
             after: after.take(),
             limit: 1_000,
@@ -198,6 +205,9 @@ async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
             after = Some((last.scope.clone(), last.name.clone()));
         }
         for resource in page {
+            shared
+                .schedules
+                .load(&resource.scope, &resource.name, &resource.body);
             shared
                 .rules
                 .apply(&resource.scope, &resource.name, Some(resource.body));

@@ -24,6 +24,8 @@ pub enum Input {
     Call(Box<flow::call::Input>),
     /// For a parked message.
     Parked(Box<bus::parked::Input>),
+    /// For a schedule.
+    Schedule(Box<bus::schedule::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -71,6 +73,7 @@ impl Input {
             Self::Delivery(_) => Some(AggregateKind::Delivery),
             Self::Call(_) => Some(AggregateKind::Call),
             Self::Parked(_) => Some(AggregateKind::Parked),
+            Self::Schedule(_) => Some(AggregateKind::Schedule),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

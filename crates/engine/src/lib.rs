@@ -23,12 +23,14 @@ mod metrics;
 mod recovery;
 mod registry;
 mod routes;
+mod schedules;
 mod take_in;
 mod tasks;
 mod timers;
 pub mod views;
 
 pub use accept::{EntryOutcome, EventCounts, PutEntry};
+pub use bus::schedule::Missed as MissedSchedules;
 pub use catalog::{ResourceChange, checks};
 pub use engine::{Engine, Options, Ports};
 pub use error::{AskError, ChangeError, ReadError};

@@ -23,6 +23,7 @@ use crate::documents::Known;
 use crate::engine::Shared;
 use crate::input::Input;
 use crate::machine::State;
+use crate::schedules;
 
 /// What was found for an input.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub(crate) enum Lookup {
     Directory(Directory),
     /// The document of a run to be started, and its parsed form where it is at hand.
     Document(DocumentSource, Parsed),
+    /// What a schedule whose timer is due gives to whom.
+    Firing(schedules::Firing),
 }
 
 /// An input with what its decision needs.
@@ -58,6 +61,10 @@ pub(crate) async fn find(
     if id.kind == AggregateKind::Engagement {
         let root = engaged_contact(input, state);
         return Ok(Lookup::Directory(directory(store, scope, root).await?));
+    }
+    if let (Input::Timer { .. }, Some(State::Schedule(schedule))) = (&*input, state) {
+        let firing = schedules::prepare(shared, scope, schedule).await?;
+        return Ok(Lookup::Firing(firing));
     }
     match input {
         Input::StartRun(request) => {
@@ -98,6 +105,9 @@ impl Prepared {
         };
         match &self.lookup {
             Lookup::Nothing => {}
+            Lookup::Firing(firing) => {
+                map.insert("firing".to_owned(), firing.journaled());
+            }
             Lookup::Document(source, _) => {
                 map.insert("document".to_owned(), json!(source));
             }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::input::Input;
 use crate::lookup::Prepared;
-use crate::machines::{call, delivery, engagement, incident, parked, run};
+use crate::machines::{call, delivery, engagement, incident, parked, run, schedule};
 
 /// An aggregate's state as its machine knows it.
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ pub(crate) enum State {
     Delivery(Box<bus::delivery::Delivery>),
     Call(Box<flow::call::Call>),
     Parked(Box<bus::parked::Parked>),
+    Schedule(Box<bus::schedule::Schedule>),
 }
 
 /// What a decider gets besides its input.
@@ -70,6 +71,17 @@ pub(crate) enum Order {
     Continue,
 }
 
+impl Order {
+    /// Gives another aggregate an input.
+    pub(crate) fn send((to, scope, input): (AggregateId, Scope, Input)) -> Self {
+        Self::Send {
+            to,
+            scope,
+            input: Box::new(input),
+        }
+    }
+}
+
 /// Frames a machine wants loaded before it decides: all of a run, the root of the others and what an input names.
 pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Result<State, String> {
     match kind {
@@ -79,6 +91,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Delivery => delivery::restore(frames),
         AggregateKind::Call => call::restore(frames),
         AggregateKind::Parked => parked::restore(frames),
+        AggregateKind::Schedule => schedule::restore(frames),
     }
 }
 
@@ -95,15 +108,26 @@ pub(crate) fn decide(
         AggregateKind::Delivery => delivery::decide(state, prepared, cx),
         AggregateKind::Call => call::decide(state, prepared, cx),
         AggregateKind::Parked => parked::decide(state, prepared, cx),
+        AggregateKind::Schedule => schedule::decide(state, prepared, cx),
     }
 }
 
 impl Decided {
     /// From a machine's own decision: `state` wraps its state, `orders` are its commands mapped.
     pub(crate) fn of<S, C>(
-        decision: model::Decision<S, C>,
+        mut decision: model::Decision<S, C>,
         state: impl FnOnce(S) -> State,
         orders: impl FnMut(C) -> Order,
+    ) -> Self {
+        let commands = std::mem::take(&mut decision.commands);
+        Self::with_orders(decision, state, commands.into_iter().map(orders).collect())
+    }
+
+    /// As [`Decided::of`], with orders that are not one for each command.
+    pub(crate) fn with_orders<S, C>(
+        decision: model::Decision<S, C>,
+        state: impl FnOnce(S) -> State,
+        orders: Vec<Order>,
     ) -> Self {
         Self {
             state: state(decision.state),
@@ -113,7 +137,7 @@ impl Decided {
             claims: decision.claims,
             releases: decision.releases,
             reply: decision.reply,
-            orders: decision.commands.into_iter().map(orders).collect(),
+            orders,
         }
     }
 }

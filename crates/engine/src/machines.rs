@@ -6,6 +6,7 @@ pub(crate) mod engagement;
 pub(crate) mod incident;
 pub(crate) mod parked;
 pub(crate) mod run;
+pub(crate) mod schedule;
 
 /// The context of a turn in the words that `response` and `bus` share.
 fn turn_context(cx: &crate::machine::Context) -> model::Context {

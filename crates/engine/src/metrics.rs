@@ -118,6 +118,17 @@ impl Metrics {
         }
     }
 
+    /// Counts a firing of a rule's schedule: its event is for that rule's targets and reaches no bus.
+    pub(crate) fn fired(&self, scope: &Scope, rule: &Rule) {
+        let name = Name {
+            scope,
+            bus: &rule.bus,
+            rule: &rule.name,
+            target: "",
+        };
+        self.count(name, |of| of.triggered += 1);
+    }
+
     /// Counts what became of an event for a target. What comes of no rule (a topic's message) is left alone.
     pub(crate) fn note(&self, destination: Destination<'_>, outcome: Outcome) {
         let Some((bus, rule)) = bus_and_rule(destination.rule_arn) else {

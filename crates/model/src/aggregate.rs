@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::{Scope, ids};
+
 /// What kind of machine decides for an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,17 +21,20 @@ pub enum AggregateKind {
     Call,
     /// One message that could not be taken in, kept for an operator (`bus::parked`).
     Parked,
+    /// The schedule of one rule: when it fires next (`bus::schedule`).
+    Schedule,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
         Self::Delivery,
         Self::Call,
         Self::Parked,
+        Self::Schedule,
     ];
 
     /// The name under which the kind is stored.
@@ -42,6 +47,7 @@ impl AggregateKind {
             Self::Delivery => "delivery",
             Self::Call => "call",
             Self::Parked => "parked",
+            Self::Schedule => "schedule",
         }
     }
 
@@ -116,6 +122,20 @@ impl AggregateId {
         Self {
             kind: AggregateKind::Parked,
             id,
+        }
+    }
+
+    /// The id of a rule's schedule: the same for every schedule that the rule of this name ever has.
+    #[must_use]
+    pub fn schedule_of(scope: &Scope, bus: &str, rule: &str) -> Self {
+        let Scope {
+            tenant,
+            account,
+            region,
+        } = scope;
+        Self {
+            kind: AggregateKind::Schedule,
+            id: ids::named(&["schedule", tenant, account, region, bus, rule]),
         }
     }
 

@@ -6,5 +6,6 @@ mod metrics;
 mod paging;
 mod restart;
 mod runs;
+mod schedules;
 mod take_in;
 mod world;

@@ -89,6 +89,34 @@ impl Schedule {
             Kind::Cron(cron) => cron.next_after(at),
         }
     }
+
+    /// The last time after `after` and not after `until` at which the schedule fires, or `None` if there is none.
+    ///
+    /// Costs a few dozen searches however long the span is and however often the schedule fires.
+    #[must_use]
+    pub fn last_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        created: Timestamp,
+    ) -> Option<Timestamp> {
+        let fires_after = |from| self.next_after(from, created).filter(|next| *next <= until);
+        let mut last = fires_after(after)?;
+        // INVARIANT: nothing fires behind `nothing_after` up to `until`.
+        let mut nothing_after = until;
+        loop {
+            let rest = nothing_after.duration_since(last);
+            // Firings are at least a minute apart.
+            if rest < SignedDuration::from_secs(1) {
+                return Some(last);
+            }
+            let middle = last.checked_add(rest / 2).ok()?;
+            match fires_after(middle) {
+                Some(later) => last = later,
+                None => nothing_after = middle,
+            }
+        }
+    }
 }
 
 fn inside<'a>(expression: &'a str, opening: &str) -> Option<&'a str> {

@@ -137,3 +137,46 @@ fn rates_count_from_the_creation() {
     }
     assert_eq!(next("rate(4294967295 days)", "2026-01-05T12:00:00Z"), None);
 }
+
+#[test]
+fn the_last_firing_of_a_span_is_the_one_that_stepping_finds() {
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let created = at("2025-12-31T23:58:17Z");
+    for expression in [
+        "rate(1 minute)",
+        "rate(7 minutes)",
+        "rate(5 hours)",
+        "cron(* * * * ? *)",
+        "cron(0/30 20-23 ? * MON-FRI *)",
+        "cron(15 10 ? * 6L *)",
+        "cron(0 0 31 * ? *)",
+        "cron(0 0 1 1 ? 2020)",
+    ] {
+        let schedule = Schedule::parse(expression).unwrap();
+        for (after, until) in [
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:59Z"),
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"),
+            ("2026-01-01T00:00:17Z", "2026-01-02T20:30:00.5Z"),
+            ("2026-01-01T12:34:56Z", "2026-04-01T00:00:00Z"),
+        ] {
+            let (after, until) = (at(after), at(until));
+            let mut stepped = None;
+            let mut from = after;
+            while let Some(next) = schedule.next_after(from, created).filter(|n| *n <= until) {
+                (stepped, from) = (Some(next), next);
+            }
+            assert_eq!(
+                schedule.last_between(after, until, created),
+                stepped,
+                "{expression} from {after} to {until}"
+            );
+        }
+    }
+    // A span of centuries that fires every minute costs no more.
+    let minutely = Schedule::parse("cron(* * * * ? *)").unwrap();
+    assert_eq!(
+        minutely.last_between(created, at("2199-12-31T23:59:59Z"), created),
+        Some(at("2199-12-31T23:59:00Z"))
+    );
+}

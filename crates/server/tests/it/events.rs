@@ -89,6 +89,58 @@ async fn a_rule_lives_and_dies() {
 }
 
 #[tokio::test]
+async fn a_rule_can_have_a_schedule_a_pattern_or_both() {
+    let world = World::new().await;
+    let client = world.client();
+    let both = json!({ "Name": "both", "EventPattern": PATTERN, "ScheduleExpression": "cron(0/5 8 ? * MON-FRI *)" });
+    client.ok("AWSEvents.PutRule", both).await;
+    let only = json!({ "Name": "only", "ScheduleExpression": "rate(5 minutes)" });
+    client.ok("AWSEvents.PutRule", only).await;
+    let shown = client.ok("AWSEvents.ListRules", json!({})).await;
+    assert_eq!(
+        shown["Rules"][0]["ScheduleExpression"],
+        "cron(0/5 8 ? * MON-FRI *)"
+    );
+    assert_eq!(shown["Rules"][0]["EventPattern"], PATTERN);
+    assert_eq!(shown["Rules"][1]["ScheduleExpression"], "rate(5 minutes)");
+    assert_eq!(shown["Rules"][1].get("EventPattern"), None);
+    client
+        .ok("AWSEvents.CreateEventBus", json!({ "Name": "own" }))
+        .await;
+    let message = client
+        .fails(
+            "AWSEvents.PutRule",
+            json!({ "Name": "r", "ScheduleExpression": "rate(5 minutes)", "EventBusName": "own" }),
+            "ValidationException",
+        )
+        .await;
+    assert_eq!(
+        message,
+        "ScheduleExpression is supported only on the default event bus."
+    );
+    // The rule fires to its target, five minutes after it was put and every five minutes from then.
+    let target = json!({ "Rule": "only", "Targets": [{ "Id": "hook", "Arn": "https://hooks.example.com/tick" }] });
+    client.ok("AWSEvents.PutTargets", target).await;
+    world
+        .fast_forward(std::time::Duration::from_secs(299))
+        .await;
+    assert_eq!(world.outside.count("https://hooks.example.com/tick"), 0);
+    world.fast_forward(std::time::Duration::from_secs(1)).await;
+    assert_eq!(world.outside.count("https://hooks.example.com/tick"), 1);
+    // Without its schedule it fires no more.
+    client
+        .ok(
+            "AWSEvents.PutRule",
+            json!({ "Name": "only", "EventPattern": PATTERN }),
+        )
+        .await;
+    world
+        .fast_forward(std::time::Duration::from_secs(3_600))
+        .await;
+    assert_eq!(world.outside.count("https://hooks.example.com/tick"), 1);
+}
+
+#[tokio::test]
 async fn bad_rules_are_refused_in_aws_words() {
     let world = World::new().await;
     let client = world.client();
@@ -114,9 +166,14 @@ async fn bad_rules_are_refused_in_aws_words() {
             "Parameter(s) EventPattern or ScheduleExpression must be specified.",
         ),
         (
-            json!({ "Name": "r", "ScheduleExpression": "rate(1 day)" }),
+            json!({ "Name": "r", "ScheduleExpression": "rate(1 days)" }),
             "ValidationException",
-            "ScheduleExpression",
+            "Parameter ScheduleExpression is not valid.",
+        ),
+        (
+            json!({ "Name": "r", "EventPattern": PATTERN, "ScheduleExpression": "cron(0 1 * * * *)" }),
+            "ValidationException",
+            "Parameter ScheduleExpression is not valid.",
         ),
         (
             json!({ "Name": "r", "EventPattern": "{\"a\":1}" }),

@@ -1,6 +1,6 @@
 //! `PutRule`: creates a rule, or replaces all of it but its targets, tags and (when none is given) state.
 
-use engine::checks::Pattern;
+use engine::checks::{Pattern, Schedule};
 use model::bus::{Rule, RuleState};
 use serde_json::json;
 
@@ -34,21 +34,19 @@ pub(super) async fn handle(call: Call) -> Answer {
         .filter(|text| !text.is_empty());
     let role_arn = fields.text("RoleArn", Text::length(1, 1600))?;
     let new_tags = tags::read(&fields, "Tags")?;
-    if schedule.is_some() {
-        return Err(ApiError::validation(
-            "Parameter ScheduleExpression is not valid: this version of Quell fires no schedules, give an EventPattern.",
-        ));
-    }
-    let Some(pattern) = pattern else {
+    if pattern.is_none() && schedule.is_none() {
         return Err(ApiError::validation(
             "Parameter(s) EventPattern or ScheduleExpression must be specified.",
         ));
-    };
-    check_pattern(pattern)?;
+    }
+    pattern.map(check_pattern).transpose()?;
     if new_tags.len() > tags::MAX_TAGS {
         return Err(names::limit_exceeded("50 tags on one resource"));
     }
     let bus = names::existing_bus(&call, "EventBusName").await?;
+    schedule
+        .map(|text| check_schedule(text, &bus))
+        .transpose()?;
     let full = is_full(&call, &bus).await?;
     let key = names::rule_key(&call, &bus, name);
     catalog::edit(call.handle(), &key, |found: Option<Rule>| {
@@ -62,8 +60,8 @@ pub(super) async fn handle(call: Call) -> Answer {
         let rule = Rule {
             name: name.to_owned(),
             bus: bus.clone(),
-            event_pattern: Some(pattern.to_owned()),
-            schedule_expression: None,
+            event_pattern: pattern.map(str::to_owned),
+            schedule_expression: schedule.map(str::to_owned),
             state: state.unwrap_or(kept_state),
             description: description.map(str::to_owned),
             role_arn: role_arn.map(str::to_owned),
@@ -91,6 +89,18 @@ fn state_of(word: &str) -> RuleState {
         "ENABLED" => RuleState::Enabled,
         _ => RuleState::EnabledWithAllCloudtrailManagementEvents,
     }
+}
+
+/// Refuses a schedule that AWS would refuse, in AWS's words.
+fn check_schedule(text: &str, bus: &str) -> Result<(), ApiError> {
+    if bus != names::DEFAULT_BUS {
+        return Err(ApiError::validation(
+            "ScheduleExpression is supported only on the default event bus.",
+        ));
+    }
+    Schedule::parse(text)
+        .map(|_| ())
+        .map_err(|error| ApiError::validation(error.aws_message()))
 }
 
 /// Refuses a pattern that AWS would refuse, in AWS's words.
