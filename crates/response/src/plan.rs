@@ -14,7 +14,7 @@ use model::plan::{Action, ResponsePlan, TargetAccount, at_most, check_count, che
 use model::{Event, Rejection};
 use serde_json::Value;
 
-use crate::template::{self, Facts, resource};
+use crate::template::{self, Facts, alarm, resource};
 
 /// `incidentRecordSource.source` of a start without trigger details.
 pub const SOURCE_MANUAL: &str = "aws.ssm-incidents.custom";
@@ -62,7 +62,7 @@ pub fn trigger_from_event(start: &EventStart<'_>) -> Trigger {
         input: (start.input != start.raw).then(|| start.input.to_owned()),
         title: templated_title(start.plan, &facts),
         impact: None,
-        related_items: Vec::new(),
+        related_items: alarm::metric(&envelope).into_iter().collect(),
         involved_resources: involved(start.event, &envelope),
         dedupe: event_dedupe(start, &facts),
         client_token: None,
@@ -226,9 +226,10 @@ fn detected(envelope: &Value, at: Timestamp) -> Timestamp {
         .map_or(at, |seen| seen.min(at))
 }
 
-/// The event's `resources`, and the resource of the finding (GuardDuty leaves the envelope's list empty).
+/// What an alarm's metric is about, the event's `resources`, and the resource of the finding (GuardDuty leaves the
+/// envelope's list empty).
 fn involved(event: &Event, envelope: &Value) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
+    let mut all = alarm::resources(envelope);
     let primary = resource::primary(envelope).and_then(|primary| primary.arn);
     for arn in event.resources.iter().take(100).cloned().chain(primary) {
         if !all.contains(&arn) {

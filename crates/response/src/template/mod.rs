@@ -11,6 +11,7 @@
 //! A value is never looked at again: `{{` inside an event stays text. What cannot be resolved is an error that the
 //! place of use answers for: see [`dedupe_key`], [`title`] and [`parameters`].
 
+pub mod alarm;
 pub mod resource;
 
 use std::collections::BTreeMap;

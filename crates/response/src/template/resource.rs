@@ -100,7 +100,7 @@ pub fn primary(event: &Value) -> Option<Primary> {
     } else if at(detail, "eventSource").is_some() {
         cloudtrail(detail)
     } else if at(detail, "alarmName").is_some() {
-        alarm(detail)
+        alarm(event, detail)
     } else {
         health(detail)
     };
@@ -236,7 +236,7 @@ fn cloudtrail(detail: &Value) -> Option<Primary> {
     )
 }
 
-fn alarm(detail: &Value) -> Option<Primary> {
+fn alarm(event: &Value, detail: &Value) -> Option<Primary> {
     let metrics = at(detail, "configuration.metrics")?.as_array()?;
     let names = [
         "InstanceId",
@@ -246,12 +246,15 @@ fn alarm(detail: &Value) -> Option<Primary> {
         "BucketName",
         "TableName",
     ];
-    metrics.iter().take(100).find_map(|metric| {
+    let mut found = metrics.iter().take(100).find_map(|metric| {
         let dimensions = at(metric, "metricStat.metric.dimensions")?;
         names
             .iter()
             .find_map(|name| Primary::named(text(dimensions, name), name, None))
-    })
+    })?;
+    let ends = |arn: &String| arn.rsplit([':', '/']).next() == Some(found.id.as_str());
+    found.arn = super::alarm::resources(event).into_iter().find(ends);
+    Some(found)
 }
 
 fn health(detail: &Value) -> Option<Primary> {

@@ -519,3 +519,42 @@ fn paths_reach_lists_and_stop_at_nothing() {
         .collect();
     assert_eq!(unique.len(), 2, "odd braces do no harm");
 }
+
+#[test]
+fn an_alarm_brings_its_metric_and_the_resources_of_its_dimensions() {
+    use model::incident::{ItemType, ItemValue};
+    let alarm = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:cpu";
+    let instance = "arn:aws:ec2:eu-west-1:111122223333:instance/i-1";
+    let state = |value: &str| {
+        let mut event = event(
+            "e1",
+            "CloudWatch Alarm State Change",
+            json!({ "alarmName": "cpu", "state": { "value": value, "timestamp": "2026-03-01T09:58:30.000+0000" },
+                    "configuration": { "metrics": [{ "id": "m1", "metricStat": { "metric": { "namespace": "AWS/EC2",
+                    "name": "CPUUtilization", "dimensions": { "InstanceId": "i-1" } }, "period": 60, "stat": "Average" },
+                    "returnData": true }] } }),
+        );
+        event.source = "aws.cloudwatch".to_owned();
+        event.resources = vec![alarm.to_owned()];
+        event
+    };
+    let firing = trigger(&keyed("{{ resource.arn }}"), &state("ALARM"));
+    assert_eq!(firing.involved_resources, [instance, alarm]);
+    assert_eq!(firing.detected.to_string(), "2026-03-01T09:58:30Z");
+    assert!(key(&firing).starts_with("arn:aws:ec2:eu-west-1:111122223333:instance%2Fi-1#"));
+    let desk = Desk::opened(firing);
+    let metrics = desk.related(ItemType::Metric);
+    assert_eq!(metrics.len(), 1);
+    assert_eq!(metrics[0].title.as_deref(), Some("cpu"));
+    let ItemValue::MetricDefinition(definition) = &metrics[0].identifier.value else {
+        panic!("a definition");
+    };
+    assert!(definition.contains(r#"["AWS/EC2","CPUUtilization","InstanceId","i-1""#));
+    let involved: Vec<_> = desk.related(ItemType::InvolvedResource);
+    assert_eq!(involved.len(), 2);
+    assert_eq!(
+        trigger(&response_plan(), &state("OK")).related_items.len(),
+        1,
+        "an alarm that is over is an event like another: rules say what it does"
+    );
+}
