@@ -115,6 +115,8 @@ pub(crate) struct PathNode {
 pub struct Event {
     nodes: Vec<PathNode>,
     elements: Vec<Element>,
+    /// The node at which each array stands.
+    arrays: Vec<u32>,
 }
 
 impl Event {
@@ -144,8 +146,8 @@ impl Event {
                     array: 0,
                     index: 0,
                 }],
+                arrays: Vec::new(),
             },
-            arrays: 0,
             budget: MAX_NODES,
         };
         match builder.read() {
@@ -220,6 +222,27 @@ impl Event {
         self.nodes.get(usize::try_from(id).ok()?)
     }
 
+    /// How many of a path's parts lead to an array that a value at the path lies in.
+    pub(crate) fn depth_of<'a>(&self, array: u32, parts: impl Iterator<Item = &'a str>) -> usize {
+        let at = usize::try_from(array).ok();
+        let Some(wanted) = at.and_then(|at| self.arrays.get(at)) else {
+            return 0;
+        };
+        let mut id = 0;
+        let mut depth = 0;
+        for part in parts {
+            if id == *wanted {
+                break;
+            }
+            match self.node(id).and_then(|node| node.children.get(part)) {
+                Some(child) => id = *child,
+                None => break,
+            }
+            depth += 1;
+        }
+        depth
+    }
+
     /// The `(array, index)` pairs an element lies in, innermost first.
     pub(crate) fn membership(&self, element: ElementId) -> impl Iterator<Item = (u32, u32)> + '_ {
         let mut next = element;
@@ -266,7 +289,6 @@ fn located(text: &str, fault: Fault) -> EventError {
 struct Builder<'a> {
     reader: Reader<'a>,
     event: Event,
-    arrays: u32,
     budget: usize,
 }
 
@@ -308,8 +330,8 @@ impl Builder<'_> {
 
     fn read_array(&mut self, path: u32, element: ElementId) -> Result<(), Refusal> {
         self.spend()?;
-        let array = self.arrays;
-        self.arrays += 1;
+        let array = id(self.event.arrays.len())?;
+        self.event.arrays.push(path);
         let mut index = 0;
         loop {
             match self.reader.next()? {

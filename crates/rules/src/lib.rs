@@ -1,7 +1,7 @@
 //! Which rules match this event, why not, and what input each target gets.
 //!
 //! Four questions, one module each: [`Event`] says what an event contains, [`Pattern`] whether it
-//! is meant (and [`WhyNot`] where it fell short), [`Matcher`] which of many rules want it, and
+//! is meant (and [`explain`] why, or where it fell short), [`Matcher`] which of many rules want it, and
 //! [`transform`] what a target is sent. [`schedule`] tells when a scheduled rule fires.
 //! Everything here is a function of its arguments: no clock, no randomness, no logging, no
 //! network, and no knowledge of incidents, playbooks or storage.
@@ -12,6 +12,7 @@
 mod address;
 mod condition;
 mod event;
+mod explain;
 mod json;
 mod matcher;
 mod number;
@@ -19,11 +20,10 @@ mod pattern;
 pub mod schedule;
 mod search;
 pub mod transform;
-mod why_not;
 
 pub use event::{Event, EventError};
+pub use explain::{Explanation, FieldExplanation, FoundValue, Verdict, explain};
 pub use matcher::Matcher;
 pub use pattern::{Pattern, PatternError};
 pub use schedule::{Schedule, ScheduleError};
 pub use transform::{InputTransformer, TargetInput, TransformContext, TransformError};
-pub use why_not::{FieldMismatch, Mismatch, WhyNot};

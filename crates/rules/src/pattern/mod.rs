@@ -12,7 +12,6 @@ use crate::condition::Condition;
 use crate::event::Event;
 use crate::json::source_reference;
 use crate::search::Search;
-use crate::why_not::WhyNot;
 
 /// Longest pattern text, in characters (the `EventPattern` limit of `PutRule`).
 pub(crate) const MAX_CHARACTERS: usize = 4096;
@@ -105,12 +104,6 @@ impl Pattern {
     pub fn matches(&self, event: &Event) -> bool {
         let mut search = Search::new(self, event);
         self.branches.iter().any(|branch| search.holds(branch))
-    }
-
-    /// What keeps the event from matching; empty when it matches.
-    #[must_use]
-    pub fn why_not(&self, event: &Event) -> WhyNot {
-        WhyNot::find(self, event)
     }
 
     /// The text the pattern was compiled from.

@@ -136,11 +136,18 @@ proptest! {
     }
 
     #[test]
-    fn why_not_agrees_with_matches(pattern in pattern(), event in event()) {
+    fn explanations_agree_with_matches(pattern in pattern(), event in event()) {
         let pattern = Pattern::parse(&pattern.to_string()).unwrap();
         let event = Event::parse(&event.to_string()).unwrap();
-        let why = pattern.why_not(&event);
-        prop_assert_eq!(why.matches(), pattern.matches(&event), "{}", why);
+        let why = rules::explain(&pattern, &event);
+        prop_assert_eq!(why.matches, pattern.matches(&event), "{}", why);
+        prop_assert_eq!(why.matches, why.failed == 0, "{}", why);
+        prop_assert_eq!(why.failed, why.failures().count(), "{}", why);
+        for field in &why.fields {
+            let used = field.found.iter().filter(|value| value.used);
+            let meeting = used.clone().filter(|value| value.meets.contains(&true));
+            prop_assert_eq!(used.count(), meeting.count(), "{}", why);
+        }
     }
 
     #[test]
