@@ -10,9 +10,10 @@ use aws::client::Concurrency;
 use bytes::Bytes;
 use effects::config as rim;
 use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer};
-use engine::{Engine, Handle, Options, Ports};
+use engine::{Engine, Handle, Options, Ports, StoredDestinations};
 use jiff::SignedDuration;
-use ports::{BoxFuture, Clock, EntropySource, Vault};
+use ports::connection::Authorizer;
+use ports::{BoxFuture, Clock, EntropySource, Store, Vault};
 use server::{AccessKey, AppState, Router, ServerConfig};
 use store::SqliteStore;
 
@@ -47,12 +48,14 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let source: Arc<dyn EntropySource> = Arc::<SystemEntropy>::clone(&entropy);
     let vault::Opened { vault, proof } = vault::open(data_dir, store.as_ref(), source).await?;
     let outside = (&clock, &entropy, aws);
-    let performer = performer(config, outside, &internal, &inside, &vault)?;
+    let shelf: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
+    let performer = performer(config, outside, &internal, &inside, (&vault, &shelf))?;
+    let authorizer = performer.authorizer();
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
     minted.tell();
     let ports = Ports {
-        store: Arc::clone(&store) as Arc<dyn ports::Store>,
+        store: shelf,
         effects: Arc::new(performer),
         clock,
         entropy,
@@ -61,7 +64,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let (engine, handle) = Engine::start_with(ports, options(config), |handle| {
         let state = AppState::new(
             handle.clone(),
-            server_config(config, &minted, &internal, vault),
+            server_config(config, &minted, &internal, (vault, authorizer)),
         );
         let _ = inside.router.set(server::router(state.clone()));
         let _ = inside.state.set(state);
@@ -131,7 +134,7 @@ fn server_config(
     config: &Config,
     minted: &Minted,
     internal: &AccessKey,
-    vault: Arc<dyn Vault>,
+    (vault, authorizer): (Arc<dyn Vault>, Arc<dyn Authorizer>),
 ) -> ServerConfig {
     let own = config.auth.access_keys.iter().map(|key| AccessKey {
         id: key.id.clone(),
@@ -141,6 +144,8 @@ fn server_config(
     });
     let keys = own.chain([minted.key.clone(), internal.clone()]).collect();
     let mut server = ServerConfig::new(&config.auth.account_id, keys, vault);
+    server.authorizer = Some(authorizer);
+    server.allow_http_endpoints = config.webhooks.allow_http;
     server.event_size_limit = config.events.max_request_bytes;
     server.aws_endpoint_url =
         (!config.aws.endpoint_url.is_empty()).then(|| config.aws.endpoint_url.clone());
@@ -152,7 +157,7 @@ fn performer(
     (clock, entropy, aws): (&Arc<dyn Clock>, &Arc<SystemEntropy>, rim::Aws),
     internal: &AccessKey,
     inside: &Arc<Inside>,
-    vault: &Arc<dyn Vault>,
+    (vault, store): (&Arc<dyn Vault>, &Arc<dyn Store>),
 ) -> Result<Performer> {
     let scheme = if config.server.tls_certificate.is_empty() {
         "http"
@@ -172,6 +177,7 @@ fn performer(
             allow_private: config.webhooks.allow_private,
             ca_bundle,
             timeout: Duration::from_secs(config.webhooks.timeout_secs),
+            destination_timeout: Duration::from_secs(config.webhooks.destination_timeout_secs),
         },
         local: Some(Local {
             service: Arc::clone(inside) as Arc<dyn LocalService>,
@@ -179,6 +185,7 @@ fn performer(
             url,
         }),
         vault: Some(Arc::clone(vault)),
+        destinations: Some(Arc::new(StoredDestinations::new(Arc::clone(store)))),
     };
     Performer::new(rim).context("outside effects cannot be set up")
 }

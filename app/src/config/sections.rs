@@ -123,6 +123,7 @@ pub(crate) struct Webhooks {
     pub(crate) allow_http: bool,
     pub(crate) allow_private: bool,
     pub(crate) timeout_secs: u64,
+    pub(crate) destination_timeout_secs: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -295,6 +296,10 @@ impl Config {
             ("smtp.timeout_secs", self.smtp.timeout_secs),
             ("scripts.memory_mib", self.scripts.memory_mib),
             ("webhooks.timeout_secs", self.webhooks.timeout_secs),
+            (
+                "webhooks.destination_timeout_secs",
+                self.webhooks.destination_timeout_secs,
+            ),
             (
                 "events.max_request_bytes",
                 self.events.max_request_bytes as u64,

@@ -12,6 +12,7 @@ use aws::client::{AssumedRole, Concurrency};
 use aws::credentials::Credentials;
 use aws::settings::SettingError;
 use bytes::Bytes;
+use ports::connection::Destinations;
 use ports::{BoxFuture, Clock, EntropySource, Vault};
 
 /// A text that never shows in a log: `Debug` prints `***`.
@@ -69,6 +70,8 @@ pub struct Config {
     pub local: Option<Local>,
     /// Opens the sealed secrets of commands; `None` makes every command that carries one fail with a message that says so.
     pub vault: Option<Arc<dyn Vault>>,
+    /// Finds how API destinations are called; `None` makes every call of one fail with a message that says so.
+    pub destinations: Option<Arc<dyn Destinations>>,
 }
 
 /// The mail server.
@@ -310,6 +313,8 @@ pub struct Webhook {
     pub ca_bundle: Option<PathBuf>,
     /// Limit of one attempt.
     pub timeout: Duration,
+    /// Limit of one request to an API destination or its token endpoint (AWS: 5 s).
+    pub destination_timeout: Duration,
 }
 
 impl Default for Webhook {
@@ -319,6 +324,7 @@ impl Default for Webhook {
             allow_private: false,
             ca_bundle: None,
             timeout: Duration::from_secs(10),
+            destination_timeout: Duration::from_secs(5),
         }
     }
 }

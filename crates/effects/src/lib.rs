@@ -3,6 +3,7 @@
 //! The only crate that makes outbound calls. It knows how to carry out a command and how sure it is of the outcome; it
 //! must not know why the command was given, nor what follows from the answer.
 
+mod api_destination;
 mod aws_call;
 pub mod config;
 mod credentials;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use model::effect::{EmailMessage, Failure, Intent, ScriptCall};
 use model::{EffectCommand, Outcome, Recovery};
+use ports::connection::Authorizer;
 use ports::{BoxFuture, Effects, Probe};
 use tokio::sync::Semaphore;
 
+use crate::api_destination::ApiDestinations;
 use crate::aws_call::{self, AwsCaller, AwsClient, AwsClientConfig, plain_failure};
 use crate::config::{Config, ConfigError, Scripts};
 use crate::credentials::Identities;
@@ -19,6 +21,7 @@ use crate::script::{Grant, ScriptRunner};
 
 const EMAILS_AT_ONCE: usize = 16;
 const WEBHOOKS_AT_ONCE: usize = 32;
+const DESTINATIONS_AT_ONCE: usize = 128;
 const AWS_CALLS_AT_ONCE: usize = 64;
 const SCRIPTS_AT_ONCE: usize = 4;
 /// Longest time that a script's session is asked to last; a role's session may last an hour.
@@ -33,12 +36,14 @@ pub struct Performer {
 struct Inner {
     mailer: Option<Mailer>,
     webhooks: WebhookSender,
+    destinations: ApiDestinations,
     scripts: Option<ScriptRunner>,
     aws: AwsCaller,
     identities: Arc<Identities>,
     endpoint_url: Option<String>,
     email_places: Semaphore,
     webhook_places: Semaphore,
+    destination_places: Semaphore,
     aws_places: Semaphore,
     script_places: Semaphore,
 }
@@ -54,6 +59,7 @@ impl Performer {
             "local.url",
             config.local.as_ref().map(|local| local.url.as_str()),
         )?;
+        let destinations = ApiDestinations::new(&config)?;
         let calls = AwsClientConfig {
             clock: config.clock,
             entropy: config.entropy,
@@ -66,6 +72,7 @@ impl Performer {
         let inner = Inner {
             mailer: config.smtp.as_ref().map(Mailer::new).transpose()?,
             webhooks: WebhookSender::new(&config.webhook)?,
+            destinations,
             scripts: config
                 .scripts
                 .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints))),
@@ -74,12 +81,19 @@ impl Performer {
             identities,
             email_places: Semaphore::new(EMAILS_AT_ONCE),
             webhook_places: Semaphore::new(WEBHOOKS_AT_ONCE),
+            destination_places: Semaphore::new(DESTINATIONS_AT_ONCE),
             aws_places: Semaphore::new(AWS_CALLS_AT_ONCE),
             script_places: Semaphore::new(SCRIPTS_AT_ONCE),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Tries connections before they are stored.
+    #[must_use]
+    pub fn authorizer(&self) -> Arc<dyn Authorizer> {
+        Arc::new(self.inner.destinations.clone())
     }
 
     /// Access key id that AWS calls without a role are signed with. Asks the source of the keys if they are not at hand.
@@ -131,7 +145,9 @@ impl Effects for Performer {
     /// repeat when they only compute, else ask. AWS calls: by what is known of the operation.
     fn recovery(&self, command: &EffectCommand) -> Recovery {
         match command {
-            EffectCommand::SendEmail(_) | EffectCommand::PostWebhook(_) => Recovery::Repeat,
+            EffectCommand::SendEmail(_)
+            | EffectCommand::PostWebhook(_)
+            | EffectCommand::InvokeApiDestination(_) => Recovery::Repeat,
             EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
             EffectCommand::RunScript(_) => Recovery::Ask,
             EffectCommand::CallAws(call) => aws_call::recovery(call),
@@ -166,6 +182,10 @@ impl Inner {
             EffectCommand::PostWebhook(post) => {
                 let _place = self.webhook_places.acquire().await;
                 self.webhooks.post(intent.id, post).await
+            }
+            EffectCommand::InvokeApiDestination(call) => {
+                let _place = self.destination_places.acquire().await;
+                self.destinations.invoke(call).await
             }
             EffectCommand::RunScript(call) => {
                 let _place = self.script_places.acquire().await;

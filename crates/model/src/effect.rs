@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Scope;
+
 /// An outside effect. Its id (a UUID given by the decider) is the idempotency key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -18,6 +20,8 @@ pub enum Command {
     SendEmail(EmailMessage),
     /// POST a JSON text to an HTTP(S) address.
     PostWebhook(WebhookPost),
+    /// Send an event to an API destination, through its connection.
+    InvokeApiDestination(ApiDestinationCall),
 }
 
 /// One AWS API call in boto3's spelling.
@@ -92,6 +96,24 @@ pub struct WebhookPost {
     pub body: String,
     /// `Content-Type`.
     pub content_type: String,
+}
+
+/// One request to an API destination. Address, method, authorization and the connection's own parameters are those in
+/// force when it is sent; no secret is in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiDestinationCall {
+    /// Whose destination it is.
+    pub scope: Scope,
+    /// The destination's ARN, `arn:...:api-destination/NAME/ID` or without the id.
+    pub destination_arn: String,
+    /// What the `*`s of the endpoint's path stand for, in order: data, never more than a part of a path.
+    pub path: Vec<String>,
+    /// The target's headers; the connection's go before them.
+    pub headers: BTreeMap<String, String>,
+    /// The target's parameters of the query string; the connection's go before them.
+    pub query: BTreeMap<String, String>,
+    /// The payload: a JSON text.
+    pub body: String,
 }
 
 /// Code of a [`Failure`] that was never tried: too much waits for the same destination already. The attempt does not

@@ -6,6 +6,7 @@
 pub mod aggregate;
 pub mod arn;
 pub mod bus;
+pub mod connection;
 pub mod contact;
 pub mod decision;
 pub mod document;

@@ -4,6 +4,7 @@
 //! Knows the words of `model` and nothing of SQL, sockets or tokio.
 
 pub mod clock;
+pub mod connection;
 pub mod effects;
 pub mod limits;
 pub mod memory;

@@ -147,7 +147,9 @@ impl Turn {
             .filter_map(|effect| match &effect.command {
                 EffectCommand::CallAws(call) => Some(&call.params),
                 EffectCommand::RunScript(call) => Some(&call.payload),
-                EffectCommand::SendEmail(_) | EffectCommand::PostWebhook(_) => None,
+                EffectCommand::SendEmail(_)
+                | EffectCommand::PostWebhook(_)
+                | EffectCommand::InvokeApiDestination(_) => None,
             });
         shallow("effect", commands)?;
         let outcomes = self

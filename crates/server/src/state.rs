@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use engine::Handle;
 use ports::Vault;
+use ports::connection::Authorizer;
 
 /// A key that may sign requests.
 #[derive(Clone)]
@@ -46,6 +47,10 @@ pub struct ServerConfig {
     pub aws_endpoint_url: Option<String>,
     /// Seals the secrets that callers give, before anything is stored.
     pub vault: Arc<dyn Vault>,
+    /// Tries a connection's token endpoint before the connection is stored; `None` takes every connection as it is.
+    pub authorizer: Option<Arc<dyn Authorizer>>,
+    /// Whether endpoints of API destinations and connections may be `http://`.
+    pub allow_http_endpoints: bool,
 }
 
 impl ServerConfig {
@@ -59,6 +64,8 @@ impl ServerConfig {
             body_timeout: Duration::from_secs(30),
             aws_endpoint_url: None,
             vault,
+            authorizer: None,
+            allow_http_endpoints: false,
         }
     }
 }

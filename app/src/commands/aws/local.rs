@@ -180,6 +180,7 @@ impl Caller {
             webhook: rim::Webhook::default(),
             local: None,
             vault: None,
+            destinations: None,
         };
         let performer = Performer::new(config).map_err(|error| Ended::usage(error.to_string()))?;
         let role = settings.role_arn.as_ref().map(|role_arn| AssumeRole {

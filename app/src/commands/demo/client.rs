@@ -44,6 +44,7 @@ impl Client {
             webhook: rim::Webhook::default(),
             local: None,
             vault: None,
+            destinations: None,
         };
         let performer = Performer::new(config).with_context(|| format!("a client of {url}"))?;
         Ok(Self {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod api_destination;
 mod aws_calls;
 mod aws_client;
 mod credentials;

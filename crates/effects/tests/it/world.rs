@@ -67,6 +67,7 @@ pub(crate) fn config() -> Config {
         webhook: Webhook::default(),
         local: None,
         vault: None,
+        destinations: None,
     }
 }
 

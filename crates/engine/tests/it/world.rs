@@ -84,6 +84,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::RunScript(_) => "script".to_owned(),
         EffectCommand::SendEmail(mail) => format!("mail {}", mail.to),
         EffectCommand::PostWebhook(post) => format!("post {}", post.url),
+        EffectCommand::InvokeApiDestination(call) => format!("invoke {}", call.destination_arn),
     }
 }
 

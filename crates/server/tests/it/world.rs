@@ -62,6 +62,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::RunScript(_) => "script".to_owned(),
         EffectCommand::SendEmail(mail) => mail.to.clone(),
         EffectCommand::PostWebhook(post) => post.url.clone(),
+        EffectCommand::InvokeApiDestination(call) => call.destination_arn.clone(),
     }
 }
 
