@@ -75,6 +75,7 @@ impl Turn {
         }
         self.check_names()?;
         self.check_measured()?;
+        self.check_archived()?;
         self.check_depths()
     }
 
@@ -92,6 +93,14 @@ impl Turn {
             }
         }
         shallow("measured", self.measured.iter().map(|minute| &minute.body))
+    }
+
+    fn check_archived(&self) -> Result<(), String> {
+        for event in &self.archived {
+            scope(&event.scope)?;
+            body_size("archived event", event.text.len())?;
+        }
+        Ok(())
     }
 
     fn check_names(&self) -> Result<(), String> {

@@ -13,12 +13,14 @@ use jiff::Timestamp;
 use model::resource::Resource;
 use model::{AggregateId, Scope};
 
+use uuid::Uuid;
+
 use crate::BoxFuture;
 use crate::limits::{instant, page};
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks,
-    MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention, Series, Store, StoreError, Stored,
-    TimerRow, Turn,
+    ArchiveQuery, ArchiveSize, ArchivedRow, ClaimKey, CommitError, Committed, EffectRow, Frames,
+    InboxRow, JournalRow, Marks, MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention,
+    Series, Store, StoreError, Stored, TimerRow, Turn,
 };
 use state::State;
 
@@ -172,6 +174,23 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
         ready(Ok(self.lock().measured.series(&scope, after, page(limit))))
+    }
+
+    fn archived(&self, query: ArchiveQuery) -> BoxFuture<'_, Result<Vec<ArchivedRow>, StoreError>> {
+        ready(Ok(self.lock().archived.read(&query)))
+    }
+
+    fn archive_size(&self, archive: Uuid) -> BoxFuture<'_, Result<ArchiveSize, StoreError>> {
+        ready(Ok(self.lock().archived.size(archive)))
+    }
+
+    fn prune_archive(
+        &self,
+        archive: Uuid,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, CommitError>> {
+        Box::pin(async move { Ok(self.lock().archived.prune(archive, before, limit.max(1))) })
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

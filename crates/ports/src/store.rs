@@ -5,9 +5,11 @@
 //!
 //! Instants are kept to the microsecond: finer digits are cut at the door ([`crate::limits::instant`]).
 
+mod archived;
 mod measured;
 mod shared;
 
+pub use archived::{ArchiveQuery, ArchiveSize, ArchivedEvent, ArchivedRow};
 pub use measured::{MeasuredMinute, MeasuredQuery, MeasuredRow, Series};
 
 use jiff::Timestamp;
@@ -50,6 +52,8 @@ pub struct Turn {
     pub resources: Vec<ResourceWrite>,
     /// Numbers of minutes, kept beside those of the same series and minute that are there already.
     pub measured: Vec<MeasuredMinute>,
+    /// Events kept for archives.
+    pub archived: Vec<ArchivedEvent>,
 }
 
 /// The change of one aggregate.
@@ -403,6 +407,21 @@ pub trait Store: Send + Sync + 'static {
         after: Option<Series>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>>;
+
+    /// Events of an archive, in order of time and id.
+    fn archived(&self, query: ArchiveQuery) -> BoxFuture<'_, Result<Vec<ArchivedRow>, StoreError>>;
+
+    /// What an archive holds.
+    fn archive_size(&self, archive: Uuid) -> BoxFuture<'_, Result<ArchiveSize, StoreError>>;
+
+    /// Deletes at most `limit` events of an archive, the oldest first: those before an instant, or all.
+    /// Answers how many went; called again until it answers 0.
+    fn prune_archive(
+        &self,
+        archive: Uuid,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, CommitError>>;
 
     /// Deletes at most `limit` rows of each kind that `retention` no longer keeps; answers how many went.
     /// Called again until it answers 0, so that no transaction is long.

@@ -4,6 +4,7 @@
 //! `store_suite!(make)` makes one `#[test]` of each, [`run`] runs them all. Every function wants an empty store.
 
 mod aggregates;
+mod archived;
 mod bodies;
 mod claims;
 mod commits;
@@ -13,6 +14,7 @@ mod resources;
 mod words;
 
 pub use aggregates::*;
+pub use archived::*;
 pub use bodies::*;
 pub use claims::*;
 pub use commits::*;
@@ -70,6 +72,9 @@ macro_rules! store_suite {
             finished_rows_are_pruned_in_batches
             pruning_leaves_what_is_not_finished
             numbers_are_never_given_twice
+            archived_events_come_in_order
+            archived_events_are_pruned_in_batches
+            archived_events_belong_to_their_turn
             bodies_come_back_exactly
             large_bodies_come_back_exactly
             bodies_beyond_the_limits_are_refused

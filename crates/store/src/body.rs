@@ -3,6 +3,7 @@
 //! Small bodies are JSON text in their row. A body over 32 KiB goes to table `payload` under its hash, compressed when
 //! that helps. Encoding runs on the caller's thread, so that the writer thread only binds bytes.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use ports::limits;
@@ -39,6 +40,11 @@ impl Body {
     pub(crate) fn encode(what: &str, value: &impl Serialize) -> Result<Self, String> {
         let text = serde_json::to_string(value)
             .map_err(|error| format!("the {what} body is no JSON: {error}"))?;
+        Self::of_text(what, text)
+    }
+
+    /// Encodes what is JSON text already; `what` names it in the error.
+    pub(crate) fn of_text(what: &str, text: String) -> Result<Self, String> {
         limits::body_size(what, text.len())?;
         if text.len() <= INLINE {
             return Ok(Self::Inline(text));
@@ -73,20 +79,35 @@ pub(crate) fn decode_inline<T: DeserializeOwned>(format: i64, text: &str) -> Res
     serde_json::from_str(text).map_err(|error| format!("a stored body cannot be read: {error}"))
 }
 
+/// The text of a row, to the letter.
+pub(crate) fn inline_text(format: i64, text: &str) -> Result<String, String> {
+    if format == JSON {
+        Ok(text.to_owned())
+    } else {
+        Err(unknown(format))
+    }
+}
+
+/// The text of a payload, to the letter.
+pub(crate) fn payload_text(format: i64, bytes: &[u8]) -> Result<String, String> {
+    let text = payload_bytes(format, bytes)?.into_owned();
+    String::from_utf8(text).map_err(|error| format!("a stored payload is no text: {error}"))
+}
+
 /// Decodes the bytes of a payload.
 pub(crate) fn decode_payload<T: DeserializeOwned>(format: i64, bytes: &[u8]) -> Result<T, String> {
-    let unpacked;
-    let text = match format {
-        JSON => bytes,
-        ZSTD => {
-            unpacked = unpack(bytes)
-                .map_err(|error| format!("a stored payload cannot be unpacked: {error}"))?;
-            &unpacked
-        }
-        other => return Err(unknown(other)),
-    };
-    serde_json::from_slice(text)
+    serde_json::from_slice(&payload_bytes(format, bytes)?)
         .map_err(|error| format!("a stored payload cannot be read: {error}"))
+}
+
+fn payload_bytes(format: i64, bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    match format {
+        JSON => Ok(Cow::Borrowed(bytes)),
+        ZSTD => unpack(bytes)
+            .map(Cow::Owned)
+            .map_err(|error| format!("a stored payload cannot be unpacked: {error}")),
+        other => Err(unknown(other)),
+    }
 }
 
 fn unpack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {

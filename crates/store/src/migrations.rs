@@ -29,6 +29,12 @@ pub const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_measured.sql"),
         postgres: include_str!("../migrations/postgres/0002_measured.sql"),
     },
+    Migration {
+        version: 3,
+        name: "archived",
+        sqlite: include_str!("../migrations/sqlite/0003_archived.sql"),
+        postgres: include_str!("../migrations/postgres/0003_archived.sql"),
+    },
 ];
 
 /// The newest schema version that this build knows.

@@ -28,11 +28,12 @@ use model::resource::Resource;
 use model::{AggregateId, Scope};
 use ports::BoxFuture;
 use ports::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks,
-    MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention, Series, Store, StoreError, Stored,
-    TimerRow, Turn,
+    ArchiveQuery, ArchiveSize, ArchivedRow, ClaimKey, CommitError, Committed, EffectRow, Frames,
+    InboxRow, JournalRow, Marks, MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention,
+    Series, Store, StoreError, Stored, TimerRow, Turn,
 };
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use readers::Readers;
 use sequence::Sequences;
@@ -315,6 +316,32 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
         self.read(move |connection| read::series(connection, &scope, after.as_ref(), limit))
+    }
+
+    fn archived(&self, query: ArchiveQuery) -> BoxFuture<'_, Result<Vec<ArchivedRow>, StoreError>> {
+        self.read(move |connection| read::archived(connection, &query))
+    }
+
+    fn archive_size(&self, archive: Uuid) -> BoxFuture<'_, Result<ArchiveSize, StoreError>> {
+        self.read(move |connection| read::archive_size(connection, archive))
+    }
+
+    fn prune_archive(
+        &self,
+        archive: Uuid,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, CommitError>> {
+        Box::pin(async move {
+            let (answer, gone) = oneshot::channel();
+            self.send(Command::PruneArchive {
+                archive,
+                before,
+                limit,
+                answer,
+            })?;
+            gone.await.unwrap_or_else(|_| Err(self.broken()))
+        })
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use model::resource::Resource;
 use model::{AggregateId, Scope};
 
+use uuid::Uuid;
+
 use crate::BoxFuture;
 use crate::store::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks,
-    MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention, Series, Store, StoreError, Stored,
-    TimerRow, Turn,
+    ArchiveQuery, ArchiveSize, ArchivedRow, ClaimKey, CommitError, Committed, EffectRow, Frames,
+    InboxRow, JournalRow, Marks, MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention,
+    Series, Store, StoreError, Stored, TimerRow, Turn,
 };
 
 /// At which side of a commit the process dies.
@@ -219,6 +221,26 @@ impl<S: Store> Store for Faulty<S> {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
         self.read(|store| store.series(scope, after, limit))
+    }
+
+    fn archived(&self, query: ArchiveQuery) -> BoxFuture<'_, Result<Vec<ArchivedRow>, StoreError>> {
+        self.read(|store| store.archived(query))
+    }
+
+    fn archive_size(&self, archive: Uuid) -> BoxFuture<'_, Result<ArchiveSize, StoreError>> {
+        self.read(|store| store.archive_size(archive))
+    }
+
+    fn prune_archive(
+        &self,
+        archive: Uuid,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, CommitError>> {
+        Box::pin(async move {
+            self.alive()?;
+            self.inner.prune_archive(archive, before, limit).await
+        })
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

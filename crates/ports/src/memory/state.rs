@@ -1,5 +1,6 @@
 //! The maps of the reference store: a turn is checked whole, then applied by steps that cannot fail.
 
+mod archived;
 mod check;
 mod measured;
 
@@ -34,6 +35,7 @@ pub(super) struct State {
     /// Of the effects without an outcome.
     effect_ids: HashMap<Uuid, u64>,
     claims: BTreeMap<Claimed, Held>,
+    pub(super) archived: archived::Archived,
     pub(super) measured: measured::Measured,
     last: Last,
 }
@@ -116,6 +118,9 @@ impl State {
             self.inbox.insert(self.last.inbox, row);
             inbox.push(self.last.inbox);
         }
+        turn.archived
+            .into_iter()
+            .for_each(|event| self.archived.add(event));
         turn.measured
             .into_iter()
             .for_each(|minute| self.measured.add(minute));

@@ -5,10 +5,12 @@ use model::resource::Resource;
 use model::{AggregateId, Scope};
 
 use super::{
-    ClaimKey, CommitError, Committed, EffectRow, Frames, InboxRow, JournalRow, Marks,
-    MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention, Series, Store, StoreError, Stored,
-    TimerRow, Turn,
+    ArchiveQuery, ArchiveSize, ArchivedRow, ClaimKey, CommitError, Committed, EffectRow, Frames,
+    InboxRow, JournalRow, Marks, MeasuredQuery, MeasuredRow, Query, ResourceQuery, Retention,
+    Series, Store, StoreError, Stored, TimerRow, Turn,
 };
+use uuid::Uuid;
+
 use crate::BoxFuture;
 
 /// A store that several owners share, e.g. a test that reopens it after a simulated crash.
@@ -97,6 +99,23 @@ impl<S: Store> Store for std::sync::Arc<S> {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Series>, StoreError>> {
         S::series(self, scope, after, limit)
+    }
+
+    fn archived(&self, query: ArchiveQuery) -> BoxFuture<'_, Result<Vec<ArchivedRow>, StoreError>> {
+        S::archived(self, query)
+    }
+
+    fn archive_size(&self, archive: Uuid) -> BoxFuture<'_, Result<ArchiveSize, StoreError>> {
+        S::archive_size(self, archive)
+    }
+
+    fn prune_archive(
+        &self,
+        archive: Uuid,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, CommitError>> {
+        S::prune_archive(self, archive, before, limit)
     }
 
     fn prune(&self, retention: Retention, limit: usize) -> BoxFuture<'_, Result<u64, CommitError>> {

@@ -2,6 +2,7 @@
 //! undone by the writer, which holds a savepoint per turn.
 
 mod aggregate;
+mod archived;
 mod claims;
 mod measured;
 mod queues;
@@ -113,6 +114,7 @@ impl Apply<'_> {
             statement.execute([i64::try_from(*seq).unwrap_or(0)])?;
         }
         committed.inbox = self.inbox_new(prepared)?;
+        self.archived(prepared)?;
         self.measured(prepared)?;
         Ok(committed)
     }

@@ -22,6 +22,8 @@ pub(super) struct Prepared {
     pub(super) outcomes: Vec<(Body, i64)>,
     /// Of `resources`; `None` deletes the resource.
     pub(super) resources: Vec<Option<Body>>,
+    /// Of `archived`, with the size of the text.
+    pub(super) archived: Vec<(Body, i64)>,
     /// Of `measured`, as JSON text.
     pub(super) measured: Vec<String>,
 }
@@ -81,6 +83,12 @@ fn encode(turn: &mut Turn) -> Result<Prepared, String> {
     let resources = writes
         .map(|write| optional("resource", write.body.take()))
         .collect::<Result<_, _>>()?;
+    let events = turn.archived.iter_mut().map(|event| {
+        let text = std::mem::take(&mut event.text);
+        let size = i64::try_from(text.len()).unwrap_or(i64::MAX);
+        Ok((Body::of_text("archived event", text)?, size))
+    });
+    let archived = events.collect::<Result<_, String>>()?;
     let minutes = turn.measured.iter_mut();
     let measured = minutes
         .map(|minute| minute.body.take().to_string())
@@ -93,6 +101,7 @@ fn encode(turn: &mut Turn) -> Result<Prepared, String> {
         effects,
         outcomes,
         resources,
+        archived,
         measured,
     })
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use ports::limits::minutes_before;
 use ports::store::Retention;
 use rusqlite::{Connection, params};
+use uuid::Uuid;
 
 use super::sequence::Sequences;
 
@@ -51,6 +52,37 @@ pub(super) fn prune(
     }
     gone += payloads(connection, limit)?;
     Ok(gone as u64)
+}
+
+/// Deletes at most `limit` events of an archive within the open transaction, the oldest first; answers how many went.
+pub(super) fn prune_archive(
+    connection: &Connection,
+    archive: Uuid,
+    before: Option<Timestamp>,
+    limit: usize,
+) -> rusqlite::Result<u64> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX).max(1);
+    let before = before.map_or(i64::MAX, Timestamp::as_microsecond);
+    let archive = archive.as_bytes();
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM archived_event WHERE id IN (SELECT id FROM archived_event \
+         WHERE archive = ?1 AND at < ?2 ORDER BY at, event LIMIT ?3) RETURNING size",
+    )?;
+    let sizes = delete.query_map(params![archive, before, limit], |row| row.get(0))?;
+    let sizes = sizes.collect::<Result<Vec<i64>, _>>()?;
+    if sizes.is_empty() {
+        return Ok(0);
+    }
+    let events = i64::try_from(sizes.len()).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "UPDATE archive_total SET events = events - ?2, bytes = bytes - ?3 WHERE archive = ?1",
+        )?
+        .execute(params![archive, events, sizes.iter().sum::<i64>()])?;
+    connection
+        .prepare_cached("DELETE FROM archive_total WHERE archive = ?1 AND events <= 0")?
+        .execute([archive])?;
+    Ok(sizes.len() as u64)
 }
 
 /// Deletes journal rows, and forgets deleted aggregates with their last one.
@@ -107,7 +139,8 @@ fn payloads(connection: &Connection, limit: i64) -> rusqlite::Result<usize> {
          AND NOT EXISTS (SELECT 1 FROM inbox WHERE payload = ?1) \
          AND NOT EXISTS (SELECT 1 FROM effect WHERE payload = ?1) \
          AND NOT EXISTS (SELECT 1 FROM effect WHERE outcome_payload = ?1) \
-         AND NOT EXISTS (SELECT 1 FROM journal WHERE payload = ?1)",
+         AND NOT EXISTS (SELECT 1 FROM journal WHERE payload = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM archived_event WHERE payload = ?1)",
     )?;
     let mut done = connection.prepare_cached("DELETE FROM payload_freed WHERE payload = ?1")?;
     let mut gone = 0;

@@ -1,7 +1,9 @@
 //! Every read of the trait, as one or two statements within one read transaction.
 
+mod archived;
 mod measured;
 
+pub(super) use archived::{archive_size, archived};
 pub(super) use measured::{measured, series};
 
 use jiff::Timestamp;

@@ -124,9 +124,19 @@ pub(super) const SERIES: &str = "SELECT tenant, account, region, bus, rule, targ
 pub(super) const SERIES_FIRST: &str = "SELECT tenant, account, region, bus, rule, target FROM measured_series \
      WHERE tenant = ?1 AND account = ?2 AND region = ?3 ORDER BY bus, rule, target LIMIT ?4";
 
+pub(super) const ARCHIVED: &str = concat!(
+    "SELECT ",
+    body!(),
+    ", t.at, t.event, t.size FROM archived_event t LEFT JOIN payload p ON p.id = t.payload \
+     WHERE t.archive = ?1 AND t.at >= ?2 AND t.at <= ?3 AND (t.at, t.event) > (?4, ?5) \
+     ORDER BY t.at, t.event LIMIT ?6"
+);
+
+pub(super) const ARCHIVE_TOTAL: &str = "SELECT events, bytes FROM archive_total WHERE archive = ?1";
+
 /// All of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 21] = [
+pub(super) const STATEMENTS: [&str; 23] = [
     ROOT,
     FRAME,
     FRAMES,
@@ -148,4 +158,6 @@ pub(super) const STATEMENTS: [&str; 21] = [
     MEASURED,
     SERIES,
     SERIES_FIRST,
+    ARCHIVED,
+    ARCHIVE_TOTAL,
 ];

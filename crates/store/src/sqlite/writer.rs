@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
 use ports::store::{CommitError, Committed, Retention};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::commit::{Apply, Failure};
 use super::encode::Prepared;
-use super::prune::prune;
+use super::prune::{prune, prune_archive};
 use super::sequence::Sequences;
 
 /// Most commands of one transaction.
@@ -31,6 +33,12 @@ pub(super) enum Command {
     },
     Prune {
         retention: Retention,
+        limit: usize,
+        answer: Answer<u64>,
+    },
+    PruneArchive {
+        archive: Uuid,
+        before: Option<Timestamp>,
         limit: usize,
         answer: Answer<u64>,
     },
@@ -175,6 +183,14 @@ impl Writer {
             } => prune(&self.connection, &self.sequences, retention, *limit)
                 .map(Outcome::Prune)
                 .map_err(|error| self.fatal("pruning failed", &error)),
+            Command::PruneArchive {
+                archive,
+                before,
+                limit,
+                ..
+            } => prune_archive(&self.connection, *archive, *before, *limit)
+                .map(Outcome::Prune)
+                .map_err(|error| self.fatal("pruning an archive failed", &error)),
             #[cfg(test)]
             Command::Inspect(inspect) => {
                 if let Some(inspect) = inspect.take() {
@@ -193,7 +209,10 @@ impl Writer {
                 self.shared.turns.fetch_add(held, Ordering::Relaxed);
                 drop(answer.send(result));
             }
-            (Command::Prune { answer, .. }, Outcome::Prune(gone)) => drop(answer.send(Ok(gone))),
+            (
+                Command::Prune { answer, .. } | Command::PruneArchive { answer, .. },
+                Outcome::Prune(gone),
+            ) => drop(answer.send(Ok(gone))),
             // Outcomes stand in the order of their commands.
             _ => {}
         }
@@ -225,7 +244,9 @@ impl Command {
     fn turn_away(self) {
         match self {
             Self::Commit { answer, .. } => drop(answer.send(Err(CommitError::Full))),
-            Self::Prune { answer, .. } => drop(answer.send(Err(CommitError::Full))),
+            Self::Prune { answer, .. } | Self::PruneArchive { answer, .. } => {
+                drop(answer.send(Err(CommitError::Full)))
+            }
             #[cfg(test)]
             Self::Inspect(_) => {}
         }
