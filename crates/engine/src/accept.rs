@@ -164,6 +164,9 @@ pub(crate) async fn accept(
     };
     if matching.is_empty() {
         shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
+        if known {
+            shared.recent.keep(scope, bus, (id, now), text);
+        }
         return Ok(Ok(accepted));
     }
     let (value, envelope) = match parsed(&text) {
@@ -179,6 +182,7 @@ pub(crate) async fn accept(
     };
     let taken = &mut accepted.taken;
     accepted.inputs = deliveries(shared, &arrival, &matching, taken).await?;
+    shared.recent.keep(scope, bus, (id, now), text);
     Ok(Ok(accepted))
 }
 

@@ -89,7 +89,9 @@ pub(crate) async fn change(
 pub mod checks {
     use flow::automation::document;
     pub use flow::automation::document::{Diagnostic, Document, Format};
-    pub use rules::{Event, EventError, Pattern, PatternError, Schedule, ScheduleError};
+    pub use rules::{
+        Event, EventError, Explanation, Pattern, PatternError, Schedule, ScheduleError, explain,
+    };
 
     /// Reads a document and says everything that is wrong with it.
     #[must_use]

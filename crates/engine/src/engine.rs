@@ -14,6 +14,7 @@ use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
 use crate::handle::Handle;
 use crate::metrics::{self, Metrics};
+use crate::recent::{Recent, RecentLimits};
 use crate::recovery;
 use crate::registry::RuleRegistry;
 use crate::routes::Routes;
@@ -53,6 +54,8 @@ pub struct Options {
     pub keep_claims: SignedDuration,
     /// How long the numbers of minutes are kept.
     pub keep_metrics: SignedDuration,
+    /// The last events of each bus that are kept in memory.
+    pub recent: RecentLimits,
     /// How often finished rows are pruned.
     pub prune_every: Duration,
     /// How long an eventually consistent read may lag behind a write, before a probe's "not found" counts.
@@ -72,6 +75,10 @@ impl Default for Options {
             keep_journal: None,
             keep_claims: SignedDuration::from_hours(1),
             keep_metrics: SignedDuration::from_hours(24 * 15),
+            recent: RecentLimits {
+                events: 1_000,
+                bytes: 4 * 1024 * 1024,
+            },
             prune_every: Duration::from_secs(600),
             consistency_delay: Duration::from_secs(5),
             missed_schedules: Missed::Once,
@@ -91,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) rule_changes: tokio::sync::Mutex<()>,
     pub(crate) counters: Counters,
     pub(crate) metrics: Metrics,
+    pub(crate) recent: Recent,
     pub(crate) routes: Routes,
     pub(crate) documents: Documents,
     pub(crate) commits: tokio::sync::Semaphore,
@@ -129,6 +137,7 @@ impl Engine {
         let shared = Arc::new_cyclic(|weak| Shared {
             dispatcher: Dispatcher::new(weak.clone(), options.max_waiting),
             metrics: Metrics::new(Arc::clone(&ports.clock)),
+            recent: Recent::new(options.recent),
             ports,
             options,
             rules: RuleRegistry::default(),

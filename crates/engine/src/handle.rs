@@ -9,6 +9,7 @@ use model::aggregate::AggregateId;
 use model::resource::Resource;
 use model::{ClaimWish, Scope, ids};
 use ports::store::{Frames, JournalRow, Query, ResourceQuery, Series, Stored};
+use rules::Pattern;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ use crate::engine::Shared;
 use crate::error::{AskError, ChangeError, ReadError};
 use crate::input::Input;
 use crate::metrics;
+use crate::recent::NearMisses;
 use crate::take_in::{self, Message, TakeInError, TakenIn};
 
 /// A client's idempotency token for one operation.
@@ -235,6 +237,18 @@ impl Handle {
     #[must_use]
     pub fn measured_totals(&self) -> Vec<(Series, Measures)> {
         self.shared.metrics.totals()
+    }
+
+    /// Holds the last events of a bus against a pattern and tells those that came nearest, at most `limit`.
+    pub async fn near_misses(
+        &self,
+        scope: &Scope,
+        bus: &str,
+        pattern: &Pattern,
+        limit: usize,
+    ) -> NearMisses {
+        let place = (scope, bus);
+        self.shared.recent.near_misses(place, pattern, limit).await
     }
 
     /// Accepts events: matches them in memory, commits those that a rule wants with their deliveries, then answers.

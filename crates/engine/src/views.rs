@@ -25,6 +25,9 @@ pub use response::{contact_rules, engage, filters, incident, view};
 /// Deliveries of events.
 pub use bus::delivery;
 
+/// What was counted of events, by the names of CloudWatch's `AWS/Events`.
+pub use bus::measures;
+
 /// Messages that could not be taken in.
 pub use bus::parked;
 

@@ -172,3 +172,27 @@ async fn an_event_that_no_target_could_take_is_refused_and_not_dropped() {
     world.settle().await;
     assert_eq!(world.incidents().await.len(), 1);
 }
+
+#[tokio::test]
+async fn the_last_events_are_held_against_a_rule_when_asked() {
+    let (world, _) = World::new().await;
+    world.install(None).await;
+    world.finding("i-1").await;
+    let pattern = r#"{"source":["aws.guardduty"],"detail":{"severity":[9]}}"#;
+    let pattern = rules::Pattern::parse(pattern).expect("a pattern");
+    let here = scope();
+    let found = world.handle.near_misses(&here, "default", &pattern, 5).await;
+    assert_eq!((found.looked_at, found.matching), (1, 0));
+    let failed: Vec<_> = found.misses[0].explanation.failures().collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(
+        failed[0].to_string(),
+        "`detail.severity`: wanted 9, found 8"
+    );
+    // A bus without rules keeps nothing: clients can make names up.
+    let entry = world
+        .handle
+        .near_misses(&scope(), "none", &pattern, 5)
+        .await;
+    assert_eq!(entry.looked_at, 0);
+}
