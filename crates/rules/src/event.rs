@@ -81,6 +81,34 @@ pub(crate) enum Value {
     Null,
 }
 
+/// A value that somebody else holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ValueRef<'a> {
+    Text(&'a str),
+    Number {
+        raw: &'a str,
+        comparable: Option<f64>,
+    },
+    True,
+    False,
+    Null,
+}
+
+impl Value {
+    pub(crate) fn borrow(&self) -> ValueRef<'_> {
+        match self {
+            Value::Text(text) => ValueRef::Text(text),
+            Value::Number { raw, comparable } => ValueRef::Number {
+                raw,
+                comparable: *comparable,
+            },
+            Value::True => ValueRef::True,
+            Value::False => ValueRef::False,
+            Value::Null => ValueRef::Null,
+        }
+    }
+}
+
 /// A value and the innermost array element it sits in.
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
@@ -94,11 +122,62 @@ pub(crate) type ElementId = u32;
 /// The element a value is in when it is in no array.
 pub(crate) const NO_ELEMENT: ElementId = 0;
 
+/// An element of an array that is a container itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Element {
+    /// The element around its array.
+    pub(crate) parent: ElementId,
+    /// The array, by a number of its own.
+    pub(crate) array: u32,
+    pub(crate) index: u32,
+}
+
+/// The array elements of one event, by their ids.
 #[derive(Clone, Debug)]
-struct Element {
-    parent: ElementId,
-    array: u32,
-    index: u32,
+pub(crate) struct Elements {
+    list: Vec<Element>,
+}
+
+impl Default for Elements {
+    fn default() -> Self {
+        let none = Element {
+            parent: NO_ELEMENT,
+            array: 0,
+            index: 0,
+        };
+        Elements { list: vec![none] }
+    }
+}
+
+impl Elements {
+    pub(crate) fn add(&mut self, element: Element) -> ElementId {
+        // An event has at most as many elements as bytes, which fit.
+        let id = ElementId::try_from(self.list.len()).unwrap_or(NO_ELEMENT);
+        self.list.push(element);
+        id
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.truncate(1);
+    }
+
+    /// Whether nothing lies in an element.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.len() < 2
+    }
+
+    /// The `(array, index)` pairs an element lies in, innermost first.
+    pub(crate) fn membership(&self, element: ElementId) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let mut next = element;
+        std::iter::from_fn(move || {
+            if next == NO_ELEMENT {
+                return None;
+            }
+            let element = self.list.get(usize::try_from(next).ok()?)?;
+            next = element.parent;
+            Some((element.array, element.index))
+        })
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -114,9 +193,10 @@ pub(crate) struct PathNode {
 #[derive(Clone, Debug)]
 pub struct Event {
     nodes: Vec<PathNode>,
-    elements: Vec<Element>,
+    elements: Elements,
     /// The node at which each array stands.
     arrays: Vec<u32>,
+    source: Box<str>,
 }
 
 impl Event {
@@ -141,12 +221,9 @@ impl Event {
             reader: Reader::new(text),
             event: Event {
                 nodes: vec![PathNode::default()],
-                elements: vec![Element {
-                    parent: NO_ELEMENT,
-                    array: 0,
-                    index: 0,
-                }],
+                elements: Elements::default(),
                 arrays: Vec::new(),
+                source: text.into(),
             },
             budget: MAX_NODES,
         };
@@ -245,15 +322,16 @@ impl Event {
 
     /// The `(array, index)` pairs an element lies in, innermost first.
     pub(crate) fn membership(&self, element: ElementId) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let mut next = element;
-        std::iter::from_fn(move || {
-            if next == NO_ELEMENT {
-                return None;
-            }
-            let element = self.elements.get(usize::try_from(next).ok()?)?;
-            next = element.parent;
-            Some((element.array, element.index))
-        })
+        self.elements.membership(element)
+    }
+
+    pub(crate) fn elements(&self) -> &Elements {
+        &self.elements
+    }
+
+    /// The event as it was written.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 }
 
@@ -339,8 +417,7 @@ impl Builder<'_> {
                 // Only containers carry membership of the array they stand in: a plain value in
                 // a list of values can be combined with anything.
                 token @ (Token::StartObject | Token::StartArray) => {
-                    let inner = id(self.event.elements.len())?;
-                    self.event.elements.push(Element {
+                    let inner = self.event.elements.add(Element {
                         parent: element,
                         array,
                         index,

@@ -166,7 +166,7 @@ fn verdicts(
     pattern: &Pattern,
     event: &Event,
     branch: &[usize],
-    search: &mut Search<'_>,
+    search: &mut Search<'_, Event>,
 ) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = fields(pattern, branch)
         .map(|(index, field)| {
@@ -219,7 +219,7 @@ fn told(
             meets: field
                 .conditions
                 .iter()
-                .map(|condition| condition.is_met_by(&leaf.value))
+                .map(|condition| condition.is_met_by(leaf.value.borrow()))
                 .collect(),
             used: Some(place) == used,
         });

@@ -12,18 +12,21 @@
 mod address;
 mod condition;
 mod event;
+mod event_text;
 mod explain;
 mod json;
 mod matcher;
 mod number;
 mod pattern;
+mod scan;
 pub mod schedule;
 mod search;
 pub mod transform;
 
 pub use event::{Event, EventError};
+pub use event_text::EventText;
 pub use explain::{Explanation, FieldExplanation, FoundValue, Verdict, explain};
-pub use matcher::Matcher;
+pub use matcher::{Matcher, Scratch};
 pub use pattern::{Pattern, PatternError};
 pub use schedule::{Schedule, ScheduleError};
 pub use transform::{InputTransformer, TargetInput, TransformContext, TransformError};

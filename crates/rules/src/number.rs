@@ -3,46 +3,136 @@
 //! A number compares only when the nearest double prints back as the same decimal; otherwise two
 //! different account numbers could be taken for the same value. It knows only the spelling.
 
+use std::fmt::Write;
+
+/// Decimals of so many digits always survive the way through a double and back.
+const ALWAYS_EXACT: usize = 15;
+
+/// No double needs more digits to be told from all others.
+const MOST_DIGITS: usize = 17;
+
 /// The double a JSON number stands for, or `None` when the double is not exactly that decimal
 /// (too many digits, too large, too small).
 ///
 /// Zero is always positive zero, so that `-0` and `0` are one value.
 pub(crate) fn comparable(raw: &str) -> Option<f64> {
+    nearest(raw).filter(|value| is_exact(raw, *value))
+}
+
+/// The double nearest to a JSON number; infinite ones are none. Zero is positive.
+pub(crate) fn nearest(raw: &str) -> Option<f64> {
     let value: f64 = raw.parse().ok()?;
-    if !value.is_finite() {
-        return None;
+    value
+        .is_finite()
+        .then_some(if value == 0.0 { 0.0 } else { value })
+}
+
+/// Whether `value`, the double nearest to `raw`, prints back as the same decimal.
+pub(crate) fn is_exact(raw: &str, value: f64) -> bool {
+    let Some(written) = Decimal::read(raw) else {
+        return false;
+    };
+    let magnitude = written.power.saturating_add(i64::from(written.count));
+    if written.count == 0 {
+        return true;
     }
-    let written = decimal(raw)?;
-    let nearest = decimal(&format!("{value:e}"))?;
-    if written != nearest {
-        return None;
+    if usize::from(written.count) <= ALWAYS_EXACT && (-290..=290).contains(&magnitude) {
+        return true;
     }
-    Some(if value == 0.0 { 0.0 } else { value })
+    let mut printed = Printed::default();
+    if write!(printed, "{value:e}").is_err() {
+        return false;
+    }
+    Decimal::read(printed.as_str()).is_some_and(|nearest| nearest == written)
 }
 
 /// Sign, significant digits without zeros at either end, and the power of ten of the last digit.
-fn decimal(raw: &str) -> Option<(bool, String, i64)> {
-    let (negative, unsigned) = match raw.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, raw),
-    };
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
-        None => (unsigned, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all: String = [whole, fraction].concat();
-    let trimmed_end = all.trim_end_matches('0');
-    let digits = trimmed_end.trim_start_matches('0').to_owned();
-    if digits.is_empty() {
-        return Some((false, digits, 0));
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Decimal {
+    negative: bool,
+    digits: [u8; MOST_DIGITS],
+    count: u8,
+    power: i64,
+}
+
+impl Decimal {
+    /// `None` for more digits than any double has, and for an exponent beyond all counting.
+    fn read(raw: &str) -> Option<Decimal> {
+        let (negative, unsigned) = match raw.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, raw),
+        };
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+            None => (unsigned, None),
+        };
+        let mut decimal = Decimal {
+            negative,
+            ..Decimal::default()
+        };
+        // Zeros count only once a digit follows them.
+        let (mut zeros, mut after_point, mut in_fraction) = (0usize, 0i64, false);
+        for byte in mantissa.bytes() {
+            if byte == b'.' {
+                in_fraction = true;
+                continue;
+            }
+            after_point += i64::from(in_fraction);
+            if byte == b'0' {
+                zeros += usize::from(decimal.count > 0);
+                continue;
+            }
+            decimal.push(byte, std::mem::take(&mut zeros))?;
+        }
+        let exponent = match exponent {
+            Some(exponent) => exponent.parse::<i64>().ok()?,
+            None => 0,
+        };
+        if decimal.count == 0 {
+            return Some(Decimal::default());
+        }
+        decimal.power = exponent
+            .checked_sub(after_point)?
+            .checked_add(i64::try_from(zeros).ok()?)?;
+        Some(decimal)
     }
-    let dropped = i64::try_from(all.len() - trimmed_end.len()).ok()?;
-    let fraction_digits = i64::try_from(fraction.len()).ok()?;
-    let power = exponent
-        .checked_sub(fraction_digits)?
-        .checked_add(dropped)?;
-    Some((negative, digits, power))
+
+    fn push(&mut self, digit: u8, zeros_before: usize) -> Option<()> {
+        let at = usize::from(self.count).checked_add(zeros_before)?;
+        *self.digits.get_mut(at)? = digit;
+        for zero in self.digits.get_mut(usize::from(self.count)..at)? {
+            *zero = b'0';
+        }
+        self.count = u8::try_from(at + 1).ok()?;
+        Some(())
+    }
+}
+
+/// Room for one printed double.
+#[derive(Default)]
+struct Printed {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl Printed {
+    fn as_str(&self) -> &str {
+        let written = self.bytes.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
+    }
+}
+
+impl Write for Printed {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let end = self.length + text.len();
+        let room = self
+            .bytes
+            .get_mut(self.length..end)
+            .ok_or(std::fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::condition::Condition;
-use crate::event::{ElementId, Event, NO_ELEMENT};
+use crate::event::{ElementId, Elements, Event, NO_ELEMENT, ValueRef};
 use crate::pattern::{Field, Pattern};
 
 /// Choices tried for one pattern and event before the search gives up and says "matches".
@@ -30,24 +30,22 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn look(field: &Field, event: &Event) -> Found {
-        let leaves = event.leaves(field.parts());
+    /// What a field finds among the values at its path.
+    pub(crate) fn among<'v>(
+        field: &Field,
+        values: impl Iterator<Item = (ElementId, ValueRef<'v>)>,
+    ) -> Found {
         let allows_absence = field.allows_absence();
         let mut found = Found {
             allows_absence,
             ..Found::default()
         };
-        for leaf in leaves {
+        for (element, value) in values {
             if allows_absence {
-                found.present.insert(leaf.element);
+                found.present.insert(element);
             }
-            if !found.meeting.contains(&leaf.element)
-                && field
-                    .conditions
-                    .iter()
-                    .any(|condition| condition.is_met_by(&leaf.value))
-            {
-                found.meeting.insert(leaf.element);
+            if !found.meeting.contains(&element) && field.is_met_by(value) {
+                found.meeting.insert(element);
             }
         }
         found
@@ -59,16 +57,39 @@ impl Found {
     }
 }
 
+/// Something that shows an event to the fields of one pattern.
+pub(crate) trait Sight {
+    /// What a field, given with its index, finds.
+    fn look(&self, index: usize, field: &Field) -> Found;
+
+    /// The elements that what was found lies in.
+    fn elements(&self) -> &Elements;
+}
+
+impl Sight for Event {
+    fn look(&self, _index: usize, field: &Field) -> Found {
+        let leaves = self.leaves(field.parts()).iter();
+        Found::among(
+            field,
+            leaves.map(|leaf| (leaf.element, leaf.value.borrow())),
+        )
+    }
+
+    fn elements(&self) -> &Elements {
+        self.elements()
+    }
+}
+
 /// The search over one event, keeping what fields found for the next branch.
-pub(crate) struct Search<'a> {
+pub(crate) struct Search<'a, S> {
     pattern: &'a Pattern,
-    event: &'a Event,
+    event: &'a S,
     found: BTreeMap<usize, Found>,
     choices: usize,
 }
 
-impl<'a> Search<'a> {
-    pub(crate) fn new(pattern: &'a Pattern, event: &'a Event) -> Self {
+impl<'a, S: Sight> Search<'a, S> {
+    pub(crate) fn new(pattern: &'a Pattern, event: &'a S) -> Self {
         Search {
             pattern,
             event,
@@ -84,8 +105,14 @@ impl<'a> Search<'a> {
         Some(
             self.found
                 .entry(field)
-                .or_insert_with(|| Found::look(definition, event)),
+                .or_insert_with(|| event.look(field, definition)),
         )
+    }
+
+    /// Whether any branch holds.
+    pub(crate) fn any_branch_holds(&mut self) -> bool {
+        let pattern = self.pattern;
+        pattern.branches().iter().any(|branch| self.holds(branch))
     }
 
     /// Whether all fields of the branch hold together.
@@ -113,7 +140,7 @@ impl<'a> Search<'a> {
         if steps.is_empty() {
             return true;
         }
-        let mut placement = Placement::new(self.event, &steps, self.choices);
+        let mut placement = Placement::new(self.event.elements(), &steps, self.choices);
         let holds = placement.place(0);
         self.choices = placement.choices;
         holds
@@ -129,10 +156,10 @@ struct Choices {
 }
 
 impl Choices {
-    fn arrange(event: &Event, elements: &BTreeSet<ElementId>) -> Choices {
+    fn arrange(all: &Elements, elements: &BTreeSet<ElementId>) -> Choices {
         let mut root = Choices::default();
         for &element in elements {
-            let mut memberships: Vec<(u32, u32)> = event.membership(element).collect();
+            let mut memberships: Vec<(u32, u32)> = all.membership(element).collect();
             memberships.reverse();
             let mut node = &mut root;
             for (array, index) in memberships {
@@ -178,7 +205,7 @@ struct Step {
 }
 
 struct Placement<'a> {
-    event: &'a Event,
+    elements: &'a Elements,
     steps: Vec<Step>,
     /// The last step that looks at an array; pins of an array are of no concern after it.
     last_use: BTreeMap<u32, usize>,
@@ -189,23 +216,23 @@ struct Placement<'a> {
 }
 
 impl<'a> Placement<'a> {
-    fn new(event: &'a Event, found: &[&Found], choices: usize) -> Self {
+    fn new(elements: &'a Elements, found: &[&Found], choices: usize) -> Self {
         let mut last_use = BTreeMap::new();
         let mut steps = Vec::with_capacity(found.len());
         for (position, found) in found.iter().enumerate() {
             for &element in found.meeting.union(&found.present) {
-                for (array, _) in event.membership(element) {
+                for (array, _) in elements.membership(element) {
                     last_use.insert(array, position);
                 }
             }
             steps.push(Step {
-                meeting: Choices::arrange(event, &found.meeting),
-                present: Choices::arrange(event, &found.present),
+                meeting: Choices::arrange(elements, &found.meeting),
+                present: Choices::arrange(elements, &found.present),
                 allows_absence: found.allows_absence,
             });
         }
         Placement {
-            event,
+            elements,
             steps,
             last_use,
             pins: BTreeMap::new(),
@@ -265,7 +292,7 @@ impl<'a> Placement<'a> {
     /// Pins the arrays of an element that are not pinned yet and says which these are.
     fn pin(&mut self, element: ElementId) -> Vec<u32> {
         let mut pinned = Vec::new();
-        for (array, index) in self.event.membership(element) {
+        for (array, index) in self.elements.membership(element) {
             if let std::collections::btree_map::Entry::Vacant(entry) = self.pins.entry(array) {
                 entry.insert(index);
                 pinned.push(array);

@@ -7,36 +7,69 @@
 /// A text that is compared without regard to case.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IgnoreCase {
-    /// For each character of the pattern, the spellings it accepts.
-    accepted: Vec<(String, String)>,
+    text: Box<str>,
+    /// For each character, the spellings it accepts; empty for a text of ASCII only, where they
+    /// go without saying.
+    accepted: Box<[(String, String)]>,
 }
 
 impl IgnoreCase {
     pub(crate) fn new(text: &str) -> Self {
-        let accepted = text
-            .chars()
-            .map(|c| {
+        let mut accepted = Vec::new();
+        if !text.is_ascii() {
+            accepted.extend(text.chars().map(|c| {
                 if c.len_utf16() > 1 {
                     (c.to_string(), c.to_string())
                 } else {
                     (c.to_lowercase().collect(), c.to_uppercase().collect())
                 }
-            })
-            .collect();
-        IgnoreCase { accepted }
+            }));
+        }
+        IgnoreCase {
+            text: text.into(),
+            accepted: accepted.into(),
+        }
+    }
+
+    /// The text as its author wrote it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The spellings each character accepts; empty for a text of ASCII only.
+    pub(crate) fn accepted(&self) -> &[(String, String)] {
+        &self.accepted
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn memory(&self) -> usize {
+        let spellings = self.accepted.iter().map(|(a, b)| a.len() + b.len());
+        self.text.len() + size_of_val(&*self.accepted) + spellings.sum::<usize>()
     }
 
     pub(crate) fn equals(&self, text: &str) -> bool {
+        if self.text.is_ascii() {
+            return self.text.eq_ignore_ascii_case(text);
+        }
         self.rests(text, End::Front)
             .iter()
             .any(|rest| rest.is_empty())
     }
 
     pub(crate) fn starts(&self, text: &str) -> bool {
+        if self.text.is_ascii() {
+            let front = text.as_bytes().get(..self.text.len());
+            return front.is_some_and(|front| front.eq_ignore_ascii_case(self.text.as_bytes()));
+        }
         !self.rests(text, End::Front).is_empty()
     }
 
     pub(crate) fn ends(&self, text: &str) -> bool {
+        if self.text.is_ascii() {
+            let start = text.len().checked_sub(self.text.len());
+            let back = start.and_then(|start| text.as_bytes().get(start..));
+            return back.is_some_and(|back| back.eq_ignore_ascii_case(self.text.as_bytes()));
+        }
         !self.rests(text, End::Back).is_empty()
     }
 

@@ -12,7 +12,7 @@ pub(crate) use ignore_case::IgnoreCase;
 pub(crate) use wildcard::Wildcard;
 
 use crate::address::{AddressRange, parse_address};
-use crate::event::Value;
+use crate::event::ValueRef;
 
 /// A condition that a value can meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,19 +59,52 @@ pub(crate) enum Excluded {
 }
 
 impl Condition {
-    pub(crate) fn is_met_by(&self, value: &Value) -> bool {
+    pub(crate) fn is_met_by(&self, value: ValueRef<'_>) -> bool {
         match (self, value) {
             (Condition::Present, _) => true,
             (Condition::Absent, _) => false,
             (Condition::AnythingBut(excluded), value) => !excluded.contains(value),
-            (Condition::True, Value::True)
-            | (Condition::False, Value::False)
-            | (Condition::Null, Value::Null) => true,
-            (condition, Value::Text(text)) => condition.is_met_by_text(text),
-            (condition, Value::Number { raw, comparable }) => {
-                condition.is_met_by_number(raw, *comparable)
+            (Condition::True, ValueRef::True)
+            | (Condition::False, ValueRef::False)
+            | (Condition::Null, ValueRef::Null) => true,
+            (condition, ValueRef::Text(text)) => condition.is_met_by_text(text),
+            (condition, ValueRef::Number { raw, comparable }) => {
+                condition.is_met_by_number(raw, comparable)
             }
             _ => false,
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn memory(&self) -> usize {
+        let of_texts = |texts: &[String]| {
+            let lengths: usize = texts.iter().map(String::len).sum();
+            size_of_val(texts) + lengths
+        };
+        match self {
+            Condition::Exactly(text) | Condition::Prefix(text) | Condition::Suffix(text) => {
+                text.len()
+            }
+            Condition::Number { raw, .. } => raw.len(),
+            Condition::PrefixIgnoreCase(text)
+            | Condition::SuffixIgnoreCase(text)
+            | Condition::EqualsIgnoreCase(text) => text.memory(),
+            Condition::Wildcard(wildcard) => of_texts(wildcard.pieces()),
+            Condition::AnythingBut(excluded) => match excluded {
+                Excluded::Texts(texts) | Excluded::Prefixes(texts) | Excluded::Suffixes(texts) => {
+                    of_texts(texts)
+                }
+                Excluded::Numbers(numbers) => size_of_val(numbers.as_slice()),
+                Excluded::IgnoreCase(texts) => {
+                    let heap: usize = texts.iter().map(IgnoreCase::memory).sum();
+                    size_of_val(texts.as_slice()) + heap
+                }
+                Excluded::Wildcards(wildcards) => {
+                    let heap: usize = wildcards.iter().map(|w| of_texts(w.pieces())).sum();
+                    size_of_val(wildcards.as_slice()) + heap
+                }
+            },
+            _ => 0,
         }
     }
 
@@ -117,26 +150,28 @@ impl Bounds {
 }
 
 impl Excluded {
-    fn contains(&self, value: &Value) -> bool {
+    fn contains(&self, value: ValueRef<'_>) -> bool {
         match (self, value) {
             (
                 Excluded::Numbers(numbers),
-                Value::Number {
+                ValueRef::Number {
                     comparable: Some(number),
                     ..
                 },
-            ) => numbers.contains(number),
-            (Excluded::Texts(texts), Value::Text(text)) => texts.contains(text),
-            (Excluded::IgnoreCase(folded), Value::Text(text)) => {
+            ) => numbers.contains(&number),
+            (Excluded::Texts(texts), ValueRef::Text(text)) => {
+                texts.iter().any(|known| known == text)
+            }
+            (Excluded::IgnoreCase(folded), ValueRef::Text(text)) => {
                 folded.iter().any(|folded| folded.equals(text))
             }
-            (Excluded::Prefixes(prefixes), Value::Text(text)) => prefixes
+            (Excluded::Prefixes(prefixes), ValueRef::Text(text)) => prefixes
                 .iter()
                 .any(|prefix| text.starts_with(prefix.as_str())),
-            (Excluded::Suffixes(suffixes), Value::Text(text)) => suffixes
+            (Excluded::Suffixes(suffixes), ValueRef::Text(text)) => suffixes
                 .iter()
                 .any(|suffix| text.ends_with(suffix.as_str())),
-            (Excluded::Wildcards(wildcards), Value::Text(text)) => {
+            (Excluded::Wildcards(wildcards), ValueRef::Text(text)) => {
                 wildcards.iter().any(|wildcard| wildcard.matches(text))
             }
             _ => false,

@@ -47,6 +47,11 @@ impl Wildcard {
         Ok(wildcard)
     }
 
+    /// The literal texts between the stars, in order; one text if there is no star.
+    pub(crate) fn pieces(&self) -> &[String] {
+        &self.pieces
+    }
+
     pub(crate) fn matches(&self, text: &str) -> bool {
         let Some((first, others)) = self.pieces.split_first() else {
             return false;

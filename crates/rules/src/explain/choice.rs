@@ -82,7 +82,7 @@ impl Candidates {
             let met = field
                 .conditions
                 .iter()
-                .any(|condition| condition.is_met_by(&leaf.value));
+                .any(|condition| condition.is_met_by(leaf.value.borrow()));
             if met {
                 places.push((place, event.membership(leaf.element).collect()));
             }

@@ -9,7 +9,7 @@ mod operators;
 use std::fmt;
 
 use crate::condition::Condition;
-use crate::event::Event;
+use crate::event::{Event, ValueRef};
 use crate::json::source_reference;
 use crate::search::Search;
 
@@ -68,6 +68,24 @@ impl Field {
         self.path.split('.')
     }
 
+    /// Whether one of the conditions accepts the value.
+    pub(crate) fn is_met_by(&self, value: ValueRef<'_>) -> bool {
+        self.conditions
+            .iter()
+            .any(|condition| condition.is_met_by(value))
+    }
+
+    fn memory(&self) -> usize {
+        let wanted: usize = self.wanted.iter().map(String::len).sum();
+        let conditions: usize = self.conditions.iter().map(Condition::memory).sum();
+        size_of::<Field>()
+            + self.path.len()
+            + wanted
+            + size_of_val(&*self.wanted)
+            + conditions
+            + size_of_val(&*self.conditions)
+    }
+
     /// Whether the absence of a value satisfies the field.
     pub(crate) fn allows_absence(&self) -> bool {
         self.conditions.contains(&Condition::Absent)
@@ -102,14 +120,20 @@ impl Pattern {
     /// Whether the event is meant.
     #[must_use]
     pub fn matches(&self, event: &Event) -> bool {
-        let mut search = Search::new(self, event);
-        self.branches.iter().any(|branch| search.holds(branch))
+        Search::new(self, event).any_branch_holds()
     }
 
     /// The text the pattern was compiled from.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn memory(&self) -> usize {
+        let fields: usize = self.fields.iter().map(Field::memory).sum();
+        let branches: usize = self.branches.iter().map(|b| size_of_val(&**b)).sum();
+        self.text.len() + fields + branches + size_of_val(&*self.branches)
     }
 
     pub(crate) fn fields(&self) -> &[Field] {

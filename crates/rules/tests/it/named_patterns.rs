@@ -69,7 +69,7 @@ fn config_compliance() {
 
 #[test]
 fn all_three_in_one_matcher() {
-    let mut matcher = Matcher::new();
+    let matcher = Matcher::new();
     matcher.insert("root", Pattern::parse(ROOT).unwrap());
     matcher.insert("guardduty", Pattern::parse(&severities()).unwrap());
     matcher.insert("config", Pattern::parse(CONFIG).unwrap());

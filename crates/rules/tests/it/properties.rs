@@ -111,7 +111,7 @@ proptest! {
         removed in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         events in prop::collection::vec(event(), 1..6),
     ) {
-        let mut matcher = Matcher::new();
+        let matcher = Matcher::new();
         let mut rules = BTreeMap::new();
         for (key, pattern) in patterns.iter().enumerate() {
             let pattern = Pattern::parse(&pattern.to_string()).unwrap();
@@ -170,7 +170,7 @@ proptest! {
 #[test]
 fn work_does_not_grow_with_unrelated_rules() {
     // Ten thousand rules on one source and one path: the event meets the one it is about.
-    let mut matcher = Matcher::new();
+    let matcher = Matcher::new();
     for n in 0..10_000 {
         let text = format!(r#"{{"source":["aws.ec2"],"detail":{{"instance-id":["i-{n}"]}}}}"#);
         matcher.insert(n, Pattern::parse(&text).unwrap());

@@ -1,0 +1,414 @@
+//! What the conditions at one path have to say about a value.
+//!
+//! Each kind of condition has the structure that answers for all of its kind at once. An answer
+//! is a *posting*: the head of a chain of places in rules, kept by whoever built the index. Some
+//! postings only say that a condition may hold; their links name the check that is left.
+
+mod affixes;
+mod intervals;
+mod table;
+mod words;
+
+use std::net::IpAddr;
+
+use affixes::{Affixes, From};
+use intervals::{Intervals, ordered};
+pub(super) use table::{NONE, TextTable, hash};
+use words::Words;
+
+use crate::address::{AddressRange, parse_address};
+use crate::condition::{Condition, IgnoreCase, Wildcard};
+use crate::number;
+use crate::scan::Kind;
+
+/// Words fewer than this are not worth an automaton: each is looked for on its own.
+const FEW_WORDS: usize = 4;
+
+/// Spellings tried for the beginning of a text beyond ASCII that is compared without case.
+const MOST_SPELLINGS: usize = 8;
+
+/// Conditions at one path while they are gathered.
+#[derive(Default)]
+pub(super) struct Gathering {
+    texts: TextTable,
+    folded: TextTable,
+    prefixes: TextTable,
+    folded_prefixes: TextTable,
+    suffixes: TextTable,
+    folded_suffixes: TextTable,
+    words: TextTable,
+    spelled: TextTable,
+    numbers: Intervals<u64>,
+    v4: Intervals<u32>,
+    v6: Intervals<u128>,
+    lists: Lists,
+}
+
+/// Postings that need no looking up.
+#[derive(Clone, Copy, Debug)]
+struct Lists {
+    any_text: u32,
+    yes: u32,
+    no: u32,
+    null: u32,
+    any_value: u32,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Lists {
+            any_text: NONE,
+            yes: NONE,
+            no: NONE,
+            null: NONE,
+            any_value: NONE,
+        }
+    }
+}
+
+/// Makes chains of links; each condition that is gathered becomes a link.
+pub(super) trait Chains {
+    /// Puts a link before `head` and returns it; `sure` says that no check is left.
+    fn link(&mut self, head: u32, sure: bool) -> u32;
+
+    /// Joins two chains.
+    fn join(&mut self, first: u32, second: u32) -> u32;
+}
+
+impl Gathering {
+    /// Files a condition, which is not [`Condition::Absent`].
+    pub(super) fn file(&mut self, condition: &Condition, chains: &mut impl Chains) {
+        let mut sure = |head: u32| chains.link(head, true);
+        match condition {
+            Condition::Exactly(text) => self.texts.update(text.as_bytes(), sure),
+            Condition::Address(address) => self.file_addresses((*address, *address), sure(NONE)),
+            Condition::Cidr(range) => self.file_range(range, sure(NONE)),
+            Condition::Number { comparable, .. } => match comparable {
+                Some(number) => {
+                    let point = ordered(*number);
+                    self.numbers.add(point, point, sure(NONE));
+                }
+                None => self.file_spelling(condition, sure),
+            },
+            Condition::Numeric(bounds) => {
+                let low = bounds.low.map(|(low, with)| (ordered(low), with));
+                let high = bounds.high.map(|(high, with)| (ordered(high), with));
+                // Between two neighbours there is no double, so an open end is a closed one.
+                let low = low.map_or(0, |(low, with)| if with { low } else { low + 1 });
+                let high = high.map_or(u64::MAX, |(high, with)| if with { high } else { high - 1 });
+                self.numbers.add(low, high, sure(NONE));
+            }
+            Condition::True => self.lists.yes = sure(self.lists.yes),
+            Condition::False => self.lists.no = sure(self.lists.no),
+            Condition::Null => self.lists.null = sure(self.lists.null),
+            Condition::Present => self.lists.any_value = sure(self.lists.any_value),
+            Condition::Prefix(text) => self.prefixes.update(text.as_bytes(), sure),
+            Condition::Suffix(text) => self.suffixes.update(text.as_bytes(), sure),
+            Condition::EqualsIgnoreCase(text)
+            | Condition::PrefixIgnoreCase(text)
+            | Condition::SuffixIgnoreCase(text) => self.file_folded(condition, text, chains),
+            Condition::Wildcard(wildcard) => self.file_wildcard(wildcard, chains),
+            Condition::AnythingBut(_) => {
+                self.lists.any_value = chains.link(self.lists.any_value, false);
+            }
+            Condition::Absent => {}
+        }
+    }
+
+    fn file_spelling(&mut self, condition: &Condition, link: impl FnOnce(u32) -> u32) {
+        if let Condition::Number { raw, .. } = condition {
+            self.spelled.update(raw.as_bytes(), link);
+        }
+    }
+
+    fn file_range(&mut self, range: &AddressRange, posting: u32) {
+        let ends: (IpAddr, IpAddr) = match range {
+            AddressRange::V4 { network, mask } => (
+                IpAddr::V4((*network).into()),
+                IpAddr::V4((network | !mask).into()),
+            ),
+            AddressRange::V6 { network, mask } => (
+                IpAddr::V6((*network).into()),
+                IpAddr::V6((network | !mask).into()),
+            ),
+        };
+        self.file_addresses(ends, posting);
+    }
+
+    fn file_addresses(&mut self, ends: (IpAddr, IpAddr), posting: u32) {
+        match ends {
+            (IpAddr::V4(low), IpAddr::V4(high)) => self.v4.add(low.into(), high.into(), posting),
+            (IpAddr::V6(low), IpAddr::V6(high)) => self.v6.add(low.into(), high.into(), posting),
+            _ => {}
+        }
+    }
+
+    fn file_folded(&mut self, condition: &Condition, text: &IgnoreCase, chains: &mut impl Chains) {
+        if text.accepted().is_empty() {
+            let folded = text.as_str().to_ascii_lowercase();
+            let table = match condition {
+                Condition::PrefixIgnoreCase(_) => &mut self.folded_prefixes,
+                Condition::SuffixIgnoreCase(_) => &mut self.folded_suffixes,
+                _ => &mut self.folded,
+            };
+            table.update(folded.as_bytes(), |head| chains.link(head, true));
+            return;
+        }
+        let from = match condition {
+            Condition::SuffixIgnoreCase(_) => From::Back,
+            _ => From::Front,
+        };
+        for spelling in spellings(text, from) {
+            let table = match from {
+                From::Front => &mut self.folded_prefixes,
+                From::Back => &mut self.folded_suffixes,
+            };
+            table.update(spelling.as_bytes(), |head| chains.link(head, false));
+        }
+    }
+
+    fn file_wildcard(&mut self, wildcard: &Wildcard, chains: &mut impl Chains) {
+        let pieces: Vec<&str> = wildcard.pieces().iter().map(String::as_str).collect();
+        let mut sure = |head: u32| chains.link(head, true);
+        match pieces.as_slice() {
+            [text] => return self.texts.update(text.as_bytes(), sure),
+            ["", ""] => {
+                self.lists.any_text = sure(self.lists.any_text);
+                return;
+            }
+            [text, ""] => return self.prefixes.update(text.as_bytes(), sure),
+            ["", text] => return self.suffixes.update(text.as_bytes(), sure),
+            ["", text, ""] => return self.words.update(text.as_bytes(), sure),
+            _ => {}
+        }
+        // The longest piece is the rarest.
+        let longest = pieces
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, piece)| piece.len());
+        let Some((at, piece)) = longest else { return };
+        let table = if at == 0 {
+            &mut self.prefixes
+        } else if at + 1 == pieces.len() {
+            &mut self.suffixes
+        } else {
+            &mut self.words
+        };
+        table.update(piece.as_bytes(), |head| chains.link(head, false));
+    }
+
+    /// Makes the structures that can be asked.
+    pub(super) fn build(mut self, chains: &mut impl Chains) -> PathIndex {
+        self.numbers.build(|one, other| chains.join(one, other));
+        self.v4.build(|one, other| chains.join(one, other));
+        self.v6.build(|one, other| chains.join(one, other));
+        self.texts.shrink();
+        self.folded.shrink();
+        let words = if self.words.len() < FEW_WORDS {
+            None
+        } else {
+            Words::new(&self.words)
+        };
+        let few_words = if words.is_some() {
+            TextTable::default()
+        } else {
+            self.words
+        };
+        PathIndex {
+            texts: self.texts,
+            folded: self.folded,
+            prefixes: Affixes::new(&self.prefixes, From::Front),
+            folded_prefixes: Affixes::new(&self.folded_prefixes, From::Front),
+            suffixes: Affixes::new(&self.suffixes, From::Back),
+            folded_suffixes: Affixes::new(&self.folded_suffixes, From::Back),
+            words: words.unwrap_or_default(),
+            few_words,
+            spelled: self.spelled,
+            numbers: self.numbers,
+            v4: self.v4,
+            v6: self.v6,
+            lists: self.lists,
+        }
+    }
+}
+
+/// How a text may begin (or end), with ASCII letters in lower case: the characters beyond ASCII
+/// at that end in all their spellings, as long as these are few.
+fn spellings(text: &IgnoreCase, from: From) -> Vec<String> {
+    let mut spellings = vec![String::new()];
+    let accepted = text.accepted();
+    for step in 0..accepted.len() {
+        let at = match from {
+            From::Front => step,
+            From::Back => accepted.len() - 1 - step,
+        };
+        let Some((lower, upper)) = accepted.get(at) else {
+            break;
+        };
+        let mut both = vec![lower.to_ascii_lowercase(), upper.to_ascii_lowercase()];
+        both.dedup();
+        if spellings.len() * both.len() > MOST_SPELLINGS {
+            break;
+        }
+        spellings = spellings
+            .iter()
+            .flat_map(|known| {
+                both.iter().map(move |one| match from {
+                    From::Front => format!("{known}{one}"),
+                    From::Back => format!("{one}{known}"),
+                })
+            })
+            .collect();
+    }
+    spellings.sort_unstable();
+    spellings.dedup();
+    spellings
+}
+
+/// All conditions at one path.
+#[derive(Debug, Default)]
+pub(super) struct PathIndex {
+    texts: TextTable,
+    folded: TextTable,
+    prefixes: Affixes,
+    folded_prefixes: Affixes,
+    suffixes: Affixes,
+    folded_suffixes: Affixes,
+    words: Words,
+    few_words: TextTable,
+    spelled: TextTable,
+    numbers: Intervals<u64>,
+    v4: Intervals<u32>,
+    v6: Intervals<u128>,
+    lists: Lists,
+}
+
+/// A value that is looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) kind: Kind,
+    /// The text of a string or number.
+    pub(super) text: &'a str,
+}
+
+/// Takes the postings that a value has.
+pub(super) trait Postings {
+    fn take(&mut self, head: u32);
+
+    /// Whether a chain holds anything not yet settled; if not it need not be taken.
+    fn is_news(&self, head: u32) -> bool;
+}
+
+impl PathIndex {
+    /// Hands out the postings of a value. `room` is memory to be used.
+    #[inline]
+    pub(super) fn look_up(
+        &self,
+        wanted: Wanted<'_>,
+        room: &mut Vec<u8>,
+        postings: &mut impl Postings,
+    ) {
+        let list = match wanted.kind {
+            Kind::Text | Kind::Unescaped => {
+                self.look_up_text(wanted.text, room, postings);
+                self.lists.any_text
+            }
+            Kind::Number => {
+                self.look_up_number(wanted.text, postings);
+                NONE
+            }
+            Kind::True => self.lists.yes,
+            Kind::False => self.lists.no,
+            Kind::Null => self.lists.null,
+        };
+        for head in [list, self.lists.any_value] {
+            if head != NONE {
+                postings.take(head);
+            }
+        }
+    }
+
+    fn look_up_text(&self, text: &str, room: &mut Vec<u8>, postings: &mut impl Postings) {
+        let bytes = text.as_bytes();
+        if let Some(head) = self.texts.get(bytes) {
+            postings.take(head);
+        }
+        self.prefixes.of_front(bytes, |head| postings.take(head));
+        self.suffixes.of_back(bytes, |head| postings.take(head));
+        if !self.words.is_empty() {
+            self.words.within(bytes, |head| postings.take(head));
+        }
+        for (word, head) in self.few_words.iter() {
+            if memchr::memmem::find(bytes, word).is_some() {
+                postings.take(head);
+            }
+        }
+        if !(self.folded.is_empty()
+            && self.folded_prefixes.is_empty()
+            && self.folded_suffixes.is_empty())
+        {
+            room.clear();
+            room.extend(bytes.iter().map(u8::to_ascii_lowercase));
+            if let Some(head) = self.folded.get(room) {
+                postings.take(head);
+            }
+            self.folded_prefixes
+                .of_front(room, |head| postings.take(head));
+            self.folded_suffixes
+                .of_back(room, |head| postings.take(head));
+        }
+        if !(self.v4.is_empty() && self.v6.is_empty()) {
+            match parse_address(text) {
+                Some(IpAddr::V4(address)) => {
+                    self.v4.of(address.into(), |head| postings.take(head));
+                }
+                Some(IpAddr::V6(address)) => {
+                    self.v6.of(address.into(), |head| postings.take(head));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn look_up_number(&self, raw: &str, postings: &mut impl Postings) {
+        if let Some(head) = self.spelled.get(raw.as_bytes()) {
+            postings.take(head);
+        }
+        if self.numbers.is_empty() {
+            return;
+        }
+        let Some(number) = number::nearest(raw) else {
+            return;
+        };
+        // Whether the number may be compared at all is dear to find out, so only when it matters.
+        let mut exact = None;
+        self.numbers.of(ordered(number), |head| {
+            if postings.is_news(head) && *exact.get_or_insert_with(|| number::is_exact(raw, number))
+            {
+                postings.take(head);
+            }
+        });
+    }
+
+    /// Bytes kept.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>()
+            + [&self.texts, &self.folded, &self.spelled, &self.few_words]
+                .into_iter()
+                .map(TextTable::memory)
+                .sum::<usize>()
+            + [
+                &self.prefixes,
+                &self.folded_prefixes,
+                &self.suffixes,
+                &self.folded_suffixes,
+            ]
+            .into_iter()
+            .map(Affixes::memory)
+            .sum::<usize>()
+            + self.words.memory()
+            + self.numbers.memory()
+            + self.v4.memory()
+            + self.v6.memory()
+    }
+}

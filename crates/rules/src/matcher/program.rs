@@ -1,0 +1,240 @@
+//! An index over a fixed list of rules, made once and never changed.
+//!
+//! Every combination of a rule's `$or`s (a *branch*) is filed under its rarest field. A value that
+//! meets a condition there makes the branch a candidate; the other fields are then tested on the
+//! values the event has. Whether the fields hold in the same element of a list is asked last, and
+//! only where two fields found their values in lists: that is the `search` module's.
+
+use std::sync::Arc;
+
+use super::index::{Chains, Gathering, NONE, PathIndex};
+use super::judge::{Judge, Room, View};
+use super::rank::Crowds;
+use super::rule::Rule;
+
+/// The index.
+#[derive(Debug, Default)]
+pub(super) struct Program {
+    /// For each path that a branch is filed under, in order of the path.
+    indexes: Vec<(u32, PathIndex)>,
+    pub(super) branches: Vec<Branch>,
+    pub(super) tests: Vec<Test>,
+    pub(super) links: Vec<Link>,
+    /// Branches that are filed nowhere, because absence may satisfy each of their fields.
+    unfiled: Vec<u32>,
+    /// How many rules there are.
+    pub(super) rules: usize,
+}
+
+/// One combination of a rule's `$or`s.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Branch {
+    pub(super) rule: u32,
+    /// Its place among the pattern's branches.
+    pub(super) ordinal: u32,
+    /// The tests that are left once it is a candidate.
+    pub(super) tests: (u32, u32),
+}
+
+/// A field to be tested.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Test {
+    pub(super) path: u32,
+    /// Its place among the pattern's fields.
+    pub(super) field: u32,
+}
+
+/// A place where a posting leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) branch: u32,
+    /// The field and condition that have to be checked; no field, no check.
+    pub(super) field: u32,
+    pub(super) condition: u32,
+    pub(super) next: u32,
+}
+
+/// Adds the links of one condition.
+struct Linking<'a> {
+    links: &'a mut Vec<Link>,
+    branch: u32,
+    field: u32,
+    condition: u32,
+}
+
+impl Chains for Linking<'_> {
+    fn link(&mut self, head: u32, sure: bool) -> u32 {
+        let place = count(self.links.len());
+        self.links.push(Link {
+            branch: self.branch,
+            field: if sure { NONE } else { self.field },
+            condition: self.condition,
+            next: head,
+        });
+        place
+    }
+
+    fn join(&mut self, first: u32, second: u32) -> u32 {
+        let mut end = first;
+        while let Some(link) = self.links.get_mut(end as usize) {
+            if link.next == NONE {
+                link.next = second;
+                break;
+            }
+            end = link.next;
+        }
+        first
+    }
+}
+
+impl Program {
+    pub(super) fn new(rules: &[Arc<Rule>]) -> Program {
+        let crowds = Crowds::count(rules.iter().map(Arc::as_ref));
+        let mut program = Program {
+            rules: rules.len(),
+            ..Program::default()
+        };
+        let mut gatherings: Vec<(u32, Gathering)> = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            for (ordinal, fields) in rule.pattern.branches().iter().enumerate() {
+                let filed = program.add_branch((number, ordinal), rule, fields, &crowds);
+                if let Some((branch, field)) = filed {
+                    program.file(rule, branch, field, &mut gatherings);
+                }
+            }
+        }
+        gatherings.sort_unstable_by_key(|(path, _)| *path);
+        let mut linking = Linking {
+            links: &mut program.links,
+            branch: NONE,
+            field: NONE,
+            condition: NONE,
+        };
+        program.indexes = gatherings
+            .into_iter()
+            .map(|(path, gathering)| (path, gathering.build(&mut linking)))
+            .collect();
+        program.branches.shrink_to_fit();
+        program.tests.shrink_to_fit();
+        program.links.shrink_to_fit();
+        program
+    }
+
+    /// Adds a branch and says under which field it is to be filed.
+    fn add_branch(
+        &mut self,
+        (rule_number, ordinal): (usize, usize),
+        rule: &Rule,
+        fields: &[usize],
+        crowds: &Crowds,
+    ) -> Option<(u32, usize)> {
+        let mut tests: Vec<(u64, Test)> = Vec::with_capacity(fields.len());
+        let mut best: Option<(u64, usize)> = None;
+        for &index in fields {
+            let (Some(field), Some(path)) =
+                (rule.pattern.fields().get(index), rule.paths.get(index))
+            else {
+                continue;
+            };
+            let load = crowds.load(field, *path);
+            if let Some(load) = load
+                && best.is_none_or(|(least, _)| load < least)
+            {
+                best = Some((load, index));
+            }
+            let test = Test {
+                path: *path,
+                field: count(index),
+            };
+            tests.push((load.unwrap_or(u64::MAX), test));
+        }
+        // What excludes most is tested first.
+        tests.sort_by_key(|(load, _)| *load);
+        let filed_under = best.map(|(_, index)| index);
+        let first = count(self.tests.len());
+        let left = tests.into_iter().map(|(_, test)| test);
+        self.tests
+            .extend(left.filter(|test| Some(test.field as usize) != filed_under));
+        let branch = count(self.branches.len());
+        self.branches.push(Branch {
+            rule: count(rule_number),
+            ordinal: count(ordinal),
+            tests: (first, count(self.tests.len())),
+        });
+        if filed_under.is_none() {
+            self.unfiled.push(branch);
+        }
+        filed_under.map(|index| (branch, index))
+    }
+
+    fn file(
+        &mut self,
+        rule: &Rule,
+        branch: u32,
+        index: usize,
+        gatherings: &mut Vec<(u32, Gathering)>,
+    ) {
+        let (Some(field), Some(path)) = (rule.pattern.fields().get(index), rule.paths.get(index))
+        else {
+            return;
+        };
+        let at = match gatherings.binary_search_by_key(path, |(path, _)| *path) {
+            Ok(at) => at,
+            Err(at) => {
+                gatherings.insert(at, (*path, Gathering::default()));
+                at
+            }
+        };
+        let Some((_, gathering)) = gatherings.get_mut(at) else {
+            return;
+        };
+        for (condition, definition) in field.conditions.iter().enumerate() {
+            let mut linking = Linking {
+                links: &mut self.links,
+                branch,
+                field: count(index),
+                condition: count(condition),
+            };
+            gathering.file(definition, &mut linking);
+        }
+    }
+
+    /// Finds the rules that match; `room.matched` gets their places in the list.
+    pub(super) fn run(&self, rules: &[Arc<Rule>], view: View<'_>, room: &mut Room<'_>) {
+        let mut judge = Judge::new(self, rules, view, room);
+        for branch in &self.unfiled {
+            judge.consider(*branch);
+        }
+        for leaf in view.leaves.all() {
+            let found = self
+                .indexes
+                .binary_search_by_key(&leaf.path, |(path, _)| *path);
+            if let Ok(at) = found
+                && let Some((_, index)) = self.indexes.get(at)
+            {
+                judge.look_up(leaf, index);
+            }
+        }
+    }
+
+    /// How many stamps a run needs.
+    pub(super) fn stamps(&self) -> usize {
+        self.rules + self.branches.len()
+    }
+
+    /// Bytes kept.
+    pub(super) fn memory(&self) -> usize {
+        let indexes: usize = self.indexes.iter().map(|(_, index)| index.memory()).sum();
+        indexes
+            + self.branches.capacity() * size_of::<Branch>()
+            + self.tests.capacity() * size_of::<Test>()
+            + self.links.capacity() * size_of::<Link>()
+            + self.unfiled.capacity() * size_of::<u32>()
+            + size_of::<Self>()
+    }
+}
+
+/// Counts of rules, fields and conditions in memory fit.
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(NONE)
+}

@@ -1,0 +1,214 @@
+//! What a walk found: values at mentioned paths, with the array elements they lie in.
+//!
+//! All memory is kept for the next event.
+
+use crate::event::{Element, ElementId, Elements, ValueRef};
+use crate::number;
+
+/// A value at a mentioned path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) path: u32,
+    pub(crate) element: ElementId,
+    pub(crate) kind: Kind,
+    start: u32,
+    end: u32,
+    /// The leaf after this one at the same path.
+    next: u32,
+}
+
+/// What kind of value, and where its text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A string without escapes: a piece of the event.
+    Text,
+    /// A string that had escapes: a piece of the unescaped texts.
+    Unescaped,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// First and last leaf at a path, if the stamp is the current one.
+#[derive(Clone, Copy, Default)]
+struct Chain {
+    stamp: u32,
+    first: u32,
+    last: u32,
+}
+
+/// The values found in one event.
+#[derive(Default)]
+pub(crate) struct Leaves {
+    list: Vec<Leaf>,
+    chains: Vec<Chain>,
+    stamp: u32,
+    pub(crate) elements: Elements,
+    unescaped: String,
+}
+
+impl Leaves {
+    /// Forgets the event before; paths are below `paths`.
+    pub(crate) fn clear(&mut self, paths: usize) {
+        self.list.clear();
+        self.elements.clear();
+        self.unescaped.clear();
+        if self.chains.len() < paths {
+            self.chains.resize(paths, Chain::default());
+        }
+        self.stamp = self.stamp.wrapping_add(1);
+        if self.stamp == 0 {
+            self.chains.fill(Chain::default());
+            self.stamp = 1;
+        }
+    }
+
+    pub(crate) fn add_element(&mut self, parent: ElementId, array: u32, index: u32) -> ElementId {
+        self.elements.add(Element {
+            parent,
+            array,
+            index,
+        })
+    }
+
+    /// Adds a value whose text is `start..end` of the event.
+    #[inline]
+    pub(crate) fn add(&mut self, path: u32, element: ElementId, kind: Kind, at: (usize, usize)) {
+        // An event is no longer than 1 MiB, so places and counts fit.
+        let number = u32::try_from(self.list.len()).unwrap_or(NONE);
+        self.list.push(Leaf {
+            path,
+            element,
+            kind,
+            start: u32::try_from(at.0).unwrap_or(NONE),
+            end: u32::try_from(at.1).unwrap_or(NONE),
+            next: NONE,
+        });
+        let Some(chain) = self.chains.get_mut(path as usize) else {
+            return;
+        };
+        if chain.stamp != self.stamp {
+            *chain = Chain {
+                stamp: self.stamp,
+                first: number,
+                last: number,
+            };
+            return;
+        }
+        let last = std::mem::replace(&mut chain.last, number);
+        if let Some(last) = self.list.get_mut(last as usize) {
+            last.next = number;
+        }
+    }
+
+    /// Adds a string with escapes.
+    pub(crate) fn add_escaped(&mut self, path: u32, element: ElementId, escaped: &str) {
+        let start = self.unescaped.len();
+        unescape(escaped, &mut self.unescaped);
+        self.add(
+            path,
+            element,
+            Kind::Unescaped,
+            (start, self.unescaped.len()),
+        );
+    }
+
+    /// All values, in the order of the event.
+    pub(crate) fn all(&self) -> &[Leaf] {
+        &self.list
+    }
+
+    /// The values at one path, in the order of the event.
+    #[inline]
+    pub(crate) fn at(&self, path: u32) -> impl Iterator<Item = &Leaf> {
+        let chain = self.chains.get(path as usize);
+        let chain = chain.filter(|chain| chain.stamp == self.stamp);
+        let mut next = chain.map_or(NONE, |chain| chain.first);
+        std::iter::from_fn(move || {
+            let leaf = self.list.get(next as usize)?;
+            next = leaf.next;
+            Some(leaf)
+        })
+    }
+
+    /// The text of a string or number.
+    #[inline]
+    pub(crate) fn text<'a>(&'a self, leaf: &Leaf, event: &'a str) -> &'a str {
+        let whole = match leaf.kind {
+            Kind::Unescaped => &self.unescaped,
+            _ => event,
+        };
+        whole
+            .get(leaf.start as usize..leaf.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// The value as conditions take it.
+    pub(crate) fn value<'a>(&'a self, leaf: &Leaf, event: &'a str) -> ValueRef<'a> {
+        match leaf.kind {
+            Kind::Text | Kind::Unescaped => ValueRef::Text(self.text(leaf, event)),
+            Kind::Number => {
+                let raw = self.text(leaf, event);
+                ValueRef::Number {
+                    raw,
+                    comparable: number::comparable(raw),
+                }
+            }
+            Kind::True => ValueRef::True,
+            Kind::False => ValueRef::False,
+            Kind::Null => ValueRef::Null,
+        }
+    }
+}
+
+/// Appends the text that a valid string with escapes stands for.
+pub(super) fn unescape(escaped: &str, into: &mut String) {
+    let mut rest = escaped;
+    while let Some((plain, after)) = rest.split_once('\\') {
+        into.push_str(plain);
+        let mut characters = after.chars();
+        let known = match characters.next() {
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => {
+                let (c, after) = unicode(characters.as_str());
+                into.push(c);
+                rest = after;
+                continue;
+            }
+            Some(other) => other,
+            None => return,
+        };
+        into.push(known);
+        rest = characters.as_str();
+    }
+    into.push_str(rest);
+}
+
+/// The character of the hexadecimal digits after `\u`, and what follows them.
+fn unicode(digits: &str) -> (char, &str) {
+    let (unit, rest) = hex(digits);
+    if !(0xd800..0xdc00).contains(&unit) {
+        return (
+            char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER),
+            rest,
+        );
+    }
+    let (low, rest) = hex(rest.strip_prefix("\\u").unwrap_or(rest));
+    let code = 0x10000 + ((unit - 0xd800) << 10) + (low & 0x3ff);
+    (
+        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+        rest,
+    )
+}
+
+fn hex(digits: &str) -> (u32, &str) {
+    let (four, rest) = digits.split_at_checked(4).unwrap_or((digits, ""));
+    (u32::from_str_radix(four, 16).unwrap_or(0), rest)
+}
