@@ -153,7 +153,7 @@ pub(crate) async fn accept(
         Err(reason) => return Ok(Err(reason)),
     };
     shared.counters.seen.fetch_add(1, Ordering::Relaxed);
-    let matching = shared.rules.matching(scope, &entry.bus, &event);
+    let matching = shared.rules.matching(scope, &entry.bus, event);
     let known = shared.rules.knows(scope, &entry.bus);
     let bus = if known { entry.bus.as_str() } else { "" };
     shared.metrics.arrived(scope, bus, &matching);
@@ -192,8 +192,8 @@ fn whole_object(detail: &str) -> Result<(), String> {
     object.map(|_| ()).map_err(|error| error.to_string())
 }
 
-fn read(text: &str) -> Result<rules::Event, String> {
-    rules::Event::parse(text).map_err(|error| error.to_string())
+fn read(text: &str) -> Result<rules::EventText<'_>, String> {
+    rules::EventText::check(text).map_err(|error| error.to_string())
 }
 
 /// The event as targets take it. A number beyond what a double holds passes the matcher, which compares texts, but no

@@ -1,20 +1,29 @@
 //! The rules in memory: which rules of a bus match an event. The store's rule resources are the truth.
 
+use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use model::Scope;
 use model::bus::{Rule, RuleState};
-use rules::{Event, Matcher, Pattern};
+use rules::{EventText, Matcher, Pattern, Scratch};
 use serde_json::Value;
 
 /// A bus: its owner (with region) and name.
 type BusKey = (Scope, String);
 
-#[derive(Default)]
-struct BusRules {
-    matcher: Matcher<String>,
-    rules: HashMap<String, Arc<Rule>>,
+/// The enabled rules of one bus that have a pattern.
+type BusRules = Arc<Matcher<ByName>>;
+
+/// A rule, ordered by its name.
+#[derive(Clone, Debug)]
+struct ByName(Arc<Rule>);
+
+thread_local! {
+    /// Memory that this thread matches with.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// Every bus with its rules.
@@ -33,16 +42,22 @@ impl RuleRegistry {
             );
             return;
         };
-        let mut buses = self.buses.write().unwrap_or_else(PoisonError::into_inner);
-        let entry = buses.entry((scope.clone(), bus.to_owned())).or_default();
-        entry.remove(rule_name);
-        let Some(body) = body else { return };
-        match serde_json::from_value::<Rule>(body) {
-            Ok(rule) => entry.insert(rule),
+        let rule = body.and_then(|body| match serde_json::from_value::<Rule>(body) {
+            Ok(rule) => matched_by(rule),
             Err(error) => {
-                tracing::error!(rule = name, error = %error, "a stored rule cannot be read; it is left out")
+                tracing::error!(rule = name, error = %error, "a stored rule cannot be read; it is left out");
+                None
             }
-        }
+        });
+        let matcher = {
+            let mut buses = self.buses.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(buses.entry((scope.clone(), bus.to_owned())).or_default())
+        };
+        // One call each, so that an event sees the earlier rule or the later one, never none.
+        match rule {
+            Some((rule, pattern)) => matcher.insert(ByName(Arc::new(rule)), pattern),
+            None => matcher.remove(rule_name),
+        };
     }
 
     /// Whether a bus is one to count by its name: the default one, or one that has or had rules. Others may be names
@@ -54,43 +69,64 @@ impl RuleRegistry {
         }
     }
 
-    /// The enabled rules of a bus that match, in order of name.
-    pub(crate) fn matching(&self, scope: &Scope, bus: &str, event: &Event) -> Vec<Arc<Rule>> {
-        let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(entry) = buses.get(&(scope.clone(), bus.to_owned())) else {
-            return Vec::new();
+    /// The enabled rules of a bus that match, in order of name. No lock is held meanwhile.
+    pub(crate) fn matching(
+        &self,
+        scope: &Scope,
+        bus: &str,
+        event: EventText<'_>,
+    ) -> Vec<Arc<Rule>> {
+        let matcher = {
+            let buses = self.buses.read().unwrap_or_else(PoisonError::into_inner);
+            buses.get(&(scope.clone(), bus.to_owned())).cloned()
         };
-        let mut names = entry.matcher.matching(event);
-        names.sort();
-        names
-            .iter()
-            .filter_map(|name| entry.rules.get(name).cloned())
-            .collect()
+        let mut matching = Vec::new();
+        if let Some(matcher) = matcher {
+            SCRATCH.with_borrow_mut(|scratch| {
+                matcher.each_match(event, scratch, |rule| matching.push(Arc::clone(&rule.0)));
+            });
+        }
+        matching.sort_by(|one, other| one.name.cmp(&other.name));
+        matching
     }
 }
 
-impl BusRules {
-    fn remove(&mut self, name: &str) {
-        if self.rules.remove(name).is_some() {
-            self.matcher.remove(&name.to_owned());
-        }
+/// A rule with its pattern, if events are to be matched against it.
+fn matched_by(rule: Rule) -> Option<(Rule, Pattern)> {
+    if rule.state == RuleState::Disabled {
+        return None;
     }
-
-    fn insert(&mut self, rule: Rule) {
-        if rule.state == RuleState::Disabled {
-            return;
-        }
-        let Some(text) = &rule.event_pattern else {
-            return;
-        };
-        match Pattern::parse(text) {
-            Ok(pattern) => {
-                self.matcher.insert(rule.name.clone(), pattern);
-                self.rules.insert(rule.name.clone(), Arc::new(rule));
-            }
-            Err(error) => {
-                tracing::error!(rule = rule.name, error = %error, "a stored pattern is not valid; the rule is left out")
-            }
+    match Pattern::parse(rule.event_pattern.as_ref()?) {
+        Ok(pattern) => Some((rule, pattern)),
+        Err(error) => {
+            tracing::error!(rule = rule.name, error = %error, "a stored pattern is not valid; the rule is left out");
+            None
         }
     }
 }
+
+impl Borrow<str> for ByName {
+    fn borrow(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl Ord for ByName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.name.cmp(&other.0.name)
+    }
+}
+
+impl PartialOrd for ByName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for ByName {}

@@ -13,6 +13,7 @@ mod rank;
 mod rule;
 mod snapshot;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -114,7 +115,11 @@ impl<K: Clone + Ord> Matcher<K> {
     }
 
     /// Takes a rule out and returns its pattern. Events matched from now on do not see it.
-    pub fn remove(&self, key: &K) -> Option<Pattern> {
+    pub fn remove<Q>(&self, key: &Q) -> Option<Pattern>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         let mut removed = None;
         self.write(|writer| removed = writer.remove(key));
         removed
@@ -171,7 +176,11 @@ impl<K: Clone + Ord> Matcher<K> {
 
     /// The pattern of a rule.
     #[must_use]
-    pub fn get(&self, key: &K) -> Option<Pattern> {
+    pub fn get<Q>(&self, key: &Q) -> Option<Pattern>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let place = writer.places.get(key)?;
         let rule = writer
@@ -217,7 +226,11 @@ impl<K: Clone + Ord> Writer<K> {
         }
     }
 
-    fn remove(&mut self, key: &K) -> Option<Pattern> {
+    fn remove<Q>(&mut self, key: &Q) -> Option<Pattern>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         let place = self.places.remove(key)?;
         let shelf = self.shelves.get_mut(place.shelf)?;
         let rule = Arc::clone(shelf.segment.rules.get(place.at)?);
