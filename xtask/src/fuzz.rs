@@ -1,9 +1,10 @@
-//! `cargo xtask fuzz [target] [--seconds N]`: gives the decoders of the crate `aws` random input, by libFuzzer.
+//! `cargo xtask fuzz [crate|target|crate/target] [--seconds N]`: gives what reads bytes from outside random input, by
+//! libFuzzer.
 //!
-//! Outside CI, since it needs the nightly toolchain and time; CI replays the kept corpora on stable
-//! (`crates/aws/tests/it/corpora.rs`). What the fuzzer finds of new ways through the code it keeps in
-//! `target/fuzz/corpus`, and what it says in `target/fuzz/logs`; only inputs that made a decoder fail are worth keeping
-//! in the repository.
+//! A crate with a folder `fuzz` takes part: its targets are the folders of `fuzz/corpus`. Outside CI, since it needs the
+//! nightly toolchain and time; CI replays the kept corpora on stable (`tests/it/corpora.rs` of each crate). What the
+//! fuzzer finds of new ways through the code it keeps in `target/fuzz/corpus`, and what it says in `target/fuzz/logs`;
+//! only inputs that made a target fail are worth keeping in the repository.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -28,16 +29,20 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
     -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address --cfg fuzzing -Cdebug-assertions \
     -Coverflow-checks";
 
-/// Builds the fuzzer and runs one target, or all, one after the other.
+/// A crate's fuzzer.
+struct Fuzzer {
+    /// The crate.
+    name: String,
+    /// Its folder `fuzz`.
+    folder: PathBuf,
+    /// Those of its targets that are meant.
+    targets: Vec<String>,
+}
+
+/// Builds each fuzzer that is meant and runs its targets, one after the other.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let (wanted, seconds) = parse(arguments)?;
-    let folder = root().join("crates/aws/fuzz");
-    let known = targets(&folder)?;
-    if let Some(wanted) = &wanted
-        && !known.contains(wanted)
-    {
-        bail!("no target `{wanted}`; there are {}", known.join(", "));
-    }
+    let meant = meant(fuzzers(&root())?, wanted.as_deref())?;
     if !succeeds(rustup_cargo().arg("--version")) {
         let toolchain = toolchain();
         println!(
@@ -45,19 +50,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         );
         return Ok(());
     }
-    let program = build(&folder)?;
     let mut failed = Vec::new();
-    for target in known {
-        if wanted.as_ref().is_none_or(|wanted| *wanted == target)
-            && !fuzz(&program, &folder, &target, seconds)?
-        {
-            failed.push(target);
+    for fuzzer in meant {
+        let program = build(&fuzzer)?;
+        for target in &fuzzer.targets {
+            if !fuzz(&program, &fuzzer, target, seconds)? {
+                failed.push(format!("{}/{target}", fuzzer.name));
+            }
         }
     }
     if !failed.is_empty() {
         bail!(
             "{} failed; the inputs are in target/fuzz/finds: mend the code, and keep each smallest input in \
-             crates/aws/fuzz/corpus/<target>",
+             crates/<crate>/fuzz/corpus/<target>",
             failed.join(", ")
         );
     }
@@ -65,7 +70,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn parse(arguments: &[String]) -> Result<(Option<String>, u32)> {
-    let mut target = None;
+    let mut wanted = None;
     let mut seconds = SECONDS;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -76,23 +81,63 @@ fn parse(arguments: &[String]) -> Result<(Option<String>, u32)> {
                 .ok()
                 .filter(|seconds| *seconds > 0)
                 .with_context(|| format!("`{given}` is not a number of seconds"))?;
-        } else if target.is_none() && !argument.starts_with('-') {
-            target = Some(argument.clone());
+        } else if wanted.is_none() && !argument.starts_with('-') {
+            wanted = Some(argument.clone());
         } else {
-            bail!("`{argument}` is not understood; usage: cargo xtask fuzz [target] [--seconds N]");
+            bail!(
+                "`{argument}` is not understood; usage: cargo xtask fuzz [crate|target|crate/target] [--seconds N]"
+            );
         }
     }
-    Ok((target, seconds))
+    Ok((wanted, seconds))
 }
 
-/// A target is a folder of kept inputs; the replay sees to it that both lists are the same.
-fn targets(folder: &Path) -> Result<Vec<String>> {
-    let mut targets = Vec::new();
-    for entry in fs::read_dir(folder.join("corpus"))? {
-        targets.push(entry?.file_name().to_string_lossy().into_owned());
+/// All fuzzers with all their targets, by name. A target is a folder of kept inputs; the replay sees to it that both
+/// lists are the same.
+fn fuzzers(root: &Path) -> Result<Vec<Fuzzer>> {
+    let mut fuzzers = Vec::new();
+    for entry in fs::read_dir(root.join("crates"))? {
+        let entry = entry?;
+        let folder = entry.path().join("fuzz");
+        if !folder.join("Cargo.toml").is_file() {
+            continue;
+        }
+        let mut targets = Vec::new();
+        for entry in fs::read_dir(folder.join("corpus"))? {
+            targets.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        targets.sort();
+        fuzzers.push(Fuzzer {
+            name: entry.file_name().to_string_lossy().into_owned(),
+            folder,
+            targets,
+        });
     }
-    targets.sort();
-    Ok(targets)
+    fuzzers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(fuzzers)
+}
+
+/// Those that a word means: a crate, a target of any crate, or `crate/target`; without one all.
+fn meant(all: Vec<Fuzzer>, wanted: Option<&str>) -> Result<Vec<Fuzzer>> {
+    let Some(wanted) = wanted else {
+        return Ok(all);
+    };
+    let known: Vec<String> = all
+        .iter()
+        .map(|fuzzer| format!("{}/{{{}}}", fuzzer.name, fuzzer.targets.join(",")))
+        .collect();
+    let mut meant = all;
+    for fuzzer in &mut meant {
+        let name = &fuzzer.name;
+        fuzzer.targets.retain(|target| {
+            wanted == name || wanted == target || wanted.split_once('/') == Some((name, target))
+        });
+    }
+    meant.retain(|fuzzer| !fuzzer.targets.is_empty());
+    if meant.is_empty() {
+        bail!("no target `{wanted}`; there are {}", known.join(", "));
+    }
+    Ok(meant)
 }
 
 fn toolchain() -> String {
@@ -109,17 +154,18 @@ fn rustup_cargo() -> Command {
     command
 }
 
-fn build(folder: &Path) -> Result<PathBuf> {
+fn build(fuzzer: &Fuzzer) -> Result<PathBuf> {
     let target_dir = root().join("target/fuzz");
     let host = host()?;
     crate::process::run(
         rustup_cargo()
-            .current_dir(folder)
+            .current_dir(&fuzzer.folder)
             .args(["build", "--release", "--target", &host])
             .env("RUSTFLAGS", FLAGS)
             .env("CARGO_TARGET_DIR", &target_dir),
     )?;
-    Ok(target_dir.join(host).join("release/aws-fuzz"))
+    let program = format!("{}-fuzz", fuzzer.name);
+    Ok(target_dir.join(host).join("release").join(program))
 }
 
 fn host() -> Result<String> {
@@ -135,8 +181,9 @@ fn host() -> Result<String> {
 }
 
 /// Whether the target ended without a find. Says so on one line, and, where it did not, what the fuzzer said last.
-fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u32) -> Result<bool> {
-    let place = |kind: &str| root().join("target/fuzz").join(kind);
+fn fuzz(program: &Path, fuzzer: &Fuzzer, target: &str, seconds: u32) -> Result<bool> {
+    let name = &fuzzer.name;
+    let place = |kind: &str| root().join("target/fuzz").join(kind).join(name);
     let (memory, finds) = (place("corpus").join(target), place("finds").join(target));
     let log = place("logs").join(format!("{target}.txt"));
     for folder in [&memory, &finds, &place("logs")] {
@@ -152,7 +199,7 @@ fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u32) -> Result<boo
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-artifact_prefix={}/", finds.display()))
         .arg(&memory)
-        .arg(folder.join("corpus").join(target))
+        .arg(fuzzer.folder.join("corpus").join(target))
         .stdout(output.try_clone()?)
         .stderr(output)
         .status()
@@ -161,7 +208,7 @@ fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u32) -> Result<boo
     let said = String::from_utf8_lossy(&said);
     match done(&said) {
         Some((runs, took)) if status.success() => {
-            println!("{target}: {runs} runs in {took} s, clean");
+            println!("{name}/{target}: {runs} runs in {took} s, clean");
             Ok(true)
         }
         _ => {
@@ -169,7 +216,7 @@ fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u32) -> Result<boo
             let last = lines.get(lines.len().saturating_sub(LAST_LINES)..);
             let last = last.unwrap_or_default().join("\n");
             println!(
-                "{last}\n{target}: failed ({status}); all of it is in {}",
+                "{last}\n{name}/{target}: failed ({status}); all of it is in {}",
                 log.display()
             );
             Ok(false)
@@ -210,6 +257,35 @@ mod tests {
         ] {
             assert_eq!(parse(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_word_means_a_crate_or_a_target() {
+        let all = || {
+            let fuzzer = |name: &str, targets: &[&str]| Fuzzer {
+                name: name.to_owned(),
+                folder: PathBuf::new(),
+                targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+            };
+            vec![
+                fuzzer("aws", &["table", "xml"]),
+                fuzzer("rules", &["pattern", "table"]),
+            ]
+        };
+        let names = |wanted: Option<&str>| {
+            let meant = meant(all(), wanted).map_err(|error| error.to_string())?;
+            let list = |fuzzer: &Fuzzer| format!("{}:{}", fuzzer.name, fuzzer.targets.join(","));
+            Ok::<_, String>(meant.iter().map(list).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(
+            names(None),
+            Ok("aws:table,xml rules:pattern,table".to_owned())
+        );
+        assert_eq!(names(Some("aws")), Ok("aws:table,xml".to_owned()));
+        assert_eq!(names(Some("table")), Ok("aws:table rules:table".to_owned()));
+        assert_eq!(names(Some("rules/table")), Ok("rules:table".to_owned()));
+        let none = "no target `aws/pattern`; there are aws/{table,xml}, rules/{pattern,table}";
+        assert_eq!(names(Some("aws/pattern")), Err(none.to_owned()));
     }
 
     #[test]

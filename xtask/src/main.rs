@@ -18,7 +18,7 @@ const HELP: &str = "cargo xtask <verb>
   check     format, lints, layers and unit tests only
   deny      licences, bans and sources of all dependencies
   bench     the benches of the store and the engine
-  fuzz      random input for the decoders of AWS answers and requests  [target] [--seconds N]  (needs nightly)
+  fuzz      random input for what reads bytes from outside  [crate|target] [--seconds N]  (needs nightly)
   models    pack the AWS service models anew from the pinned botocore
 ";
 

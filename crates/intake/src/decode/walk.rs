@@ -359,6 +359,11 @@ impl<'m> Walk<'m> {
         if bytes > most {
             return Err(Problem::TooLarge { bytes, most }.at(&outer.place));
         }
+        // Strings of JSON may have been opened within it; a decoder adds at most two objects of its own around.
+        let depth = self.limits.depth;
+        if json::deeper_than(&draft.detail, depth.saturating_add(2)) {
+            return Err(Problem::TooDeep { most: depth }.at(&outer.place));
+        }
         self.output = self.output.saturating_add(bytes);
         if self.output > self.limits.output {
             let most = self.limits.output;

@@ -6,4 +6,5 @@
     reason = "a test that cannot go on stops, and a table of cases is best in one place"
 )]
 
+mod corpora;
 mod decode;

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod conformance;
+mod corpora;
 mod explain;
 mod limits;
 mod named_patterns;

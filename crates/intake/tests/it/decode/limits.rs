@@ -97,6 +97,10 @@ fn nesting_is_bounded_at_every_layer() {
         reason(limits, wrapped.as_bytes()),
         "`body.Message` is nested deeper than 5; flatten it"
     );
+    // JSON that was a string within JSON counts as well, once it is opened.
+    let opened =
+        json!({"configRuleName": "r", "invokingEvent": format!("{{\"a\":{}}}", nested(7))});
+    assert!(reason(limits, opened.to_string().as_bytes()).contains("is nested deeper than 5"));
     let unclosed = "[".repeat(1_000_000);
     assert!(reason(Limits::default(), unclosed.as_bytes()).starts_with("`body` is nested deeper"));
 }
