@@ -184,6 +184,7 @@ fn performer(
             credentials: aws::credentials::Credentials::new(&internal.id, &internal.secret),
             url,
         }),
+        logs: Some(rim::LogFiles::new(config.server.data_dir.join("logs"))),
         vault: Some(Arc::clone(vault)),
         destinations: Some(Arc::new(StoredDestinations::new(Arc::clone(store)))),
     };

@@ -68,6 +68,8 @@ pub struct Config {
     pub webhook: Webhook,
     /// The services that Quell itself answers.
     pub local: Option<Local>,
+    /// Where log groups are kept; `None` makes every line fail with a message that says so.
+    pub logs: Option<LogFiles>,
     /// Opens the sealed secrets of commands; `None` makes every command that carries one fail with a message that says so.
     pub vault: Option<Arc<dyn Vault>>,
     /// Finds how API destinations are called; `None` makes every call of one fail with a message that says so.
@@ -298,6 +300,29 @@ impl Default for ScriptLimits {
             open_files: 256,
             processes: 256,
             log_bytes: 1 << 20,
+        }
+    }
+}
+
+/// Where log groups are kept, and how much of them.
+#[derive(Clone, Debug)]
+pub struct LogFiles {
+    /// Directory; each region gets one in it, each group a file.
+    pub directory: PathBuf,
+    /// A file that would become larger is put aside as `NAME.log.1`, in bytes.
+    pub file_bytes: u64,
+    /// How many files of a group are put aside; the oldest goes.
+    pub kept: u32,
+}
+
+impl LogFiles {
+    /// 64 MiB each, eight put aside.
+    #[must_use]
+    pub fn new(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            file_bytes: 64 << 20,
+            kept: 8,
         }
     }
 }

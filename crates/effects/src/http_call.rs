@@ -1,9 +1,8 @@
 //! Posts to a webhook, within the guard of [`crate::http::guard`].
 //!
+//! One attempt: who wants more tries again later, by a timer that survives a restart.
 //! Delivery is at least once, as it is for SNS and EventBridge API destinations: a receiver recognises a repeat by its
 //! message id. No redirect is followed: it would lead past the checks.
-
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
@@ -11,7 +10,6 @@ use http::{Method, Request, StatusCode, Uri};
 use model::Outcome;
 use model::effect::{Failure, WebhookPost};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::config::{ConfigError, Webhook};
 use crate::http::guard;
@@ -23,7 +21,6 @@ const BODY_BYTES: usize = 1 << 20;
 const URL_BYTES: usize = 8192;
 /// Most characters of an answer that go into a result or a message.
 const EXCERPT_CHARS: usize = 500;
-const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// Headers that describe the connection, not the message; the transport sets them.
 const TRANSPORT_HEADERS: [&str; 7] = [
     "host",
@@ -50,41 +47,31 @@ impl WebhookSender {
         })
     }
 
-    /// Posts once, and again after a broken connection, a 408, 429 or 5xx.
-    pub(crate) async fn post(&self, id: Uuid, post: &WebhookPost) -> Outcome {
+    /// Posts once. A broken connection, a time limit, a 408, 425, 429 and 5xx are failures in passing.
+    pub(crate) async fn post(&self, post: &WebhookPost) -> Outcome {
         let request = match self.request(post) {
             Ok(request) => request,
             Err(message) => {
                 return Outcome::Failed(failure("ParamValidation", message, None, false));
             }
         };
-        let mut pauses = PAUSES.iter();
-        loop {
-            let limits = Limits {
-                time: self.settings.timeout,
-                answer_bytes: ANSWER_BYTES,
-            };
-            let failed = match self
-                .transport
-                .send(request.clone(), Connection::Pooled, limits)
-                .await
-            {
-                Ok(answer) if answer.status().is_success() => {
-                    let status = answer.status().as_u16();
-                    return Outcome::Done {
-                        result: json!({ "StatusCode": status, "Body": excerpt(answer.body()) }),
-                    };
+        let limits = Limits {
+            time: self.settings.timeout,
+            answer_bytes: ANSWER_BYTES,
+        };
+        match self
+            .transport
+            .send(request, Connection::Pooled, limits)
+            .await
+        {
+            Ok(answer) if answer.status().is_success() => {
+                let status = answer.status().as_u16();
+                Outcome::Done {
+                    result: json!({ "StatusCode": status, "Body": excerpt(answer.body()) }),
                 }
-                Ok(answer) => refused(answer.status(), answer.body()),
-                Err(error) => unreached(&error),
-            };
-            match pauses.next() {
-                Some(pause) if failed.transient => {
-                    tracing::info!(intent = %id, reason = %failed.message, "webhook is tried again");
-                    tokio::time::sleep(*pause).await;
-                }
-                _ => return Outcome::Failed(failed),
             }
+            Ok(answer) => Outcome::Failed(refused(answer.status(), answer.body())),
+            Err(error) => Outcome::Failed(unreached(&error)),
         }
     }
 

@@ -7,11 +7,13 @@ mod api_destination;
 mod aws_call;
 pub mod config;
 mod credentials;
+mod event_log;
 mod http;
 mod http_call;
 mod notify;
 pub mod operator;
 mod performer;
+mod places;
 pub mod script;
 
 pub use aws_call::{AwsClient, AwsClientConfig};

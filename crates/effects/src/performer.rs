@@ -5,25 +5,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::effect::{EmailMessage, Failure, Intent, ScriptCall};
+use model::effect::{AwsCall, EmailMessage, Failure, Intent, ScriptCall};
 use model::{EffectCommand, Outcome, Recovery};
 use ports::connection::Authorizer;
 use ports::{BoxFuture, Effects, Probe};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::api_destination::ApiDestinations;
 use crate::aws_call::{self, AwsCaller, AwsClient, AwsClientConfig, plain_failure};
 use crate::config::{Config, ConfigError, Scripts};
 use crate::credentials::Identities;
+use crate::event_log::EventLogs;
 use crate::http_call::WebhookSender;
 use crate::notify::email::Mailer;
+use crate::places::{PlaceLimits, Places};
 use crate::script::{Grant, ScriptRunner};
 
 const EMAILS_AT_ONCE: usize = 16;
-const WEBHOOKS_AT_ONCE: usize = 32;
-const DESTINATIONS_AT_ONCE: usize = 128;
 const AWS_CALLS_AT_ONCE: usize = 64;
 const SCRIPTS_AT_ONCE: usize = 4;
+/// The parameters that say where a delivery by AWS goes.
+const AWS_TARGETS: [&str; 6] = [
+    "QueueUrl",
+    "TopicArn",
+    "FunctionName",
+    "StreamARN",
+    "DeliveryStreamName",
+    "stateMachineArn",
+];
 /// Longest time that a script's session is asked to last; a role's session may last an hour.
 const SESSION_SECS: u32 = 3000;
 
@@ -41,9 +51,11 @@ struct Inner {
     aws: AwsCaller,
     identities: Arc<Identities>,
     endpoint_url: Option<String>,
+    logs: Option<EventLogs>,
     email_places: Semaphore,
-    webhook_places: Semaphore,
-    destination_places: Semaphore,
+    webhook_places: Places,
+    delivery_places: Places,
+    destination_places: Places,
     aws_places: Semaphore,
     script_places: Semaphore,
 }
@@ -77,11 +89,13 @@ impl Performer {
                 .scripts
                 .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints))),
             endpoint_url: endpoints.get("AWS_ENDPOINT_URL").cloned(),
+            logs: config.logs.map(EventLogs::new),
             aws: AwsCaller::new(client),
             identities,
             email_places: Semaphore::new(EMAILS_AT_ONCE),
-            webhook_places: Semaphore::new(WEBHOOKS_AT_ONCE),
-            destination_places: Semaphore::new(DESTINATIONS_AT_ONCE),
+            webhook_places: Places::new(PlaceLimits::default()),
+            delivery_places: Places::new(PlaceLimits::default()),
+            destination_places: Places::new(PlaceLimits::default()),
             aws_places: Semaphore::new(AWS_CALLS_AT_ONCE),
             script_places: Semaphore::new(SCRIPTS_AT_ONCE),
         };
@@ -140,14 +154,42 @@ fn check_address(field: &'static str, value: Option<&str>) -> Result<(), ConfigE
     }
 }
 
+/// The destination of a post: deliveries to one host share its places.
+fn host(url: &str) -> String {
+    let uri = url.parse::<http::Uri>().ok();
+    let authority = uri.as_ref().and_then(http::Uri::authority);
+    authority.map_or_else(String::new, |authority| {
+        authority.as_str().to_ascii_lowercase()
+    })
+}
+
+/// The destination of a delivery by AWS: one queue, function, stream, ... of one region.
+fn aws_target(call: &AwsCall) -> String {
+    let named = AWS_TARGETS.iter().find_map(|name| call.params.get(name));
+    let named = named.and_then(Value::as_str).unwrap_or_default();
+    format!("{} {} {named}", call.service, call.region)
+}
+
+/// About how many bytes a message has: texts are all that is long in one.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(size).sum(),
+        Value::Object(map) => map.values().map(size).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
+}
+
 impl Effects for Performer {
-    /// E-mail and webhook: repeat (a page twice is better than none; webhooks are delivered at least once). Scripts:
+    /// E-mail and deliveries: repeat (a page twice is better than none; events are delivered at least once). Scripts:
     /// repeat when they only compute, else ask. AWS calls: by what is known of the operation.
     fn recovery(&self, command: &EffectCommand) -> Recovery {
         match command {
             EffectCommand::SendEmail(_)
             | EffectCommand::PostWebhook(_)
-            | EffectCommand::InvokeApiDestination(_) => Recovery::Repeat,
+            | EffectCommand::InvokeApiDestination(_)
+            | EffectCommand::DeliverByAws(_)
+            | EffectCommand::AppendLog(_) => Recovery::Repeat,
             EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
             EffectCommand::RunScript(_) => Recovery::Ask,
             EffectCommand::CallAws(call) => aws_call::recovery(call),
@@ -180,13 +222,28 @@ impl Inner {
                 self.email(intent, email).await
             }
             EffectCommand::PostWebhook(post) => {
-                let _place = self.webhook_places.acquire().await;
-                self.webhooks.post(intent.id, post).await
+                let work = self.webhooks.post(post);
+                let places = &self.webhook_places;
+                places.within(host(&post.url), post.body.len(), work).await
             }
             EffectCommand::InvokeApiDestination(call) => {
-                let _place = self.destination_places.acquire().await;
-                self.destinations.invoke(call).await
+                let work = self.destinations.invoke(call);
+                let (target, bytes) = (call.destination_arn.clone(), call.body.len());
+                self.destination_places.within(target, bytes, work).await
             }
+            EffectCommand::DeliverByAws(call) => {
+                let work = self.aws.deliver(intent, call);
+                let (target, bytes) = (aws_target(call), size(&call.params));
+                self.delivery_places.within(target, bytes, work).await
+            }
+            EffectCommand::AppendLog(line) => match &self.logs {
+                Some(logs) => logs.append(line).await,
+                None => Outcome::Failed(plain_failure(
+                    "Storage",
+                    "no log groups are kept here: set `logs`".to_owned(),
+                    false,
+                )),
+            },
             EffectCommand::RunScript(call) => {
                 let _place = self.script_places.acquire().await;
                 self.script(intent, call).await

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use model::bus::Rule;
 use model::incident::Trigger;
-use model::{AggregateId, AggregateKind, Event, Scope, ids};
+use model::{AggregateId, Event, Scope, ids};
 use ports::CommitError;
 use ports::store::{NewInput, Turn};
 use serde::Deserialize;
@@ -19,10 +18,12 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::deliver::{Arrival, deliver, rule_arn};
+use crate::deliver::{Arrival, Inputs};
 use crate::dispatch::Mail;
 use crate::engine::Shared;
 use crate::error::AskError;
+use crate::fan_out;
+pub(crate) use crate::fan_out::deliveries;
 use crate::input::Input;
 use crate::metrics::Local;
 use crate::routes::{incident_for, incident_input};
@@ -70,6 +71,7 @@ pub enum EntryOutcome {
 pub(crate) struct Counters {
     seen: AtomicU64,
     unmatched: AtomicU64,
+    unknown_bus: AtomicU64,
 }
 
 /// How many events came since the start of the process, and how many of them no rule wanted.
@@ -79,6 +81,8 @@ pub struct EventCounts {
     pub seen: u64,
     /// Those that no enabled rule of their bus matched: nothing of them is stored.
     pub unmatched: u64,
+    /// Those of the unmatched whose bus does not exist: accepted and dropped, as EventBridge does.
+    pub unknown_bus: u64,
 }
 
 impl Counters {
@@ -86,6 +90,7 @@ impl Counters {
         EventCounts {
             seen: self.seen.load(Ordering::Relaxed),
             unmatched: self.unmatched.load(Ordering::Relaxed),
+            unknown_bus: self.unknown_bus.load(Ordering::Relaxed),
         }
     }
 }
@@ -132,7 +137,7 @@ pub(crate) async fn put_events(
 /// An event that has been matched, with what is still to be committed.
 pub(crate) struct Accepted {
     pub(crate) id: Uuid,
-    pub(crate) inputs: Vec<(AggregateId, Scope, Input)>,
+    pub(crate) inputs: Inputs,
     /// Targets in this process that will have the event with the commit.
     pub(crate) taken: Vec<Local>,
 }
@@ -166,6 +171,8 @@ pub(crate) async fn accept(
         shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
         if known {
             shared.recent.keep(scope, bus, (id, now), text);
+        } else if !fan_out::bus_exists(shared, scope, &entry.bus).await? {
+            shared.counters.unknown_bus.fetch_add(1, Ordering::Relaxed);
         }
         return Ok(Ok(accepted));
     }
@@ -222,48 +229,8 @@ fn envelope(scope: &Scope, entry: &PutEntry, id: Uuid, now: Timestamp) -> String
     format!("{open},\"detail\":{}}}", entry.detail)
 }
 
-/// The inputs that one event gives to the targets of the rules that match it. Targets in this process, which
-/// will have it with the commit, go to `taken`.
-pub(crate) async fn deliveries(
-    shared: &Shared,
-    arrival: &Arrival<'_>,
-    matching: &[Arc<Rule>],
-    taken: &mut Vec<Local>,
-) -> Result<Vec<(AggregateId, Scope, Input)>, AskError> {
-    let mut inputs = Vec::new();
-    for rule in matching {
-        let rule_arn = rule_arn(arrival.scope, rule);
-        for target in rule.targets.values() {
-            match deliver(shared, arrival, (rule, &rule_arn), target).await? {
-                Ok(input) => {
-                    if input.0.kind != AggregateKind::Delivery {
-                        taken.push(Local {
-                            scope: arrival.scope.clone(),
-                            rule_arn: rule_arn.clone(),
-                            target_id: target.id.clone(),
-                        });
-                    }
-                    inputs.push(input);
-                }
-                Err(reason) => tracing::warn!(
-                    rule.arn = rule_arn,
-                    target.id = target.id,
-                    event.id = arrival.event.id,
-                    reason,
-                    "an event was not delivered"
-                ),
-            }
-        }
-    }
-    Ok(inputs)
-}
-
 /// Commits all deliveries of a request at once, then lets their aggregates know.
-async fn commit(
-    shared: &Arc<Shared>,
-    inputs: Vec<(AggregateId, Scope, Input)>,
-    now: Timestamp,
-) -> Result<(), AskError> {
+async fn commit(shared: &Arc<Shared>, inputs: Inputs, now: Timestamp) -> Result<(), AskError> {
     if inputs.is_empty() {
         return Ok(());
     }
@@ -280,7 +247,7 @@ async fn commit(
 pub(crate) async fn commit_whole(
     shared: &Arc<Shared>,
     turn: Turn,
-    inputs: Vec<(AggregateId, Scope, Input)>,
+    inputs: Inputs,
 ) -> Result<Result<(), CommitError>, AskError> {
     let (answer, answered) = oneshot::channel();
     let owned = Arc::clone(shared);
@@ -306,7 +273,7 @@ pub(crate) fn rows(inputs: &[(AggregateId, Scope, Input)], now: Timestamp) -> Ve
 }
 
 /// Lets the aggregates know of committed inputs.
-fn announce(shared: &Shared, inputs: Vec<(AggregateId, Scope, Input)>, committed: Vec<u64>) {
+fn announce(shared: &Shared, inputs: Inputs, committed: Vec<u64>) {
     for ((to, scope, input), seq) in inputs.into_iter().zip(committed) {
         shared
             .dispatcher

@@ -1,8 +1,7 @@
-//! What an event becomes for a target: a trigger of a response plan, a wish for a run, a delivery to a webhook.
+//! What an event becomes for a target: a trigger of a response plan, a wish for a run, a delivery to a target outside.
 
-use bus::delivery;
+use bus::delivery::{self, Notification, Request, Undeliverable};
 use jiff::Timestamp;
-use model::arn::Arn;
 use model::bus::{Rule, Target};
 use model::plan::{RESPONSE_PLAN, ResponsePlan};
 use model::report::StartRun;
@@ -10,12 +9,14 @@ use model::{AggregateId, Event, Scope, ids};
 use response::plan::{self, EventStart};
 use rules::transform::{InputTransformer, TargetInput, TransformContext};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
 use crate::lookup::readable;
 use crate::routes::{incident_for, incident_input};
+use crate::targets::{self, Destination, destination};
 
 /// An event that has arrived, in the forms that targets want.
 pub(crate) struct Arrival<'a> {
@@ -26,52 +27,108 @@ pub(crate) struct Arrival<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// What one event gives to one target: an input, or why there is none.
-pub(crate) type Delivered = Result<(AggregateId, Scope, Input), String>;
+/// Inputs for aggregates, to be committed together.
+pub(crate) type Inputs = Vec<(AggregateId, Scope, Input)>;
 
-/// The input for one target, or why there is none.
+/// The inputs for one target. An event of which nothing can be made for the target becomes a delivery all the same: it
+/// ends in the target's dead-letter queue, or is shown as dropped.
 pub(crate) async fn deliver(
     shared: &Shared,
     arrival: &Arrival<'_>,
     (rule, rule_arn): (&Rule, &str),
     target: &Target,
-) -> Result<Delivered, AskError> {
+) -> Result<Inputs, AskError> {
+    let id = delivery_id(arrival, rule_arn, target);
+    let made = match rendered(arrival, (rule, rule_arn), target) {
+        Ok(rendered) => wanted(shared, arrival, (rule_arn, target, id), rendered).await?,
+        Err(reason) => Err(undeliverable("INVALID_JSON", reason)),
+    };
+    Ok(made.unwrap_or_else(|why| vec![refused(arrival, rule_arn, target, why)]))
+}
+
+/// The delivery that takes an event to where undeliverable events go.
+pub(crate) fn refused(
+    arrival: &Arrival<'_>,
+    rule_arn: &str,
+    target: &Target,
+    why: Undeliverable,
+) -> (AggregateId, Scope, Input) {
+    tracing::warn!(
+        rule.arn = rule_arn,
+        target.id = target.id,
+        event.id = arrival.event.id,
+        reason = why.message,
+        "an event cannot be delivered"
+    );
+    let id = delivery_id(arrival, rule_arn, target);
+    let request = Request::Undeliverable(why);
+    delivery(arrival, (rule_arn, target, id), request)
+}
+
+/// The same event for the same target of the same rule is one delivery; a replay of it is another.
+fn delivery_id(arrival: &Arrival<'_>, rule_arn: &str, target: &Target) -> Uuid {
+    let event = arrival.event.id.as_str();
+    let replay = arrival.value.get("replay-name").and_then(Value::as_str);
+    match replay {
+        None => ids::named(&["delivery", event, rule_arn, &target.id]),
+        Some(replay) => ids::named(&["delivery", event, rule_arn, &target.id, replay]),
+    }
+}
+
+/// The target's input.
+fn rendered(
+    arrival: &Arrival<'_>,
+    (rule, rule_arn): (&Rule, &str),
+    target: &Target,
+) -> Result<String, String> {
     let context = TransformContext {
         rule_arn,
         rule_name: &rule.name,
         ingestion_time: arrival.now,
     };
-    let rendered = target_input(target).and_then(|input| {
-        input
-            .render(arrival.value, &context)
-            .map_err(|error| error.to_string())
-    });
-    let rendered = match rendered {
-        Ok(rendered) => rendered,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let id = ids::named(&["delivery", &arrival.event.id, rule_arn, &target.id]);
-    match destination(&target.arn) {
+    let rendered = target_input(target)?.render(arrival.value, &context);
+    rendered.map_err(|error| error.to_string())
+}
+
+pub(crate) fn undeliverable(code: &str, message: String) -> Undeliverable {
+    Undeliverable {
+        code: code.to_owned(),
+        message,
+    }
+}
+
+/// What one event gives to one target, or why there is nothing.
+async fn wanted(
+    shared: &Shared,
+    arrival: &Arrival<'_>,
+    (rule_arn, target, id): (&str, &Target, Uuid),
+    rendered: String,
+) -> Result<Result<Inputs, Undeliverable>, AskError> {
+    let destination = destination(&target.arn);
+    if let Some(request) = targets::outside(arrival, target, (&destination, id), &rendered) {
+        return Ok(request.map(|request| vec![delivery(arrival, (rule_arn, target, id), request)]));
+    }
+    match destination {
         Destination::ResponsePlan(name) => {
             let place = (name.as_str(), target.arn.as_str(), rule_arn);
             to_plan(shared, arrival, place, &rendered).await
         }
         Destination::Document => {
             let request = start_run(arrival, target, rule_arn, &rendered);
+            let request = request.map_err(|reason| undeliverable("INVALID_PARAMETER", reason));
             Ok(request.map(|request| {
                 let input = Input::StartRun(Box::new(request));
-                (AggregateId::run(id), arrival.scope.clone(), input)
+                vec![(AggregateId::run(id), arrival.scope.clone(), input)]
             }))
         }
         Destination::Webhook => {
-            let input = to_webhook(arrival, target, rule_arn, rendered);
-            let to = AggregateId::delivery(id);
-            Ok(Ok((to, arrival.scope.clone(), input)))
+            let request = notification(arrival, target, rendered);
+            Ok(Ok(vec![delivery(arrival, (rule_arn, target, id), request)]))
         }
-        Destination::Unknown => Ok(Err(format!(
-            "target `{}` is of no kind that Quell serves",
-            target.arn
-        ))),
+        _ => {
+            let message = format!("target `{}` is of no kind that Quell serves", target.arn);
+            Ok(Err(undeliverable("INVALID_PARAMETER", message)))
+        }
     }
 }
 
@@ -80,13 +137,14 @@ async fn to_plan(
     arrival: &Arrival<'_>,
     (name, plan_arn, rule_arn): (&str, &str, &str),
     rendered: &str,
-) -> Result<Delivered, AskError> {
+) -> Result<Result<Inputs, Undeliverable>, AskError> {
     let owner = arrival.scope.global();
     let store = &shared.ports.store;
     let found = store.resource(owner.clone(), RESPONSE_PLAN.to_owned(), name.to_owned());
     let stored = found.await?.map(|found| found.body);
     let Some(plan) = stored.and_then(|body| readable::<ResponsePlan>(name, body)) else {
-        return Ok(Err(format!("there is no response plan `{name}`")));
+        let message = format!("there is no response plan `{name}`");
+        return Ok(Err(undeliverable("NO_RESOURCE", message)));
     };
     let trigger = plan::trigger_from_event(&EventStart {
         plan: &plan,
@@ -98,18 +156,26 @@ async fn to_plan(
         at: arrival.now,
     });
     let to = incident_for(shared, &owner, &trigger).await?;
-    Ok(Ok((to, owner, incident_input(trigger))))
+    Ok(Ok(vec![(to, owner, incident_input(trigger))]))
 }
 
-fn to_webhook(arrival: &Arrival<'_>, target: &Target, rule_arn: &str, rendered: String) -> Input {
-    let notification = delivery::Notification {
+fn notification(arrival: &Arrival<'_>, target: &Target, rendered: String) -> Request {
+    Request::Notification(Notification {
         url: target.arn.clone(),
         subject: arrival.event.detail_type.clone(),
         message: rendered,
-    };
-    let request = delivery::Request::Notification(notification);
+    })
+}
+
+/// The start of a delivery, as an input.
+fn delivery(
+    arrival: &Arrival<'_>,
+    (rule_arn, target, id): (&str, &Target, Uuid),
+    request: Request,
+) -> (AggregateId, Scope, Input) {
     let start = start(arrival, target, rule_arn, request);
-    Input::Delivery(Box::new(delivery::Input::Start(Box::new(start))))
+    let input = Input::Delivery(Box::new(delivery::Input::Start(Box::new(start))));
+    (AggregateId::delivery(id), arrival.scope.clone(), input)
 }
 
 /// A delivery of an event to a rule's target, with the target's own retry policy and dead-letter queue.
@@ -117,7 +183,7 @@ fn start(
     arrival: &Arrival<'_>,
     target: &Target,
     rule_arn: &str,
-    request: delivery::Request,
+    request: Request,
 ) -> delivery::Start {
     let policy = |name: &str| {
         let given = target.retry_policy.as_ref()?.get(name)?.as_u64()?;
@@ -165,38 +231,6 @@ pub(crate) fn target_input(target: &Target) -> Result<TargetInput, String> {
     .map_err(|error| error.to_string())
 }
 
-/// What kind of thing a target's ARN names.
-pub(crate) enum Destination {
-    /// A response plan of this name.
-    ResponsePlan(String),
-    /// An automation document.
-    Document,
-    /// An HTTP(S) address.
-    Webhook,
-    /// Nothing that Quell serves.
-    Unknown,
-}
-
-/// Reads a target's ARN.
-pub(crate) fn destination(target: &str) -> Destination {
-    if target.starts_with("https://") || target.starts_with("http://") {
-        return Destination::Webhook;
-    }
-    match Arn::parse(target) {
-        Some(arn) if arn.service == "ssm-incidents" => match arn.tail("response-plan") {
-            Some(name) => Destination::ResponsePlan(name.to_owned()),
-            None => Destination::Unknown,
-        },
-        Some(arn) if arn.service == "ssm" => {
-            match arn.tail("automation-definition").or(arn.tail("document")) {
-                Some(_) => Destination::Document,
-                None => Destination::Unknown,
-            }
-        }
-        _ => Destination::Unknown,
-    }
-}
-
 /// A run as a rule target asks for it: the target's input is a JSON object of parameters, each a list of strings.
 fn start_run(
     arrival: &Arrival<'_>,
@@ -204,9 +238,7 @@ fn start_run(
     rule_arn: &str,
     rendered: &str,
 ) -> Result<StartRun, String> {
-    let own_input =
-        target.input.is_some() || target.input_path.is_some() || target.input_transformer.is_some();
-    let parameters = if own_input {
+    let parameters = if target.has_own_input() {
         serde_json::from_str(rendered).map_err(|error| {
             format!("the target's input must be a JSON object of parameters, each a list of strings: {error}")
         })?

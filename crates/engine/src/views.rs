@@ -34,20 +34,5 @@ pub use bus::parked;
 /// What trigger a `StartIncident` makes of a response plan.
 pub use response::plan as triggers;
 
-use model::bus::Target;
-
-use crate::deliver::{self, Destination};
-
-/// Whether a rule target of this ARN (or web address) can be delivered to.
-#[must_use]
-pub fn serves_target(arn: &str) -> bool {
-    !matches!(deliver::destination(arn), Destination::Unknown)
-}
-
-/// Checks a target's `Input`, `InputPath` and `InputTransformer`.
-///
-/// # Errors
-/// What is wrong, in AWS's words where AWS has words for it.
-pub fn check_target_input(target: &Target) -> Result<(), String> {
-    deliver::target_input(target).map(|_| ())
-}
+/// What can be said of a rule's target before any event comes.
+pub use crate::targets::{TargetFault, check as check_target};

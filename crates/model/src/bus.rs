@@ -72,7 +72,7 @@ pub struct Target {
     /// Id within the rule.
     #[serde(rename = "Id")]
     pub id: String,
-    /// ARN of the response plan, automation document, state machine or API destination; or a webhook `https://` URL.
+    /// ARN of what takes the events, or a webhook's `https://` address.
     #[serde(rename = "Arn")]
     pub arn: String,
     /// Role given by the caller.
@@ -101,4 +101,12 @@ pub struct Target {
     /// Other members as given (DeadLetterConfig, HttpParameters, ...).
     #[serde(flatten)]
     pub rest: serde_json::Map<String, Value>,
+}
+
+impl Target {
+    /// Whether the target gets something else than the event itself.
+    #[must_use]
+    pub fn has_own_input(&self) -> bool {
+        self.input.is_some() || self.input_path.is_some() || self.input_transformer.is_some()
+    }
 }

@@ -22,6 +22,11 @@ pub enum Command {
     PostWebhook(WebhookPost),
     /// Send an event to an API destination, through its connection.
     InvokeApiDestination(ApiDestinationCall),
+    /// Call AWS itself for an event's target or its dead-letter queue: never answered by this process, tried once, and
+    /// in places of its own, so that a target that hangs holds up no runbook and no other target.
+    DeliverByAws(AwsCall),
+    /// Append one line to a log group that this server keeps in files.
+    AppendLog(LogAppend),
 }
 
 /// One AWS API call in boto3's spelling.
@@ -116,6 +121,43 @@ pub struct ApiDestinationCall {
     pub body: String,
 }
 
+/// One line for a log group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogAppend {
+    /// Unique for the line: one that is there already is not written again.
+    pub id: uuid::Uuid,
+    /// The log group's region.
+    pub region: String,
+    /// The log group's name, e.g. `/aws/events/findings`.
+    pub group: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub timestamp: i64,
+    /// The text.
+    pub message: String,
+}
+
+/// How the names of log groups for events begin.
+pub const LOG_GROUP_PREFIX: &str = "/aws/events/";
+
+impl LogAppend {
+    /// The name of the group behind [`LOG_GROUP_PREFIX`], if it is one that a file may have: 1 to 200 letters, digits
+    /// and `._-`, not beginning with a dot. The name comes from a rule; nothing else of it may reach a path.
+    #[must_use]
+    pub fn group_name(group: &str) -> Option<&str> {
+        let name = group.strip_prefix(LOG_GROUP_PREFIX)?;
+        Self::is_plain(name).then_some(name)
+    }
+
+    /// Whether a text can be a file's or a directory's name as it stands.
+    #[must_use]
+    pub fn is_plain(name: &str) -> bool {
+        let letters = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+        letters && (1..=200).contains(&name.len()) && !name.starts_with('.')
+    }
+}
+
 /// Code of a [`Failure`] that was never tried: too much waits for the same destination already. The attempt does not
 /// count; it is to be made later.
 pub const DESTINATION_BUSY: &str = "DestinationBusy";
@@ -142,7 +184,8 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Error code: the service's own (`InvalidInstanceID.NotFound`), or `ParamValidation`, `Timeout`, `Network`,
-    /// `Credentials`, `NotImplementedByTarget`, `ScriptError`, `Smtp`, `Http`, [`DESTINATION_BUSY`].
+    /// `Credentials`, `NotImplementedByTarget`, `ScriptError`, `Smtp`, `Http`,
+    /// `Storage`, [`DESTINATION_BUSY`].
     pub code: String,
     /// Message for people.
     pub message: String,
@@ -185,4 +228,32 @@ pub struct Intent {
     /// An earlier attempt of this very intent may have reached the world (a crash, a broken connection):
     /// an answer such as "exists already" then means that the earlier attempt succeeded.
     pub repeat: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LogAppend;
+
+    #[test]
+    fn no_log_group_leaves_its_directory() {
+        for (group, name) in [
+            ("/aws/events/findings", Some("findings")),
+            ("/aws/events/a.b-c_D9", Some("a.b-c_D9")),
+            ("/aws/events/", None),
+            ("/aws/events/..", None),
+            ("/aws/events/.hidden", None),
+            ("/aws/events/../../etc/passwd", None),
+            ("/aws/events/a/b", None),
+            ("/aws/events/a\\b", None),
+            ("/aws/events/a\0b", None),
+            ("/aws/events/a b", None),
+            ("/aws/events/é", None),
+            ("/aws/lambda/f", None),
+            ("findings", None),
+        ] {
+            assert_eq!(LogAppend::group_name(group), name, "{group:?}");
+        }
+        let long = format!("/aws/events/{}", "a".repeat(201));
+        assert_eq!(LogAppend::group_name(&long), None);
+    }
 }

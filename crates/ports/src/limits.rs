@@ -154,11 +154,14 @@ impl Turn {
             .effects_new
             .iter()
             .filter_map(|effect| match &effect.command {
-                EffectCommand::CallAws(call) => Some(&call.params),
+                EffectCommand::CallAws(call) | EffectCommand::DeliverByAws(call) => {
+                    Some(&call.params)
+                }
                 EffectCommand::RunScript(call) => Some(&call.payload),
                 EffectCommand::SendEmail(_)
                 | EffectCommand::PostWebhook(_)
-                | EffectCommand::InvokeApiDestination(_) => None,
+                | EffectCommand::InvokeApiDestination(_)
+                | EffectCommand::AppendLog(_) => None,
             });
         shallow("effect", commands)?;
         let outcomes = self

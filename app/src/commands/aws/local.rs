@@ -179,6 +179,7 @@ impl Caller {
             scripts: None,
             webhook: rim::Webhook::default(),
             local: None,
+            logs: None,
             vault: None,
             destinations: None,
         };

@@ -43,6 +43,7 @@ impl Client {
             scripts: None,
             webhook: rim::Webhook::default(),
             local: None,
+            logs: None,
             vault: None,
             destinations: None,
         };

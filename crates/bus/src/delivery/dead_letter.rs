@@ -29,7 +29,7 @@ pub(super) fn command(delivery: &Delivery) -> Option<EffectCommand> {
     let queue = Arn::parse(delivery.dead_letter.as_deref()?)?;
     let url = queue_url(&queue)?;
     let payload = delivery.payload.as_ref()?;
-    Some(EffectCommand::CallAws(AwsCall {
+    Some(EffectCommand::DeliverByAws(AwsCall {
         service: "sqs".to_owned(),
         operation: "SendMessage".to_owned(),
         params: json!({

@@ -245,6 +245,11 @@ impl Delivery {
         }
     }
 
+    fn can_be_sent(&self) -> bool {
+        let payload = self.payload.as_ref();
+        payload.is_some_and(|payload| !matches!(payload.request, Request::Undeliverable(_)))
+    }
+
     fn has_ended(&self) -> bool {
         matches!(
             self.status,
@@ -555,7 +560,14 @@ fn timer(delivery: Delivery, key: &str, cx: &Context) -> Decision<Delivery, Comm
 fn retry(mut delivery: Delivery, cx: &Context) -> Result<Decision<Delivery, Command>, Rejection> {
     let timer = match delivery.status {
         Status::Waiting => RETRY,
-        Status::Dropped if delivery.payload.is_some() => FORGET,
+        Status::Dropped if delivery.can_be_sent() => FORGET,
+        Status::Dropped => {
+            return Err(Rejection::Conflict {
+                code: String::new(),
+                message: "nothing could be made of the event for this target: correct the rule and put the event again"
+                    .to_owned(),
+            });
+        }
         other => {
             return Err(Rejection::Conflict {
                 code: String::new(),

@@ -116,7 +116,7 @@ fn run(
             Some(Command::Perform { effect, command }) => {
                 assert!(effects.insert(effect), "an effect's id is its own");
                 let outcome = match command {
-                    EffectCommand::CallAws(call) if burying => {
+                    EffectCommand::DeliverByAws(call) if burying => {
                         assert_eq!(
                             (call.service.as_str(), call.operation.as_str()),
                             ("sqs", "SendMessage")
@@ -516,7 +516,7 @@ fn a_call_is_made_as_it_was_accepted() {
     };
     let text = serde_json::to_string(&start).expect("JSON");
     assert_eq!(serde_json::from_str::<Start>(&text).expect("reads"), start);
-    assert_eq!(first_command(start), EffectCommand::CallAws(call));
+    assert_eq!(first_command(start), EffectCommand::DeliverByAws(call));
 }
 
 /// Inputs and roots as version 0.1.0 wrote them.

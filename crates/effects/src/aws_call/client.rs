@@ -106,6 +106,18 @@ impl AwsClient {
         client.call(&request, policy).await
     }
 
+    /// As [`AwsClient::call`], but never answered by this process.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(crate) async fn call_outside(
+        &self,
+        request: &Request,
+        policy: Policy,
+    ) -> Result<Answer, CallError> {
+        self.network.call(request, policy).await
+    }
+
     /// The pages of a call. An operation without a paginator has one page.
     ///
     /// # Errors

@@ -76,6 +76,28 @@ impl AwsCaller {
         }
     }
 
+    /// Makes the call of a delivery, once: its machine repeats it, durably and with growing waits.
+    pub(crate) async fn deliver(&self, intent: &Intent, call: &AwsCall) -> Outcome {
+        let policy = Policy {
+            repeatable: true,
+            max_attempts: Some(1),
+            ..policy(call)
+        };
+        match self
+            .client
+            .call_outside(&request(intent, call), policy)
+            .await
+        {
+            Ok(answer) => Outcome::Done {
+                result: answer.value,
+            },
+            Err(error) if error.is_unknown() => Outcome::Unknown {
+                reason: error.to_string(),
+            },
+            Err(error) => Outcome::Failed(failure_of(&error)),
+        }
+    }
+
     /// Looks whether a call of class [`Recovery::Probe`] happened.
     pub(crate) async fn probe(&self, intent: &Intent, call: &AwsCall) -> Probe {
         look::look(&self.client, intent, call).await

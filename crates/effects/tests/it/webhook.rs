@@ -9,7 +9,7 @@ use model::EffectCommand;
 use model::effect::WebhookPost;
 
 use crate::http_stub::{Reply, Stub};
-use crate::world::{config, done, failed, perform};
+use crate::world::{background, config, done, failed, perform};
 
 fn post(url: String) -> EffectCommand {
     EffectCommand::PostWebhook(WebhookPost {
@@ -55,18 +55,30 @@ async fn a_post_arrives_with_its_headers() {
 }
 
 #[tokio::test]
-async fn passing_trouble_is_tried_again_and_refusals_are_not() {
-    let stub = Stub::start(|_, number| match number {
-        0 => Reply::Drop,
-        1 => Reply::Answer(503, "text/plain", "later".into()),
-        _ => Reply::Answer(204, "text/plain", String::new()),
-    })
-    .await;
+async fn passing_trouble_is_told_from_refusals_and_nothing_is_posted_twice() {
+    for (status, transient) in [
+        (500, true),
+        (503, true),
+        (408, true),
+        (429, true),
+        (400, false),
+        (404, false),
+    ] {
+        let stub =
+            Stub::start(move |_, _| Reply::Answer(status, "text/plain", "later".into())).await;
+        let failure = failed(perform(&open(), post(stub.url())).await);
+        assert_eq!(
+            (failure.status, failure.transient),
+            (Some(status), transient)
+        );
+        assert_eq!(stub.seen().len(), 1, "{status}");
+    }
+    let stub = Stub::start(|_, _| Reply::Drop).await;
+    let failure = failed(perform(&open(), post(stub.url())).await);
     assert_eq!(
-        done(perform(&open(), post(stub.url())).await)["StatusCode"],
-        204
+        (failure.code.as_str(), failure.transient),
+        ("Network", true)
     );
-    assert_eq!(stub.seen().len(), 3);
 
     let stub =
         Stub::start(|_, _| Reply::Answer(410, "text/plain", "gone\r\nfor good".into())).await;
@@ -211,4 +223,38 @@ async fn faults_of_the_post_are_named() {
             failure.message
         );
     }
+}
+
+/// More deliveries to a receiver that hangs than there are places in all must not keep one to another from arriving.
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_up_no_other() {
+    let hanging = Stub::start(|_, _| Reply::Hang).await;
+    let quick = Stub::start(|_, _| Reply::Answer(200, "text/plain", "ok".into())).await;
+    let mut config = config();
+    config.webhook = Webhook {
+        allow_http: true,
+        allow_private: true,
+        timeout: Duration::from_secs(60),
+        ..Webhook::default()
+    };
+    let performer = Performer::new(config).unwrap();
+    for _ in 0..400 {
+        let (performer, command) = (performer.clone(), post(hanging.url()));
+        background(async move {
+            perform(&performer, command).await;
+        });
+    }
+    // Until those that have a place have sent their posts.
+    while hanging.seen().len() < 16 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let all = async {
+        for _ in 0..20 {
+            done(perform(&performer, post(quick.url())).await);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all)
+        .await
+        .expect("the quick receiver is reached at once");
+    assert_eq!((quick.seen().len(), hanging.seen().len()), (20, 16));
 }

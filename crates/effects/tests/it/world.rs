@@ -66,6 +66,7 @@ pub(crate) fn config() -> Config {
         scripts: None,
         webhook: Webhook::default(),
         local: None,
+        logs: None,
         vault: None,
         destinations: None,
     }

@@ -85,6 +85,8 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::SendEmail(mail) => format!("mail {}", mail.to),
         EffectCommand::PostWebhook(post) => format!("post {}", post.url),
         EffectCommand::InvokeApiDestination(call) => format!("invoke {}", call.destination_arn),
+        EffectCommand::DeliverByAws(call) => format!("deliver {}", call.operation),
+        EffectCommand::AppendLog(line) => format!("log {}", line.group),
     }
 }
 

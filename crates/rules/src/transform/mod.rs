@@ -295,6 +295,14 @@ impl InputTransformer {
     }
 }
 
+/// What an event has at a JSONPath, as target parameters use it.
+///
+/// # Errors
+/// [`TransformError::InvalidPath`].
+pub fn look_up(path: &str, event: &Value) -> Result<Option<Value>, TransformError> {
+    Ok(parse_path("", "a parameter", path)?.find(event))
+}
+
 fn is_reserved(name: &str) -> bool {
     matches!(
         name,

@@ -2,6 +2,7 @@
 
 mod aws_calls;
 mod create_aws_call;
+mod deliveries;
 mod event_counts;
 mod incident_times;
 mod incident_triggers;
@@ -33,6 +34,18 @@ const ROUTES: &[Route] = &[
         "POST",
         "/api/v1/aws/calls/*/resolve",
         |call| Box::pin(resolve_aws_call::handle(call)),
+    ),
+    Route::new("GetDelivery", "GET", "/api/v1/deliveries/*", |call| {
+        Box::pin(deliveries::get(call))
+    }),
+    Route::new("ListDeliveries", "GET", "/api/v1/deliveries", |call| {
+        Box::pin(deliveries::list(call))
+    }),
+    Route::new(
+        "RetryDelivery",
+        "POST",
+        "/api/v1/deliveries/*/retry",
+        |call| Box::pin(deliveries::retry(call)),
     ),
     Route::new("GetEventCounts", "GET", "/api/v1/events/counts", |call| {
         Box::pin(event_counts::handle(call))

@@ -4,6 +4,7 @@
 
 mod auth;
 mod aws_calls;
+mod deliveries;
 mod documents;
 mod escalations;
 mod events;

@@ -134,7 +134,10 @@ async fn the_figures_of_a_report(client: &Client<'_>, id: &str) {
     let counts = client
         .rest("quell", "GET", "/api/v1/events/counts", None)
         .await;
-    assert_eq!(counts.body, json!({ "seen": 1, "unmatched": 0 }));
+    assert_eq!(
+        counts.body,
+        json!({ "seen": 1, "unmatched": 0, "unknownBus": 0 })
+    );
 }
 
 #[tokio::test]

@@ -36,8 +36,39 @@ async fn only_what_can_be_delivered_to_is_taken() {
         ),
         ("arn:aws:ssm:us-east-1:123456789012:document/D", 0),
         ("https://hooks.example.com/x", 0),
-        ("arn:aws:lambda:us-east-1:123456789012:function:f", 1),
-        ("arn:aws:states:us-east-1:123456789012:stateMachine:m", 1),
+        ("arn:aws:lambda:us-east-1:123456789012:function:f", 0),
+        ("arn:aws:states:us-east-1:123456789012:stateMachine:m", 0),
+        ("arn:aws:sqs:us-east-1:123456789012:q", 0),
+        ("arn:aws:sns:us-east-1:123456789012:t", 0),
+        ("arn:aws:sns:us-east-1:123456789012:t.fifo", 1),
+        ("arn:aws:kinesis:us-east-1:123456789012:stream/s", 0),
+        (
+            "arn:aws:firehose:us-east-1:123456789012:deliverystream/s",
+            0,
+        ),
+        ("arn:aws:events:us-east-1:123456789012:event-bus/b", 0),
+        ("arn:aws:events:eu-west-1:999999999999:event-bus/b", 0),
+        (
+            "arn:aws:logs:us-east-1:123456789012:log-group:/aws/events/g",
+            0,
+        ),
+        (
+            "arn:aws:logs:us-east-1:123456789012:log-group:/aws/events/g:*",
+            0,
+        ),
+        (
+            "arn:aws:logs:us-east-1:123456789012:log-group:/aws/events/../g",
+            1,
+        ),
+        (
+            "arn:aws:logs:us-east-1:123456789012:log-group:/var/log/g",
+            1,
+        ),
+        (
+            "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/events/g",
+            1,
+        ),
+        ("arn:aws:ecs:us-east-1:123456789012:cluster/c", 1),
         ("arn:aws:ssm-incidents::999999999999:response-plan/p", 1),
         ("arn:aws:ssm:eu-west-1:123456789012:document/D", 1),
         ("ftp://example.com", 1),
@@ -132,6 +163,44 @@ async fn bad_targets_are_refused_whole() {
         (
             with(json!({ "RetryPolicy": { "MaximumRetryAttempts": 186 } })),
             "less than or equal to 185",
+        ),
+        (
+            with(json!({ "RoleArn": "nobody" })),
+            "Parameter RoleArn is not valid. Reason: it must be the ARN of a role",
+        ),
+        (
+            with(json!({ "DeadLetterConfig": { "Arn": "nothing" } })),
+            "Parameter DeadLetterConfig.Arn is not valid. Reason: Provided Arn is not in correct format.",
+        ),
+        (
+            with(json!({ "DeadLetterConfig": { "Arn": "arn:aws:sns:us-east-1:123456789012:t" } })),
+            "must be the ARN of an SQS queue",
+        ),
+        (
+            with(
+                json!({ "DeadLetterConfig": { "Arn": "arn:aws:sqs:us-east-1:123456789012:q.fifo" } }),
+            ),
+            "use a standard queue",
+        ),
+        (
+            with(json!({ "DeadLetterConfig": { "Arn": "arn:aws:sqs:eu-west-1:123456789012:q" } })),
+            "must be in the rule's region us-east-1",
+        ),
+        (
+            with(json!({ "Arn": "arn:aws:sqs:us-east-1:123456789012:q.fifo" })),
+            "Parameter(s) SqsParameters must be specified for target: t.",
+        ),
+        (
+            with(json!({ "Arn": "arn:aws:sqs:us-east-1:123456789012:q.fifo",
+                         "SqsParameters": { "MessageGroupId": "$.detail[" } })),
+            "Parameter SqsParameters.MessageGroupId is not valid.",
+        ),
+        (
+            with(
+                json!({ "Arn": "arn:aws:kinesis:us-east-1:123456789012:stream/s",
+                         "KinesisParameters": { "PartitionKeyPath": "$detail" } }),
+            ),
+            "Parameter KinesisParameters.PartitionKeyPath is not valid.",
         ),
         (with(json!({ "Id": "a b" })), "at 'targets.1.member.id'"),
         (json!({ "Rule": "r", "Targets": [] }), "at 'targets'"),

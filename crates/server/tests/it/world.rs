@@ -63,6 +63,8 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::SendEmail(mail) => mail.to.clone(),
         EffectCommand::PostWebhook(post) => post.url.clone(),
         EffectCommand::InvokeApiDestination(call) => call.destination_arn.clone(),
+        EffectCommand::DeliverByAws(call) => call.operation.clone(),
+        EffectCommand::AppendLog(line) => line.group.clone(),
     }
 }
 

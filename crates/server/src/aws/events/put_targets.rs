@@ -1,7 +1,6 @@
 //! `PutTargets`: adds or replaces targets of one rule; an entry that Quell cannot serve fails alone.
 
-use engine::views;
-use model::arn::Arn;
+use engine::views::{self, TargetFault};
 use model::bus::{Rule, Target};
 use serde_json::{Value, json};
 
@@ -25,7 +24,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let judged: Vec<Result<Target, Value>> = targets
         .into_iter()
         .map(|target| judge(&call, target))
-        .collect();
+        .collect::<Result<_, _>>()?;
     let failed: Vec<Value> = judged
         .iter()
         .filter_map(|entry| entry.as_ref().err().cloned())
@@ -54,7 +53,7 @@ pub(super) async fn handle(call: Call) -> Answer {
 
 /// Reads a target and checks all that can be checked without knowing where it leads.
 fn read(fields: &Fields<'_>) -> Result<Target, ApiError> {
-    let id = fields.required_text("Id", RULE_NAME)?;
+    fields.required_text("Id", RULE_NAME)?;
     fields.required_text("Arn", Text::length(1, 1600))?;
     fields.text("RoleArn", Text::length(1, 1600))?;
     fields.text("Input", Text::length(0, 8192))?;
@@ -62,6 +61,15 @@ fn read(fields: &Fields<'_>) -> Result<Target, ApiError> {
     if let Some(policy) = fields.object("RetryPolicy")? {
         policy.integer("MaximumRetryAttempts", 0, 185)?;
         policy.integer("MaximumEventAgeInSeconds", 60, 86_400)?;
+    }
+    if let Some(queue) = fields.object("DeadLetterConfig")? {
+        queue.text("Arn", Text::length(1, 1600))?;
+    }
+    if let Some(sqs) = fields.object("SqsParameters")? {
+        sqs.text("MessageGroupId", Text::length(1, 100))?;
+    }
+    if let Some(kinesis) = fields.object("KinesisParameters")? {
+        kinesis.required_text("PartitionKeyPath", Text::length(0, 256))?;
     }
     if let Some(transformer) = fields.object("InputTransformer")? {
         transformer.required_text("InputTemplate", Text::length(1, 8192))?;
@@ -79,47 +87,18 @@ fn read(fields: &Fields<'_>) -> Result<Target, ApiError> {
                 place.trim_end_matches('.')
             ))
         })?;
-    views::check_target_input(&target).map_err(|error| {
-        let message = if error.ends_with('.') {
-            error
-        } else {
-            format!("Target {id}: {error}.")
-        };
-        ApiError::validation(message)
-    })?;
     Ok(target)
 }
 
-/// The target, or the entry's own failure when Quell cannot deliver to it.
-fn judge(call: &Call, target: Target) -> Result<Target, Value> {
-    let failure = |code: &str, message: String| {
-        Err(json!({ "TargetId": target.id, "ErrorCode": code, "ErrorMessage": message }))
-    };
-    if !views::serves_target(&target.arn) {
-        return failure(
-            "ValidationException",
-            format!(
-                "Parameter Arn is not valid. Reason: `{}` is nothing that Quell delivers to; give the ARN of a response \
-                 plan (ssm-incidents) or of an automation document (ssm automation-definition), or an http(s) address.",
-                crate::error::echo(&target.arn)
-            ),
-        );
-    }
-    match Arn::parse(&target.arn) {
-        Some(arn) if arn.account != call.scope.account => failure(
-            "ValidationException",
-            format!(
-                "Parameter Arn is not valid. Reason: this server's account is {}.",
-                call.scope.account
-            ),
-        ),
-        Some(arn) if arn.service == "ssm" && arn.region != call.scope.region => failure(
-            "ValidationException",
-            format!(
-                "Parameter Arn is not valid. Reason: the document must be in the rule's region {}.",
-                call.scope.region
-            ),
-        ),
-        _ => Ok(target),
+/// The target, or the entry's own failure when this server cannot deliver to it; a fault of the request refuses all.
+fn judge(call: &Call, target: Target) -> Result<Result<Target, Value>, ApiError> {
+    match views::check_target(&target, &call.scope) {
+        Ok(()) => Ok(Ok(target)),
+        Err(TargetFault::Request(message)) => Err(ApiError::validation(message)),
+        Err(TargetFault::Entry(message)) => Ok(Err(json!({
+            "TargetId": target.id,
+            "ErrorCode": "ValidationException",
+            "ErrorMessage": message,
+        }))),
     }
 }
