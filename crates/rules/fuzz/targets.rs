@@ -82,14 +82,14 @@ fn pattern(data: &[u8]) {
     }
 }
 
-/// Lines: patterns, then one event. The matcher of all answers as each pattern alone, also when every other is taken
-/// away, and when they are put back.
+/// Lines: patterns, then one event. The matcher of all answers as each pattern alone, whichever way it is asked, also
+/// when every other rule is taken away, and when some are put back.
 fn matcher(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
     let mut lines: Vec<&str> = text.lines().collect();
-    let Some(Ok(event)) = lines.pop().map(Event::parse) else {
+    let Some(event) = lines.pop() else {
         return;
     };
     let patterns: Vec<Pattern> = lines
@@ -97,47 +97,48 @@ fn matcher(data: &[u8]) {
         .take(RULES)
         .filter_map(|line| Pattern::parse(line).ok())
         .collect();
-    let mut matcher = Matcher::new();
-    for (key, pattern) in patterns.iter().enumerate() {
-        put(&mut matcher, key, pattern);
-    }
-    agrees(&matcher, &patterns, &event, |_| true);
+    let matcher = Matcher::new();
+    matcher.extend(patterns.iter().cloned().enumerate());
+    agrees(&matcher, &patterns, event, |_| true);
     for key in (0..patterns.len()).step_by(2) {
-        take(&mut matcher, key);
+        assert!(matcher.remove(&key).is_some(), "the key was there");
     }
-    agrees(&matcher, &patterns, &event, |key| key % 2 == 1);
+    agrees(&matcher, &patterns, event, |key| key % 2 == 1);
     for (key, pattern) in patterns.iter().enumerate().step_by(4) {
-        put(&mut matcher, key, pattern);
+        let before = matcher.insert(key, pattern.clone());
+        assert!(before.is_none(), "the key was free");
     }
-    agrees(&matcher, &patterns, &event, |key| {
+    agrees(&matcher, &patterns, event, |key| {
         key % 2 == 1 || key % 4 == 0
     });
-}
-
-fn put(matcher: &mut Matcher<usize>, key: usize, pattern: &Pattern) {
-    let before = matcher.insert(key, pattern.clone());
-    assert!(before.is_none(), "the key was free");
-}
-
-fn take(matcher: &mut Matcher<usize>, key: usize) {
-    assert!(matcher.remove(&key).is_some(), "the key was there");
 }
 
 fn agrees(
     matcher: &Matcher<usize>,
     patterns: &[Pattern],
-    event: &Event,
+    text: &str,
     is_in: impl Fn(usize) -> bool,
 ) {
-    let mut found = matcher.matching(event);
-    found.sort_unstable();
+    let (event, found) = match (Event::parse(text), matcher.matching_text(text)) {
+        (Ok(event), Ok(found)) => (event, found),
+        (Err(one), Err(other)) => {
+            assert_eq!(one, other, "both ways of reading refuse alike");
+            return;
+        }
+        (one, other) => panic!("one way of reading refuses: {one:?} {other:?}"),
+    };
     let one_by_one: Vec<usize> = patterns
         .iter()
         .enumerate()
-        .filter(|(key, pattern)| is_in(*key) && pattern.matches(event))
+        .filter(|(key, pattern)| is_in(*key) && pattern.matches(&event))
         .map(|(key, _)| key)
         .collect();
-    assert_eq!(found, one_by_one);
+    assert_eq!(found, one_by_one, "as each pattern alone");
+    assert_eq!(matcher.matching(&event), one_by_one, "as read before");
+    assert_eq!(
+        matcher.len(),
+        (0..patterns.len()).filter(|key| is_in(*key)).count()
+    );
 }
 
 /// Lines: `name=path` of the variables, then a template, then (last) an event; or an input path and an event.
