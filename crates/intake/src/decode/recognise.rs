@@ -82,53 +82,54 @@ pub(super) fn shape(members: &Members<'_>) -> Shape {
 }
 
 fn wrapper(members: &Members<'_>) -> Option<Wrapper> {
-    let list = |name: &str| members.raw(name).is_some_and(|raw| raw.starts_with('['));
     let source = record::source(members);
-    Some(
-        if list("Records") && members.list("Records").is_some_and(|list| !list.is_empty()) {
-            Wrapper::Records
-        } else if matches!(
-            source.as_deref(),
-            Some("aws:sqs" | "aws:sns" | "aws:kinesis")
-        ) {
-            Wrapper::LambdaRecord
-        } else if sns::is_notification(members) {
-            Wrapper::Notification
-        } else if list("Messages")
-            && members
-                .list("Messages")
-                .is_some_and(|list| is_sqs_list(&list))
-        {
-            Wrapper::SqsMessages
-        } else if is_sqs(members) {
-            Wrapper::SqsMessage
-        } else if list("records")
-            && (members.has_all(&["requestId", "timestamp"])
-                || members.has_all(&["invocationId", "deliveryStreamArn"]))
-        {
-            Wrapper::Firehose
-        } else if members
-            .object("awslogs")
-            .is_some_and(|inner| inner.has("data"))
-        {
-            Wrapper::AwsLogs
-        } else if logs::is(members) {
-            Wrapper::LogSubscription
-        } else {
-            return None;
-        },
-    )
+    Some(if any(members, "Records", is_record) {
+        Wrapper::Records
+    } else if matches!(
+        source.as_deref(),
+        Some("aws:sqs" | "aws:sns" | "aws:kinesis")
+    ) {
+        Wrapper::LambdaRecord
+    } else if sns::is_notification(members) {
+        Wrapper::Notification
+    } else if any(members, "Messages", is_sqs) {
+        Wrapper::SqsMessages
+    } else if is_sqs(members) {
+        Wrapper::SqsMessage
+    } else if any(members, "records", |record| record.has("data"))
+        && (members.has_all(&["requestId", "timestamp"])
+            || members.has_all(&["invocationId", "deliveryStreamArn"]))
+    {
+        Wrapper::Firehose
+    } else if members
+        .object("awslogs")
+        .is_some_and(|inner| inner.has("data"))
+    {
+        Wrapper::AwsLogs
+    } else if logs::is(members) {
+        Wrapper::LogSubscription
+    } else {
+        return None;
+    })
 }
 
+/// Whether a member is a list and any of its items is such an object: a document of another sender may well have a list
+/// of that name.
+fn any(members: &Members<'_>, name: &str, is: fn(&Members<'_>) -> bool) -> bool {
+    let list = members.list(name).unwrap_or_default();
+    list.into_iter()
+        .filter_map(Members::of)
+        .any(|item| is(&item))
+}
+
+fn is_record(members: &Members<'_>) -> bool {
+    record::is(members) || cloudtrail::is(members)
+}
+
+/// A message as `ReceiveMessage` gives it.
 fn is_sqs(members: &Members<'_>) -> bool {
-    members.has_all(&["MessageId", "Body"]) && !members.has("TopicArn")
-}
-
-fn is_sqs_list(list: &[&str]) -> bool {
-    !list.is_empty()
-        && list
-            .iter()
-            .all(|item| Members::of(item).is_some_and(|members| is_sqs(&members)))
+    members.has_all(&["MessageId", "Body"])
+        && (members.has("ReceiptHandle") || members.has("MD5OfBody"))
 }
 
 /// The drafts of a content of this kind.

@@ -91,6 +91,14 @@ fn wrappers_come_off_first() {
 }
 
 #[test]
+fn names_that_wrappers_use_are_the_senders_own() {
+    let text = json!({"records": "Records", "source": "'s'", "detail_type": "Type"});
+    let body =
+        r#"{"Records":[{"Type":"a","MessageId":"1","Body":"x"}],"Messages":[],"records":[]}"#;
+    assert_eq!(mapped(text, body).unwrap()[0].detail_type, "a");
+}
+
+#[test]
 fn what_does_not_fit_is_told() {
     for (text, reason) in [
         (

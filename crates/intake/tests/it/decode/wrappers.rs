@@ -126,7 +126,7 @@ fn an_identity_is_the_transports_the_senders_or_the_contents() {
     assert!(by_queue.own_id);
     assert_eq!(by_queue.id, one(&sqs(unknown)).id, "the same on redelivery");
     let batch = |body: &str| {
-        json!({"Messages": [{"MessageId": "x", "Body": "{}"},
+        json!({"Messages": [{"MessageId": "x", "MD5OfBody": "m", "Body": "{}"},
         serde_json::from_str::<Value>(&sqs(body)).unwrap()]})
         .to_string()
     };
