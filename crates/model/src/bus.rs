@@ -18,9 +18,42 @@ pub struct Bus {
     /// Free text.
     #[serde(default)]
     pub description: Option<String>,
+    /// ARN of the SQS queue for events that a KMS key fails; kept and shown, since Quell uses no such key.
+    #[serde(default)]
+    pub dead_letter: Option<String>,
+    /// What would be logged.
+    #[serde(default)]
+    pub logs: Option<BusLogs>,
+    /// Resource policy document; kept and shown.
+    #[serde(default)]
+    pub policy: Option<Value>,
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+}
+
+impl Bus {
+    /// A bus of which nothing but its name is said.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: None,
+            dead_letter: None,
+            logs: None,
+            policy: None,
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
+/// `LogConfig` of a bus, in AWS's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusLogs {
+    /// `NONE` or `FULL`.
+    pub include_detail: String,
+    /// `OFF`: Quell writes no logs of buses.
+    pub level: String,
 }
 
 /// Whether a rule takes events.

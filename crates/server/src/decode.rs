@@ -41,24 +41,38 @@ impl Text {
 
     /// Checks a value at a place.
     pub(crate) fn check(&self, place: &str, value: &str) -> Result<(), ApiError> {
+        match self.broken(value) {
+            Some(rule) => Err(ApiError::constraint(place, Some(value), &rule)),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Text::check`], for a value that no message may show.
+    pub(crate) fn check_secret(&self, place: &str, value: &str) -> Result<(), ApiError> {
+        match self.broken(value) {
+            Some(rule) => Err(ApiError::secret_constraint(place, &rule)),
+            None => Ok(()),
+        }
+    }
+
+    /// The rule that a value breaks.
+    fn broken(&self, value: &str) -> Option<String> {
         let length = value.chars().count();
         if length < self.min {
-            let rule = format!(
+            return Some(format!(
                 "Member must have length greater than or equal to {}",
                 self.min
-            );
-            return Err(ApiError::constraint(place, Some(value), &rule));
+            ));
         }
         if length > self.max {
             let rule = format!("Member must have length less than or equal to {}", self.max);
-            return Err(ApiError::constraint(place, Some(value), &rule));
+            return Some(rule);
         }
         match self.pattern {
-            Some((shown, check)) if !check(value) => {
-                let rule = format!("Member must satisfy regular expression pattern: {shown}");
-                Err(ApiError::constraint(place, Some(value), &rule))
-            }
-            _ => Ok(()),
+            Some((shown, check)) if !check(value) => Some(format!(
+                "Member must satisfy regular expression pattern: {shown}"
+            )),
+            _ => None,
         }
     }
 }
@@ -104,7 +118,8 @@ impl<'a> Fields<'a> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
-    fn missing(&self, name: &str) -> ApiError {
+    /// The error for a member that must be there.
+    pub(crate) fn missing(&self, name: &str) -> ApiError {
         ApiError::constraint(&self.place(name), None, "Member must not be null")
     }
 
@@ -121,6 +136,15 @@ impl<'a> Fields<'a> {
             .as_str()
             .ok_or_else(|| self.wrong_type(name, "a string"))?;
         rule.check(&self.place(name), text)?;
+        Ok(Some(text))
+    }
+
+    /// A string member that no message may show.
+    pub(crate) fn secret_text(&self, name: &str, rule: Text) -> Result<Option<&'a str>, ApiError> {
+        let Some(text) = self.text(name, Text::length(0, usize::MAX))? else {
+            return Ok(None);
+        };
+        rule.check_secret(&self.place(name), text)?;
         Ok(Some(text))
     }
 

@@ -95,6 +95,15 @@ impl ApiError {
         error
     }
 
+    /// The same for a member whose value is not shown.
+    pub(crate) fn secret_constraint(place: &str, constraint: &str) -> Self {
+        let mut error = Self::validation(format!(
+            "1 validation error detected: Value at '{place}' failed to satisfy constraint: {constraint}"
+        ));
+        error.0.place = Some(place.to_owned());
+        error
+    }
+
     /// Input of the wrong JSON type, or no JSON at all.
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
         let mut error = Self::new("", message);

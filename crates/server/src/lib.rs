@@ -67,7 +67,8 @@ const MEANT_FOR_AWS: [(&str, &str); 3] = [
 #[must_use]
 pub fn serves(service: &str, operation: &str) -> bool {
     let served = aws::find_service(service).is_some_and(|found| found.serves(operation));
-    served && !MEANT_FOR_AWS.contains(&(service, operation))
+    let absent = service == "events" && aws::events::ABSENT.contains(&operation);
+    served && !absent && !MEANT_FOR_AWS.contains(&(service, operation))
 }
 
 #[cfg(test)]
@@ -81,6 +82,9 @@ mod tests {
             ("ssm", "StartAutomationExecution", true),
             ("ssm", "AddTagsToResource", false),
             ("ssm", "GetParameter", false),
+            ("events", "DescribeConnection", true),
+            ("events", "ListEventSources", false),
+            ("events", "DescribeEndpoint", false),
             ("ec2", "DescribeInstances", false),
         ] {
             assert_eq!(serves(service, operation), want, "{service} {operation}");

@@ -4,6 +4,7 @@
 
 mod auth;
 mod aws_calls;
+mod connections;
 mod deliveries;
 mod documents;
 mod escalations;

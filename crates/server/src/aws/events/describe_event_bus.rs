@@ -1,8 +1,9 @@
 //! `DescribeEventBus`.
 
 use model::bus::Bus;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
+use super::bus_settings;
 use super::names::{self, DEFAULT_BUS};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Kept};
@@ -17,14 +18,28 @@ pub(super) async fn handle(call: Call) -> Answer {
     }
 }
 
-/// A bus as `DescribeEventBus` and `ListEventBuses` show it. The default bus may have nothing stored.
-pub(super) fn view(call: &Call, name: &str, kept: Option<&Kept<Bus>>) -> Value {
-    let mut body = json!({ "Name": name, "Arn": names::bus_arn(call, name) });
+/// A bus as `DescribeEventBus` shows it. The default bus may have nothing stored.
+fn view(call: &Call, name: &str, kept: Option<&Kept<Bus>>) -> Value {
+    let mut body = summary(call, name, kept);
     if let Some(kept) = kept {
-        body["CreationTime"] = epoch(kept.created);
-        body["LastModifiedTime"] = epoch(kept.updated);
+        bus_settings::show(&kept.body, &mut body);
+    }
+    Value::Object(body)
+}
+
+/// A bus as `ListEventBuses` shows it.
+pub(super) fn summary(call: &Call, name: &str, kept: Option<&Kept<Bus>>) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("Name".to_owned(), name.into());
+    body.insert("Arn".to_owned(), names::bus_arn(call, name).into());
+    if let Some(kept) = kept {
+        body.insert("CreationTime".to_owned(), epoch(kept.created));
+        body.insert("LastModifiedTime".to_owned(), epoch(kept.updated));
         if let Some(description) = &kept.body.description {
-            body["Description"] = description.as_str().into();
+            body.insert("Description".to_owned(), description.as_str().into());
+        }
+        if let Some(policy) = &kept.body.policy {
+            body.insert("Policy".to_owned(), policy.to_string().into());
         }
     }
     body

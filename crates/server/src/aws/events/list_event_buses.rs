@@ -3,7 +3,7 @@
 use model::bus::Bus;
 use serde_json::{Value, json};
 
-use super::describe_event_bus::view;
+use super::describe_event_bus::summary;
 use super::names::{self, BUS_NAME, DEFAULT_BUS};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Kept};
@@ -29,7 +29,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let page: Vec<Value> = all
         .iter()
         .take(limit)
-        .map(|(name, kept)| view(&call, name, *kept))
+        .map(|(name, kept)| Value::Object(summary(&call, name, *kept)))
         .collect();
     let mut body = json!({ "EventBuses": page });
     if let (true, Some((last, _))) = (all.len() > limit, all.get(limit - 1)) {

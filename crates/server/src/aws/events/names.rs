@@ -62,6 +62,13 @@ pub(super) async fn existing_bus(call: &Call, member: &str) -> Result<String, Ap
     }
 }
 
+/// A bus as stored; the default bus exists without being stored.
+pub(super) fn stored_or_default(found: Option<Bus>, name: &str) -> Result<Bus, ApiError> {
+    found
+        .or_else(|| (name == DEFAULT_BUS).then(|| Bus::new(name)))
+        .ok_or_else(|| no_bus(name))
+}
+
 /// Where a bus is kept.
 pub(super) fn bus_key(call: &Call, bus: &str) -> Key {
     Key {

@@ -78,9 +78,7 @@ impl Tagged {
             Self::Bus(name) => {
                 let key = names::bus_key(call, name);
                 catalog::edit(call.handle(), &key, |found: Option<Bus>| {
-                    let bus = found
-                        .or_else(|| default_bus(name))
-                        .ok_or_else(|| names::no_bus(name))?;
+                    let bus = names::stored_or_default(found, name)?;
                     let tags = decide(&bus.tags)?;
                     let edit = if tags == bus.tags {
                         Edit::Keep
@@ -96,13 +94,4 @@ impl Tagged {
             }
         }
     }
-}
-
-/// The default bus exists without being stored.
-fn default_bus(name: &str) -> Option<Bus> {
-    (name == DEFAULT_BUS).then(|| Bus {
-        name: name.to_owned(),
-        description: None,
-        tags: Tags::new(),
-    })
 }
