@@ -17,6 +17,7 @@ use crate::error::AskError;
 use crate::input::Input;
 use crate::lookup::{self, Lookup, Prepared};
 use crate::machine::{self, Context, State};
+use crate::machines::delivery;
 use crate::recovery;
 
 /// How often a turn is decided again because the aggregate was found at another revision.
@@ -346,6 +347,7 @@ impl Actor {
                 None => self.shared.timers.remove(self.id, &timer.key),
             }
         }
+        delivery::count(&self.shared.metrics, &self.scope, &after.measured);
         for claim in &after.claims {
             self.shared.routes.forget(claim);
         }

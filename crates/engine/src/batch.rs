@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use model::effect::Intent;
 use model::ids::{self, Entropy};
-use model::{AggregateId, FrameWrite, Outcome, Scope};
+use model::{AggregateId, AggregateKind, FrameWrite, Outcome, Scope};
 use ports::Effects;
 use ports::store::{
     AggregateWrite, ClaimKey, JournalEntry, NewClaim, NewEffect, NewInput, SettledEffect,
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::input::Input;
 use crate::machine::{Decided, Order, State};
+use crate::machines::delivery::{self, Measured};
 
 /// What is gathered while inputs are folded.
 pub(crate) struct Batch {
@@ -45,6 +46,8 @@ pub(crate) struct After {
     pub(crate) intents: Vec<Intent>,
     pub(crate) timers: Vec<TimerWrite>,
     pub(crate) claims: Vec<ClaimKey>,
+    /// What is to be counted of a delivery.
+    pub(crate) measured: Vec<Measured>,
     pub(crate) changed: bool,
     pub(crate) deleted: bool,
 }
@@ -216,6 +219,10 @@ impl Batch {
         let timers = self.turn.timers.clone();
         let claims = self.turn.claims.iter();
         let claims = claims.map(|new| new.claim.clone()).collect();
+        let measured = match self.id.kind {
+            AggregateKind::Delivery => delivery::measured(&self.facts),
+            _ => Vec::new(),
+        };
         let writes_aggregate = self.changed || !self.turn.claims.is_empty() || !timers.is_empty();
         if writes_aggregate {
             self.turn.aggregate = Some(AggregateWrite {
@@ -242,6 +249,7 @@ impl Batch {
             intents: self.intents,
             timers,
             claims,
+            measured,
             changed: writes_aggregate,
             deleted: writes_aggregate && self.delete,
         };

@@ -6,11 +6,13 @@ use model::bus::{Rule, Target};
 use model::plan::{RESPONSE_PLAN, ResponsePlan};
 use model::report::StartRun;
 use model::{AggregateId, Event, Scope, ids};
+use ports::connection::ConfiguredError;
 use response::plan::{self, EventStart};
 use rules::transform::{InputTransformer, TargetInput, TransformContext};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::destinations;
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
@@ -105,6 +107,11 @@ async fn wanted(
     rendered: String,
 ) -> Result<Result<Inputs, Undeliverable>, AskError> {
     let destination = destination(&target.arn);
+    if let Destination::Api(_) = &destination
+        && let Err(why) = exists(shared, arrival, &target.arn).await?
+    {
+        return Ok(Err(why));
+    }
     if let Some(request) = targets::outside(arrival, target, (&destination, id), &rendered) {
         return Ok(request.map(|request| vec![delivery(arrival, (rule_arn, target, id), request)]));
     }
@@ -129,6 +136,20 @@ async fn wanted(
             let message = format!("target `{}` is of no kind that Quell serves", target.arn);
             Ok(Err(undeliverable("INVALID_PARAMETER", message)))
         }
+    }
+}
+
+/// Whether there is such an API destination, with its connection: an event for none goes to the dead-letter queue now.
+async fn exists(
+    shared: &Shared,
+    arrival: &Arrival<'_>,
+    arn: &str,
+) -> Result<Result<(), Undeliverable>, AskError> {
+    let store = shared.ports.store.as_ref();
+    match destinations::find(store, arrival.scope, arn).await {
+        Ok(_) => Ok(Ok(())),
+        Err(ConfiguredError::Missing(message)) => Ok(Err(undeliverable("NO_RESOURCE", message))),
+        Err(ConfiguredError::Unreadable(message)) => Err(AskError::Broken(message)),
     }
 }
 

@@ -19,23 +19,26 @@
 //! well leaves nothing but its journal; one that was dropped is kept for [`KEEP_DAYS`] days, for a person to see and to
 //! try again. The machine must not know HTTP.
 
+mod burial;
 mod dead_letter;
 mod outcome;
 mod request;
 mod stored;
+mod timing;
 
 use jiff::{SignedDuration, Timestamp};
 use model::frames::RestoreError;
-use model::ids::Entropy;
 use model::incident::epoch;
 use model::{Context, Decision, EffectCommand, Fact, IndexEntry, Outcome, Rejection, ids};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use burial::{buried, bury, give_up};
 pub use dead_letter::queue_url;
 use outcome::Attempt;
 pub use request::{Notification, Request, Retry, Start, Undeliverable};
+use timing::{next_attempt, wait};
 
 /// EventBridge's default and greatest number of retries.
 pub const MAX_ATTEMPTS: u32 = 185;
@@ -55,8 +58,6 @@ const FORGET: &str = "forget";
 const FIRST_WAIT_MS: u64 = 1_000;
 /// First wait in milliseconds after an attempt that found too many others waiting for the same destination.
 const BUSY_WAIT_MS: u64 = 5_000;
-/// Longest wait in milliseconds.
-const LAST_WAIT_MS: u64 = 15 * 60 * 1_000;
 
 /// A delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -289,10 +290,8 @@ fn begin(start: Start, cx: &Context) -> Decision<Delivery, Command> {
     let delivery = Delivery::new(start, epoch::to_millis(cx.at));
     let mut decision = attempt(delivery, cx);
     decision.index.push(index("all", "1"));
-    let body = json!({ "rule": decision.state.origin, "target": decision.state.target_arn });
-    decision
-        .facts
-        .insert(0, Fact::new("delivery.started", body));
+    let fact = ended("delivery.started", &decision.state, cx);
+    decision.facts.insert(0, fact);
     decision
 }
 
@@ -342,7 +341,10 @@ fn attempt(mut delivery: Delivery, cx: &Context) -> Decision<Delivery, Command> 
             delivery.attempts += 1;
             delivery.status = Status::Posting;
             let effect = next_effect(&mut delivery, cx);
-            decided(delivery, vec![Command::Perform { effect, command }])
+            let retried = (delivery.effects > 1).then(|| ended("delivery.retried", &delivery, cx));
+            let mut decision = decided(delivery, vec![Command::Perform { effect, command }]);
+            decision.facts.extend(retried);
+            decision
         }
         Err(why) => give_up(delivery, outcome::failed(&why.code, &why.message), cx),
     }
@@ -422,124 +424,6 @@ fn wait_or_give_up(
             failed.exhausted = Some(exhausted);
             give_up(delivery, failed, cx)
         }
-    }
-}
-
-/// When to try again, or which limit forbids it.
-fn next_attempt(
-    delivery: &Delivery,
-    wait: SignedDuration,
-    at: Timestamp,
-) -> Result<Timestamp, Exhausted> {
-    let most = |given: Option<u32>, limit: u32| given.unwrap_or(limit).min(limit);
-    if delivery.attempts > most(delivery.retry.maximum_attempts, MAX_ATTEMPTS) {
-        return Err(Exhausted::Attempts);
-    }
-    let age = i64::from(most(delivery.retry.maximum_age_secs, MAX_AGE_SECS));
-    let due = at.checked_add(wait);
-    let last = delivery.since.checked_add(SignedDuration::from_secs(age));
-    match (due, last) {
-        (Ok(due), Ok(last)) if due <= last => Ok(due),
-        _ => Err(Exhausted::Age),
-    }
-}
-
-/// Doubling waits with up to a quarter of jitter.
-fn wait(first_ms: u64, number: u32, cx: &Context) -> SignedDuration {
-    let wait = (first_ms << number.saturating_sub(1).min(20)).min(LAST_WAIT_MS);
-    let wait = wait - jitter(&cx.entropy, wait / 4);
-    SignedDuration::from_millis(i64::try_from(wait).unwrap_or(i64::MAX))
-}
-
-/// A number from 0 to `most`.
-fn jitter(entropy: &Entropy, most: u64) -> u64 {
-    let bytes = ids::secret(entropy, "delivery jitter");
-    let number = bytes
-        .iter()
-        .take(8)
-        .fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-    number % (most + 1)
-}
-
-/// The target will not have it: to the dead-letter queue, or dropped.
-fn give_up(mut delivery: Delivery, failed: Failed, cx: &Context) -> Decision<Delivery, Command> {
-    delivery.failed = Some(failed);
-    delivery.burials = 0;
-    let fact = ended("delivery.gave_up", &delivery, cx);
-    let mut decision = match delivery.dead_letter {
-        Some(_) => bury(delivery, cx),
-        None => dropped(delivery, cx),
-    };
-    decision.facts.insert(0, fact);
-    decision
-}
-
-fn bury(mut delivery: Delivery, cx: &Context) -> Decision<Delivery, Command> {
-    delivery.status = Status::Burying;
-    let Some(command) = dead_letter::command(&delivery) else {
-        let arn = delivery.dead_letter.clone().unwrap_or_default();
-        note_lost_queue(&mut delivery, &format!("`{arn}` is not the ARN of a queue"));
-        return dropped(delivery, cx);
-    };
-    delivery.burials += 1;
-    let effect = next_effect(&mut delivery, cx);
-    decided(delivery, vec![Command::Perform { effect, command }])
-}
-
-/// Adds to the error that the queue did not take the event either.
-fn note_lost_queue(delivery: &mut Delivery, why: &str) {
-    if let Some(failed) = &mut delivery.failed {
-        let both = format!("{}; the dead-letter queue failed: {why}", failed.message);
-        failed.message = model::text::one_line(&both, 1_000);
-    }
-}
-
-fn buried(mut delivery: Delivery, attempt: Attempt, cx: &Context) -> Decision<Delivery, Command> {
-    match attempt {
-        Attempt::Taken => {
-            delivery.status = Status::DeadLettered;
-            delivery.payload = None;
-            let fact = ended("delivery.dead_lettered", &delivery, cx);
-            let mut decision = decided(delivery, vec![forget_later(cx.at)]);
-            decision.facts.push(fact);
-            decision
-        }
-        Attempt::Never(failed) => {
-            note_lost_queue(&mut delivery, &failed.message);
-            dropped(delivery, cx)
-        }
-        Attempt::Again(failed) if delivery.burials >= MAX_BURIALS => {
-            note_lost_queue(&mut delivery, &failed.message);
-            dropped(delivery, cx)
-        }
-        Attempt::Again(_) => bury_later(delivery, FIRST_WAIT_MS, cx),
-        Attempt::NotTried => {
-            delivery.burials = delivery.burials.saturating_sub(1);
-            bury_later(delivery, BUSY_WAIT_MS, cx)
-        }
-    }
-}
-
-fn bury_later(delivery: Delivery, first_ms: u64, cx: &Context) -> Decision<Delivery, Command> {
-    let wait = wait(first_ms, delivery.burials, cx);
-    let due = cx.at.checked_add(wait).unwrap_or(cx.at);
-    let key = BURY.to_owned();
-    decided(delivery, vec![Command::SetTimer { key, due }])
-}
-
-fn dropped(mut delivery: Delivery, cx: &Context) -> Decision<Delivery, Command> {
-    delivery.status = Status::Dropped;
-    let fact = ended("delivery.dropped", &delivery, cx);
-    let mut decision = decided(delivery, vec![forget_later(cx.at)]);
-    decision.facts.push(fact);
-    decision
-}
-
-fn forget_later(at: Timestamp) -> Command {
-    let keep = SignedDuration::from_hours(24 * KEEP_DAYS);
-    Command::SetTimer {
-        key: FORGET.to_owned(),
-        due: at.checked_add(keep).unwrap_or(Timestamp::MAX),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::EffectCommand;
-use model::effect::{AwsCall, EmailMessage, LogAppend, WebhookPost};
+use model::effect::{ApiDestinationCall, AwsCall, EmailMessage, LogAppend, WebhookPost};
 use model::text::one_line;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -59,6 +59,8 @@ pub enum Request {
     /// Call an AWS service. Where the operation takes a token of the caller, the call carries the delivery's id in it,
     /// so that a repeat does nothing twice.
     Aws(AwsCall),
+    /// Send to an API destination, through its connection.
+    ApiDestination(ApiDestinationCall),
     /// Append to a log group.
     LogEvents(LogAppend),
     /// Nothing can be sent: the event goes where undeliverable events go.
@@ -104,6 +106,7 @@ impl Request {
                 ..mail.clone()
             }),
             Self::Aws(call) => EffectCommand::DeliverByAws(call.clone()),
+            Self::ApiDestination(call) => EffectCommand::InvokeApiDestination(call.clone()),
             Self::LogEvents(line) => EffectCommand::AppendLog(line.clone()),
             Self::Undeliverable(why) => return Err(why.clone()),
         })

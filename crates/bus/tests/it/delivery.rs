@@ -358,7 +358,12 @@ fn a_queue_that_fails_is_tried_within_bounds_and_then_the_event_is_shown() {
     assert_eq!(story.state.status, Status::Dropped);
     assert_eq!(
         story.facts,
-        ["delivery.started", "delivery.gave_up", "delivery.dropped"]
+        [
+            "delivery.started",
+            "delivery.gave_up",
+            "delivery.lost_queue",
+            "delivery.dropped"
+        ]
     );
 }
 

@@ -5,6 +5,7 @@ use model::Scope;
 use model::arn::Arn;
 use model::bus::Target;
 use rules::transform;
+use serde_json::{Map, Value};
 
 use super::destination::{Destination, destination};
 use crate::deliver::target_input;
@@ -102,14 +103,27 @@ fn check_parameters(target: &Target, destination: &Destination) -> Result<(), Ta
         ("SqsParameters.MessageGroupId", group),
         ("KinesisParameters.PartitionKeyPath", key),
     ];
-    for (name, path) in paths {
+    let http = http_values(target).map(|value| ("HttpParameters", Some(value)));
+    for (name, path) in paths.into_iter().chain(http) {
         let path = path.filter(|path| path.starts_with('$'));
-        let read = path.map(|path| transform::look_up(path, &serde_json::Value::Null));
+        let read = path.map(|path| transform::look_up(path, &Value::Null));
         if let Some(Err(error)) = read {
             return Err(TargetFault::Request(not_valid(name, &format!("{error}."))));
         }
     }
     Ok(())
+}
+
+/// All values of a target's `HttpParameters`.
+fn http_values(target: &Target) -> impl Iterator<Item = &str> {
+    let groups = target.rest.get("HttpParameters").and_then(Value::as_object);
+    let groups = groups.into_iter().flat_map(Map::values);
+    let values = groups.flat_map(|group| match group {
+        Value::Array(list) => list.iter().collect(),
+        Value::Object(map) => map.values().collect(),
+        _ => Vec::new(),
+    });
+    values.filter_map(Value::as_str)
 }
 
 /// Whether this server can deliver to the destination from a rule in `scope`.
@@ -123,21 +137,24 @@ fn check_place(
         Destination::Unknown => refuse(format!(
             "`{}` is nothing that Quell delivers to; give the ARN of a response plan (ssm-incidents), an automation \
              document (ssm automation-definition), a state machine, function, SQS queue, SNS topic, Kinesis or Firehose \
-             stream, event bus, or log group /aws/events/<name>, or an http(s) address.",
+             stream, event bus, API destination, or log group /aws/events/<name>, or an http(s) address.",
             model::incident::cut(&target.arn, 200)
         )),
-        Destination::ResponsePlan(_) | Destination::Document | Destination::LogGroup(..)
+        Destination::ResponsePlan(_)
+        | Destination::Document
+        | Destination::LogGroup(..)
+        | Destination::Api(_)
             if Arn::parse(&target.arn).is_none_or(|arn| arn.account != scope.account) =>
         {
             refuse(format!("this server's account is {}.", scope.account))
         }
-        Destination::Document | Destination::LogGroup(..)
+        Destination::Document | Destination::LogGroup(..) | Destination::Api(_)
             if Arn::parse(&target.arn).is_none_or(|arn| arn.region != scope.region) =>
         {
-            let what = if *destination == Destination::Document {
-                "document"
-            } else {
-                "log group"
+            let what = match destination {
+                Destination::Document => "document",
+                Destination::LogGroup(..) => "log group",
+                _ => "API destination",
             };
             refuse(format!(
                 "the {what} must be in the rule's region {}.",

@@ -26,6 +26,8 @@ pub(crate) enum Destination {
     DeliveryStream(Arn, String),
     /// An event bus of this name.
     Bus(Arn, String),
+    /// An API destination.
+    Api(Arn),
     /// A log group of this name.
     LogGroup(Arn, String),
     /// Nothing that Quell serves.
@@ -70,6 +72,9 @@ fn of_arn(arn: Arn) -> Option<Destination> {
             Destination::DeliveryStream(arn, name)
         }
         "events" => {
+            if named(arn.tail("api-destination")).is_some() {
+                return Some(Destination::Api(arn));
+            }
             let name = named(arn.tail("event-bus"))?;
             Destination::Bus(arn, name)
         }
@@ -114,6 +119,7 @@ mod tests {
             Destination::Stream(_) => "stream",
             Destination::DeliveryStream(..) => "delivery stream",
             Destination::Bus(..) => "bus",
+            Destination::Api(_) => "api destination",
             Destination::LogGroup(..) => "log group",
             Destination::Unknown => "unknown",
         };

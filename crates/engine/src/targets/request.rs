@@ -1,9 +1,11 @@
 //! What a target outside asks of the world for one event: the whole call, made up when the event is accepted.
 
+use std::collections::BTreeMap;
+
 use bus::delivery::{Request, Undeliverable, queue_url};
 use model::arn::Arn;
 use model::bus::Target;
-use model::effect::{AssumeRole, AwsCall, LogAppend};
+use model::effect::{ApiDestinationCall, AssumeRole, AwsCall, LogAppend};
 use rules::transform;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -47,6 +49,7 @@ pub(crate) fn outside(
             json!({ "DeliveryStreamName": name, "Record": { "Data": rendered } }),
         )),
         Destination::Bus(arn, _) => Ok(foreign_bus(arrival, (target, arn, id))),
+        Destination::Api(_) => api_destination(arrival, target, rendered),
         Destination::LogGroup(arn, group) => {
             Ok(log_line(arrival, target, (arn, group, id), rendered))
         }
@@ -163,6 +166,45 @@ fn foreign_bus(arrival: &Arrival<'_>, place: (&Target, &Arn, Uuid)) -> Request {
         ("events", "PutEvents"),
         json!({ "Entries": [entry] }),
     )
+}
+
+/// A request to an API destination. What goes where in it is data of the event: the performer sees to it that none of it
+/// becomes more than a part of a path, a header's value or a parameter.
+fn api_destination(
+    arrival: &Arrival<'_>,
+    target: &Target,
+    rendered: &str,
+) -> Result<Request, Undeliverable> {
+    let parameters = target.rest.get("HttpParameters");
+    let group = |name: &str| parameters.and_then(|parameters| parameters.get(name));
+    let values = group("PathParameterValues").and_then(Value::as_array);
+    let mut path = Vec::new();
+    for value in values.into_iter().flatten() {
+        let text = value.as_str().unwrap_or_default();
+        let found = dynamic(arrival, text)?.ok_or_else(|| Undeliverable {
+            code: "INVALID_PARAMETER".to_owned(),
+            message: format!("the event has nothing at path parameter `{text}`"),
+        })?;
+        path.push(found);
+    }
+    // A header or parameter of which the event has nothing is left out.
+    let named = |name: &str| -> Result<BTreeMap<String, String>, Undeliverable> {
+        let mut found = BTreeMap::new();
+        for (key, value) in group(name).and_then(Value::as_object).into_iter().flatten() {
+            if let Some(text) = dynamic(arrival, value.as_str().unwrap_or_default())? {
+                found.insert(key.clone(), text);
+            }
+        }
+        Ok(found)
+    };
+    Ok(Request::ApiDestination(ApiDestinationCall {
+        scope: arrival.scope.clone(),
+        destination_arn: target.arn.clone(),
+        path,
+        headers: named("HeaderParameters")?,
+        query: named("QueryStringParameters")?,
+        body: rendered.to_owned(),
+    }))
 }
 
 /// A line of a log group. An input of the target's own in the form of a log event says time and text itself.

@@ -181,7 +181,10 @@ async fn the_last_events_are_held_against_a_rule_when_asked() {
     let pattern = r#"{"source":["aws.guardduty"],"detail":{"severity":[9]}}"#;
     let pattern = rules::Pattern::parse(pattern).expect("a pattern");
     let here = scope();
-    let found = world.handle.near_misses(&here, "default", &pattern, 5).await;
+    let found = world
+        .handle
+        .near_misses(&here, "default", &pattern, 5)
+        .await;
     assert_eq!((found.looked_at, found.matching), (1, 0));
     let failed: Vec<_> = found.misses[0].explanation.failures().collect();
     assert_eq!(failed.len(), 1);

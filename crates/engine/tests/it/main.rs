@@ -1,6 +1,7 @@
 //! The engine over the in-memory store: turns, recovery, crash at every commit.
 
 mod crash;
+mod deliveries;
 mod events;
 mod metrics;
 mod paging;

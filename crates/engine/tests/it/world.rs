@@ -48,6 +48,8 @@ pub(crate) struct Outside {
     pub(crate) seen: Mutex<Vec<(String, Uuid)>>,
     /// What a probe says by operation.
     pub(crate) probes: Mutex<BTreeMap<String, bool>>,
+    /// Every effect that reached the outside, whole.
+    pub(crate) commands: Mutex<Vec<EffectCommand>>,
     /// Mails sent.
     pub(crate) mails: Mutex<Vec<model::effect::EmailMessage>>,
 }
@@ -118,6 +120,11 @@ impl Effects for Door {
             .lock()
             .expect("no panic held it")
             .push((name.clone(), intent.id));
+        self.outside
+            .commands
+            .lock()
+            .expect("no panic held it")
+            .push(intent.command.clone());
         if let EffectCommand::SendEmail(mail) = &intent.command {
             self.outside
                 .mails

@@ -71,6 +71,16 @@ fn read(fields: &Fields<'_>) -> Result<Target, ApiError> {
     if let Some(kinesis) = fields.object("KinesisParameters")? {
         kinesis.required_text("PartitionKeyPath", Text::length(0, 256))?;
     }
+    if let Some(http) = fields.object("HttpParameters")? {
+        http.texts("PathParameterValues", (0, 32), Text::length(1, 512))?;
+        for group in ["HeaderParameters", "QueryStringParameters"] {
+            http.text_map(
+                group,
+                (0, 100),
+                (Text::length(1, 512), Text::length(0, 512)),
+            )?;
+        }
+    }
     if let Some(transformer) = fields.object("InputTransformer")? {
         transformer.required_text("InputTemplate", Text::length(1, 8192))?;
         transformer.text_map(
