@@ -39,8 +39,8 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// The layer that it is, if it is one that a source may demand.
-    pub(super) fn layer(self) -> Option<Layer> {
+    /// The layer that it is, if it is one that a source may demand. Records of a function are what the first of them is.
+    pub(super) fn layer(self, members: &Members<'_>) -> Option<Layer> {
         match self {
             Self::Wrapper(Wrapper::SqsMessages | Wrapper::SqsMessage) => Some(Layer::Sqs),
             Self::Wrapper(Wrapper::Notification) | Self::Content(Kind::Subscription) => {
@@ -48,8 +48,22 @@ impl Shape {
             }
             Self::Wrapper(Wrapper::Firehose) => Some(Layer::Firehose),
             Self::Wrapper(Wrapper::AwsLogs | Wrapper::LogSubscription) => Some(Layer::Logs),
-            _ => None,
+            Self::Wrapper(Wrapper::LambdaRecord) => record_layer(members),
+            Self::Wrapper(Wrapper::Records) => {
+                let list = members.list("Records")?;
+                record_layer(&Members::of(list.first()?)?)
+            }
+            Self::Content(_) | Self::Unknown => None,
         }
+    }
+}
+
+fn record_layer(record: &Members<'_>) -> Option<Layer> {
+    match record::source(record)?.as_str() {
+        "aws:sqs" => Some(Layer::Sqs),
+        "aws:sns" => Some(Layer::Sns),
+        "aws:kinesis" => Some(Layer::Kinesis),
+        _ => None,
     }
 }
 

@@ -271,7 +271,7 @@ impl<'m> Walk<'m> {
                 .layers
                 .iter()
                 .all(|layer| matches!(layer, Layer::Gzip | Layer::List));
-            if outermost && shape.layer() != Some(*wanted) {
+            if outermost && shape.layer(members) != Some(*wanted) {
                 let format = wanted.word();
                 return Err(Problem::NotFormat { format }.at(&outer.place));
             }

@@ -12,6 +12,36 @@ mod wrappers;
 use intake::decode::{DecodeError, Format, Limits, Message, Signal, decode};
 use serde_json::{Value, json};
 
+/// The page names every format, every event's source and detail-type.
+#[test]
+fn the_reference_is_complete() {
+    let page = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/intake-formats.md"
+    );
+    let page = std::fs::read_to_string(page).unwrap();
+    for word in Format::WORDS {
+        assert!(page.contains(&format!("`{word}`")), "`{word}`");
+    }
+    let limits = Limits::default();
+    for (body, limit) in [
+        ("body | 1 MiB", limits.body == 1 << 20),
+        (
+            "opened | 16 MiB, and 100 times",
+            (limits.inflated, limits.ratio) == (16 << 20, 100),
+        ),
+        ("nesting | 60", limits.depth == 60),
+        ("wrappers | 4", limits.layers == 4),
+        ("events of one message | 10,000", limits.records == 10_000),
+        (
+            "all details | 1,000 KiB, 32 MiB",
+            (limits.detail, limits.output) == (1000 << 10, 32 << 20),
+        ),
+    ] {
+        assert!(limit && page.contains(body), "{body}");
+    }
+}
+
 /// A message of the source `desk` without headers.
 pub(crate) fn message(body: &[u8]) -> Message<'_> {
     Message {

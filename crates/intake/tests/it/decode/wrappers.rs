@@ -223,6 +223,31 @@ fn a_demanded_wrapper_must_be_there() {
         refusal("sns", &sqs(&sns("x"))),
         refusal("sns", &inner_event())
     );
+    let record = |record: Value| lambda(&record);
+    let kinesis = record(json!({"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}));
+    let queued = record(json!({"eventSource": "aws:sqs", "body": "{}"}));
+    let told = record(json!({"EventSource": "aws:sns", "Sns": {"Message": "{}"}}));
+    let firehose =
+        json!({"requestId": "r", "timestamp": 1, "records": [{"data": "e30="}]}).to_string();
+    let logs =
+        json!({"messageType": "DATA_MESSAGE", "logGroup": "g", "logEvents": [{"message": "m"}]})
+            .to_string();
+    let all = [
+        ("kinesis", kinesis),
+        ("sqs", queued),
+        ("sns", told),
+        ("firehose", firehose),
+        ("logs", logs),
+    ];
+    for (word, _) in &all {
+        for (have, body) in &all {
+            assert_eq!(
+                in_format(word, body).is_ok(),
+                word == have,
+                "{body} as {word}"
+            );
+        }
+    }
     // A content's format says nothing of the wrappers around it.
     assert_eq!(
         in_format("eventbridge", &sqs(&sns(&inner_event())))
