@@ -25,6 +25,13 @@ use crate::script::{Grant, ScriptRunner};
 const EMAILS_AT_ONCE: usize = 16;
 const AWS_CALLS_AT_ONCE: usize = 64;
 const SCRIPTS_AT_ONCE: usize = 4;
+/// Deliveries by AWS at once: half of what the client does at once by default, so that the other half is left for
+/// runbooks whatever targets do.
+const AWS_DELIVERIES: PlaceLimits = PlaceLimits {
+    overall: 32,
+    each: 8,
+    ..PlaceLimits::DEFAULT
+};
 /// The parameters that say where a delivery by AWS goes.
 const AWS_TARGETS: [&str; 6] = [
     "QueueUrl",
@@ -93,9 +100,9 @@ impl Performer {
             aws: AwsCaller::new(client),
             identities,
             email_places: Semaphore::new(EMAILS_AT_ONCE),
-            webhook_places: Places::new(PlaceLimits::default()),
-            delivery_places: Places::new(PlaceLimits::default()),
-            destination_places: Places::new(PlaceLimits::default()),
+            webhook_places: Places::new(PlaceLimits::DEFAULT),
+            delivery_places: Places::new(AWS_DELIVERIES),
+            destination_places: Places::new(PlaceLimits::DEFAULT),
             aws_places: Semaphore::new(AWS_CALLS_AT_ONCE),
             script_places: Semaphore::new(SCRIPTS_AT_ONCE),
         };
@@ -154,13 +161,10 @@ fn check_address(field: &'static str, value: Option<&str>) -> Result<(), ConfigE
     }
 }
 
-/// The destination of a post: deliveries to one host share its places.
-fn host(url: &str) -> String {
-    let uri = url.parse::<http::Uri>().ok();
-    let authority = uri.as_ref().and_then(http::Uri::authority);
-    authority.map_or_else(String::new, |authority| {
-        authority.as_str().to_ascii_lowercase()
-    })
+/// The destination of a post: an address without its query. Not the host: of two receivers behind one, one may hang.
+fn address(url: &str) -> String {
+    let (address, _) = url.split_once('?').unwrap_or((url, ""));
+    address.to_owned()
 }
 
 /// The destination of a delivery by AWS: one queue, function, stream, ... of one region.
@@ -224,7 +228,9 @@ impl Inner {
             EffectCommand::PostWebhook(post) => {
                 let work = self.webhooks.post(post);
                 let places = &self.webhook_places;
-                places.within(host(&post.url), post.body.len(), work).await
+                places
+                    .within(address(&post.url), post.body.len(), work)
+                    .await
             }
             EffectCommand::InvokeApiDestination(call) => {
                 let work = self.destinations.invoke(call);

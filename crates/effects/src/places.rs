@@ -27,15 +27,14 @@ pub(crate) struct PlaceLimits {
     pub(crate) waiting_bytes: usize,
 }
 
-impl Default for PlaceLimits {
-    fn default() -> Self {
-        Self {
-            overall: 256,
-            each: 16,
-            waiting: 10_000,
-            waiting_bytes: 256 << 20,
-        }
-    }
+impl PlaceLimits {
+    /// For web addresses.
+    pub(crate) const DEFAULT: Self = Self {
+        overall: 256,
+        each: 16,
+        waiting: 10_000,
+        waiting_bytes: 256 << 20,
+    };
 }
 
 /// The places of one kind of delivery.
