@@ -1,7 +1,8 @@
 //! `cargo xtask fuzz [crate|target|crate/target] [--seconds N]`: gives what reads bytes from outside random input, by
 //! libFuzzer.
 //!
-//! A crate with a folder `fuzz` takes part: its targets are the folders of `fuzz/corpus`. Outside CI, since it needs the
+//! A crate with a folder `fuzz` takes part: its targets are the folders of `fuzz/corpus`, and `fuzz/words.dict`, if there
+//! is one, holds words that the fuzzer puts into its inputs. Outside CI, since it needs the
 //! nightly toolchain and time; CI replays the kept corpora on stable (`tests/it/corpora.rs` of each crate). What the
 //! fuzzer finds of new ways through the code it keeps in `target/fuzz/corpus`, and what it says in `target/fuzz/logs`;
 //! only inputs that made a target fail are worth keeping in the repository.
@@ -190,6 +191,10 @@ fn fuzz(program: &Path, fuzzer: &Fuzzer, target: &str, seconds: u32) -> Result<b
         fs::create_dir_all(folder)?;
     }
     let output = File::create(&log)?;
+    let words = fuzzer.folder.join("words.dict");
+    let words = words
+        .is_file()
+        .then(|| format!("-dict={}", words.display()));
     let status = Command::new(program)
         .env("QUELL_FUZZ_TARGET", target)
         // What the table keeps for good is no leak that matters; the limits find endless work and hunger.
@@ -197,6 +202,7 @@ fn fuzz(program: &Path, fuzzer: &Fuzzer, target: &str, seconds: u32) -> Result<b
         .args(["-detect_leaks=0", "-timeout=10", "-rss_limit_mb=3072"])
         .args(["-max_len=16384", "-print_final_stats=1", "-verbosity=1"])
         .arg(format!("-max_total_time={seconds}"))
+        .args(words)
         .arg(format!("-artifact_prefix={}/", finds.display()))
         .arg(&memory)
         .arg(fuzzer.folder.join("corpus").join(target))

@@ -1,4 +1,6 @@
-//! JSON as text: how deep it is, how it is written, and the instants in it.
+//! JSON as text: how deep it is, what is half in it, how it is written, and the instants in it.
+
+use std::borrow::Cow;
 
 use jiff::Timestamp;
 use model::incident::epoch;
@@ -30,6 +32,49 @@ pub(super) fn deeper_than(text: &str, most: usize) -> bool {
         }
     }
     false
+}
+
+/// The text with every escaped half of a surrogate pair replaced by `\ufffd`: such an escape stands for no character, and
+/// readers differ in what they make of it. One that refuses the whole event would let a detection be evaded.
+pub(super) fn mended(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\ud") && !text.contains("\\uD") {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut mended = String::new();
+    let (mut kept, mut at) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        if *byte != b'\\' {
+            at += 1;
+            continue;
+        }
+        let width = match (unit(bytes, at), unit(bytes, at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                mended.push_str(text.get(kept..at).unwrap_or_default());
+                mended.push_str("\\ufffd");
+                kept = at + 6;
+                6
+            }
+            (Some(_), _) => 6,
+            // An escape of two characters.
+            (None, _) => 2,
+        };
+        at += width;
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(text.get(kept..).unwrap_or_default());
+    Cow::Owned(mended)
+}
+
+/// The unit that the escape at a place stands for, if it is one of four digits.
+fn unit(bytes: &[u8], at: usize) -> Option<u16> {
+    let digits = bytes.get(at..at.checked_add(6)?)?.strip_prefix(b"\\u")?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u16::from_str_radix(digits, 16).ok().filter(|_| plain)
 }
 
 /// The JSON text of a string.
@@ -126,6 +171,23 @@ mod tests {
         assert!(!deeper_than(r#"{"a":["[[[[","\"[[["]}"#, 2));
         assert!(deeper_than(r#"{"a":[[]]}"#, 2));
         assert!(!deeper_than("]]]][[", 2));
+    }
+
+    #[test]
+    fn halves_of_pairs_are_mended() {
+        for (text, wanted) in [
+            (r#""\ud83d\ude00""#, r#""\ud83d\ude00""#),
+            (r#""\uD83D\uDE00 \u0064""#, r#""\uD83D\uDE00 \u0064""#),
+            (r#""a\ud800b""#, r#""a\ufffdb""#),
+            (r#""\ude00\ud83d""#, r#""\ufffd\ufffd""#),
+            (r#""\ud800\ud83d\ude00""#, r#""\ufffd\ud83d\ude00""#),
+            (r#""\\ud800""#, r#""\\ud800""#),
+            (r#""\\\ud800""#, r#""\\\ufffd""#),
+            (r#""\ud8"#, r#""\ud8"#),
+            ("\"\\ud8\u{e9}x", "\"\\ud8\u{e9}x"),
+        ] {
+            assert_eq!(mended(text), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -97,15 +97,16 @@ pub(super) fn shape(members: &Members<'_>) -> Shape {
 
 fn wrapper(members: &Members<'_>) -> Option<Wrapper> {
     let source = record::source(members);
-    Some(if any(members, "Records", is_record) {
+    // A signature covers the notification's own members only: whatever else was put beside them must not be asked first.
+    Some(if sns::is_notification(members) {
+        Wrapper::Notification
+    } else if any(members, "Records", is_record) {
         Wrapper::Records
     } else if matches!(
         source.as_deref(),
         Some("aws:sqs" | "aws:sns" | "aws:kinesis")
     ) {
         Wrapper::LambdaRecord
-    } else if sns::is_notification(members) {
-        Wrapper::Notification
     } else if any(members, "Messages", is_sqs) {
         Wrapper::SqsMessages
     } else if is_sqs(members) {

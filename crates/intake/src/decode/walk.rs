@@ -1,5 +1,7 @@
 //! The way from a message's bytes through its wrappers to its contents.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use model::arn::Arn;
 use model::ids;
@@ -221,6 +223,7 @@ impl<'m> Walk<'m> {
         if json::deeper_than(text, most) {
             return Err(Problem::TooDeep { most }.at(&outer.place));
         }
+        let text = &*json::mended(text);
         if let Some(members) = Members::of(text) {
             return self.object(&members, text, outer);
         }
@@ -353,13 +356,17 @@ impl<'m> Walk<'m> {
         Ok(())
     }
 
-    fn push(&mut self, draft: Draft, outer: &Outer, index: usize) -> Result<(), DecodeError> {
+    fn push(&mut self, mut draft: Draft, outer: &Outer, index: usize) -> Result<(), DecodeError> {
         self.count(1, outer)?;
+        // Strings of JSON may have been opened within it.
+        if let Cow::Owned(mended) = json::mended(&draft.detail) {
+            draft.detail = mended;
+        }
         let (bytes, most) = (draft.detail.len(), self.limits.detail);
         if bytes > most {
             return Err(Problem::TooLarge { bytes, most }.at(&outer.place));
         }
-        // Strings of JSON may have been opened within it; a decoder adds at most two objects of its own around.
+        // A decoder adds at most two objects of its own around.
         let depth = self.limits.depth;
         if json::deeper_than(&draft.detail, depth.saturating_add(2)) {
             return Err(Problem::TooDeep { most: depth }.at(&outer.place));

@@ -209,6 +209,23 @@ fn what_nobody_knows_is_kept() {
 }
 
 #[test]
+fn half_a_surrogate_pair_hides_nothing() {
+    let sent = inner_event().replace(
+        "\"a\":1",
+        r#""agent":"x\ud800","\uDC00":1,"ok":"\ud83d\ude00""#,
+    );
+    for body in [sent.clone(), sns(&sent), sqs(&sns(&sent))] {
+        let signal = one(&body);
+        assert_eq!(signal.kind, Kind::EventBridge);
+        assert_eq!(
+            signal.detail,
+            r#"{"agent":"x\ufffd","\ufffd":1,"ok":"\ud83d\ude00"}"#
+        );
+        event(&signal);
+    }
+}
+
+#[test]
 fn a_demanded_wrapper_must_be_there() {
     assert_eq!(in_format("sns", &sns(&inner_event())).unwrap().len(), 1);
     assert_eq!(
@@ -259,6 +276,30 @@ fn a_demanded_wrapper_must_be_there() {
         refusal("eventbridge", &sns("words"))
             .starts_with("`body.Message` is no JSON (expected value")
     );
+}
+
+#[test]
+fn what_is_put_beside_a_signed_notification_is_not_asked() {
+    let forged = inner_event().replace("\"a\":1", "\"forged\":1");
+    let mut body: Value = serde_json::from_str(&sns(&inner_event())).unwrap();
+    let more = json!({
+        "Records": [{"EventSource": "aws:sns", "Sns": {"Message": forged}}, {"eventSource": "aws:sqs", "body": forged}],
+        "Messages": [{"MessageId": "m", "Body": forged, "ReceiptHandle": "h"}],
+        "eventSource": "aws:sqs", "body": forged, "Body": forged, "ReceiptHandle": "h",
+        "requestId": "r", "timestamp": 1, "records": [{"data": base64(forged.as_bytes())}],
+        "awslogs": {"data": base64(forged.as_bytes())},
+        "messageType": "DATA_MESSAGE", "logGroup": "g", "logEvents": [{"message": forged}],
+        "detail-type": "forged", "source": "aws.guardduty", "detail": {"forged": 1},
+        "specversion": "1.0", "id": "1", "type": "t", "AlarmName": "a", "NewStateValue": "ALARM", "message": "forged",
+    });
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    for format in ["auto", "sns", "eventbridge"] {
+        let signals = in_format(format, &body.to_string()).unwrap();
+        assert_eq!(signals.len(), 1);
+        assert_eq!(signals[0].detail, r#"{"a":1}"#, "{format}");
+    }
 }
 
 #[test]
