@@ -6,7 +6,6 @@ import base64
 import http.server
 import json
 import os
-import pathlib
 import subprocess
 import threading
 import urllib.parse
@@ -46,7 +45,7 @@ class Receiver:
         length = int(handler.headers.get("content-length") or 0)
         body = handler.rfile.read(length).decode()
         request = {"line": f"{handler.command} {handler.path}", "headers": dict(handler.headers.items()), "body": body}
-        if handler.path.startswith("/token"):
+        if handler.path == "/token":
             status, headers, answer = self.grant(request)
         else:
             status, headers, answer = self.answer(request)
@@ -131,10 +130,14 @@ class ConnectionsTest(QuellTest):
         )
         self.answers.append(made)
         self.assertEqual(made["ConnectionState"], "AUTHORIZED")
-        destination = self.quell.aws(
-            "events", "create-api-destination", "--name", "by-cli", "--connection-arn", made["ConnectionArn"],
-            "--invocation-endpoint", f"{self.receiver.url}/tickets/*/notes?source=quell", "--http-method", "PUT",
-        )
+        # As JSON: the CLI would fetch an http:// address that stands as a parameter of its own.
+        wanted = {
+            "Name": "by-cli",
+            "ConnectionArn": made["ConnectionArn"],
+            "InvocationEndpoint": f"{self.receiver.url}/tickets/*/notes?source=quell",
+            "HttpMethod": "PUT",
+        }
+        destination = self.quell.aws("events", "create-api-destination", "--cli-input-json", json.dumps(wanted))
         self.quell.aws("events", "put-rule", "--name", "by-cli", "--event-pattern", '{"source":["by-cli"]}')
         target = {
             "Id": "api",
@@ -216,7 +219,7 @@ class ConnectionsTest(QuellTest):
             return 204, {}, b""
 
         self.receiver.answer = answer
-        self.route("by-token", made["ConnectionArn"], "/tokened", InputPath="$.detail")
+        self.route("by-token", made["ConnectionArn"], "/guarded", InputPath="$.detail")
         for mark in ("fourth", "fifth", "sixth"):
             self.send("by-token", mark)
             got = lambda mark=mark: [

@@ -210,7 +210,8 @@ def restores(backup):
         data = pathlib.Path(folder) / "data"
         data.mkdir(mode=0o700)
         shutil.copy(backup, data / "quell.sqlite")
-        shutil.copy("quell-data/credentials", data)
+        for name in ("credentials", "secrets.keys"):
+            shutil.copy(f"quell-data/{name}", data)
         quell = Quell(folder)
         found = quell.client("ssm").list_documents()["DocumentIdentifiers"]
         quell.close()

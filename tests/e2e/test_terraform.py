@@ -134,6 +134,167 @@ class Terraform:
         path.write_text(text.replace(old, new))
 
 
+CONNECTIONS = """
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+variable "quell_endpoint" { type = string }
+variable "region" { type = string }
+variable "password" {
+  type    = string
+  default = "first-password"
+}
+variable "rate" {
+  type    = number
+  default = 5
+}
+variable "described" {
+  type    = string
+  default = "Tickets"
+}
+
+provider "aws" {
+  region                      = var.region
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+  endpoints { events = var.quell_endpoint }
+}
+
+resource "aws_cloudwatch_event_bus" "tickets" {
+  name        = "tickets"
+  description = var.described
+  tags        = { purpose = "tickets" }
+  dead_letter_config { arn = "arn:aws:sqs:us-east-1:123456789012:tickets" }
+}
+
+resource "aws_cloudwatch_event_permission" "partner" {
+  event_bus_name = aws_cloudwatch_event_bus.tickets.name
+  principal      = "999999999999"
+  statement_id   = "partner"
+}
+
+resource "aws_cloudwatch_event_permission" "organization" {
+  event_bus_name = aws_cloudwatch_event_bus.tickets.name
+  principal      = "*"
+  statement_id   = "organization"
+  condition {
+    type  = "StringEquals"
+    key   = "aws:PrincipalOrgID"
+    value = "o-example"
+  }
+  depends_on = [aws_cloudwatch_event_permission.partner]
+}
+
+resource "aws_cloudwatch_event_connection" "tickets" {
+  name               = "tickets"
+  description        = "At most ${var.rate} a second"
+  authorization_type = "BASIC"
+  auth_parameters {
+    basic {
+      username = "quell"
+      password = var.password
+    }
+    invocation_http_parameters {
+      header {
+        key             = "x-team"
+        value           = "security"
+        is_value_secret = false
+      }
+      body {
+        key             = "pin"
+        value           = "hidden-pin"
+        is_value_secret = true
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_connection" "chat" {
+  name               = "chat"
+  authorization_type = "API_KEY"
+  auth_parameters {
+    api_key {
+      key   = "x-api-key"
+      value = "a-key"
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_api_destination" "tickets" {
+  name                             = "tickets"
+  connection_arn                   = aws_cloudwatch_event_connection.tickets.arn
+  invocation_endpoint              = "https://tickets.example.com/projects/*/issues"
+  http_method                      = "POST"
+  invocation_rate_limit_per_second = var.rate
+}
+
+resource "aws_cloudwatch_event_rule" "findings" {
+  name           = "findings"
+  event_bus_name = aws_cloudwatch_event_bus.tickets.name
+  event_pattern  = jsonencode({ source = ["example"] })
+}
+
+resource "aws_cloudwatch_event_target" "tickets" {
+  rule           = aws_cloudwatch_event_rule.findings.name
+  event_bus_name = aws_cloudwatch_event_bus.tickets.name
+  target_id      = "tickets"
+  arn            = aws_cloudwatch_event_api_destination.tickets.arn
+  http_target {
+    path_parameter_values   = ["SEC"]
+    header_parameters       = { "X-Event" = "$.id" }
+    query_string_parameters = { "source" = "quell" }
+  }
+}
+"""
+
+
+@unittest.skipIf(missing(), missing())
+class ConnectionsTest(QuellTest):
+    """Buses with permissions, connections, API destinations and a target that calls one."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.mkdtemp(prefix="quell-terraform-")
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
+        cls.terraform = Terraform(folder, cls.quell)
+        cls.terraform.work = pathlib.Path(folder) / "connections"
+        cls.terraform.work.mkdir()
+        (cls.terraform.work / "main.tf").write_text(CONNECTIONS)
+
+    def check_nothing_to_do(self):
+        status, text = self.terraform.plan()
+        self.assertEqual(status, 0, text)
+
+    def test_life(self):
+        events = self.quell.client("events")
+        self.terraform.must("init", "-input=false")
+        self.assertEqual(self.terraform.apply(), (8, 0, 0))
+        self.check_nothing_to_do()
+        policy = json.loads(events.describe_event_bus(Name="tickets")["Policy"])
+        self.assertEqual([statement["Sid"] for statement in policy["Statement"]], ["partner", "organization"])
+        (target,) = events.list_targets_by_rule(Rule="findings", EventBusName="tickets")["Targets"]
+        self.assertEqual(target["HttpParameters"]["PathParameterValues"], ["SEC"])
+        self.terraform.variables = ["-var", "password=second-password", "-var", "rate=7", "-var", "described="]
+        added, changed, destroyed = self.terraform.apply()
+        self.assertEqual((added, changed, destroyed), (0, 3, 0))
+        self.check_nothing_to_do()
+        shown = events.describe_api_destination(Name="tickets")
+        self.assertEqual(shown["InvocationRateLimitPerSecond"], 7)
+        self.assertNotIn("Description", events.describe_event_bus(Name="tickets"))
+        self.terraform.must("destroy", "-auto-approve", *self.terraform.variables)
+        self.assertEqual(events.list_connections()["Connections"], [])
+        self.assertEqual(events.list_api_destinations()["ApiDestinations"], [])
+        self.assertEqual([bus["Name"] for bus in events.list_event_buses()["EventBuses"]], ["default"])
+
+
 @unittest.skipIf(missing(), missing())
 class ExampleTest(QuellTest):
     """One story: created, found complete, changed, drifted, restarted, destroyed."""
