@@ -18,4 +18,5 @@ pub mod script;
 
 pub use aws_call::{AwsClient, AwsClientConfig};
 pub use config::{Config, ConfigError, Local, LocalService};
+pub use http::fetch::Fetcher;
 pub use performer::Performer;

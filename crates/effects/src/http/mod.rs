@@ -2,6 +2,7 @@
 //!
 //! Knows neither AWS nor webhooks; it carries bytes.
 
+pub(crate) mod fetch;
 pub(crate) mod guard;
 pub(crate) mod tls;
 pub(crate) mod transport;
