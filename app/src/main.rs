@@ -4,6 +4,7 @@ mod clock;
 mod commands;
 mod config;
 mod credentials;
+mod intake;
 mod vault;
 mod wiring;
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use effects::config as rim;
 use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer};
 use engine::{Engine, Handle, Options, Ports, StoredDestinations};
+use intake::source::Sources;
 use jiff::SignedDuration;
 use ports::connection::Authorizer;
 use ports::{BoxFuture, Clock, EntropySource, Store, Vault};
@@ -29,6 +30,7 @@ pub(crate) struct Parts {
     pub(crate) state: AppState,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) minted: Minted,
+    pub(crate) sources: Sources,
 }
 
 /// Name of the hidden command that limits a script before it starts.
@@ -47,6 +49,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let store = Arc::new(open_store(data_dir)?);
     let source: Arc<dyn EntropySource> = Arc::<SystemEntropy>::clone(&entropy);
     let vault::Opened { vault, proof } = vault::open(data_dir, store.as_ref(), source).await?;
+    let doors = crate::intake::doors((&clock, &entropy), &aws)?;
     let outside = (&clock, &entropy, aws);
     let shelf: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
     let performer = performer(config, outside, &internal, &inside, (&vault, &shelf))?;
@@ -80,8 +83,13 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
         let kept = handle.change(vec![proof]).await;
         kept.context("the proof of the key file cannot be kept")?;
     }
+    let sources = crate::intake::sources(config, &handle, doors)?;
+    state.set_intake(sources.clone());
+    let started = sources.start().await;
+    started.context("the sources of events cannot be read")?;
     state.readiness().ready();
     Ok(Parts {
+        sources,
         engine,
         handle,
         state,

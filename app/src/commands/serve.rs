@@ -50,6 +50,7 @@ async fn serve(config: &Config) -> Result<()> {
         tracing::info!("stopping");
     };
     server::serve(listener, server::router(parts.state), options, shutdown).await;
+    parts.sources.stop().await;
     parts.engine.stop().await;
     drop(parts.handle);
     parts

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use aws::settings::{ExplicitEndpoints, Settings};
+use intake::source::Settings as Source;
 use serde::{Deserialize, Serialize};
 
 use super::roles::Role;
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) scripts: Scripts,
     pub(crate) webhooks: Webhooks,
     pub(crate) events: Events,
+    pub(crate) intake: Intake,
     pub(crate) engine: Engine,
     pub(crate) retention: Retention,
 }
@@ -135,6 +137,14 @@ pub(crate) struct Events {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Intake {
+    pub(crate) max_requests: usize,
+    #[serde(default)]
+    pub(crate) sources: Vec<Source>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Engine {
     pub(crate) step_budget: u32,
     pub(crate) stop_grace_secs: u64,
@@ -161,6 +171,7 @@ pub(crate) struct Partial {
     scripts: Option<toml::Table>,
     webhooks: Option<toml::Table>,
     events: Option<toml::Table>,
+    intake: Option<toml::Table>,
     engine: Option<toml::Table>,
     retention: Option<toml::Table>,
 }
@@ -224,7 +235,28 @@ impl Config {
             );
         }
         self.check_outside()?;
+        self.sealed_sources()?;
         self.check_amounts()
+    }
+
+    /// The sources of events, checked, with digests in place of secrets.
+    pub(crate) fn sealed_sources(&self) -> Result<Vec<Source>> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let mut names = std::collections::BTreeSet::new();
+        let sources = self.intake.sources.iter().map(|source| {
+            let mut source = source.clone();
+            intake::source::seal(&mut source, Some(&variable))?;
+            source.check()?;
+            if !names.insert(source.name.clone()) {
+                bail!(
+                    "source `{}` stands twice: give each its own name",
+                    source.name
+                );
+            }
+            Ok(source)
+        });
+        let sealed: Result<_> = sources.collect();
+        sealed.context("intake.sources")
     }
 
     /// Addresses of other servers.
@@ -304,6 +336,7 @@ impl Config {
                 "events.max_request_bytes",
                 self.events.max_request_bytes as u64,
             ),
+            ("intake.max_requests", self.intake.max_requests as u64),
             ("engine.step_budget", u64::from(self.engine.step_budget)),
         ];
         match amounts.iter().find(|(_, amount)| *amount == 0) {

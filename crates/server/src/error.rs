@@ -194,6 +194,14 @@ impl ApiError {
         }
     }
 
+    /// Status and message alone. Logs a fault of the server, once.
+    pub(crate) fn plain(&self, request_id: &str) -> (StatusCode, &str) {
+        if let Some(cause) = &self.0.cause {
+            tracing::error!(request.id = request_id, error = cause, "a request failed");
+        }
+        (self.0.status, &self.0.message)
+    }
+
     /// The answer in a service's form. Logs a fault of the server, once.
     pub(crate) fn render(&self, voice: &Voice, request_id: &str) -> Response {
         if let Some(cause) = &self.0.cause {

@@ -1,6 +1,7 @@
 //! The way of every request: canonical or refused, signature verified, routed to one handler, rendered.
 //!
-//! Nothing past this module sees an unauthenticated request; the only answer without a signature is `GET /health`.
+//! Nothing past this module sees an unauthenticated request. Without a signature there are only `GET /health` and the
+//! doors of senders, which prove who they are in ways of their own (`intake`).
 
 use std::panic::AssertUnwindSafe;
 
@@ -11,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::request::Parts;
@@ -25,6 +26,7 @@ use crate::auth::{self, Claimed};
 use crate::aws::{self as services, DEFAULT_BODY_LIMIT, Served, Target};
 use crate::call::{Call, Reply};
 use crate::error::ApiError;
+use crate::intake;
 use crate::json_body;
 use crate::query::Query;
 use crate::state::AppState;
@@ -37,6 +39,9 @@ const MAX_URI: usize = 8 * 1024;
 pub(crate) fn router(state: AppState) -> Router {
     Router::new()
         .route("/health", get(health))
+        .route("/intake/{source}", any(intake::answer))
+        .route("/v2/enqueue", any(intake::answer))
+        .route("/oauth/token", any(intake::answer))
         .fallback(answer)
         .with_state(state)
 }
@@ -77,7 +82,7 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
 }
 
 /// A handler that panics answers as a fault of the server; the connection and all other requests go on.
-async fn guarded(
+pub(crate) async fn guarded(
     work: impl Future<Output = Result<Response, ApiError>>,
 ) -> Result<Response, ApiError> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
@@ -248,7 +253,7 @@ async fn run_operator(
     Ok(response)
 }
 
-fn require_ready(state: &AppState) -> Result<(), ApiError> {
+pub(crate) fn require_ready(state: &AppState) -> Result<(), ApiError> {
     if state.readiness().is_ready() {
         return Ok(());
     }
@@ -258,7 +263,7 @@ fn require_ready(state: &AppState) -> Result<(), ApiError> {
 }
 
 /// Dot segments, empty segments and bad escapes are refused before routing: one resource has one spelling.
-fn require_canonical(parts: &Parts) -> Result<(), ApiError> {
+pub(crate) fn require_canonical(parts: &Parts) -> Result<(), ApiError> {
     let path = parts.uri.path();
     let length = path.len() + parts.uri.query().map_or(0, str::len);
     let fault = if length > MAX_URI {
@@ -335,7 +340,11 @@ fn require_json(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
     Err(ApiError::unsupported_media(message))
 }
 
-async fn read_body(state: &AppState, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+pub(crate) async fn read_body(
+    state: &AppState,
+    body: Body,
+    limit: usize,
+) -> Result<Bytes, ApiError> {
     let reading = Limited::new(body, limit).collect();
     let Ok(read) = tokio::time::timeout(state.config().body_timeout, reading).await else {
         let message = "the request's body did not arrive in time";

@@ -12,6 +12,7 @@ mod catalog;
 mod decode;
 mod error;
 mod gate;
+mod intake;
 mod json_body;
 mod listen;
 mod page;

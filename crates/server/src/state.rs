@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine::Handle;
+use intake::source::Sources;
 use ports::Vault;
 use ports::connection::Authorizer;
 
@@ -113,6 +114,7 @@ struct Inner {
     config: ServerConfig,
     keys: HashMap<String, AccessKey>,
     readiness: Readiness,
+    intake: OnceLock<Sources>,
 }
 
 impl AppState {
@@ -130,6 +132,7 @@ impl AppState {
                 config,
                 keys,
                 readiness: Readiness::default(),
+                intake: OnceLock::new(),
             }),
         }
     }
@@ -150,6 +153,15 @@ impl AppState {
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
         &self.inner.readiness
+    }
+
+    /// Gives the server the sources of events from outside; without them it answers no sender.
+    pub fn set_intake(&self, sources: Sources) {
+        let _ = self.inner.intake.set(sources);
+    }
+
+    pub(crate) fn intake(&self) -> Option<&Sources> {
+        self.inner.intake.get()
     }
 
     pub(crate) fn key(&self, id: &str) -> Option<&AccessKey> {

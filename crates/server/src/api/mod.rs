@@ -6,7 +6,9 @@ mod deliveries;
 mod event_counts;
 mod incident_times;
 mod incident_triggers;
+mod intake_sources;
 mod journal;
+mod parked;
 mod resolve_aws_call;
 mod resolve_run;
 mod runs;
@@ -61,6 +63,60 @@ const ROUTES: &[Route] = &[
         "GET",
         "/api/v1/incidents/*/triggers",
         |call| Box::pin(incident_triggers::handle(call)),
+    ),
+    Route::new(
+        "ListIntakeSources",
+        "GET",
+        "/api/v1/intake/sources",
+        |call| Box::pin(intake_sources::list(call)),
+    ),
+    Route::new(
+        "CreateIntakeSource",
+        "POST",
+        "/api/v1/intake/sources",
+        |call| Box::pin(intake_sources::create(call)),
+    ),
+    Route::new(
+        "GetIntakeSource",
+        "GET",
+        "/api/v1/intake/sources/*",
+        |call| Box::pin(intake_sources::get(call)),
+    ),
+    Route::new(
+        "ReplaceIntakeSource",
+        "PUT",
+        "/api/v1/intake/sources/*",
+        |call| Box::pin(intake_sources::replace(call)),
+    ),
+    Route::new(
+        "DeleteIntakeSource",
+        "DELETE",
+        "/api/v1/intake/sources/*",
+        |call| Box::pin(intake_sources::remove(call)),
+    ),
+    Route::new(
+        "ConfirmIntakeSubscription",
+        "POST",
+        "/api/v1/intake/sources/*/confirm",
+        |call| Box::pin(intake_sources::confirm(call)),
+    ),
+    Route::new("ListParked", "GET", "/api/v1/intake/parked", |call| {
+        Box::pin(parked::list(call))
+    }),
+    Route::new("GetParked", "GET", "/api/v1/intake/parked/*", |call| {
+        Box::pin(parked::get(call))
+    }),
+    Route::new(
+        "RetryParked",
+        "POST",
+        "/api/v1/intake/parked/*/retry",
+        |call| Box::pin(parked::retry(call)),
+    ),
+    Route::new(
+        "DiscardParked",
+        "POST",
+        "/api/v1/intake/parked/*/discard",
+        |call| Box::pin(parked::discard(call)),
     ),
     Route::new("ListJournal", "GET", "/api/v1/journal", |call| {
         Box::pin(journal::handle(call))
