@@ -1,19 +1,17 @@
 """Events from outside: a queue in moto, senders over HTTP, poison that is parked, and kills in the middle of it."""
 
 import base64
-import hashlib
-import hmac
 import http.client
 import json
 import time
 import urllib.parse
 import uuid
 
-import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
+from fake_queue import FakeQueue
 from quelltest import ACCOUNT, REGION, QuellTest, plan_of, wait_until
 
 SECRET = "a-sender's-random-key-0123456789"
@@ -206,42 +204,281 @@ class Queue(IntakeTest):
 class Kill(IntakeTest):
     """The server is killed while it drains a queue."""
 
+    with_moto = False
     MESSAGES = 3000
     POISON = 5
-    KILLS = 4
+    KILLS = 5
+
+    @classmethod
+    def setUpClass(cls):
+        cls.queue = FakeQueue()
+        cls.addClassCleanup(cls.queue.close)
+        cls.sources = SOURCE_OF_KILL.format(url=cls.queue.queue_url)
+        # It is all of AWS that this server knows.
+        cls.moto = cls.queue
+        super().setUpClass()
 
     def test_each_event_is_delivered_once_or_parked(self):
-        sqs, url = self.queue("drain")
-        bodies = [json.dumps(finding(number)) for number in range(self.MESSAGES)]
+        events = [finding(number) for number in range(self.MESSAGES)]
+        bodies = [json.dumps(event) for event in events]
         for number in range(self.POISON):
             bodies.insert((number + 1) * self.MESSAGES // (self.POISON + 1), json.dumps({"poison": number}))
-        for start in range(0, len(bodies), 10):
-            entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies[start : start + 10])]
-            sqs.send_message_batch(QueueUrl=url, Entries=entries)
         began = time.monotonic()
-        self.source(name="drain", type="sqs", queue_url=url, region=REGION, format="eventbridge", receivers=4, visibility_timeout_secs=10)
+        for body in bodies:
+            self.queue.send(body)
         kills = []
         for part in range(1, self.KILLS + 1):
-            wanted = self.MESSAGES * part // (self.KILLS + 2)
-            wait_until(f"{wanted} messages gone", lambda: self.gone(sqs, url, len(bodies)) >= wanted, deadline=180)
-            self.quell.restart()
-            kills.append(self.gone(sqs, url, len(bodies)))
-        wait_until("an empty queue", lambda: self.gone(sqs, url, len(bodies)) == len(bodies), deadline=300)
+            wanted = self.MESSAGES * part // (self.KILLS + 1)
+            wait_until(f"{wanted} deletions", lambda: self.queue.deleted >= wanted, deadline=180)
+            self.quell.kill()
+            kills.append(self.queue.deleted)
+            self.quell.start()
+        wait_until("an empty queue", lambda: self.queue.left() == 0, deadline=180)
         took = time.monotonic() - began
-        sent = {json.loads(body)["id"] for body in bodies if "id" in json.loads(body)}
-        found = wait_until("every event", lambda: len(found := self.triggers("aws.guardduty")) >= self.MESSAGES and found, deadline=120)
+        found = wait_until(
+            "every event", lambda: len(found := self.triggers("aws.guardduty")) >= self.MESSAGES and found, deadline=120
+        )
         ids = [event["id"] for event in found]
+        sent = {event["id"] for event in events}
         parked = self.api("GET", "/api/v1/intake/parked?source=drain&limit=100")["messages"]
+        again = self.queue.received() - len(bodies)
         print(
-            f"\n{len(bodies)} messages, {len(kills)} kills (after {kills} deletions), drained in {took:.1f} s: "
-            f"{len(ids)} events delivered, {len(set(ids))} of them distinct, {len(sent - set(ids))} lost, {len(parked)} parked"
+            f"\n{len(bodies)} messages, killed {len(kills)} times (after {kills} deletions), drained in {took:.1f} s; "
+            f"{again} came again; {len(ids)} events delivered, {len(set(ids))} of them distinct, "
+            f"{len(sent - set(ids))} lost, {len(parked)} parked"
         )
         self.assertEqual(len(ids), len(set(ids)), "an event was delivered twice")
         self.assertEqual(set(ids), sent, "an event was lost")
         self.assertEqual(len(parked), self.POISON)
-        self.assertEqual({message["tries"] >= 3 for message in parked}, {True})
+        self.assertTrue(all(message["tries"] >= 3 for message in parked), parked)
 
-    def gone(self, sqs, url, all_of_them):
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return all_of_them - sum(int(found[name]) for name in names)
+
+SOURCE_OF_KILL = """
+[[intake.sources]]
+name = "drain"
+type = "sqs"
+queue_url = "{url}"
+region = "us-east-1"
+format = "eventbridge"
+receivers = 4
+visibility_timeout_secs = 10
+"""
+
+
+class Senders(IntakeTest):
+    """Those who call: each way to prove who they are, each format."""
+
+    with_moto = False
+    sources = f"""
+[[intake.sources]]
+name = "keyed"
+type = "http"
+ingest = true
+[[intake.sources.credentials]]
+kind = "header"
+name = "x-api-key"
+secret = "{SECRET}"
+accounts = ["{ACCOUNT}"]
+[[intake.sources.credentials]]
+kind = "header"
+name = "x-api-key"
+secret = "{OTHER}"
+[[intake.sources.credentials]]
+kind = "bearer"
+secret = "{SECRET}"
+[[intake.sources.credentials]]
+kind = "basic"
+name = "alertmanager"
+secret = "{SECRET}"
+[[intake.sources.credentials]]
+kind = "oauth"
+name = "eventbridge"
+secret = "{SECRET}"
+
+[[intake.sources]]
+name = "tools"
+type = "http"
+allowed_origins = ["events.example.com"]
+credentials = [{{ kind = "bearer", secret = "{SECRET}" }}]
+
+[[intake.sources]]
+name = "pages"
+type = "http"
+format = "pagerduty"
+credentials = [{{ kind = "routing-key", secret = "{OTHER}" }}]
+
+[[intake.sources]]
+name = "stream"
+type = "http"
+format = "firehose"
+ingest = true
+credentials = [{{ kind = "header", name = "X-Amz-Firehose-Access-Key", secret = "{SECRET}" }}]
+
+[[intake.sources]]
+name = "mapped"
+type = "http"
+format = "json"
+mapping = {{ source = "'my.tool'", detail_type = "$.kind", id = "$.number" }}
+credentials = [{{ kind = "bearer", secret = "{SECRET}" }}]
+
+[[intake.sources]]
+name = "off"
+type = "http"
+enabled = false
+credentials = [{{ kind = "bearer", secret = "{SECRET}" }}]
+"""
+
+    def post(self, name, body, headers=None, expect=200, path=None):
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        status, got, answer = self.send("POST", path or f"/intake/{name}", data, sent)
+        self.assertEqual(status, expect, answer)
+        return json.loads(answer), got
+
+    def token(self, form, headers=None, expect=200):
+        sent = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        status, got, answer = self.send("POST", "/oauth/token", urllib.parse.urlencode(form).encode(), sent)
+        self.assertEqual(status, expect, answer)
+        self.assertEqual(got["cache-control"], "no-store")
+        return json.loads(answer)
+
+    def test_each_credential(self):
+        basic = base64.b64encode(f"alertmanager:{SECRET}".encode()).decode()
+        grant = {"grant_type": "client_credentials", "client_id": "eventbridge", "client_secret": SECRET}
+        answer = self.token(grant)
+        self.assertEqual((answer["token_type"], answer["expires_in"]), ("Bearer", 3600))
+        client = base64.b64encode(f"eventbridge:{SECRET}".encode()).decode()
+        second = self.token({"grant_type": "client_credentials"}, {"Authorization": f"Basic {client}"})
+        for number, headers in enumerate(
+            (
+                {"X-Api-Key": SECRET},
+                {"x-api-key": OTHER},
+                {"Authorization": f"Bearer {SECRET}"},
+                {"Authorization": f"Basic {basic}"},
+                {"Authorization": f"Bearer {answer['access_token']}"},
+                {"Authorization": f"Bearer {second['access_token']}"},
+            )
+        ):
+            event = finding(100 + number)
+            taken, _ = self.post("keyed", event, headers)
+            self.assertEqual(taken, {"accepted": 1, "duplicates": 0, "eventIds": [event["id"]]}, headers)
+            again, _ = self.post("keyed", event, headers)
+            self.assertEqual((again["accepted"], again["duplicates"]), (0, 1))
+        refused = self.state("keyed")["refused"]
+        wrong = [
+            {},
+            {"X-Api-Key": SECRET[:-1]},
+            {"X-Api-Key": ""},
+            {"Authorization": f"Bearer {OTHER}"},
+            {"Authorization": f"Bearer {answer['access_token'][:-2]}"},
+            {"Authorization": "Basic !!!"},
+            {"Authorization": f"Basic {base64.b64encode(f'other:{SECRET}'.encode()).decode()}"},
+            {"Authorization": SECRET},
+        ]
+        for headers in wrong:
+            _, got = self.post("keyed", finding(), headers, expect=401)
+            self.assertIn("www-authenticate", got)
+        self.assertEqual(self.state("keyed")["refused"], refused + len(wrong))
+        self.assertEqual(self.token({**grant, "client_secret": OTHER}, expect=401)["error"], "invalid_client")
+        self.assertEqual(self.token({**grant, "grant_type": "password"}, expect=400)["error"], "unsupported_grant_type")
+        self.assertEqual(len([event for event in self.triggers("aws.guardduty") if event["detail"]["id"].startswith("finding-10")]), 6)
+        # After a restart a token is refused, so that its client fetches another.
+        self.quell.restart()
+        self.post("keyed", finding(), {"Authorization": f"Bearer {answer['access_token']}"}, expect=401)
+        self.post("keyed", finding(), {"Authorization": f"Bearer {self.token(grant)['access_token']}"})
+
+    def test_what_a_sender_may_send(self):
+        foreign = finding(200, account="999988887777")
+        refused, _ = self.post("keyed", foreign, {"X-Api-Key": SECRET}, expect=403)
+        self.assertIn("999988887777", refused["detail"])
+        self.post("keyed", foreign, {"X-Api-Key": OTHER})
+        refused, _ = self.post("tools", finding(201), {"Authorization": f"Bearer {SECRET}"}, expect=403)
+        self.assertIn("ingest", refused["detail"])
+        self.assertEqual(self.api("GET", "/api/v1/intake/parked?source=tools")["messages"], [])
+
+    def test_each_format(self):
+        key = {"Authorization": f"Bearer {SECRET}"}
+        alert = {"status": "firing", "labels": {"alertname": "Down"}, "annotations": {}, "startsAt": "2026-03-01T03:00:00Z",
+                 "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": "f00d"}
+        alerts = {"version": "4", "groupKey": "k", "truncatedAlerts": 0, "status": "firing", "receiver": "quell",
+                  "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "alerts": [alert]}
+        falco = {"uuid": str(uuid.uuid4()), "rule": "Shell", "priority": "Warning", "time": "2026-03-01T03:00:00Z",
+                 "source": "syscall", "tags": [], "hostname": "h", "output": "x", "output_fields": {}}
+        wazuh = {"id": "1.2", "timestamp": "2026-03-01T03:00:00.000+0000", "rule": {"id": "5", "level": 10, "description": "d"},
+                 "agent": {"id": "1", "name": "a"}, "manager": {"name": "m"}}
+        cloud = {"specversion": "1.0", "id": "1", "source": "/x", "type": "com.example.thing", "data": {}}
+        for body, headers, source in (
+            (alerts, {}, "alertmanager"),
+            ({**alerts, "orgId": 1, "title": "t", "state": "alerting", "message": "m"}, {}, "grafana"),
+            (falco, {}, "falco"),
+            (wazuh, {}, "wazuh"),
+            (cloud, {"Content-Type": "application/cloudevents+json"}, "/x"),
+            ([{**cloud, "id": "2", "source": "/batch"}], {"Content-Type": "application/cloudevents-batch+json"}, "/batch"),
+            ({"hello": 1}, {"ce-specversion": "1.0", "ce-id": "3", "ce-source": "/binary", "ce-type": "t"}, "/binary"),
+            ({"nobody": "knows"}, {}, "quell.intake"),
+        ):
+            with self.subTest(source=source):
+                taken, _ = self.post("tools", body, {**key, **headers})
+                self.assertEqual(taken["accepted"], 1)
+                wait_until(source, lambda: self.triggers(source))
+        taken, _ = self.post("mapped", {"kind": "Disk full", "number": 7}, key)
+        self.assertEqual(taken["accepted"], 1)
+        again, _ = self.post("mapped", {"kind": "Disk full", "number": 7}, key)
+        self.assertEqual(again["duplicates"], 1)
+        [event] = wait_until("the mapped event", lambda: self.triggers("my.tool"))
+        self.assertEqual(event["detail-type"], "Disk full")
+
+    def test_pagerdutys_senders_need_only_another_address(self):
+        event = {"routing_key": OTHER, "event_action": "trigger", "dedup_key": "disk/1",
+                 "payload": {"summary": "disk full", "source": "db1", "severity": "critical"}}
+        for path in ("/v2/enqueue", "/intake/pages"):
+            answer, _ = self.post(None, event, expect=202, path=path)
+            self.assertEqual((answer["status"], answer["dedup_key"]), ("success", "disk/1"))
+        # Two equal triggers are two: there may have been a resolution between them.
+        found = wait_until("both", lambda: len(found := self.triggers("pagerduty")) == 2 and found)
+        self.assertNotIn(OTHER, json.dumps(found))
+        refused, _ = self.post(None, {**event, "routing_key": "nobody's"}, expect=400, path="/v2/enqueue")
+        self.assertEqual(refused["status"], "invalid event")
+        refused, _ = self.post(None, {**event, "event_action": "dance"}, expect=400, path="/v2/enqueue")
+        self.assertEqual(refused["status"], "invalid event")
+        [parked] = wait_until("it to be parked", lambda: self.api("GET", "/api/v1/intake/parked?source=pages")["messages"])
+        kept = self.api("GET", f"/api/v1/intake/parked/{parked['id']}")["body"]
+        self.assertNotIn(OTHER, kept)
+        self.assertIn("dance", kept)
+
+    def test_firehose_is_answered_in_its_form(self):
+        record = base64.b64encode(json.dumps(finding(300)).encode()).decode()
+        body = {"requestId": "r-1", "timestamp": 1, "records": [{"data": record}]}
+        headers = {"X-Amz-Firehose-Access-Key": SECRET, "X-Amz-Firehose-Request-Id": "r-1"}
+        for _ in range(2):
+            answer, _ = self.post("stream", body, headers)
+            self.assertEqual((answer["requestId"], set(answer)), ("r-1", {"requestId", "timestamp"}))
+        self.assertEqual(self.state("stream")["accepted"], 1)
+
+    def test_a_sender_of_cloudevents_asks_first(self):
+        status, headers, _ = self.send("OPTIONS", "/intake/tools", headers={"WebHook-Request-Origin": "events.example.com"})
+        self.assertEqual((status, headers["webhook-allowed-origin"]), (200, "events.example.com"))
+        status, headers, _ = self.send("OPTIONS", "/intake/tools", headers={"WebHook-Request-Origin": "evil.example.com"})
+        self.assertEqual(status, 403)
+        self.assertNotIn("webhook-allowed-origin", headers)
+
+    def test_what_is_refused(self):
+        key = {"Authorization": f"Bearer {SECRET}"}
+        refused, _ = self.post("mapped", b"{oh", key, expect=400)
+        self.assertIn("parked", refused["detail"])
+        self.post("mapped", b"{oh", key, expect=400)
+        [parked] = wait_until("one parked message", lambda: self.api("GET", "/api/v1/intake/parked?source=mapped")["messages"])
+        wait_until("its second arrival", lambda: self.api("GET", f"/api/v1/intake/parked/{parked['id']}")["arrivals"] == 2)
+        self.post("nobody", {}, key, expect=404)
+        self.post("off", {}, key, expect=404)
+        self.post("tools", b"x" * (1 << 20) + b"x", key, expect=413)
+        status, headers, _ = self.send("GET", "/intake/tools")
+        self.assertEqual((status, headers["allow"]), (405, "POST, OPTIONS"))
+        settings = self.api("GET", "/api/v1/intake/sources/tools")
+        self.assertEqual((settings["origin"], settings["revision"]), ("file", None))
+        self.assertNotIn(SECRET, json.dumps(settings))
+        refused = self.api("DELETE", "/api/v1/intake/sources/tools", expect=409)
+        self.assertIn("configuration file", refused["detail"])
+        # What is parked is safe: it is there after a kill.
+        self.quell.restart()
+        self.assertEqual(self.api("GET", f"/api/v1/intake/parked/{parked['id']}")["body"], "{oh")

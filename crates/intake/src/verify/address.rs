@@ -62,11 +62,8 @@ pub fn certificate_address(url: &str, topic: &Arn) -> Result<CertificateAddress,
         return Err(wrong("its host is not that of SNS in the topic's region"));
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
-    if !path.ends_with(".pem")
-        || !path.bytes().all(plain)
-        || path.contains("..")
-        || path.contains("//")
-    {
+    let odd = |segment: &str| segment.is_empty() || segment == "." || segment == "..";
+    if !path.ends_with(".pem") || !path.bytes().all(plain) || path.split('/').any(odd) {
         return Err(wrong("its path is not that of a .pem file"));
     }
     Ok(CertificateAddress {
