@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use model::{AggregateId, AggregateKind, Rejection, Scope, ids};
+use model::{AggregateId, Rejection, Scope, ids};
 use ports::CommitError;
-use ports::store::{Frames, Turn};
+use ports::store::Turn;
 use serde_json::Value;
 
 use crate::batch::{After, Batch};
@@ -223,16 +223,7 @@ impl Actor {
     }
 
     async fn load_stored(&mut self) -> Result<Loaded, String> {
-        // An incident is held without its timeline: an input that edits an event brings it along. What becomes of a
-        // parked message is decided without its body.
-        let frames = match self.id.kind {
-            AggregateKind::Incident | AggregateKind::Parked => Frames::RootAnd(Vec::new()),
-            AggregateKind::Engagement
-            | AggregateKind::Run
-            | AggregateKind::Delivery
-            | AggregateKind::Call
-            | AggregateKind::Schedule => Frames::All,
-        };
+        let frames = machine::held_frames(self.id.kind);
         let stored = self
             .shared
             .ports

@@ -6,6 +6,7 @@ use model::{
     AggregateId, AggregateKind, ClaimWish, EffectCommand, Fact, FrameWrite, IndexEntry, Recovery,
     Rejection, Scope,
 };
+use ports::store::Frames;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -79,6 +80,19 @@ impl Order {
             scope,
             input: Box::new(input),
         }
+    }
+}
+
+/// The frames of an aggregate that its actor holds. An incident is held without its timeline: an input that edits an
+/// event brings it along. What becomes of a parked message is decided without its body.
+pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
+    match kind {
+        AggregateKind::Incident | AggregateKind::Parked => Frames::RootAnd(Vec::new()),
+        AggregateKind::Engagement
+        | AggregateKind::Run
+        | AggregateKind::Delivery
+        | AggregateKind::Call
+        | AggregateKind::Schedule => Frames::All,
     }
 }
 
