@@ -3,9 +3,12 @@ inside: not in the database, its journal, the log, or any answer.
 """
 
 import base64
+import contextlib
 import http.server
 import json
 import os
+import secrets
+import sqlite3
 import subprocess
 import threading
 import urllib.parse
@@ -230,6 +233,49 @@ class ConnectionsTest(QuellTest):
         self.assertEqual(self.receiver.tokens - before, 2, "a token is kept, and renewed once")
         self.answers.append(self.events.describe_connection(Name="by-token"))
         self.assert_nothing_leaks()
+
+    def test_a_hundred_canaries_stay_in_their_cage(self):
+        """In every place that takes a secret; looked for in all files, a backup among them, as they are and in base64."""
+        canaries = []
+
+        def canary():
+            canaries.append(f"bird-{secrets.token_hex(12)}")
+            return canaries[-1]
+
+        def hidden():
+            return [{"Key": "k", "Value": canary(), "IsValueSecret": True}]
+
+        def http():
+            return {name: hidden() for name in ("HeaderParameters", "QueryStringParameters", "BodyParameters")}
+
+        for number in range(10):
+            client = {"ClientID": "quell", "ClientSecret": canary()}
+            oauth = {"ClientParameters": client, "AuthorizationEndpoint": f"{self.receiver.url}/token", "HttpMethod": "POST"}
+            for way, own in (
+                ("BASIC", {"BasicAuthParameters": {"Username": "u", "Password": canary()}}),
+                ("API_KEY", {"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": canary()}}),
+                ("OAUTH_CLIENT_CREDENTIALS", {"OAuthParameters": {**oauth, "OAuthHttpParameters": http()}}),
+            ):
+                name = f"cage-{number}-{way.lower()}"
+                parameters = {**own, "InvocationHttpParameters": http()}
+                made = self.events.create_connection(Name=name, AuthorizationType=way, AuthParameters=parameters)
+                shown = self.events.describe_connection(Name=name)
+                self.answers += [made, shown]
+                # One that is refused is not told either.
+                with self.assertRaises(self.events.exceptions.ClientError) as caught:
+                    self.events.create_connection(Name=name, AuthorizationType=way, AuthParameters=parameters)
+                self.answers.append(caught.exception.response)
+        self.assertGreater(len(canaries), 100)
+        database = self.quell.data / "quell.sqlite"
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(self.quell.data / "backup.sqlite"),))
+        files = [path for path in self.quell.data.rglob("*") if path.is_file()]
+        self.assertIn(self.quell.data / "backup.sqlite", files)
+        everything = b"".join(path.read_bytes() for path in [*files, self.quell.log])
+        everything += json.dumps(self.answers, default=str).encode()
+        self.assertIn(b"quell1.", everything)
+        found = [one for one in canaries if one.encode() in everything or base64.b64encode(one.encode()) in everything]
+        self.assertEqual(found, [])
 
     def test_a_lost_key_file_is_told_at_the_start(self):
         keys = self.quell.data / "secrets.keys"

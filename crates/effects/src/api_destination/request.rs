@@ -330,3 +330,99 @@ pub(super) fn basic(headers: &mut HeaderMap, username: &str, password: &Secret) 
         headers.insert(AUTHORIZATION, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces of which hostile values are made.
+    const PIECES: [&str; 24] = [
+        "/",
+        "..",
+        ".",
+        "?",
+        "#",
+        "&",
+        "=",
+        "%",
+        "%2f",
+        "\\",
+        "@",
+        ":",
+        "//",
+        "*",
+        " ",
+        "\r\n",
+        "\0",
+        "é",
+        "\u{202e}",
+        "[::1]",
+        "evil.example",
+        "a",
+        "~",
+        ";",
+    ];
+
+    #[test]
+    fn no_value_leaves_its_part_of_the_address() {
+        let mut state = 7_u64;
+        let mut next = move || {
+            // Knuth's linear congruential generator: the same values in every run.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap()
+        };
+        let mut value = || -> String {
+            let count = next() % 6;
+            (0..count).map(|_| PIECES[next() % PIECES.len()]).collect()
+        };
+        let (mut made, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            let path = [value(), value()];
+            let (key, wanted) = (value(), value());
+            let built = address(
+                "https://api.example.com:8443/a/*/b/x-*/c?own=1",
+                &path,
+                &[(&key, &wanted)],
+            );
+            let Ok(uri) = built else {
+                // Only what would stand alone between two slashes can be refused.
+                assert!(matches!(path[0].as_str(), "" | "." | ".."), "{path:?}");
+                refused += 1;
+                continue;
+            };
+            made += 1;
+            assert_eq!(uri.scheme_str(), Some("https"));
+            assert_eq!(uri.authority().unwrap().as_str(), "api.example.com:8443");
+            let segments: Vec<&str> = uri.path().split('/').collect();
+            assert_eq!(segments.len(), 6, "{uri}");
+            assert_eq!((segments[1], segments[3], segments[5]), ("a", "b", "c"));
+            let decoded = percent_encoding::percent_decode_str(segments[2]);
+            assert_eq!(decoded.decode_utf8().unwrap(), path[0]);
+            let pairs: Vec<&str> = uri.query().unwrap().split('&').collect();
+            assert_eq!((pairs.len(), pairs[0]), (2, "own=1"), "{uri}");
+            let (_, last) = pairs[1].split_once('=').unwrap();
+            let decoded = percent_encoding::percent_decode_str(last);
+            assert_eq!(decoded.decode_utf8().unwrap(), wanted);
+        }
+        assert!(made > 10_000 && refused > 100, "{made} {refused}");
+    }
+
+    #[test]
+    fn addresses_without_a_path_and_with_a_fragment() {
+        for (endpoint, query, wanted) in [
+            ("https://h", vec![], "https://h/"),
+            ("https://h?x", vec![("a", "b")], "https://h/?x&a=b"),
+            ("https://h/#frag", vec![], "https://h/"),
+            ("https://h/a/", vec![("a", "")], "https://h/a/?a="),
+            ("https://h//a", vec![], "https://h//a"),
+        ] {
+            let uri = address(endpoint, &[], &query).unwrap();
+            assert_eq!(uri.to_string(), wanted, "{endpoint}");
+        }
+        for bad in ["h/a", "https://h*/", "https:// h/", "https://h/a b"] {
+            assert!(address(bad, &[], &[]).is_err(), "{bad}");
+        }
+    }
+}
