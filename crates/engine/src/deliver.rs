@@ -1,6 +1,7 @@
 //! What an event becomes for a target: a trigger of a response plan, a wish for a run, a delivery to a target outside.
 
 use bus::delivery::{self, Notification, Request, Undeliverable};
+use flow::automation::DocumentSource;
 use jiff::Timestamp;
 use model::bus::{Rule, Target};
 use model::plan::{RESPONSE_PLAN, ResponsePlan};
@@ -16,7 +17,8 @@ use crate::destinations;
 use crate::engine::Shared;
 use crate::error::AskError;
 use crate::input::Input;
-use crate::lookup::readable;
+use crate::lookup::{self, Lookup, Prepared, readable};
+use crate::machine::{self, Context};
 use crate::routes::{incident_for, incident_input};
 use crate::targets::{self, Destination, destination};
 
@@ -121,9 +123,8 @@ async fn wanted(
             to_plan(shared, arrival, place, &rendered).await
         }
         Destination::Document => {
-            let request = start_run(arrival, target, rule_arn, &rendered);
-            let request = request.map_err(|reason| undeliverable("INVALID_PARAMETER", reason));
-            Ok(request.map(|request| {
+            let made = to_run(shared, arrival, (rule_arn, target, id), &rendered).await?;
+            Ok(made.map(|request| {
                 let input = Input::StartRun(Box::new(request));
                 vec![(AggregateId::run(id), arrival.scope.clone(), input)]
             }))
@@ -151,6 +152,42 @@ async fn exists(
         Err(ConfiguredError::Missing(message)) => Ok(Err(undeliverable("NO_RESOURCE", message))),
         Err(ConfiguredError::Unreadable(message)) => Err(AskError::Broken(message)),
     }
+}
+
+/// The wish for a run, decided once without being kept: what its machine would refuse later, when nobody is left to be
+/// told, is refused now.
+async fn to_run(
+    shared: &Shared,
+    arrival: &Arrival<'_>,
+    (rule_arn, target, id): (&str, &Target, Uuid),
+    rendered: &str,
+) -> Result<Result<StartRun, Undeliverable>, AskError> {
+    let request = match start_run(arrival, target, rule_arn, rendered) {
+        Ok(request) => request,
+        Err(reason) => return Ok(Err(undeliverable("INVALID_PARAMETER", reason))),
+    };
+    let (document, parsed) = lookup::document(shared, arrival.scope, &request).await?;
+    let missing = matches!(document, DocumentSource::Missing { .. });
+    let prepared = Prepared {
+        input: Input::StartRun(Box::new(request.clone())),
+        lookup: Lookup::Document(document, parsed),
+    };
+    let context = Context {
+        id: AggregateId::run(id),
+        scope: arrival.scope.clone(),
+        at: arrival.now,
+        entropy: [0; 32],
+        step_budget: 1,
+    };
+    let code = if missing {
+        "NO_RESOURCE"
+    } else {
+        "INVALID_PARAMETER"
+    };
+    let tried = machine::decide(None, prepared, &context);
+    Ok(tried
+        .map(|_| request)
+        .map_err(|rejection| undeliverable(code, rejection.to_string())))
 }
 
 async fn to_plan(

@@ -240,7 +240,7 @@ async fn load_into(
 }
 
 /// The text of the version that a wish names, or why there is none.
-async fn document(
+pub(crate) async fn document(
     shared: &Shared,
     scope: &Scope,
     request: &StartRun,

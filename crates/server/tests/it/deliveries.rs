@@ -325,6 +325,7 @@ async fn local_targets_that_cannot_take_an_event_give_it_to_the_dead_letter_queu
             { "Id": "plan", "Arn": "arn:aws:ssm-incidents::123456789012:response-plan/gone", "DeadLetterConfig": dead("plan") },
             { "Id": "text", "Arn": "https://hooks.example.com/x", "DeadLetterConfig": dead("text"), "InputPath": "$.detail.nothing" },
             { "Id": "run", "Arn": format!("arn:aws:ssm:{PLACE}:document/D"), "DeadLetterConfig": dead("run"), "InputPath": "$.detail.n" },
+            { "Id": "absent", "Arn": format!("arn:aws:ssm:{PLACE}:document/D"), "DeadLetterConfig": dead("absent") },
             { "Id": "bus", "Arn": format!("arn:aws:events:{PLACE}:event-bus/gone"), "DeadLetterConfig": dead("bus") },
         ]),
     )
@@ -347,7 +348,7 @@ async fn local_targets_that_cannot_take_an_event_give_it_to_the_dead_letter_queu
     }
     assert_eq!(
         json!(codes),
-        json!({ "bus": "NO_RESOURCE", "plan": "NO_RESOURCE", "run": "INVALID_PARAMETER", "text": "INVALID_JSON" })
+        json!({ "absent": "NO_RESOURCE", "bus": "NO_RESOURCE", "plan": "NO_RESOURCE", "run": "INVALID_PARAMETER", "text": "INVALID_JSON" })
     );
 }
 
