@@ -3,5 +3,6 @@
 pub(crate) mod aws;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod serve;

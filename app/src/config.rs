@@ -168,6 +168,11 @@ mod tests {
                 vec![],
                 "insecure_listen",
             ),
+            (
+                "[metrics]\nscrape_token = \"short\"\n",
+                vec![],
+                "metrics.scrape_token",
+            ),
             ("[server]\ntls_key = \"k.pem\"\n", vec![], "tls_certificate"),
             (
                 "[[auth.access_keys]]\nid = \"A\"\nsecret = \"\"\n",
@@ -202,10 +207,13 @@ mod tests {
 
     #[test]
     fn secrets_are_masked() {
-        let file = "[smtp]\npassword = \"hunter2\"\n[[auth.access_keys]]\nid = \"AKID\"\nsecret = \"s3cret-s3cret-s3cret\"\n";
+        let file = "[metrics]\nscrape_token = \"sesame-sesame-sesame\"\n[smtp]\npassword = \"hunter2\"\n[[auth.access_keys]]\nid = \"AKID\"\nsecret = \"s3cret-s3cret-s3cret\"\n";
         let text = shown(&with(file, &[]).expect("valid")).expect("shown");
         assert!(
-            text.contains("AKID") && !text.contains("hunter2") && !text.contains("s3cret"),
+            text.contains("AKID")
+                && !text.contains("hunter2")
+                && !text.contains("s3cret")
+                && !text.contains("sesame"),
             "{text}"
         );
     }

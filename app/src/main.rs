@@ -101,6 +101,7 @@ fn interface() -> Command {
                 ),
         )
         .subcommand(commands::run::interface())
+        .subcommand(commands::rules::interface())
         .subcommand(commands::aws::interface())
         .subcommand(commands::demo::interface())
 }
@@ -129,6 +130,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             _ => return Ok(ExitCode::from(2)),
         },
         Some(("run", found)) => commands::run::run(found)?,
+        Some(("rules", found)) => return Ok(commands::rules::run(found)),
         Some(("demo", found)) => return commands::demo::run(found),
         _ => return Ok(ExitCode::from(2)),
     }

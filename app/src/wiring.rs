@@ -134,6 +134,11 @@ fn options(config: &Config) -> Options {
         keep_journal: (config.retention.journal_days > 0)
             .then(|| days(config.retention.journal_days)),
         missed_schedules: config.events.missed_schedules,
+        keep_metrics: days(config.retention.metrics_days),
+        recent: engine::RecentLimits {
+            events: config.events.recent_events,
+            bytes: config.events.recent_bytes,
+        },
         ..Options::default()
     }
 }
@@ -155,6 +160,10 @@ fn server_config(
     server.authorizer = Some(authorizer);
     server.allow_http_endpoints = config.webhooks.allow_http;
     server.event_size_limit = config.events.max_request_bytes;
+    server.scrape = server::ScrapeConfig {
+        token: server::ScrapeToken(config.metrics.scrape_token.clone()),
+        open_on_loopback: config.metrics.open_on_loopback,
+    };
     server.aws_endpoint_url =
         (!config.aws.endpoint_url.is_empty()).then(|| config.aws.endpoint_url.clone());
     server

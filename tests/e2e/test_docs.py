@@ -468,7 +468,7 @@ class Pages(unittest.TestCase):
 
     def test_the_command_line_is_the_programs(self):
         text = (DOCS / "reference/cli.md").read_text()
-        sections = re.findall(r"^## `(quell[\w ]*)`\n\n```text\n(.*?)^```$", text, re.M | re.S)
+        sections = re.findall(r"^## `(quell[\w -]*)`\n\n```text\n(.*?)^```$", text, re.M | re.S)
         told = {command: help_text for command, help_text in sections}
         wanted, waiting = {}, ["quell"]
         while waiting:
@@ -477,7 +477,7 @@ class Pages(unittest.TestCase):
             done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE, check=True)
             wanted[command] = done.stdout
             _, _, commands = done.stdout.partition("\nCommands:\n")
-            names = re.findall(r"^  ([a-z]+) ", commands.partition("\n\n")[0], re.M)
+            names = re.findall(r"^  ([a-z-]+) ", commands.partition("\n\n")[0], re.M)
             waiting += [f"{command} {name}" for name in names if name != "help"]
         self.assertEqual(told, wanted)
 

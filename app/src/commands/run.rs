@@ -68,7 +68,8 @@ pub(crate) fn interface() -> Command {
         )
 }
 
-fn connection(command: Command) -> Command {
+/// Where the server is, and who calls it.
+pub(super) fn connection(command: Command) -> Command {
     command
         .arg(
             Arg::new("endpoint-url")
@@ -82,7 +83,7 @@ fn connection(command: Command) -> Command {
                 .value_name("FILE")
                 .help("credentials file [default: AWS_SHARED_CREDENTIALS_FILE, then quell-data/credentials]"),
         )
-        .arg(Arg::new("region").long("region").value_name("REGION").help("region of the runs [default: AWS_REGION, AWS_DEFAULT_REGION, then us-east-1]"))
+        .arg(Arg::new("region").long("region").value_name("REGION").help("region of the runs or rules [default: AWS_REGION, AWS_DEFAULT_REGION, then us-east-1]"))
 }
 
 /// Runs the subcommand.
@@ -170,7 +171,8 @@ async fn resolve(matches: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-fn client(matches: &ArgMatches) -> Result<OperatorClient> {
+/// The server that the arguments name.
+pub(super) fn client(matches: &ArgMatches) -> Result<OperatorClient> {
     // As the AWS CLI does: what is given, else the environment, else the default.
     let setting = |name: &str, variables: &[&str], default: &str| {
         let given = matches.get_one::<String>(name).cloned();
@@ -198,6 +200,6 @@ fn client(matches: &ArgMatches) -> Result<OperatorClient> {
     Ok(OperatorClient::new(&url, credentials, &region)?)
 }
 
-fn now() -> jiff::Timestamp {
+pub(super) fn now() -> jiff::Timestamp {
     SystemClock::new().now()
 }

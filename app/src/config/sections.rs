@@ -23,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) webhooks: Webhooks,
     pub(crate) events: Events,
     pub(crate) intake: Intake,
+    pub(crate) metrics: Metrics,
     pub(crate) engine: Engine,
     pub(crate) retention: Retention,
 }
@@ -133,6 +134,23 @@ pub(crate) struct Webhooks {
 pub(crate) struct Events {
     pub(crate) max_request_bytes: usize,
     pub(crate) missed_schedules: engine::MissedSchedules,
+    pub(crate) recent_events: usize,
+    pub(crate) recent_bytes: usize,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metrics {
+    pub(crate) scrape_token: String,
+    pub(crate) open_on_loopback: bool,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics")
+            .field("open_on_loopback", &self.open_on_loopback)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -157,6 +175,7 @@ pub(crate) struct Retention {
     pub(crate) inbox_days: u32,
     pub(crate) effects_days: u32,
     pub(crate) journal_days: u32,
+    pub(crate) metrics_days: u32,
 }
 
 /// A user's file: any part of the configuration, but nothing else. Read only to find mistakes with their lines.
@@ -172,6 +191,7 @@ pub(crate) struct Partial {
     webhooks: Option<toml::Table>,
     events: Option<toml::Table>,
     intake: Option<toml::Table>,
+    metrics: Option<toml::Table>,
     engine: Option<toml::Table>,
     retention: Option<toml::Table>,
 }
@@ -183,6 +203,9 @@ impl Config {
     pub(crate) fn mask(&mut self) {
         if !self.smtp.password.is_empty() {
             MASK.clone_into(&mut self.smtp.password);
+        }
+        if !self.metrics.scrape_token.is_empty() {
+            MASK.clone_into(&mut self.metrics.scrape_token);
         }
         for key in &mut self.auth.access_keys {
             MASK.clone_into(&mut key.secret);
@@ -218,6 +241,14 @@ impl Config {
                     key.id
                 );
             }
+        }
+        let token = &self.metrics.scrape_token;
+        if !token.is_empty()
+            && (token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            bail!(
+                "metrics.scrape_token must have at least 16 letters, digits and signs, or be empty to let nobody in by token"
+            );
         }
         let server = &self.server;
         if server.tls_certificate.is_empty() != server.tls_key.is_empty() {
@@ -338,6 +369,10 @@ impl Config {
             ),
             ("intake.max_requests", self.intake.max_requests as u64),
             ("engine.step_budget", u64::from(self.engine.step_budget)),
+            (
+                "retention.metrics_days",
+                u64::from(self.retention.metrics_days),
+            ),
         ];
         match amounts.iter().find(|(_, amount)| *amount == 0) {
             Some((name, _)) => bail!("{name} must be at least 1"),

@@ -253,6 +253,7 @@ pub(crate) async fn commit_whole(
     let owned = Arc::clone(shared);
     shared.tasks.spawn(async move {
         let committed = owned.ports.store.commit(turn).await;
+        let committed = owned.metrics.committed(committed);
         let outcome = committed.map(|committed| announce(&owned, inputs, committed.inbox));
         // Nobody waits any more: what was accepted is under way all the same.
         let _ = answer.send(outcome);

@@ -463,7 +463,9 @@ impl Actor {
 async fn commit(shared: &Shared, turn: Turn) -> Result<ports::Committed, CommitError> {
     // INVARIANT: the semaphore is never closed, and has fewer permits than the store's queue has places.
     let _room = shared.commits.acquire().await;
-    shared.ports.store.commit(turn).await
+    shared
+        .metrics
+        .committed(shared.ports.store.commit(turn).await)
 }
 
 /// How many of the items may share a turn: all, but for a second one that reads what the first would write.

@@ -70,7 +70,8 @@ pub(crate) async fn change(
         resources,
         ..Turn::default()
     };
-    let committed = shared.ports.store.commit(turn).await?;
+    let committed = shared.ports.store.commit(turn).await;
+    let committed = shared.metrics.committed(committed)?;
     for (change, seq) in schedules.into_iter().zip(committed.inbox) {
         shared.schedules.committed(&change);
         let scope = change.scope().clone();

@@ -118,6 +118,11 @@ impl Way {
             return Ok(Err(undeliverable("NO_RESOURCE", message)));
         }
         shared.metrics.arrived(&bus.0, &bus.1, &matching);
+        if let Ok(id) = arrival.event.id.parse() {
+            let text = arrival.text.to_owned();
+            let kept = (id, arrival.now);
+            shared.recent.keep(&bus.0, &bus.1, kept, text);
+        }
         self.visited.insert(bus.clone());
         self.open.push_back((bus.0, matching));
         Ok(Ok(()))

@@ -18,7 +18,7 @@ use crate::catalog::{self, ResourceChange};
 use crate::engine::Shared;
 use crate::error::{AskError, ChangeError, ReadError};
 use crate::input::Input;
-use crate::metrics;
+use crate::metrics::{self, Figures};
 use crate::recent::NearMisses;
 use crate::take_in::{self, Message, TakeInError, TakenIn};
 
@@ -237,6 +237,12 @@ impl Handle {
     #[must_use]
     pub fn measured_totals(&self) -> Vec<(Series, Measures)> {
         self.shared.metrics.totals()
+    }
+
+    /// How the engine is doing.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        metrics::figures(&self.shared)
     }
 
     /// Holds the last events of a bus against a pattern and tells those that came nearest, at most `limit`.

@@ -41,5 +41,6 @@ pub use engine::{Engine, Options, Ports};
 pub use error::{AskError, ChangeError, ReadError};
 pub use handle::{Handle, Token};
 pub use input::Input;
+pub use metrics::Figures;
 pub use recent::{NearMiss, NearMisses, RecentLimits};
 pub use take_in::{Arriving, DedupeKey, Message, TakeInError, Taken, TakenIn};

@@ -7,7 +7,8 @@ mod flush;
 mod read;
 
 pub(crate) use flush::{flush_all, run};
-pub(crate) use read::minutes;
+pub use read::Figures;
+pub(crate) use read::{figures, minutes};
 
 use flush::Minutes;
 
@@ -40,6 +41,8 @@ pub(crate) struct Metrics {
     series: AtomicUsize,
     /// Outcomes of series that were one too many.
     uncounted: AtomicU64,
+    /// Turns that the store took.
+    commits: AtomicU64,
     /// Minutes that are over, summed up and not written yet. Held while they move to the store, so that a reader finds
     /// each of them in one place.
     unwritten: tokio::sync::RwLock<Minutes>,
@@ -92,8 +95,16 @@ impl Metrics {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             series: AtomicUsize::new(0),
             uncounted: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
             unwritten: tokio::sync::RwLock::default(),
         }
+    }
+
+    /// Counts a turn if the store took it.
+    pub(crate) fn committed<T, E>(&self, committed: Result<T, E>) -> Result<T, E> {
+        self.commits
+            .fetch_add(u64::from(committed.is_ok()), Ordering::Relaxed);
+        committed
     }
 
     /// Counts an event with the rules that matched it. `bus` is empty for a bus that has no rules: names that clients

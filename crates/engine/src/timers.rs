@@ -76,6 +76,12 @@ impl TimerWheel {
             .is_some_and(|(current, _)| *current == due)
     }
 
+    /// How many timers are in memory.
+    pub(crate) fn count(&self) -> usize {
+        let wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
+        wheel.current.len()
+    }
+
     /// Loads the window behind `now` from the store.
     pub(crate) async fn refill(&self, shared: &Shared, now: Timestamp) -> Result<(), StoreError> {
         let until = now.checked_add(WINDOW).unwrap_or(Timestamp::MAX);

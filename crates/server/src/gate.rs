@@ -1,7 +1,8 @@
 //! The way of every request: canonical or refused, signature verified, routed to one handler, rendered.
 //!
-//! Nothing past this module sees an unauthenticated request. Without a signature there are only `GET /health` and the
-//! doors of senders, which prove who they are in ways of their own (`intake`).
+//! Nothing past this module sees an unauthenticated request. Without a signature there are only `GET /health`, the
+//! doors of senders, which prove who they are in ways of their own (`intake`), and `GET /metrics` for those whom the
+//! configuration lets in (`scrape`).
 
 use std::panic::AssertUnwindSafe;
 
@@ -29,6 +30,7 @@ use crate::error::ApiError;
 use crate::intake;
 use crate::json_body;
 use crate::query::Query;
+use crate::scrape;
 use crate::state::AppState;
 use crate::voice::Voice;
 use crate::wire::{self, Received};
@@ -42,6 +44,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/intake/{source}", any(intake::answer))
         .route("/v2/enqueue", any(intake::answer))
         .route("/oauth/token", any(intake::answer))
+        .route("/metrics", get(scrape::answer))
         .fallback(answer)
         .with_state(state)
 }

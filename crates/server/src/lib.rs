@@ -15,8 +15,10 @@ mod gate;
 mod intake;
 mod json_body;
 mod listen;
+mod metric_data;
 mod page;
 mod query;
+mod scrape;
 mod state;
 mod tags;
 mod voice;
@@ -24,7 +26,8 @@ mod wire;
 
 pub use axum::Router;
 pub use listen::{ListenError, ListenOptions, TlsConfig, serve};
-pub use state::{AccessKey, AppState, Readiness, ServerConfig};
+pub use scrape::{ScrapeConfig, ScrapeToken};
+pub use state::{AccessKey, AppState, Peer, Readiness, ServerConfig};
 
 /// Everything that Quell answers, also usable in-process (`tower::ServiceExt::oneshot`) for calls from runbooks to Quell itself.
 pub fn router(state: AppState) -> Router {
@@ -55,8 +58,10 @@ pub async fn call_inside(
 }
 
 /// Operations that Quell serves for its own resources, but that runbooks mean for AWS's: what a runbook tags through
-/// `ssm` is a parameter or a managed instance.
-const MEANT_FOR_AWS: [(&str, &str); 3] = [
+/// `ssm` is a parameter or a managed instance, and the metrics it reads are those of the account.
+const MEANT_FOR_AWS: [(&str, &str); 5] = [
+    ("monitoring", "GetMetricData"),
+    ("monitoring", "ListMetrics"),
     ("ssm", "AddTagsToResource"),
     ("ssm", "RemoveTagsFromResource"),
     ("ssm", "ListTagsForResource"),
@@ -86,6 +91,7 @@ mod tests {
             ("events", "DescribeConnection", true),
             ("events", "ListEventSources", false),
             ("events", "DescribeEndpoint", false),
+            ("monitoring", "GetMetricData", false),
             ("ec2", "DescribeInstances", false),
         ] {
             assert_eq!(serves(service, operation), want, "{service} {operation}");

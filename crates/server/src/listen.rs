@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of what is served.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::state::Readiness;
+use crate::state::{Peer, Readiness};
 
 /// Largest request head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -199,12 +200,13 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "no TCP_NODELAY on a connection");
         }
+        let peer = stream.peer_addr().ok();
         match self.options.tls.clone() {
-            None => self.speak(stream).await,
+            None => self.speak(stream, peer).await,
             Some(tls) => {
                 let handshake = TlsAcceptor::from(tls.0).accept(stream);
                 match tokio::time::timeout(self.options.head_timeout, handshake).await {
-                    Ok(Ok(stream)) => self.speak(stream).await,
+                    Ok(Ok(stream)) => self.speak(stream, peer).await,
                     Ok(Err(error)) => tracing::debug!(error = %error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 }
@@ -213,8 +215,16 @@ impl Connection {
         drop(slot);
     }
 
-    async fn speak(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let service = TowerToHyperService::new(self.router);
+    async fn speak(
+        mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Option<SocketAddr>,
+    ) {
+        let router = match peer {
+            Some(peer) => self.router.layer(axum::Extension(Peer(peer))),
+            None => self.router,
+        };
+        let service = TowerToHyperService::new(router);
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -11,6 +11,8 @@ use intake::source::Sources;
 use ports::Vault;
 use ports::connection::Authorizer;
 
+use crate::scrape::ScrapeConfig;
+
 /// A key that may sign requests.
 #[derive(Clone)]
 pub struct AccessKey {
@@ -52,6 +54,8 @@ pub struct ServerConfig {
     pub authorizer: Option<Arc<dyn Authorizer>>,
     /// Whether endpoints of API destinations and connections may be `http://`.
     pub allow_http_endpoints: bool,
+    /// Who may read the numbers at `/metrics`.
+    pub scrape: ScrapeConfig,
 }
 
 impl ServerConfig {
@@ -64,12 +68,17 @@ impl ServerConfig {
             event_size_limit: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             aws_endpoint_url: None,
+            scrape: ScrapeConfig::default(),
             vault,
             authorizer: None,
             allow_http_endpoints: false,
         }
     }
 }
+
+/// Who is at the other end of a connection. Known of requests that came through a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub std::net::SocketAddr);
 
 /// Whether `GET /health` answers 200.
 #[derive(Debug, Clone, Default)]

@@ -60,7 +60,8 @@ async fn flush(shared: &Shared, until: i64) {
             measured: rows.collect(),
             ..Turn::default()
         };
-        match shared.ports.store.commit(turn).await {
+        let committed = shared.ports.store.commit(turn).await;
+        match shared.metrics.committed(committed) {
             // Tried again with the next minute.
             Err(CommitError::Full) => return,
             Ok(_) => {}

@@ -1,6 +1,7 @@
 //! What was counted, for those who ask: minutes from store and memory together, and sums since the start.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use bus::measures::Measures;
 use ports::StoreError;
@@ -54,6 +55,33 @@ pub(crate) async fn minutes(
         if !full {
             return Ok(found);
         }
+    }
+}
+
+/// How the engine is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Inputs that wait for their turn.
+    pub inputs_waiting: usize,
+    /// Timers in memory: those that are due within the next hour.
+    pub timers: usize,
+    /// Turns that the store took since the start of the process.
+    pub commits: u64,
+    /// Series that are counted.
+    pub series: usize,
+    /// Outcomes that were counted in no series of their own, because there are too many series.
+    pub uncounted: u64,
+}
+
+/// How the engine is doing.
+pub(crate) fn figures(shared: &Shared) -> Figures {
+    let metrics = &shared.metrics;
+    Figures {
+        inputs_waiting: shared.dispatcher.waiting(),
+        timers: shared.timers.count(),
+        commits: metrics.commits.load(Ordering::Relaxed),
+        series: metrics.series.load(Ordering::Relaxed),
+        uncounted: metrics.uncounted.load(Ordering::Relaxed),
     }
 }
 

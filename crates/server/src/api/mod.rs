@@ -4,10 +4,13 @@ mod aws_calls;
 mod create_aws_call;
 mod deliveries;
 mod event_counts;
+mod explain_event;
 mod incident_times;
 mod incident_triggers;
 mod intake_sources;
 mod journal;
+mod metric_data;
+mod near_misses;
 mod parked;
 mod resolve_aws_call;
 mod resolve_run;
@@ -51,6 +54,18 @@ const ROUTES: &[Route] = &[
     ),
     Route::new("GetEventCounts", "GET", "/api/v1/events/counts", |call| {
         Box::pin(event_counts::handle(call))
+    }),
+    Route::new("ExplainEvent", "POST", "/api/v1/events/explain", |call| {
+        Box::pin(explain_event::handle(call))
+    }),
+    Route::new(
+        "ListNearMisses",
+        "GET",
+        "/api/v1/events/rules/*/*/near-misses",
+        |call| Box::pin(near_misses::handle(call)),
+    ),
+    Route::new("GetMetricData", "POST", "/api/v1/metrics/data", |call| {
+        Box::pin(metric_data::handle(call))
     }),
     Route::new(
         "GetIncidentTimes",

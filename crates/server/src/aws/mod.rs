@@ -7,6 +7,7 @@
 pub(crate) mod contacts;
 pub(crate) mod events;
 pub(crate) mod incidents;
+pub(crate) mod monitoring;
 pub(crate) mod ssm;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ const SERVICES: &[&Service] = &[
     &contacts::SERVICE,
     &events::SERVICE,
     &incidents::SERVICE,
+    &monitoring::SERVICE,
     &ssm::SERVICE,
 ];
 

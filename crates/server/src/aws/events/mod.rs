@@ -28,6 +28,7 @@ mod list_tags_for_resource;
 mod list_targets_by_rule;
 mod names;
 mod parameters;
+pub(crate) mod patterns;
 mod put_events;
 mod put_permission;
 mod put_rule;
