@@ -3,9 +3,14 @@
 //! (`tests/it/corpora.rs`, stable).
 
 use intake::decode::{
-    DecodeError, Format, Limits, Mapping, MappingText, Message, Signal, cloudevents, decode,
+    DecodeError, Format, Layer, Limits, Mapping, MappingText, Message, Signal, cloudevents, decode,
     pagerduty,
 };
+use intake::verify::{
+    self, Envelope, EnvelopeKind, Trust, certificate_address, pinned, signing_key,
+};
+use jiff::Timestamp;
+use model::arn::Arn;
 use serde_json::json;
 
 /// What takes any bytes.
@@ -32,7 +37,12 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("falco", |data| in_format("falco", data)),
     ("wazuh", |data| in_format("wazuh", data)),
     ("mapping", mapping),
+    ("sns_verify", sns_verify),
+    ("certificate", certificate),
 ];
+
+/// A certificate of a test authority, and its name for the address that it stands for.
+const AUTHORITY: &str = include_str!("authority.pem");
 
 /// Small limits, so that they are met.
 const LIMITS: Limits = Limits {
@@ -187,4 +197,55 @@ fn mapping(data: &[u8]) {
         let body = next();
         taken(&Format::Mapped(mapping), &message(&[], body.as_bytes()));
     }
+}
+
+/// An envelope, put to the key of a certificate: a signature that was not made with it is never believed, and what is
+/// believed of a notification is what is decoded.
+fn sns_verify(data: &[u8]) {
+    let Ok(envelope) = Envelope::parse(data) else {
+        return;
+    };
+    let text = envelope.string_to_sign();
+    assert!(text.ends_with('\n'), "every value ends its line");
+    if let Ok(address) = certificate_address(&envelope.certificate_url, &envelope.topic) {
+        let host = address.host();
+        assert!(address.url().starts_with("https://sns.") && address.url().ends_with(".pem"));
+        assert!(host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
+    }
+    let keys = pinned(AUTHORITY).unwrap_or_default();
+    let Some(key) = keys.first() else {
+        panic!("the test's certificate has a key");
+    };
+    for version_1 in [false, true] {
+        let believed = verify::verify(&envelope, key, version_1, envelope.timestamp);
+        assert!(believed.is_err(), "nobody has the private key");
+    }
+    if envelope.kind == EnvelopeKind::Notification
+        && let Ok(signals) = decode(&Format::Auto, &message(&[], data), &LIMITS)
+    {
+        let layers = |signal: &Signal| signal.layers.first().copied();
+        assert!(
+            signals
+                .iter()
+                .all(|signal| layers(signal) == Some(Layer::Sns)),
+            "what is beside the signed members is not asked: {signals:?}"
+        );
+    }
+}
+
+/// A file with certificates, as fetched, as pinned and as an authority.
+fn certificate(data: &[u8]) {
+    let Some(topic) = Arn::parse("arn:aws:sns:eu-west-1:123456789012:t") else {
+        panic!("it is an ARN");
+    };
+    let Ok(address) = certificate_address("https://sns.eu-west-1.amazonaws.com/x.pem", &topic)
+    else {
+        panic!("it is SNS's");
+    };
+    let text = String::from_utf8_lossy(data);
+    let _ = pinned(&text);
+    for trust in [Trust::Public, Trust::of_pem(AUTHORITY).unwrap_or_default()] {
+        let _ = signing_key(data, &address, &trust, Timestamp::UNIX_EPOCH);
+    }
+    let _ = Trust::of_pem(&text);
 }

@@ -77,7 +77,7 @@ pub struct Signal {
     pub id: Uuid,
     /// Whether the id is made of one that the sender or the transport gave. Else it is made of the content alone, and an
     /// equal message may be a repetition or a new event of the same words (PagerDuty's trigger, resolve, trigger): a
-    /// source should remember such an id for minutes only.
+    /// source should give such messages an id of its own ([`Message::id`]).
     pub own_id: bool,
     /// The event's `source`, e.g. `aws.guardduty`, `alertmanager`.
     pub source: String,

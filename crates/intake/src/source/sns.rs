@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::doors::Fetching;
-use super::http::{come_again, kept_headers, plain, post, problem, reply, work};
+use super::http::{come_again, plain, post, problem, reply, work};
 use super::parked::ParkedError;
 use super::settings::Kind;
 use super::sources::{Shared, Source};
@@ -128,7 +128,7 @@ pub(super) async fn answer(
         }
     }
     match envelope.kind {
-        EnvelopeKind::Notification => notified(shared, source, &envelope, (parts, body)).await,
+        EnvelopeKind::Notification => notified(shared, source, &envelope, body).await,
         EnvelopeKind::SubscriptionConfirmation => subscribed(shared, source, &envelope).await,
         EnvelopeKind::UnsubscribeConfirmation => unsubscribed(source, topic, now),
     }
@@ -138,12 +138,12 @@ async fn notified(
     shared: &Shared,
     source: &Source,
     envelope: &Envelope,
-    (parts, body): (&Parts, &Bytes),
+    body: &Bytes,
 ) -> Response<Bytes> {
-    let headers = kept_headers(&parts.headers, &[]);
     let incoming = Incoming {
         id: Some(&envelope.message_id),
-        headers: &headers,
+        // The signature is not over them: `ce-*` headers beside a genuine body would make another event of it.
+        headers: &[],
         body,
         sent: Some(envelope.timestamp),
         credential: None,
