@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import subprocess
 import threading
+import time
 import urllib.parse
 
 from quelltest import DEADLINE, QuellTest, binary, wait_until
@@ -276,6 +277,32 @@ class ConnectionsTest(QuellTest):
         self.assertIn(b"quell1.", everything)
         found = [one for one in canaries if one.encode() in everything or base64.b64encode(one.encode()) in everything]
         self.assertEqual(found, [])
+
+    def test_a_rate_limit_is_kept_and_nothing_is_lost(self):
+        key = {"ApiKeyAuthParameters": {"ApiKeyName": "x-api-key", "ApiKeyValue": API_KEY}}
+        made = self.events.create_connection(Name="slow", AuthorizationType="API_KEY", AuthParameters=key)
+        times = []
+
+        def answer(request):
+            times.append(time.monotonic())
+            return 200, {}, b""
+
+        self.receiver.answer = answer
+        self.route("slow", made["ConnectionArn"], "/slow")
+        self.events.update_api_destination(Name="slow", InvocationRateLimitPerSecond=20)
+        count = 80
+        for start in range(0, count, 10):
+            entries = [
+                {"Source": "slow", "DetailType": "test", "Detail": json.dumps({"mark": f"slow-{number}-"})}
+                for number in range(start, start + 10)
+            ]
+            self.assertEqual(self.events.put_events(Entries=entries)["FailedEntryCount"], 0)
+        for number in range(count):
+            self.receiver.wait_for(f"slow-{number}-")
+        self.assertEqual(len(times), count, "each once")
+        busiest = max(sum(1 for other in times if 0 <= other - one < 1) for one in times)
+        # The sender keeps exactly to 20; the way to the receiver may press a few together.
+        self.assertLessEqual(busiest, 25)
 
     def test_a_lost_key_file_is_told_at_the_start(self):
         keys = self.quell.data / "secrets.keys"
