@@ -97,3 +97,110 @@ async fn of_arn<T: DeserializeOwned>(
         .map_err(|error| unreadable(format!("stored {kind} `{name}` cannot be read: {error}")))?;
     Ok(Some((body, id)))
 }
+
+#[cfg(test)]
+mod tests {
+    use model::connection::{AuthorizationType, ConnectionState};
+    use model::resource::Expect;
+    use ports::MemoryStore;
+    use ports::store::{ResourceWrite, Turn};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn scope() -> Scope {
+        Scope::new("123456789012", "us-east-1")
+    }
+
+    async fn put(store: &MemoryStore, kind: &str, name: &str, body: Value) {
+        let write = ResourceWrite {
+            scope: scope(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            expect: Expect::Any,
+            body: Some(body),
+            at: "2026-01-01T00:00:00Z".parse().expect("an instant"),
+        };
+        let turn = Turn {
+            resources: vec![write],
+            ..Turn::default()
+        };
+        store.commit(turn).await.expect("a commit");
+    }
+
+    fn arn(family: &str, name: &str, id: Option<u128>) -> String {
+        let id = id.map_or_else(String::new, |id| format!("/{}", Uuid::from_u128(id)));
+        format!("arn:aws:events:us-east-1:123456789012:{family}/{name}{id}")
+    }
+
+    fn pair() -> (Connection, ApiDestination) {
+        let connection = Connection {
+            name: "c".to_owned(),
+            id: Uuid::from_u128(1),
+            secret_id: String::new(),
+            description: None,
+            state: ConnectionState::Authorized,
+            state_reason: None,
+            authorization: AuthorizationType::Basic,
+            shown: json!({}),
+            sealed: None,
+            authorized: None,
+        };
+        let destination = ApiDestination {
+            name: "d".to_owned(),
+            id: Uuid::from_u128(2),
+            description: None,
+            connection_arn: arn("connection", "c", Some(1)),
+            endpoint: "https://example.com/".to_owned(),
+            method: "POST".to_owned(),
+            rate_per_second: 1,
+        };
+        (connection, destination)
+    }
+
+    #[tokio::test]
+    async fn only_the_very_one_that_an_arn_names_is_found() {
+        let store = MemoryStore::new();
+        let (connection, mut destination) = pair();
+        let look = async |arn: String| find(&store, &scope(), &arn).await;
+        let missing = |found: Result<Configured, ConfiguredError>| {
+            matches!(found, Err(ConfiguredError::Missing(_)))
+        };
+        let whole = arn("api-destination", "d", Some(2));
+        assert!(missing(look(whole.clone()).await), "nothing is there");
+        let mut body = json!(destination);
+        body["v"] = 1.into();
+        put(&store, API_DESTINATION, "d", body).await;
+        assert!(missing(look(whole.clone()).await), "its connection is not");
+        put(&store, CONNECTION, "c", json!(connection)).await;
+        for good in [whole.clone(), arn("api-destination", "d", None)] {
+            let found = look(good).await.expect("found");
+            assert_eq!(found.destination, destination);
+            assert_eq!(found.connection, connection);
+        }
+        for bad in [
+            arn("api-destination", "d", Some(3)),
+            arn("api-destination", "e", None),
+            arn("connection", "d", Some(2)),
+            whole.replace("us-east-1", "eu-west-1"),
+            whole.replace("123456789012", "999999999999"),
+            whole.replace(":events:", ":sns:"),
+            format!("{whole}x"),
+            String::new(),
+        ] {
+            assert!(missing(look(bad.clone()).await), "{bad}");
+        }
+        destination.connection_arn = arn("connection", "c", Some(9));
+        put(&store, API_DESTINATION, "d", json!(destination)).await;
+        assert!(
+            missing(look(whole.clone()).await),
+            "another connection of the name"
+        );
+        put(&store, API_DESTINATION, "d", json!({ "name": 1 })).await;
+        let broken = look(whole).await;
+        assert!(
+            matches!(broken, Err(ConfiguredError::Unreadable(_))),
+            "{broken:?}"
+        );
+    }
+}

@@ -702,3 +702,47 @@ async fn what_quell_never_has_is_told_in_modelled_words() {
             .await;
     }
 }
+
+#[tokio::test]
+async fn a_targets_own_parameters_are_checked_as_a_connections_are() {
+    let world = World::new().await;
+    let client = world.client();
+    let rule = json!({ "Name": "r1", "EventPattern": "{\"source\":[\"x\"]}" });
+    client.ok("AWSEvents.PutRule", rule).await;
+    let arn = "arn:aws:events:us-east-1:123456789012:api-destination/d1";
+    let put = |parameters: Value| json!({ "Rule": "r1", "Targets": [{ "Id": "t", "Arn": arn, "HttpParameters": parameters }] });
+    for (bad, said) in [
+        (
+            json!({ "HeaderParameters": { "x y": "1" } }),
+            "headerParameters",
+        ),
+        (
+            json!({ "HeaderParameters": { "x": "1\r\ny: 2" } }),
+            "headerParameters.x",
+        ),
+        (
+            json!({ "HeaderParameters": { "x": "" } }),
+            "headerParameters.x",
+        ),
+        (
+            json!({ "QueryStringParameters": { "a\n": "\u{0}" } }),
+            "queryStringParameters",
+        ),
+        (
+            json!({ "PathParameterValues": [""] }),
+            "pathParameterValues",
+        ),
+    ] {
+        let refused = client
+            .fails(
+                "AWSEvents.PutTargets",
+                put(bad.clone()),
+                "ValidationException",
+            )
+            .await;
+        assert!(refused.contains(said), "{bad}: {refused}");
+    }
+    let good = json!({ "PathParameterValues": ["$.id"], "HeaderParameters": { "X-Event": "$.id" }, "QueryStringParameters": { "q": "1" } });
+    let answer = client.ok("AWSEvents.PutTargets", put(good)).await;
+    assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+}

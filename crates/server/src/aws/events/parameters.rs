@@ -53,18 +53,20 @@ fn is_query_text(text: &str) -> bool {
 }
 
 /// A kind of HTTP parameter: its list, and what its names and values must be.
-struct Kind {
-    list: &'static str,
-    key: Text,
-    value: Text,
+pub(super) struct Kind {
+    pub(super) list: &'static str,
+    pub(super) key: Text,
+    pub(super) value: Text,
 }
 
-const HEADERS: Kind = Kind {
+/// Headers, of connections and of targets.
+pub(super) const HEADERS: Kind = Kind {
     list: "HeaderParameters",
     key: KEY_NAME,
     value: Text::length(1, 512).matching(HEADER_SHOWN, is_header_value),
 };
-const QUERY: Kind = Kind {
+/// Parameters of the query string, of both.
+pub(super) const QUERY: Kind = Kind {
     list: "QueryStringParameters",
     key: Text::length(1, 512).matching("[^\\x00-\\x1F\\x7F]+", is_query_text),
     value: Text::length(1, 512)

@@ -5,6 +5,7 @@ use model::bus::{Rule, Target};
 use serde_json::{Value, json};
 
 use super::names::{self, RULE_NAME};
+use super::parameters;
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Edit};
 use crate::decode::{Fields, Text};
@@ -73,12 +74,8 @@ fn read(fields: &Fields<'_>) -> Result<Target, ApiError> {
     }
     if let Some(http) = fields.object("HttpParameters")? {
         http.texts("PathParameterValues", (0, 32), Text::length(1, 512))?;
-        for group in ["HeaderParameters", "QueryStringParameters"] {
-            http.text_map(
-                group,
-                (0, 100),
-                (Text::length(1, 512), Text::length(0, 512)),
-            )?;
+        for kind in [&parameters::HEADERS, &parameters::QUERY] {
+            http.text_map(kind.list, (0, 100), (kind.key, kind.value))?;
         }
     }
     if let Some(transformer) = fields.object("InputTransformer")? {
