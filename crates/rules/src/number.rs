@@ -3,8 +3,6 @@
 //! A number compares only when the nearest double prints back as the same decimal; otherwise two
 //! different account numbers could be taken for the same value. It knows only the spelling.
 
-use std::fmt::Write;
-
 /// Decimals of so many digits always survive the way through a double and back.
 const ALWAYS_EXACT: usize = 15;
 
@@ -29,6 +27,10 @@ pub(crate) fn nearest(raw: &str) -> Option<f64> {
 
 /// Whether `value`, the double nearest to `raw`, prints back as the same decimal.
 pub(crate) fn is_exact(raw: &str, value: f64) -> bool {
+    // A number of few bytes without an exponent has few digits, none of them far from the point.
+    if raw.len() <= ALWAYS_EXACT && !raw.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
+        return true;
+    }
     let Some(written) = Decimal::read(raw) else {
         return false;
     };
@@ -36,14 +38,13 @@ pub(crate) fn is_exact(raw: &str, value: f64) -> bool {
     if written.count == 0 {
         return true;
     }
+    // The exponents of doubles end a little beyond.
     if usize::from(written.count) <= ALWAYS_EXACT && (-290..=290).contains(&magnitude) {
         return true;
     }
-    let mut printed = Printed::default();
-    if write!(printed, "{value:e}").is_err() {
-        return false;
-    }
-    Decimal::read(printed.as_str()).is_some_and(|nearest| nearest == written)
+    let mut printed = zmij::Buffer::new();
+    let printed = printed.format_finite(value);
+    printed == raw || Decimal::read(printed).is_some_and(|nearest| nearest == written)
 }
 
 /// Sign, significant digits without zeros at either end, and the power of ten of the last digit.
@@ -105,33 +106,6 @@ impl Decimal {
         }
         self.count = u8::try_from(at + 1).ok()?;
         Some(())
-    }
-}
-
-/// Room for one printed double.
-#[derive(Default)]
-struct Printed {
-    bytes: [u8; 32],
-    length: usize,
-}
-
-impl Printed {
-    fn as_str(&self) -> &str {
-        let written = self.bytes.get(..self.length).unwrap_or_default();
-        std::str::from_utf8(written).unwrap_or_default()
-    }
-}
-
-impl Write for Printed {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let end = self.length + text.len();
-        let room = self
-            .bytes
-            .get_mut(self.length..end)
-            .ok_or(std::fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::index::{PathIndex, Postings, Wanted};
-use super::program::{Program, Test};
+use super::index::{NONE, PathIndex, Postings, Wanted};
+use super::program::{Link, Program, Test, hint};
 use super::rule::Rule;
 use crate::event::{ElementId, Elements, NO_ELEMENT};
 use crate::pattern::Field;
-use crate::scan::{Leaf, Leaves};
+use crate::scan::{Kind, Leaf, Leaves};
 use crate::search::{Found, Search, Sight};
 
 /// What is known of the event.
@@ -97,37 +97,56 @@ impl<'a, 'r> Judge<'a, 'r> {
         }
         // Whatever comes out, it is the same for every value that leads here.
         self.settle(self.program.rules + branch as usize);
-        let (first, end) = definition.tests;
-        let tests = self.program.tests.get(first as usize..end as usize);
-        let (Some(rule), Some(tests)) = (self.rules.get(number as usize), tests) else {
-            return;
-        };
-        let fields = rule.pattern.branches().get(definition.ordinal as usize);
-        let alone = fields.is_none_or(|fields| fields.len() == 1);
         // Without lists, or without another field to agree with, the tests are exact.
-        let exact = alone || self.view.leaves.elements.is_empty();
-        if !tests.iter().all(|test| self.may_hold(rule, test, exact)) {
-            return;
+        let exact = definition.fields == 1 || self.view.leaves.elements.is_empty();
+        if definition.tests > 0 {
+            let first = definition.first_test as usize;
+            let tests = first..first + usize::from(definition.tests);
+            let tests = self.program.tests.get(tests).unwrap_or_default();
+            // Most candidates fail at the hints, before their rule is looked at.
+            if !tests.iter().all(|test| self.may_hold_by_hint(test)) {
+                return;
+            }
+            let Some(rule) = self.rules.get(number as usize) else {
+                return;
+            };
+            if !tests.iter().all(|test| self.may_hold(rule, test, exact)) {
+                return;
+            }
         }
-        if exact {
-            self.settle(number as usize);
+        self.settle(number as usize);
+        if exact || self.holds_together(number, definition.ordinal) {
             self.matched.push(number);
-            return;
         }
+    }
+
+    /// Whether fields that may hold one by one hold together.
+    #[inline(never)]
+    fn holds_together(&self, number: u32, ordinal: u32) -> bool {
+        let Some(rule) = self.rules.get(number as usize) else {
+            return false;
+        };
+        let fields = rule.pattern.branches().get(ordinal as usize);
         if self.needs_no_search(rule, fields.map_or(&[], Vec::as_slice)) {
-            self.settle(number as usize);
-            self.matched.push(number);
-            return;
+            return true;
         }
         // The search decides the whole rule at once, as it does when asked for one rule.
-        self.settle(number as usize);
         let sight = RuleSight {
             rule,
             view: self.view,
         };
-        if Search::new(&rule.pattern, &sight).any_branch_holds() {
-            self.matched.push(number);
-        }
+        Search::new(&rule.pattern, &sight).any_branch_holds()
+    }
+
+    /// Whether a field that accepts one text only may find it.
+    #[inline]
+    fn may_hold_by_hint(&self, test: &Test) -> bool {
+        let (leaves, text) = (self.view.leaves, self.view.text);
+        test.hint == 0
+            || leaves.at(test.path).any(|leaf| {
+                matches!(leaf.kind, Kind::Text | Kind::Unescaped)
+                    && hint(leaves.text(leaf, text)) == test.hint
+            })
     }
 
     /// Whether a field may hold; `exact` says that absence means absence from the whole event.
@@ -193,23 +212,9 @@ impl Postings for Meeting<'_, '_, '_> {
         let mut next = head;
         while let Some(link) = self.judge.program.links.get(next as usize) {
             next = link.next;
-            let Some(branch) = self.judge.program.branches.get(link.branch as usize) else {
-                continue;
-            };
-            if self.judge.is_settled(link.branch, branch.rule) {
-                continue;
+            if link.field == NONE || self.passes(link) {
+                self.judge.consider(link.branch);
             }
-            let rule = self.judge.rules.get(branch.rule as usize);
-            let field = rule.and_then(|rule| rule.pattern.fields().get(link.field as usize));
-            if let Some(field) = field {
-                let view = self.judge.view;
-                let condition = field.conditions.get(link.condition as usize);
-                let value = view.leaves.value(self.leaf, view.text);
-                if !condition.is_some_and(|condition| condition.is_met_by(value)) {
-                    continue;
-                }
-            }
-            self.judge.consider(link.branch);
         }
     }
 
@@ -223,6 +228,30 @@ impl Postings for Meeting<'_, '_, '_> {
             }
         }
         false
+    }
+}
+
+impl Meeting<'_, '_, '_> {
+    /// Whether the check of a link that is left holds.
+    fn passes(&self, link: &Link) -> bool {
+        let judge = &self.judge;
+        let (leaves, text) = (judge.view.leaves, judge.view.text);
+        if !link
+            .guard
+            .lets_pass(leaves.text(self.leaf, text).as_bytes())
+        {
+            return false;
+        }
+        let Some(branch) = judge.program.branches.get(link.branch as usize) else {
+            return false;
+        };
+        if judge.is_settled(link.branch, branch.rule) {
+            return false;
+        }
+        let rule = judge.rules.get(branch.rule as usize);
+        let field = rule.and_then(|rule| rule.pattern.fields().get(link.field as usize));
+        let condition = field.and_then(|field| field.conditions.get(link.condition as usize));
+        condition.is_some_and(|condition| condition.is_met_by(leaves.value(self.leaf, text)))
     }
 }
 

@@ -171,7 +171,7 @@ impl<K: Clone + Ord> Matcher<K> {
     /// ```
     pub fn each_match(&self, event: EventText<'_>, scratch: &mut Scratch, tell: impl FnMut(&K)) {
         let snapshot = self.snapshot.load();
-        snapshot.each_match(event.as_str(), scratch, tell);
+        snapshot.each_match(event, scratch, tell);
     }
 
     /// The pattern of a rule.

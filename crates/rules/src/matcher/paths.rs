@@ -230,11 +230,12 @@ impl PathTree {
         (path != NONE).then_some(path)
     }
 
+    /// How many children a node has.
     #[inline]
-    pub(crate) fn has_children(&self, node: u32) -> bool {
+    pub(crate) fn children(&self, node: u32) -> u32 {
         self.nodes
             .get(node as usize)
-            .is_some_and(|node| node.children > 0)
+            .map_or(0, |node| node.children)
     }
 
     /// The child for a key as it stands in an event, from and to a place of its text.

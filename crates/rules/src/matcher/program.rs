@@ -7,10 +7,11 @@
 
 use std::sync::Arc;
 
-use super::index::{Chains, Gathering, NONE, PathIndex};
+use super::index::{Chains, Gathering, Guard, Left, NONE, PathIndex, hash};
 use super::judge::{Judge, Room, View};
 use super::rank::Crowds;
 use super::rule::Rule;
+use crate::condition::Condition;
 
 /// The index.
 #[derive(Debug, Default)]
@@ -33,7 +34,10 @@ pub(super) struct Branch {
     /// Its place among the pattern's branches.
     pub(super) ordinal: u32,
     /// The tests that are left once it is a candidate.
-    pub(super) tests: (u32, u32),
+    pub(super) first_test: u32,
+    pub(super) tests: u16,
+    /// How many fields it has.
+    pub(super) fields: u16,
 }
 
 /// A field to be tested.
@@ -42,6 +46,14 @@ pub(super) struct Test {
     pub(super) path: u32,
     /// Its place among the pattern's fields.
     pub(super) field: u32,
+    /// The hash of the one text that the field accepts; zero if it accepts anything else.
+    pub(super) hint: u32,
+}
+
+/// The hash of a text that tests compare first; never zero.
+pub(super) fn hint(text: &str) -> u32 {
+    // Truncation is meant.
+    hash(text.as_bytes()) as u32 | 1
 }
 
 /// A place where a posting leads to.
@@ -52,6 +64,7 @@ pub(super) struct Link {
     pub(super) field: u32,
     pub(super) condition: u32,
     pub(super) next: u32,
+    pub(super) guard: Guard,
 }
 
 /// Adds the links of one condition.
@@ -63,13 +76,18 @@ struct Linking<'a> {
 }
 
 impl Chains for Linking<'_> {
-    fn link(&mut self, head: u32, sure: bool) -> u32 {
+    fn link(&mut self, head: u32, left: Left) -> u32 {
         let place = count(self.links.len());
+        let (field, guard) = match left {
+            Left::Nothing => (NONE, Guard::default()),
+            Left::Check(guard) => (self.field, guard),
+        };
         self.links.push(Link {
             branch: self.branch,
-            field: if sure { NONE } else { self.field },
+            field,
             condition: self.condition,
             next: head,
+            guard,
         });
         place
     }
@@ -145,6 +163,10 @@ impl Program {
             let test = Test {
                 path: *path,
                 field: count(index),
+                hint: match field.conditions.as_slice() {
+                    [Condition::Exactly(text)] => hint(text),
+                    _ => 0,
+                },
             };
             tests.push((load.unwrap_or(u64::MAX), test));
         }
@@ -159,7 +181,10 @@ impl Program {
         self.branches.push(Branch {
             rule: count(rule_number),
             ordinal: count(ordinal),
-            tests: (first, count(self.tests.len())),
+            first_test: first,
+            // A pattern of 4096 characters has fewer fields.
+            tests: u16::try_from(self.tests.len() - first as usize).unwrap_or(u16::MAX),
+            fields: u16::try_from(fields.len()).unwrap_or(u16::MAX),
         });
         if filed_under.is_none() {
             self.unfiled.push(branch);

@@ -4,6 +4,7 @@
 //! time, never a match.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::index::hash;
 use super::rule::Rule;
@@ -13,7 +14,25 @@ use crate::pattern::Field;
 /// How often conditions that many rules might share occur.
 #[derive(Default)]
 pub(super) struct Crowds {
-    counts: HashMap<u64, u32>,
+    counts: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+}
+
+/// Takes keys that are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= hash(bytes);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 impl Crowds {
@@ -57,7 +76,7 @@ fn share(condition: &Condition) -> Option<u64> {
     Some(match condition {
         Condition::Exactly(_) | Condition::Address(_) => 100,
         Condition::EqualsIgnoreCase(_) => 120,
-        Condition::Number { .. } => 200,
+        Condition::Number { .. } => 90,
         Condition::True | Condition::False => 300_000,
         Condition::Null => 50_000,
         Condition::Prefix(text) | Condition::Suffix(text) => 150 + long(text.len()),
@@ -70,7 +89,7 @@ fn share(condition: &Condition) -> Option<u64> {
         }
         Condition::Cidr(_) => 2_000,
         Condition::Numeric(bounds) => match (bounds.low, bounds.high) {
-            (Some(low), Some(high)) if low == high => 200,
+            (Some(low), Some(high)) if low == high => 90,
             (Some(_), Some(_)) => 5_000,
             _ => 300_000,
         },

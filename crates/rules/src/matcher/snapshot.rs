@@ -6,6 +6,7 @@ use super::judge::{Room, View};
 use super::paths::PathTree;
 use super::program::Program;
 use super::rule::Rule;
+use crate::event_text::EventText;
 use crate::scan::{Leaves, Masks, walk};
 
 /// Rules that were indexed together.
@@ -125,14 +126,20 @@ impl<K> Shelf<K> {
 
 impl<K> Snapshot<K> {
     /// Calls `tell` with the key of every rule that a valid event matches.
-    pub(super) fn each_match(&self, text: &str, scratch: &mut Scratch, mut tell: impl FnMut(&K)) {
+    pub(super) fn each_match(
+        &self,
+        event: EventText<'_>,
+        scratch: &mut Scratch,
+        mut tell: impl FnMut(&K),
+    ) {
         if self.shelves.is_empty() {
             return;
         }
-        scratch.masks.read(text.as_bytes());
+        let text = event.as_str();
+        scratch.masks.clear();
         scratch.leaves.clear(self.paths);
         for tree in &self.trees {
-            walk(text, &scratch.masks, tree, &mut scratch.leaves);
+            walk(event, &mut scratch.masks, tree, &mut scratch.leaves);
         }
         let programs = self.shelves.iter().map(|shelf| &shelf.segment.program);
         let stamp = scratch.next_stamp(programs.map(Program::stamps).sum());

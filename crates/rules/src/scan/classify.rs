@@ -17,8 +17,8 @@ struct Raw {
 }
 
 /// What one block leaves for the next.
-#[derive(Default)]
-struct Carry {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Carry {
     /// All ones inside a string.
     in_string: u64,
     /// One if the next byte is escaped.
@@ -28,6 +28,10 @@ struct Carry {
 }
 
 impl Carry {
+    pub(super) fn has_backslashes(&self) -> bool {
+        self.backslashes != 0
+    }
+
     /// Decides what counts. `parity` turns quotes into the ranges between them.
     #[inline(always)]
     fn decide(&mut self, raw: Raw, parity: impl Fn(u64) -> u64) -> Block {
@@ -60,14 +64,14 @@ impl Carry {
     }
 }
 
-/// Appends the blocks of a text and says whether it has a backslash.
-pub(super) fn blocks(text: &[u8], into: &mut Vec<Block>) -> bool {
-    into.reserve(text.len() / BLOCK + 1);
-    vector::blocks(text, into).unwrap_or_else(|| portable(text, into))
+/// Appends the blocks of the next part of a text, which is whole blocks unless it is the last.
+pub(super) fn blocks(text: &[u8], carry: &mut Carry, into: &mut Vec<Block>) {
+    if !vector::blocks(text, carry, into) {
+        portable(text, carry, into);
+    }
 }
 
-fn portable(text: &[u8], into: &mut Vec<Block>) -> bool {
-    let mut carry = Carry::default();
+fn portable(text: &[u8], carry: &mut Carry, into: &mut Vec<Block>) {
     let (whole, rest) = text.as_chunks::<BLOCK>();
     for chunk in whole {
         into.push(carry.decide(raw(chunk), parity));
@@ -75,7 +79,6 @@ fn portable(text: &[u8], into: &mut Vec<Block>) -> bool {
     if !rest.is_empty() {
         into.push(carry.decide(raw(&padded(rest)), parity));
     }
-    carry.backslashes != 0
 }
 
 /// The last bytes of a text, filled up with spaces.
@@ -111,7 +114,7 @@ fn parity(bits: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Block, blocks, portable};
+    use super::{Block, Carry, blocks, portable};
     use proptest::prelude::*;
 
     proptest! {
@@ -124,8 +127,14 @@ mod tests {
             ),
         ) {
             let (mut chosen, mut plain) = (Vec::new(), Vec::new());
-            prop_assert_eq!(blocks(&text, &mut chosen), portable(&text, &mut plain));
+            let mut carries = [Carry::default(), Carry::default()];
+            let (first, second) = text.split_at(text.len() / 128 * 64);
+            for part in [first, second] {
+                blocks(part, &mut carries[0], &mut chosen);
+            }
+            portable(&text, &mut carries[1], &mut plain);
             prop_assert_eq!(&chosen, &plain);
+            prop_assert_eq!(carries[0].has_backslashes(), text.contains(&b'\\'));
             prop_assert_eq!(chosen, one_by_one(&text));
         }
     }

@@ -1,13 +1,15 @@
 //! Finds the values of an event at the paths that rules mention, straight from its bytes.
 //!
-//! First every 64 bytes become a [`Block`] of bit masks: where quotes and brackets are that count.
-//! Then [`walk`] follows the tree of mentioned [`paths`](crate::matcher) and jumps over everything
-//! else. The text is known to be a valid event; on any other the answer is wrong but harmless.
+//! [`walk`] follows the tree of mentioned [`paths`](crate::matcher) and jumps over everything else.
+//! It jumps with bit masks: every 64 bytes become a [`Block`] that tells where quotes and brackets
+//! are that count. The text is known to be a valid event; on any other the answer is wrong but
+//! harmless.
 
 mod classify;
 mod leaves;
 mod walk;
 
+use classify::Carry;
 pub(crate) use leaves::{Kind, Leaf, Leaves};
 pub(crate) use walk::walk;
 
@@ -22,75 +24,95 @@ pub(crate) struct Block {
     pub(crate) closing: u64,
 }
 
-/// The bit masks of a text.
+/// The bit masks of a text, made as far as they are asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Masks {
     blocks: Vec<Block>,
-    /// Whether there is a backslash anywhere.
-    pub(crate) escapes: bool,
+    carry: Carry,
 }
 
 const BLOCK: usize = 64;
 
+/// Blocks made at once.
+const STRETCH: usize = 4;
+
 impl Masks {
-    /// Looks at a text, forgetting the one before.
-    pub(crate) fn read(&mut self, text: &[u8]) {
+    /// Forgets the text before.
+    pub(crate) fn clear(&mut self) {
         self.blocks.clear();
-        self.escapes = classify::blocks(text, &mut self.blocks);
+        self.carry = Carry::default();
     }
 
-    /// The first quote at or after a place; the end of the masks if there is none.
+    /// The block at a place; `None` behind the end of the text.
     #[inline]
-    pub(crate) fn quote(&self, from: usize) -> usize {
-        let mut at = from / BLOCK;
-        let Some(block) = self.blocks.get(at) else {
-            return self.end();
-        };
-        let mut quotes = block.quotes & (u64::MAX << (from % BLOCK));
-        while quotes == 0 {
-            at += 1;
-            match self.blocks.get(at) {
-                Some(block) => quotes = block.quotes,
-                None => return self.end(),
-            }
+    fn block(&mut self, at: usize, text: &[u8]) -> Option<Block> {
+        match self.blocks.get(at) {
+            Some(block) => Some(*block),
+            None => self.later_block(at, text),
         }
-        at * BLOCK + place(quotes)
     }
 
-    /// The place after the bracket that closes the one opened just before `from`.
+    #[inline(never)]
+    fn later_block(&mut self, at: usize, text: &[u8]) -> Option<Block> {
+        while self.blocks.len() <= at {
+            let rest = text.get(self.blocks.len() * BLOCK..)?;
+            if rest.is_empty() {
+                return None;
+            }
+            let stretch = rest.get(..STRETCH * BLOCK).unwrap_or(rest);
+            classify::blocks(stretch, &mut self.carry, &mut self.blocks);
+        }
+        self.blocks.get(at).copied()
+    }
+
+    /// Whether there is a backslash in what has been looked at so far.
+    pub(crate) fn has_escapes(&self) -> bool {
+        self.carry.has_backslashes()
+    }
+
+    /// The first quote at or after a place; the end of the text if there is none.
     #[inline]
-    pub(crate) fn after_container(&self, from: usize) -> usize {
+    pub(crate) fn quote(&mut self, from: usize, text: &[u8]) -> usize {
+        let mut at = from / BLOCK;
+        let mut seen = u64::MAX << (from % BLOCK);
+        while let Some(block) = self.block(at, text) {
+            let quotes = block.quotes & seen;
+            if quotes != 0 {
+                return at * BLOCK + place(quotes);
+            }
+            seen = u64::MAX;
+            at += 1;
+        }
+        text.len()
+    }
+
+    /// The place after the bracket that closes the container that `from` lies in.
+    #[inline]
+    pub(crate) fn after_container(&mut self, from: usize, text: &[u8]) -> usize {
         let mut at = from / BLOCK;
         let mut depth = 1u32;
         let mut seen = u64::MAX << (from % BLOCK);
-        while let Some(block) = self.blocks.get(at) {
+        while let Some(block) = self.block(at, text) {
             let opening = block.opening & seen;
             let mut closing = block.closing & seen;
             seen = u64::MAX;
             let closed = closing.count_ones();
-            if closed < depth {
-                depth = depth - closed + opening.count_ones();
-                at += 1;
-                continue;
-            }
-            let mut earlier = 0;
-            while closing != 0 {
-                let before = closing & closing.wrapping_neg();
-                let opened = (opening & (before - 1)).count_ones();
-                if depth + opened == earlier + 1 {
-                    return at * BLOCK + place(before) + 1;
+            if closed >= depth {
+                let mut earlier = 0;
+                while closing != 0 {
+                    let lowest = closing & closing.wrapping_neg();
+                    let opened = (opening & (lowest - 1)).count_ones();
+                    if depth + opened == earlier + 1 {
+                        return at * BLOCK + place(lowest) + 1;
+                    }
+                    earlier += 1;
+                    closing &= closing - 1;
                 }
-                earlier += 1;
-                closing &= closing - 1;
             }
             depth = depth + opening.count_ones() - closed;
             at += 1;
         }
-        self.end()
-    }
-
-    fn end(&self) -> usize {
-        self.blocks.len() * BLOCK
+        text.len()
     }
 }
 

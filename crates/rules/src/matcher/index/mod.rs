@@ -68,17 +68,53 @@ impl Default for Lists {
 
 /// Makes chains of links; each condition that is gathered becomes a link.
 pub(super) trait Chains {
-    /// Puts a link before `head` and returns it; `sure` says that no check is left.
-    fn link(&mut self, head: u32, sure: bool) -> u32;
+    /// Puts a link before `head` and returns it.
+    fn link(&mut self, head: u32, left: Left) -> u32;
 
     /// Joins two chains.
     fn join(&mut self, first: u32, second: u32) -> u32;
 }
 
+/// What is left to be checked where a posting leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    /// The condition itself, if the text passes the guard.
+    Check(Guard),
+}
+
+/// What a text must have at least: a quick look before the real one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Guard {
+    /// Bytes, at most 255.
+    length: u8,
+    first: Option<u8>,
+    last: Option<u8>,
+}
+
+impl Guard {
+    fn of(wildcard: &Wildcard) -> Guard {
+        let pieces = wildcard.pieces();
+        let length: usize = pieces.iter().map(String::len).sum();
+        Guard {
+            length: u8::try_from(length).unwrap_or(u8::MAX),
+            first: pieces.first().and_then(|p| p.as_bytes().first().copied()),
+            last: pieces.last().and_then(|p| p.as_bytes().last().copied()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn lets_pass(self, text: &[u8]) -> bool {
+        text.len() >= usize::from(self.length)
+            && (self.first.is_none() || self.first == text.first().copied())
+            && (self.last.is_none() || self.last == text.last().copied())
+    }
+}
+
 impl Gathering {
     /// Files a condition, which is not [`Condition::Absent`].
     pub(super) fn file(&mut self, condition: &Condition, chains: &mut impl Chains) {
-        let mut sure = |head: u32| chains.link(head, true);
+        let mut sure = |head: u32| chains.link(head, Left::Nothing);
         match condition {
             Condition::Exactly(text) => self.texts.update(text.as_bytes(), sure),
             Condition::Address(address) => self.file_addresses((*address, *address), sure(NONE)),
@@ -109,7 +145,8 @@ impl Gathering {
             | Condition::SuffixIgnoreCase(text) => self.file_folded(condition, text, chains),
             Condition::Wildcard(wildcard) => self.file_wildcard(wildcard, chains),
             Condition::AnythingBut(_) => {
-                self.lists.any_value = chains.link(self.lists.any_value, false);
+                let left = Left::Check(Guard::default());
+                self.lists.any_value = chains.link(self.lists.any_value, left);
             }
             Condition::Absent => {}
         }
@@ -151,7 +188,7 @@ impl Gathering {
                 Condition::SuffixIgnoreCase(_) => &mut self.folded_suffixes,
                 _ => &mut self.folded,
             };
-            table.update(folded.as_bytes(), |head| chains.link(head, true));
+            table.update(folded.as_bytes(), |head| chains.link(head, Left::Nothing));
             return;
         }
         let from = match condition {
@@ -163,13 +200,14 @@ impl Gathering {
                 From::Front => &mut self.folded_prefixes,
                 From::Back => &mut self.folded_suffixes,
             };
-            table.update(spelling.as_bytes(), |head| chains.link(head, false));
+            let left = Left::Check(Guard::default());
+            table.update(spelling.as_bytes(), |head| chains.link(head, left));
         }
     }
 
     fn file_wildcard(&mut self, wildcard: &Wildcard, chains: &mut impl Chains) {
         let pieces: Vec<&str> = wildcard.pieces().iter().map(String::as_str).collect();
-        let mut sure = |head: u32| chains.link(head, true);
+        let mut sure = |head: u32| chains.link(head, Left::Nothing);
         match pieces.as_slice() {
             [text] => return self.texts.update(text.as_bytes(), sure),
             ["", ""] => {
@@ -194,7 +232,8 @@ impl Gathering {
         } else {
             &mut self.words
         };
-        table.update(piece.as_bytes(), |head| chains.link(head, false));
+        let left = Left::Check(Guard::of(wildcard));
+        table.update(piece.as_bytes(), |head| chains.link(head, left));
     }
 
     /// Makes the structures that can be asked.

@@ -4,8 +4,12 @@
 //! functions that need the instructions just found to be there.
 
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-pub(super) fn blocks(_text: &[u8], _into: &mut Vec<super::Block>) -> Option<bool> {
-    None
+pub(super) fn blocks(
+    _text: &[u8],
+    _carry: &mut super::Carry,
+    _into: &mut Vec<super::Block>,
+) -> bool {
+    false
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -21,20 +25,21 @@ mod avx2 {
 
     use super::super::{BLOCK, Block, Carry, Raw, padded};
 
-    /// `None` if the processor lacks an instruction.
-    pub(in super::super) fn blocks(text: &[u8], into: &mut Vec<Block>) -> Option<bool> {
+    /// Does what [`super::super::blocks`] does, and says whether the processor can.
+    pub(in super::super) fn blocks(text: &[u8], carry: &mut Carry, into: &mut Vec<Block>) -> bool {
         if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq")) {
-            return None;
+            return false;
         }
         // SAFETY: both instruction sets were found a line above.
         #[expect(unsafe_code, reason = "calls a function compiled for AVX2")]
-        let escapes = unsafe { read(text, into) };
-        Some(escapes)
+        unsafe {
+            read(text, carry, into);
+        }
+        true
     }
 
     #[target_feature(enable = "avx2,pclmulqdq")]
-    fn read(text: &[u8], into: &mut Vec<Block>) -> bool {
-        let mut carry = Carry::default();
+    fn read(text: &[u8], carry: &mut Carry, into: &mut Vec<Block>) {
         let (whole, rest) = text.as_chunks::<BLOCK>();
         for chunk in whole {
             into.push(carry.decide(raw(chunk), |bits| parity(bits)));
@@ -42,7 +47,6 @@ mod avx2 {
         if !rest.is_empty() {
             into.push(carry.decide(raw(&padded(rest)), |bits| parity(bits)));
         }
-        carry.backslashes != 0
     }
 
     #[inline]
