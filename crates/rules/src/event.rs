@@ -87,7 +87,9 @@ pub(crate) enum ValueRef<'a> {
     Text(&'a str),
     Number {
         raw: &'a str,
-        comparable: Option<f64>,
+        /// The nearest double. Whether the number compares, being exactly that, is dear to find
+        /// out and asked only by a condition that would be met.
+        nearest: Option<f64>,
     },
     True,
     False,
@@ -100,7 +102,7 @@ impl Value {
             Value::Text(text) => ValueRef::Text(text),
             Value::Number { raw, comparable } => ValueRef::Number {
                 raw,
-                comparable: *comparable,
+                nearest: *comparable,
             },
             Value::True => ValueRef::True,
             Value::False => ValueRef::False,

@@ -3,7 +3,7 @@
 //! A number compares only when the nearest double prints back as the same decimal; otherwise two
 //! different account numbers could be taken for the same value. It knows only the spelling.
 
-/// Decimals of so many digits always survive the way through a double and back.
+/// Decimals of so many digits and no exponent are always exact.
 const ALWAYS_EXACT: usize = 15;
 
 /// No double needs more digits to be told from all others.
@@ -27,24 +27,15 @@ pub(crate) fn nearest(raw: &str) -> Option<f64> {
 
 /// Whether `value`, the double nearest to `raw`, prints back as the same decimal.
 pub(crate) fn is_exact(raw: &str, value: f64) -> bool {
-    // A number of few bytes without an exponent has few digits, none of them far from the point.
+    // Few digits without an exponent survive the way through a double and back.
     if raw.len() <= ALWAYS_EXACT && !raw.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
-        return true;
-    }
-    let Some(written) = Decimal::read(raw) else {
-        return false;
-    };
-    let magnitude = written.power.saturating_add(i64::from(written.count));
-    if written.count == 0 {
-        return true;
-    }
-    // The exponents of doubles end a little beyond.
-    if usize::from(written.count) <= ALWAYS_EXACT && (-290..=290).contains(&magnitude) {
         return true;
     }
     let mut printed = zmij::Buffer::new();
     let printed = printed.format_finite(value);
-    printed == raw || Decimal::read(printed).is_some_and(|nearest| nearest == written)
+    printed == raw
+        || Decimal::read(raw)
+            .is_some_and(|written| Decimal::read(printed).is_some_and(|exact| exact == written))
 }
 
 /// Sign, significant digits without zeros at either end, and the power of ten of the last digit.

@@ -13,6 +13,7 @@ pub(crate) use wildcard::Wildcard;
 
 use crate::address::{AddressRange, parse_address};
 use crate::event::ValueRef;
+use crate::number;
 
 /// A condition that a value can meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,8 +69,8 @@ impl Condition {
             | (Condition::False, ValueRef::False)
             | (Condition::Null, ValueRef::Null) => true,
             (condition, ValueRef::Text(text)) => condition.is_met_by_text(text),
-            (condition, ValueRef::Number { raw, comparable }) => {
-                condition.is_met_by_number(raw, comparable)
+            (condition, ValueRef::Number { raw, nearest }) => {
+                condition.is_met_by_number(raw, nearest)
             }
             _ => false,
         }
@@ -125,16 +126,22 @@ impl Condition {
         }
     }
 
-    fn is_met_by_number(&self, raw: &str, comparable: Option<f64>) -> bool {
+    fn is_met_by_number(&self, raw: &str, nearest: Option<f64>) -> bool {
         match self {
             Condition::Number {
                 raw: wanted,
                 comparable: exact,
-            } => wanted == raw || (exact.is_some() && *exact == comparable),
-            Condition::Numeric(bounds) => comparable.is_some_and(|number| bounds.contain(number)),
+            } => wanted == raw || (exact.is_some() && *exact == nearest && is_exact(raw, nearest)),
+            Condition::Numeric(bounds) => {
+                nearest.is_some_and(|number| bounds.contain(number)) && is_exact(raw, nearest)
+            }
             _ => false,
         }
     }
+}
+
+fn is_exact(raw: &str, nearest: Option<f64>) -> bool {
+    nearest.is_some_and(|number| number::is_exact(raw, number))
 }
 
 impl Bounds {
@@ -155,10 +162,10 @@ impl Excluded {
             (
                 Excluded::Numbers(numbers),
                 ValueRef::Number {
-                    comparable: Some(number),
-                    ..
+                    raw,
+                    nearest: Some(number),
                 },
-            ) => numbers.contains(&number),
+            ) => numbers.contains(&number) && number::is_exact(raw, number),
             (Excluded::Texts(texts), ValueRef::Text(text)) => {
                 texts.iter().any(|known| known == text)
             }

@@ -212,7 +212,7 @@ impl Postings for Meeting<'_, '_, '_> {
         let mut next = head;
         while let Some(link) = self.judge.program.links.get(next as usize) {
             next = link.next;
-            if link.field == NONE || self.passes(link) {
+            if link.check == NONE || self.passes(link) {
                 self.judge.consider(link.branch);
             }
         }
@@ -248,9 +248,7 @@ impl Meeting<'_, '_, '_> {
         if judge.is_settled(link.branch, branch.rule) {
             return false;
         }
-        let rule = judge.rules.get(branch.rule as usize);
-        let field = rule.and_then(|rule| rule.pattern.fields().get(link.field as usize));
-        let condition = field.and_then(|field| field.conditions.get(link.condition as usize));
+        let condition = judge.program.checks.get(link.check as usize);
         condition.is_some_and(|condition| condition.is_met_by(leaves.value(self.leaf, text)))
     }
 }

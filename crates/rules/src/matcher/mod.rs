@@ -31,7 +31,7 @@ use crate::pattern::Pattern;
 
 /// A segment is merged with the smaller ones after it once they have together a
 /// `MERGE_AT`th of its rules.
-const MERGE_AT: usize = 2;
+const MERGE_AT: usize = 4;
 
 /// Fewer rules or paths than this are not worth tidying up.
 const LITTER: usize = 64;

@@ -21,6 +21,8 @@ pub(super) struct Program {
     pub(super) branches: Vec<Branch>,
     pub(super) tests: Vec<Test>,
     pub(super) links: Vec<Link>,
+    /// Conditions that links name; copies, so that they are found without going through rules.
+    pub(super) checks: Vec<Condition>,
     /// Branches that are filed nowhere, because absence may satisfy each of their fields.
     unfiled: Vec<u32>,
     /// How many rules there are.
@@ -60,9 +62,8 @@ pub(super) fn hint(text: &str) -> u32 {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     pub(super) branch: u32,
-    /// The field and condition that have to be checked; no field, no check.
-    pub(super) field: u32,
-    pub(super) condition: u32,
+    /// The condition that has to be checked, if any.
+    pub(super) check: u32,
     pub(super) next: u32,
     pub(super) guard: Guard,
 }
@@ -70,22 +71,24 @@ pub(super) struct Link {
 /// Adds the links of one condition.
 struct Linking<'a> {
     links: &'a mut Vec<Link>,
+    checks: &'a mut Vec<Condition>,
     branch: u32,
-    field: u32,
-    condition: u32,
+    condition: &'a Condition,
 }
 
 impl Chains for Linking<'_> {
     fn link(&mut self, head: u32, left: Left) -> u32 {
         let place = count(self.links.len());
-        let (field, guard) = match left {
+        let (check, guard) = match left {
             Left::Nothing => (NONE, Guard::default()),
-            Left::Check(guard) => (self.field, guard),
+            Left::Check(guard) => {
+                self.checks.push(self.condition.clone());
+                (count(self.checks.len() - 1), guard)
+            }
         };
         self.links.push(Link {
             branch: self.branch,
-            field,
-            condition: self.condition,
+            check,
             next: head,
             guard,
         });
@@ -124,9 +127,9 @@ impl Program {
         gatherings.sort_unstable_by_key(|(path, _)| *path);
         let mut linking = Linking {
             links: &mut program.links,
+            checks: &mut program.checks,
             branch: NONE,
-            field: NONE,
-            condition: NONE,
+            condition: &Condition::Absent,
         };
         program.indexes = gatherings
             .into_iter()
@@ -213,14 +216,14 @@ impl Program {
         let Some((_, gathering)) = gatherings.get_mut(at) else {
             return;
         };
-        for (condition, definition) in field.conditions.iter().enumerate() {
+        for condition in &field.conditions {
             let mut linking = Linking {
                 links: &mut self.links,
+                checks: &mut self.checks,
                 branch,
-                field: count(index),
-                condition: count(condition),
+                condition,
             };
-            gathering.file(definition, &mut linking);
+            gathering.file(condition, &mut linking);
         }
     }
 
@@ -250,7 +253,10 @@ impl Program {
     /// Bytes kept.
     pub(super) fn memory(&self) -> usize {
         let indexes: usize = self.indexes.iter().map(|(_, index)| index.memory()).sum();
+        let checks: usize = self.checks.iter().map(Condition::memory).sum();
         indexes
+            + checks
+            + self.checks.capacity() * size_of::<Condition>()
             + self.branches.capacity() * size_of::<Branch>()
             + self.tests.capacity() * size_of::<Test>()
             + self.links.capacity() * size_of::<Link>()

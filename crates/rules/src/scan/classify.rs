@@ -40,10 +40,13 @@ impl Carry {
         let strings = parity(quotes) ^ self.in_string;
         // The sign of the mask, spread over all of it.
         self.in_string = 0u64.wrapping_sub(strings >> 63);
+        let (opening, closing) = (raw.opening & !strings, raw.closing & !strings);
         Block {
             quotes,
-            opening: raw.opening & !strings,
-            closing: raw.closing & !strings,
+            opening,
+            closing,
+            opened: opening.count_ones(),
+            closed: closing.count_ones(),
         }
     }
 
@@ -152,8 +155,14 @@ mod tests {
                     in_string = !in_string;
                     block.quotes |= bit;
                 }
-                b'{' | b'[' if !in_string => block.opening |= bit,
-                b'}' | b']' if !in_string => block.closing |= bit,
+                b'{' | b'[' if !in_string => {
+                    block.opening |= bit;
+                    block.opened += 1;
+                }
+                b'}' | b']' if !in_string => {
+                    block.closing |= bit;
+                    block.closed += 1;
+                }
                 _ => {}
             }
         }

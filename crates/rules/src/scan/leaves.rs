@@ -154,7 +154,7 @@ impl Leaves {
                 let raw = self.text(leaf, event);
                 ValueRef::Number {
                     raw,
-                    comparable: number::comparable(raw),
+                    nearest: number::nearest(raw),
                 }
             }
             Kind::True => ValueRef::True,

@@ -22,6 +22,9 @@ pub(crate) struct Block {
     pub(crate) opening: u64,
     /// `}` and `]` outside strings.
     pub(crate) closing: u64,
+    /// How many of both there are.
+    pub(crate) opened: u32,
+    pub(crate) closed: u32,
 }
 
 /// The bit masks of a text, made as far as they are asked for.
@@ -34,7 +37,7 @@ pub(crate) struct Masks {
 const BLOCK: usize = 64;
 
 /// Blocks made at once.
-const STRETCH: usize = 4;
+const STRETCH: usize = 2;
 
 impl Masks {
     /// Forgets the text before.
@@ -90,30 +93,45 @@ impl Masks {
     #[inline]
     pub(crate) fn after_container(&mut self, from: usize, text: &[u8]) -> usize {
         let mut at = from / BLOCK;
-        let mut depth = 1u32;
-        let mut seen = u64::MAX << (from % BLOCK);
-        while let Some(block) = self.block(at, text) {
-            let opening = block.opening & seen;
-            let mut closing = block.closing & seen;
-            seen = u64::MAX;
-            let closed = closing.count_ones();
-            if closed >= depth {
-                let mut earlier = 0;
-                while closing != 0 {
-                    let lowest = closing & closing.wrapping_neg();
-                    let opened = (opening & (lowest - 1)).count_ones();
-                    if depth + opened == earlier + 1 {
-                        return at * BLOCK + place(lowest) + 1;
-                    }
-                    earlier += 1;
-                    closing &= closing - 1;
-                }
-            }
-            depth = depth + opening.count_ones() - closed;
-            at += 1;
+        let Some(first) = self.block(at, text) else {
+            return text.len();
+        };
+        let seen = u64::MAX << (from % BLOCK);
+        let mut depth = 1;
+        if let Some(end) = close(&mut depth, first.opening & seen, first.closing & seen) {
+            return at * BLOCK + end + 1;
         }
-        text.len()
+        loop {
+            at += 1;
+            let Some(block) = self.block(at, text) else {
+                return text.len();
+            };
+            // Counts were made with the masks, which is quicker than looking at each bracket.
+            if block.closed < depth {
+                depth = depth - block.closed + block.opened;
+            } else if let Some(end) = close(&mut depth, block.opening, block.closing) {
+                return at * BLOCK + end + 1;
+            }
+        }
     }
+}
+
+/// Follows brackets one by one; tells where the depth gets to zero.
+#[inline]
+fn close(depth: &mut u32, opening: u64, closing: u64) -> Option<usize> {
+    let mut brackets = opening | closing;
+    while brackets != 0 {
+        let lowest = brackets & brackets.wrapping_neg();
+        if closing & lowest == 0 {
+            *depth += 1;
+        } else if *depth == 1 {
+            return Some(place(lowest));
+        } else {
+            *depth -= 1;
+        }
+        brackets ^= lowest;
+    }
+    None
 }
 
 fn place(bits: u64) -> usize {

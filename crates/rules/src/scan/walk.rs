@@ -74,10 +74,9 @@ impl Walk<'_> {
     fn object(&mut self, mut at: usize, spot: Spot) -> usize {
         let mut left = self.tree.children(spot.node);
         loop {
-            at = self.after_space(at);
             match self.byte(at) {
                 Some(b'"') => {}
-                Some(b',') => {
+                Some(b',' | b' ' | b'\n' | b'\r' | b'\t') => {
                     at += 1;
                     continue;
                 }
@@ -85,8 +84,10 @@ impl Walk<'_> {
                 _ => return self.bytes.len(),
             }
             let close = self.quote(at + 1);
-            let colon = self.after_space(close + 1);
-            let value = self.after_space(colon + 1);
+            let mut value = close + 2;
+            if self.byte(close + 1) != Some(b':') || self.byte(value) <= Some(b' ') {
+                value = self.after_space(self.after_space(close + 1) + 1);
+            }
             let Some(node) = self.child(spot.node, (at + 1, close)) else {
                 at = self.jump(value);
                 continue;

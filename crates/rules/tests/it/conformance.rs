@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::through_matcher;
 use rules::{Event, Pattern};
 use serde_json::Value;
 
@@ -35,6 +36,18 @@ fn cases(file: &str) -> Option<Vec<Value>> {
     )
 }
 
+/// The verdict of the pattern alone, which must be that of a matcher as well.
+fn both_ways(pattern: &Pattern, event: &Event) -> bool {
+    let matches = pattern.matches(event);
+    assert_eq!(
+        through_matcher(pattern, event),
+        matches,
+        "{}",
+        pattern.as_str()
+    );
+    matches
+}
+
 fn field<'a>(case: &'a Value, name: &str) -> &'a str {
     case[name].as_str().unwrap_or_default()
 }
@@ -52,8 +65,11 @@ fn aws_validated() {
         let event = Event::parse(field(case, "event")).unwrap();
         assert_eq!(event.missing_envelope_field(), None, "{name}");
         match field(case, "expect") {
-            "MATCH" => assert!(pattern.unwrap().matches(&event), "{name} should match"),
-            "NEG" => assert!(!pattern.unwrap().matches(&event), "{name} should not match"),
+            "MATCH" => assert!(both_ways(&pattern.unwrap(), &event), "{name} should match"),
+            "NEG" => assert!(
+                !both_ways(&pattern.unwrap(), &event),
+                "{name} should not match"
+            ),
             "EXC" => {
                 let error = pattern.expect_err(name);
                 let message = error.aws_message();
@@ -88,7 +104,7 @@ fn reference_matcher() {
         let parsed = Pattern::parse(pattern);
         let matched = |expected: bool| {
             let event = Event::parse(event).unwrap();
-            let matched = parsed.as_ref().unwrap().matches(&event);
+            let matched = both_ways(parsed.as_ref().unwrap(), &event);
             assert_eq!(matched, expected, "{pattern} on {event:?}");
         };
         if DEVIATIONS.contains(&(pattern, event)) {

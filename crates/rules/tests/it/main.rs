@@ -3,6 +3,7 @@
 mod arrays;
 mod conformance;
 mod corpora;
+mod equivalence;
 mod explain;
 mod limits;
 mod named_patterns;
@@ -23,7 +24,19 @@ pub(crate) fn matches(pattern: &str, event: &str) -> bool {
         matches,
         "explain agrees"
     );
+    assert_eq!(
+        through_matcher(&pattern, &event),
+        matches,
+        "the matcher agrees"
+    );
     matches
+}
+
+/// Whether a matcher that holds the pattern finds it for the event.
+pub(crate) fn through_matcher(pattern: &Pattern, event: &Event) -> bool {
+    let matcher = rules::Matcher::new();
+    matcher.insert((), pattern.clone());
+    !matcher.matching(event).is_empty()
 }
 
 /// Checks a table of (pattern, event, expected).

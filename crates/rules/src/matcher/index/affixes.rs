@@ -1,13 +1,20 @@
 //! Which of many prefixes does a text start with? (Or, read from the back, which suffixes.)
 //!
-//! A radix tree in one array: a step of a text costs one look at a node, however many prefixes
-//! there are, and there are at most twice as many nodes as prefixes.
+//! Prefixes of few different lengths are looked up in a table, once for each length. Others make a
+//! radix tree in one array: a step of a text costs one look at a node, however many prefixes there
+//! are, and there are at most twice as many nodes as prefixes.
 
 use super::table::{NONE, TextTable};
+
+/// Lengths that are still looked up one by one.
+const FEW_LENGTHS: usize = 3;
 
 /// A set of prefixes, each with a number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Affixes {
+    /// The lengths of the texts in the table; none if the tree holds them.
+    lengths: Vec<usize>,
+    table: TextTable,
     nodes: Vec<Node>,
     labels: Vec<u8>,
 }
@@ -66,10 +73,21 @@ type Text = (Vec<u8>, u32);
 type Part<'t> = (usize, &'t [Text], usize);
 
 impl Affixes {
-    /// Builds the tree of the table's texts, read from one end.
-    pub(crate) fn new(texts: &TextTable, from: From) -> Affixes {
+    /// Takes the table's texts, which are read from one end.
+    pub(crate) fn new(texts: TextTable, from: From) -> Affixes {
         let mut affixes = Affixes::default();
         if texts.is_empty() {
+            return affixes;
+        }
+        let mut lengths: Vec<usize> = Vec::new();
+        for (text, _) in texts.iter() {
+            if lengths.len() <= FEW_LENGTHS && !lengths.contains(&text.len()) {
+                lengths.push(text.len());
+            }
+        }
+        if lengths.len() <= FEW_LENGTHS {
+            affixes.lengths = lengths;
+            affixes.table = texts;
             return affixes;
         }
         let mut sorted: Vec<Text> = texts
@@ -133,12 +151,18 @@ impl Affixes {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.nodes.is_empty() && self.table.is_empty()
     }
 
-    /// Tells the number of every prefix that the text starts with, the shortest first.
+    /// Tells the number of every prefix that the text starts with.
     #[inline]
     pub(crate) fn of_front(&self, text: &[u8], mut tell: impl FnMut(u32)) {
+        for length in &self.lengths {
+            let front = text.get(..*length);
+            if let Some(value) = front.and_then(|front| self.table.get(front)) {
+                tell(value);
+            }
+        }
         let mut rest = text;
         let mut next = self.nodes.first();
         while let Some(node) = next {
@@ -156,9 +180,16 @@ impl Affixes {
         }
     }
 
-    /// Tells the number of every suffix that the text ends with, the shortest first.
+    /// Tells the number of every suffix that the text ends with.
     #[inline]
     pub(crate) fn of_back(&self, text: &[u8], mut tell: impl FnMut(u32)) {
+        for length in &self.lengths {
+            let start = text.len().checked_sub(*length);
+            let back = start.and_then(|start| text.get(start..));
+            if let Some(value) = back.and_then(|back| self.table.get(back)) {
+                tell(value);
+            }
+        }
         let mut rest = text;
         let mut next = self.nodes.first();
         while let Some(node) = next {
@@ -188,6 +219,9 @@ impl Affixes {
 
     /// Bytes kept.
     pub(crate) fn memory(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.labels.capacity()
+        self.nodes.capacity() * size_of::<Node>()
+            + self.labels.capacity()
+            + self.table.memory()
+            + self.lengths.capacity() * size_of::<usize>()
     }
 }

@@ -166,18 +166,28 @@ fn split(hash: u64) -> (u32, usize) {
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     const START: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut state = START ^ bytes.len() as u64;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        state = mix(state ^ u64::from_le_bytes(*word));
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        let mut rest = bytes;
+        while let Some((word, after)) = rest.split_first_chunk::<8>() {
+            if after.is_empty() {
+                break;
+            }
+            state = mix(state ^ u64::from_le_bytes(*word));
+            rest = after;
+        }
+        state = mix(state ^ u64::from_le_bytes(*first));
+        // The last word overlaps the one before unless the length is a multiple of eight.
+        return mix(state ^ u64::from_le_bytes(*last));
     }
-    if !rest.is_empty() {
-        let last = rest
+    let word = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | (u64::from(u32::from_le_bytes(*last)) << 32)
+        }
+        _ => bytes
             .iter()
-            .rev()
-            .fold(0u64, |word, byte| (word << 8) | u64::from(*byte));
-        state = mix(state ^ last);
-    }
-    state
+            .fold(0u64, |word, byte| (word << 8) | u64::from(*byte)),
+    };
+    mix(state ^ word)
 }
 
 #[inline]

@@ -27,10 +27,13 @@ mod avx2 {
 
     /// Does what [`super::super::blocks`] does, and says whether the processor can.
     pub(in super::super) fn blocks(text: &[u8], carry: &mut Carry, into: &mut Vec<Block>) -> bool {
-        if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq")) {
+        if !(is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("pclmulqdq")
+            && is_x86_feature_detected!("popcnt"))
+        {
             return false;
         }
-        // SAFETY: both instruction sets were found a line above.
+        // SAFETY: all three instruction sets were found a line above.
         #[expect(unsafe_code, reason = "calls a function compiled for AVX2")]
         unsafe {
             read(text, carry, into);
@@ -38,7 +41,7 @@ mod avx2 {
         true
     }
 
-    #[target_feature(enable = "avx2,pclmulqdq")]
+    #[target_feature(enable = "avx2,pclmulqdq,popcnt")]
     fn read(text: &[u8], carry: &mut Carry, into: &mut Vec<Block>) {
         let (whole, rest) = text.as_chunks::<BLOCK>();
         for chunk in whole {
