@@ -19,7 +19,7 @@ impl Dice {
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).unwrap()
+        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).expect("less than `sides`")
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
@@ -31,6 +31,10 @@ impl Dice {
         let parts: Vec<String> = (0..count).map(|_| one(self)).collect();
         parts.join(",")
     }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 const TEXTS: &[&str] = &[
@@ -101,7 +105,7 @@ fn event_key(dice: &mut Dice) -> &'static str {
 fn event_value(dice: &mut Dice, depth: usize) -> String {
     match dice.roll(if depth == 0 { 6 } else { 11 }) {
         0..=2 => {
-            let text = serde_json::to_string(dice.pick(TEXTS)).unwrap();
+            let text = quoted(dice.pick(TEXTS));
             // The same text, spelled with an escape.
             if dice.roll(4) == 0 {
                 text.replace('a', "\\u0061")
@@ -130,8 +134,8 @@ fn object(dice: &mut Dice, depth: usize) -> String {
 }
 
 fn condition(dice: &mut Dice) -> String {
-    let text = serde_json::to_string(dice.pick(TEXTS)).unwrap();
-    let other = serde_json::to_string(dice.pick(TEXTS)).unwrap();
+    let text = quoted(dice.pick(TEXTS));
+    let other = quoted(dice.pick(TEXTS));
     match dice.roll(22) {
         0..=4 => text,
         5 => dice.pick(NUMBERS).to_owned(),
@@ -187,7 +191,7 @@ fn condition(dice: &mut Dice) -> String {
 }
 
 fn fields(dice: &mut Dice, depth: usize) -> String {
-    let entries = dice.list(3, |dice| {
+    dice.list(3, |dice| {
         let key = dice.pick(&["a", "b", "c", "a", "b", "c", "a.b", "key of many bytes", ""]);
         if depth > 0 && dice.roll(3) == 0 {
             return format!("\"{key}\":{{{}}}", fields(dice, depth - 1));
@@ -197,8 +201,7 @@ fn fields(dice: &mut Dice, depth: usize) -> String {
             return format!("\"$or\":[{{{one}}},{{{other}}}]");
         }
         format!("\"{key}\":[{}]", dice.list(2, condition))
-    });
-    entries
+    })
 }
 
 fn number(name: &str, otherwise: usize) -> usize {
