@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`delivery`] | one event on its way to one target, with its retries |
 //! | [`parked`] | a message that could not be taken in, until an operator retries or discards it |
+//! | [`replay`] | the events of an archive, once more to the rules of their bus |
 //! | [`schedule`] | when a scheduled rule fires |
 //!
 //! [`measures`] counts what became of events, by the names of CloudWatch's `AWS/Events`.
@@ -14,4 +15,5 @@
 pub mod delivery;
 pub mod measures;
 pub mod parked;
+pub mod replay;
 pub mod schedule;

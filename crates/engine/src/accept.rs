@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use model::incident::Trigger;
 use model::{AggregateId, Event, Scope, ids};
 use ports::CommitError;
-use ports::store::{NewInput, Turn};
+use ports::store::{ArchivedEvent, NewInput, Turn};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -117,11 +117,13 @@ pub(crate) async fn put_events(
     let mut outcomes = Vec::with_capacity(entries.len());
     let mut inputs = Vec::new();
     let mut taken = Vec::new();
+    let mut archived = Vec::new();
     for entry in entries {
         outcomes.push(match accept(shared, scope, &entry, now).await? {
             Ok(accepted) => {
                 inputs.extend(accepted.inputs);
                 taken.extend(accepted.taken);
+                archived.extend(accepted.archived);
                 EntryOutcome::Accepted {
                     event_id: accepted.id,
                 }
@@ -129,7 +131,7 @@ pub(crate) async fn put_events(
             Err(reason) => EntryOutcome::Malformed { reason },
         });
     }
-    commit(shared, inputs, now).await?;
+    commit(shared, inputs, archived, now).await?;
     shared.metrics.taken(&taken, now);
     Ok(outcomes)
 }
@@ -140,6 +142,8 @@ pub(crate) struct Accepted {
     pub(crate) inputs: Inputs,
     /// Targets in this process that will have the event with the commit.
     pub(crate) taken: Vec<Local>,
+    /// What archives keep of it.
+    pub(crate) archived: Vec<ArchivedEvent>,
 }
 
 /// Matches an event and makes the inputs of its targets, or says why it is no event.
@@ -166,8 +170,19 @@ pub(crate) async fn accept(
         id,
         inputs: Vec::new(),
         taken: Vec::new(),
+        archived: shared.archives.keep(
+            (scope, &entry.bus),
+            event,
+            (id, entry.time.unwrap_or(now), &text),
+        ),
     };
     if matching.is_empty() {
+        // What is kept must be fit for targets: a replay gives it to them.
+        if !accepted.archived.is_empty()
+            && let Err(reason) = parsed(&text)
+        {
+            return Ok(Err(reason));
+        }
         shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
         if known {
             shared.recent.keep(scope, bus, (id, now), text);
@@ -187,8 +202,10 @@ pub(crate) async fn accept(
         text: &text,
         now,
     };
-    let taken = &mut accepted.taken;
-    accepted.inputs = deliveries(shared, &arrival, &matching, taken).await?;
+    let given = deliveries(shared, &arrival, &matching).await?;
+    accepted.inputs = given.inputs;
+    accepted.taken = given.taken;
+    accepted.archived.extend(given.archived);
     shared.recent.keep(scope, bus, (id, now), text);
     Ok(Ok(accepted))
 }
@@ -205,7 +222,7 @@ fn read(text: &str) -> Result<rules::EventText<'_>, String> {
 
 /// The event as targets take it. A number beyond what a double holds passes the matcher, which compares texts, but no
 /// target could be given it: it is refused, never accepted and dropped.
-fn parsed(text: &str) -> Result<(Value, Event), String> {
+pub(crate) fn parsed(text: &str) -> Result<(Value, Event), String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let event = Event::deserialize(&value).map_err(|error| error.to_string())?;
     Ok((value, event))
@@ -230,12 +247,18 @@ fn envelope(scope: &Scope, entry: &PutEntry, id: Uuid, now: Timestamp) -> String
 }
 
 /// Commits all deliveries of a request at once, then lets their aggregates know.
-async fn commit(shared: &Arc<Shared>, inputs: Inputs, now: Timestamp) -> Result<(), AskError> {
-    if inputs.is_empty() {
+async fn commit(
+    shared: &Arc<Shared>,
+    inputs: Inputs,
+    archived: Vec<ArchivedEvent>,
+    now: Timestamp,
+) -> Result<(), AskError> {
+    if inputs.is_empty() && archived.is_empty() {
         return Ok(());
     }
     let turn = Turn {
         inbox_new: rows(&inputs, now),
+        archived,
         ..Turn::default()
     };
     commit_whole(shared, turn, inputs).await??;

@@ -31,17 +31,8 @@ pub(crate) async fn change(
     changes: Vec<ResourceChange>,
 ) -> Result<Vec<u64>, ChangeError> {
     let at = shared.ports.clock.now();
-    let rules: Vec<(Scope, String, Option<Value>)> = changes
-        .iter()
-        .filter(|change| change.kind == bus::RULE)
-        .map(|change| {
-            (
-                change.scope.clone(),
-                change.name.clone(),
-                change.body.clone(),
-            )
-        })
-        .collect();
+    let rules = of_kind(&changes, bus::RULE);
+    let archives = of_kind(&changes, bus::ARCHIVE);
     let resources = changes
         .into_iter()
         .map(|change| ResourceWrite {
@@ -83,7 +74,24 @@ pub(crate) async fn change(
     for (scope, name, body) in rules {
         shared.rules.apply(&scope, &name, body);
     }
+    for (scope, name, body) in archives {
+        shared.archives.apply(&scope, &name, body);
+    }
     Ok(committed.resources)
+}
+
+/// The changes of one family, as the part of the engine that holds it in memory takes them.
+fn of_kind(changes: &[ResourceChange], kind: &str) -> Vec<(Scope, String, Option<Value>)> {
+    let of_kind = changes.iter().filter(|change| change.kind == kind);
+    of_kind
+        .map(|change| {
+            (
+                change.scope.clone(),
+                change.name.clone(),
+                change.body.clone(),
+            )
+        })
+        .collect()
 }
 
 /// Checks that need no state: the pure crates' judgement, for `server`, which may not ask them itself.

@@ -10,6 +10,7 @@ use ports::store::{ResourceQuery, Retention};
 use ports::{Clock, Effects, EntropySource, Store, StoreError};
 
 use crate::accept::Counters;
+use crate::archives::{self, Archives};
 use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
 use crate::handle::Handle;
@@ -91,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) options: Options,
     pub(crate) rules: RuleRegistry,
+    pub(crate) archives: Archives,
     pub(crate) schedules: Schedules,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) timers: TimerWheel,
@@ -141,6 +143,7 @@ impl Engine {
             ports,
             options,
             rules: RuleRegistry::default(),
+            archives: Archives::default(),
             schedules: Schedules::default(),
             timers: TimerWheel::default(),
             tasks: Tasks::default(),
@@ -155,6 +158,7 @@ impl Engine {
         };
         let marks = shared.ports.store.marks().await?;
         load_rules(&shared).await?;
+        archives::load(&shared).await?;
         ready(&handle);
         shared
             .timers
@@ -230,6 +234,9 @@ async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
 async fn prune_forever(shared: &Shared) {
     loop {
         shared.ports.clock.sleep(shared.options.prune_every).await;
+        if let Err(error) = archives::prune(shared).await {
+            tracing::warn!(error = %error, "pruning archives failed, it is tried again later");
+        }
         let retention = retention(&shared.options, shared.ports.clock.now());
         loop {
             match shared.ports.store.prune(retention, PRUNE_BATCH).await {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bus::delivery::Undeliverable;
 use model::bus::{BUS, Rule, Target};
 use model::{AggregateId, AggregateKind, Scope};
+use ports::store::ArchivedEvent;
 
 use crate::deliver::{Arrival, Inputs, deliver, refused, rule_arn, undeliverable};
 use crate::engine::Shared;
@@ -29,16 +30,26 @@ struct Way {
     visited: BTreeSet<BusKey>,
     /// Rules that matched and whose targets have not been looked at.
     open: VecDeque<(Scope, Vec<Arc<Rule>>)>,
+    /// What archives of the buses behind the first one keep.
+    archived: Vec<ArchivedEvent>,
 }
 
-/// The inputs that one event gives to the targets of the rules that match it. Targets in this process, which will have
-/// it with the commit, go to `taken`.
+/// What one event gives to the targets of the rules that match it: to be committed together.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) inputs: Inputs,
+    /// Targets in this process, which will have the event with the commit.
+    pub(crate) taken: Vec<Local>,
+    /// What archives of further buses keep.
+    pub(crate) archived: Vec<ArchivedEvent>,
+}
+
+/// What one event gives to the targets of the rules that match it.
 pub(crate) async fn deliveries(
     shared: &Shared,
     arrival: &Arrival<'_>,
     matching: &[Arc<Rule>],
-    taken: &mut Vec<Local>,
-) -> Result<Inputs, AskError> {
+) -> Result<Given, AskError> {
     let scope = arrival.scope;
     let buses = matching
         .iter()
@@ -46,8 +57,9 @@ pub(crate) async fn deliveries(
     let mut way = Way {
         visited: buses.collect(),
         open: VecDeque::from([(scope.clone(), matching.to_vec())]),
+        archived: Vec::new(),
     };
-    let mut inputs = Vec::new();
+    let mut all = Given::default();
     while let Some((scope, rules)) = way.open.pop_front() {
         let arrival = Arrival {
             scope: &scope,
@@ -65,17 +77,18 @@ pub(crate) async fn deliveries(
                 };
                 let outside = |(to, ..): &(AggregateId, _, _)| to.kind == AggregateKind::Delivery;
                 if !given.iter().any(outside) {
-                    taken.push(Local {
+                    all.taken.push(Local {
                         scope: scope.clone(),
                         rule_arn: rule_arn.clone(),
                         target_id: target.id.clone(),
                     });
                 }
-                inputs.extend(given);
+                all.inputs.extend(given);
             }
         }
     }
-    Ok(inputs)
+    all.archived = way.archived;
+    Ok(all)
 }
 
 /// The bus that a target names, if it is this server's: of the same account, in any region.
@@ -123,9 +136,28 @@ impl Way {
             let kept = (id, arrival.now);
             shared.recent.keep(&bus.0, &bus.1, kept, text);
         }
+        self.keep(shared, arrival, (&bus, event));
         self.visited.insert(bus.clone());
         self.open.push_back((bus.0, matching));
         Ok(Ok(()))
+    }
+}
+
+impl Way {
+    /// Keeps the event for the archives of a bus that it reaches.
+    fn keep(
+        &mut self,
+        shared: &Shared,
+        arrival: &Arrival<'_>,
+        (bus, event): (&BusKey, rules::EventText<'_>),
+    ) {
+        // Whoever takes an event in writes both.
+        let (Ok(id), Ok(at)) = (arrival.event.id.parse(), arrival.event.time.parse()) else {
+            return;
+        };
+        let kept = (id, at, arrival.text);
+        self.archived
+            .extend(shared.archives.keep((&bus.0, &bus.1), event, kept));
     }
 }
 

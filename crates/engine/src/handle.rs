@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use model::aggregate::AggregateId;
 use model::resource::Resource;
 use model::{ClaimWish, Scope, ids};
-use ports::store::{Frames, JournalRow, Query, ResourceQuery, Series, Stored};
+use ports::store::{ArchiveSize, Frames, JournalRow, Query, ResourceQuery, Series, Stored};
 use rules::Pattern;
 use serde_json::Value;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::error::{AskError, ChangeError, ReadError};
 use crate::input::Input;
 use crate::metrics::{self, Figures};
 use crate::recent::NearMisses;
+use crate::replays::{self, StartReplayError};
 use crate::take_in::{self, Message, TakeInError, TakenIn};
 
 /// A client's idempotency token for one operation.
@@ -268,6 +269,23 @@ impl Handle {
         entries: Vec<PutEntry>,
     ) -> Result<Vec<EntryOutcome>, AskError> {
         accept::put_events(&self.shared, scope, entries).await
+    }
+
+    /// What an archive holds, by its own id.
+    pub async fn archive_size(&self, archive: Uuid) -> Result<ArchiveSize, ReadError> {
+        self.shared.ports.store.archive_size(archive).await
+    }
+
+    /// Starts a replay; its slot is given by the engine.
+    ///
+    /// # Errors
+    /// As many run as may, or the name is taken.
+    pub async fn start_replay(
+        &self,
+        scope: &Scope,
+        request: bus::replay::Start,
+    ) -> Result<(), StartReplayError> {
+        replays::start(&self.shared, scope, request).await
     }
 
     /// Takes in a message from outside: all its events with their deliveries, its notes and its dedupe keys are one

@@ -26,6 +26,8 @@ pub enum Input {
     Parked(Box<bus::parked::Input>),
     /// For a schedule.
     Schedule(Box<bus::schedule::Input>),
+    /// For a replay.
+    Replay(Box<bus::replay::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -74,6 +76,7 @@ impl Input {
             Self::Call(_) => Some(AggregateKind::Call),
             Self::Parked(_) => Some(AggregateKind::Parked),
             Self::Schedule(_) => Some(AggregateKind::Schedule),
+            Self::Replay(_) => Some(AggregateKind::Replay),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

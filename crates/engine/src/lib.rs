@@ -7,6 +7,7 @@
 
 mod accept;
 mod actor;
+mod archives;
 mod batch;
 mod catalog;
 mod deliver;
@@ -25,6 +26,7 @@ mod metrics;
 mod recent;
 mod recovery;
 mod registry;
+mod replays;
 mod routes;
 mod schedules;
 mod take_in;
@@ -43,4 +45,5 @@ pub use handle::{Handle, Token};
 pub use input::Input;
 pub use metrics::Figures;
 pub use recent::{NearMiss, NearMisses, RecentLimits};
+pub use replays::StartReplayError;
 pub use take_in::{Arriving, DedupeKey, Message, TakeInError, Taken, TakenIn};

@@ -23,7 +23,7 @@ use crate::documents::Known;
 use crate::engine::Shared;
 use crate::input::Input;
 use crate::machine::State;
-use crate::schedules;
+use crate::{replays, schedules};
 
 /// What was found for an input.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub(crate) enum Lookup {
     Document(DocumentSource, Parsed),
     /// What a schedule whose timer is due gives to whom.
     Firing(schedules::Firing),
+    /// The page of an archive that a replay wants next.
+    Page(replays::Page),
 }
 
 /// An input with what its decision needs.
@@ -66,6 +68,10 @@ pub(crate) async fn find(
         let firing = schedules::prepare(shared, scope, schedule).await?;
         return Ok(Lookup::Firing(firing));
     }
+    if let (true, Some(State::Replay(replay))) = (wants_page(input), state) {
+        let page = replays::prepare(shared, scope, replay).await?;
+        return Ok(Lookup::Page(page));
+    }
     match input {
         Input::StartRun(request) => {
             let (source, parsed) = document(shared, scope, request).await?;
@@ -76,6 +82,15 @@ pub(crate) async fn find(
             Ok(Lookup::Nothing)
         }
         _ => Ok(Lookup::Nothing),
+    }
+}
+
+/// Whether a replay reads its next page for `input`.
+fn wants_page(input: &Input) -> bool {
+    match input {
+        Input::Replay(input) => **input == bus::replay::Input::Next,
+        Input::Timer { .. } => true,
+        _ => false,
     }
 }
 
@@ -107,6 +122,9 @@ impl Prepared {
             Lookup::Nothing => {}
             Lookup::Firing(firing) => {
                 map.insert("firing".to_owned(), firing.journaled());
+            }
+            Lookup::Page(page) => {
+                map.insert("page".to_owned(), page.journaled());
             }
             Lookup::Document(source, _) => {
                 map.insert("document".to_owned(), json!(source));

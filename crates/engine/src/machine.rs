@@ -6,13 +6,13 @@ use model::{
     AggregateId, AggregateKind, ClaimWish, EffectCommand, Fact, FrameWrite, IndexEntry, Recovery,
     Rejection, Scope,
 };
-use ports::store::Frames;
+use ports::store::{ArchivedEvent, Frames};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::input::Input;
 use crate::lookup::Prepared;
-use crate::machines::{call, delivery, engagement, incident, parked, run, schedule};
+use crate::machines::{call, delivery, engagement, incident, parked, replay, run, schedule};
 
 /// An aggregate's state as its machine knows it.
 #[derive(Debug, Clone)]
@@ -24,6 +24,7 @@ pub(crate) enum State {
     Call(Box<flow::call::Call>),
     Parked(Box<bus::parked::Parked>),
     Schedule(Box<bus::schedule::Schedule>),
+    Replay(Box<bus::replay::Replay>),
 }
 
 /// What a decider gets besides its input.
@@ -68,6 +69,8 @@ pub(crate) enum Order {
         scope: Scope,
         input: Box<Input>,
     },
+    /// Keep events for archives.
+    Keep(Vec<ArchivedEvent>),
     /// The budget is spent: the run goes on in a later turn.
     Continue,
 }
@@ -92,7 +95,8 @@ pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
         | AggregateKind::Run
         | AggregateKind::Delivery
         | AggregateKind::Call
-        | AggregateKind::Schedule => Frames::All,
+        | AggregateKind::Schedule
+        | AggregateKind::Replay => Frames::All,
     }
 }
 
@@ -106,6 +110,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Call => call::restore(frames),
         AggregateKind::Parked => parked::restore(frames),
         AggregateKind::Schedule => schedule::restore(frames),
+        AggregateKind::Replay => replay::restore(frames),
     }
 }
 
@@ -123,6 +128,7 @@ pub(crate) fn decide(
         AggregateKind::Call => call::decide(state, prepared, cx),
         AggregateKind::Parked => parked::decide(state, prepared, cx),
         AggregateKind::Schedule => schedule::decide(state, prepared, cx),
+        AggregateKind::Replay => replay::decide(state, prepared, cx),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod delivery;
 pub(crate) mod engagement;
 pub(crate) mod incident;
 pub(crate) mod parked;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod schedule;
 

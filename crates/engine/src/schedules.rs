@@ -11,12 +11,13 @@ use jiff::Timestamp;
 use model::bus::{RULE, Rule, RuleState};
 use model::{AggregateId, Event, Scope, ids};
 use ports::StoreError;
+use ports::store::ArchivedEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::accept;
-use crate::deliver::{Arrival, rule_arn};
+use crate::deliver::{Arrival, Inputs, rule_arn};
 use crate::engine::Shared;
+use crate::fan_out::{self, Given};
 use crate::input::Input;
 use crate::lookup::readable;
 
@@ -118,7 +119,8 @@ pub(crate) struct Firing {
     pub(crate) at: Timestamp,
     pub(crate) missed: Missed,
     pub(crate) due: Option<Timestamp>,
-    pub(crate) sends: Vec<(AggregateId, Scope, Input)>,
+    pub(crate) sends: Inputs,
+    pub(crate) archived: Vec<ArchivedEvent>,
 }
 
 impl Firing {
@@ -138,36 +140,37 @@ pub(crate) async fn prepare(
     let at = shared.ports.clock.now();
     let missed = shared.options.missed_schedules;
     let due = schedule.firing(at, missed);
-    let sends = match due {
-        Some(due) => sends(shared, scope, &schedule.plan, (due, at)).await?,
-        None => Vec::new(),
+    let given = match due {
+        Some(due) => given(shared, scope, &schedule.plan, (due, at)).await?,
+        None => Given::default(),
     };
     Ok(Firing {
         at,
         missed,
         due,
-        sends,
+        sends: given.inputs,
+        archived: given.archived,
     })
 }
 
 /// The inputs that the scheduled event gives to the rule's targets. A rule that has changed since its schedule was
 /// told has nothing to fire.
-async fn sends(
+async fn given(
     shared: &Shared,
     scope: &Scope,
     plan: &Plan,
     (due, now): (Timestamp, Timestamp),
-) -> Result<Vec<(AggregateId, Scope, Input)>, StoreError> {
+) -> Result<Given, StoreError> {
     let name = format!("{}/{}", plan.bus, plan.rule);
     let store = &shared.ports.store;
     let found = store.resource(scope.clone(), RULE.to_owned(), name.clone());
     let body = found.await?.map(|found| found.body);
     let Some(rule) = body.and_then(|body| readable::<Rule>(&name, body)) else {
-        return Ok(Vec::new());
+        return Ok(Given::default());
     };
     let same = rule.schedule_expression.as_ref() == Some(&plan.expression);
     if !same || rule.state == RuleState::Disabled {
-        return Ok(Vec::new());
+        return Ok(Given::default());
     }
     let (value, event) = scheduled_event(scope, &rule, due);
     let text = value.to_string();
@@ -178,14 +181,13 @@ async fn sends(
         text: &text,
         now,
     };
-    let (rules, mut taken) = ([Arc::new(rule)], Vec::new());
-    let inputs = accept::deliveries(shared, &arrival, &rules, &mut taken)
+    let rule = Arc::new(rule);
+    let given = fan_out::deliveries(shared, &arrival, &[Arc::clone(&rule)])
         .await
         .map_err(|error| StoreError(error.to_string()))?;
-    let [rule] = rules;
     shared.metrics.fired(scope, &rule);
-    shared.metrics.taken(&taken, now);
-    Ok(inputs)
+    shared.metrics.taken(&given.taken, now);
+    Ok(given)
 }
 
 /// The event of a firing. Its id is that of the firing, so that one due instant is one event.

@@ -187,12 +187,17 @@ async fn commit(
             .flat_map(|event| event.accepted.inputs.iter().cloned())
             .collect();
         inputs.extend(notes.iter().cloned());
-        // What no rule wants leaves nothing that a second arrival could repeat: it needs no memory.
-        if inputs.is_empty() {
+        let events = fresh.iter();
+        let archived: Vec<_> = events
+            .flat_map(|event| event.accepted.archived.iter().cloned())
+            .collect();
+        // What no rule and no archive wants leaves nothing that a second arrival could repeat: it needs no memory.
+        if inputs.is_empty() && archived.is_empty() {
             return Ok(TakenIn::Taken(outcomes(&fresh, count)));
         }
         let turn = Turn {
             inbox_new: rows(&inputs, now),
+            archived,
             claims: claims(shared, &keys, &fresh, now),
             ..Turn::default()
         };

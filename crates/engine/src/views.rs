@@ -31,6 +31,9 @@ pub use bus::measures;
 /// Messages that could not be taken in.
 pub use bus::parked;
 
+/// Replays of archives.
+pub use bus::replay;
+
 /// What trigger a `StartIncident` makes of a response plan.
 pub use response::plan as triggers;
 

@@ -23,11 +23,13 @@ pub enum AggregateKind {
     Parked,
     /// The schedule of one rule: when it fires next (`bus::schedule`).
     Schedule,
+    /// One replay of an archive (`bus::replay`).
+    Replay,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
@@ -35,6 +37,7 @@ impl AggregateKind {
         Self::Call,
         Self::Parked,
         Self::Schedule,
+        Self::Replay,
     ];
 
     /// The name under which the kind is stored.
@@ -48,6 +51,7 @@ impl AggregateKind {
             Self::Call => "call",
             Self::Parked => "parked",
             Self::Schedule => "schedule",
+            Self::Replay => "replay",
         }
     }
 
@@ -136,6 +140,20 @@ impl AggregateId {
         Self {
             kind: AggregateKind::Schedule,
             id: ids::named(&["schedule", tenant, account, region, bus, rule]),
+        }
+    }
+
+    /// The id of the replay of a name: names are unique within account and region.
+    #[must_use]
+    pub fn replay_of(scope: &Scope, name: &str) -> Self {
+        let Scope {
+            tenant,
+            account,
+            region,
+        } = scope;
+        Self {
+            kind: AggregateKind::Replay,
+            id: ids::named(&["replay", tenant, account, region, name]),
         }
     }
 

@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 /// Resource kind of buses. Name: the bus name.
 pub const BUS: &str = "event-bus";
 /// Resource kind of rules. Name: `<bus>/<rule>`.
 pub const RULE: &str = "event-rule";
+
+/// Resource kind of archives. Name: the archive's name.
+pub const ARCHIVE: &str = "event-archive";
+/// Resource kind of deleted archives whose events are still to go. Name: the archive's own id.
+pub const ARCHIVE_GONE: &str = "event-archive-gone";
 
 /// An event bus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +60,28 @@ pub struct BusLogs {
     pub include_detail: String,
     /// `OFF`: Quell writes no logs of buses.
     pub level: String,
+}
+
+/// An archive: which events of a bus are kept, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// Name, unique within account and region.
+    pub name: String,
+    /// The archive's own id, under which its events are kept.
+    pub id: Uuid,
+    /// The bus.
+    pub bus: String,
+    /// ARN of the bus, as given.
+    pub bus_arn: String,
+    /// Free text.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Pattern text as given; `None` keeps every event.
+    #[serde(default)]
+    pub event_pattern: Option<String>,
+    /// Days that events are kept, counted from their own time; 0 keeps them for ever.
+    #[serde(default)]
+    pub retention_days: u32,
 }
 
 /// Whether a rule takes events.

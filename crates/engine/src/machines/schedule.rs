@@ -24,15 +24,15 @@ pub(crate) fn decide(
         Some(_) => return Err(misdirected(cx)),
         None => None,
     };
-    let (input, mut sends) = match (prepared.input, prepared.lookup) {
-        (Input::Schedule(input), _) => (*input, Vec::new()),
+    let (input, mut sends, archived) = match (prepared.input, prepared.lookup) {
+        (Input::Schedule(input), _) => (*input, Vec::new(), Vec::new()),
         (Input::Timer { .. }, Lookup::Firing(firing)) => {
             let input = schedule::Input::Due {
                 at: firing.at,
                 missed: firing.missed,
                 prepared: firing.due,
             };
-            (input, firing.sends)
+            (input, firing.sends, firing.archived)
         }
         _ => return Err(misdirected(cx)),
     };
@@ -40,7 +40,10 @@ pub(crate) fn decide(
     let mut orders = Vec::new();
     for command in &decision.commands {
         match command {
-            Command::Fire { .. } => orders.extend(sends.drain(..).map(Order::send)),
+            Command::Fire { .. } => {
+                orders.extend(sends.drain(..).map(Order::send));
+                orders.push(Order::Keep(archived.clone()));
+            }
             Command::SetTimer { key, due } => orders.push(Order::SetTimer {
                 key: key.clone(),
                 due: *due,

@@ -3,8 +3,10 @@
 mod crash;
 mod deliveries;
 mod events;
+mod hook;
 mod metrics;
 mod paging;
+mod replays;
 mod restart;
 mod runs;
 mod schedules;

@@ -3,22 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Engine, Handle, MissedSchedules, Options, Ports};
+use engine::MissedSchedules;
 use jiff::{SignedDuration, Timestamp};
+use model::AggregateId;
 use model::bus::RULE;
-use model::effect::Intent;
-use model::{AggregateId, EffectCommand, Outcome, Recovery};
-use ports::effects::Probe;
 use ports::memory::{Faulty, Moment};
 use ports::store::Frames;
-use ports::{BoxFuture, Clock, Effects, ManualClock, MemoryStore, SeededEntropy, Store};
+use ports::{Clock, ManualClock, MemoryStore};
 use proptest::prelude::*;
 use rules::Schedule;
 use serde_json::{Value, json};
 
+use crate::hook::{HOOK, Process, at, memory, secs};
 use crate::world::{World, put, scope, start_time};
-
-const HOOK: &str = "https://hooks.example.com/scheduled";
 
 fn rule(expression: Option<&str>, state: &str) -> Value {
     json!({
@@ -28,77 +25,7 @@ fn rule(expression: Option<&str>, state: &str) -> Value {
     })
 }
 
-/// Every event that reached the hook, in order of arrival.
-#[derive(Default)]
-struct Hook(std::sync::Mutex<Vec<Value>>);
-
-impl Hook {
-    fn times(&self) -> Vec<Timestamp> {
-        let events = self.0.lock().expect("no panic held it");
-        events
-            .iter()
-            .map(|event| {
-                event["time"]
-                    .as_str()
-                    .expect("a time")
-                    .parse()
-                    .expect("an instant")
-            })
-            .collect()
-    }
-}
-
-struct Door(Arc<Hook>);
-
-impl Effects for Door {
-    fn recovery(&self, _: &EffectCommand) -> Recovery {
-        Recovery::Repeat
-    }
-
-    fn perform(&self, intent: Intent) -> BoxFuture<'static, Outcome> {
-        if let EffectCommand::PostWebhook(post) = intent.command {
-            let body: Value = serde_json::from_str(&post.body).expect("JSON");
-            // A webhook gets a notification around the event.
-            let event = match body.get("Message").and_then(Value::as_str) {
-                Some(message) => serde_json::from_str(message).expect("JSON"),
-                None => body,
-            };
-            self.0.0.lock().expect("no panic held it").push(event);
-        }
-        Box::pin(async { Outcome::Done { result: json!({}) } })
-    }
-
-    fn probe(&self, _: Intent) -> BoxFuture<'static, Probe> {
-        Box::pin(async { Probe::NotHappened })
-    }
-}
-
-/// A process over a store, a hook and a clock that may have a past.
-struct Process {
-    engine: Engine,
-    handle: Handle,
-}
-
 impl Process {
-    async fn start<S: Store>(
-        store: &Arc<S>,
-        (hook, clock): (&Arc<Hook>, &ManualClock),
-        missed: MissedSchedules,
-    ) -> Self {
-        let ports = Ports {
-            store: Arc::clone(store) as Arc<dyn Store>,
-            effects: Arc::new(Door(Arc::clone(hook))),
-            clock: Arc::new(clock.clone()),
-            entropy: Arc::new(SeededEntropy::new(7)),
-        };
-        let options = Options {
-            missed_schedules: missed,
-            ..Options::default()
-        };
-        let (engine, handle) = Engine::start(ports, options).await.expect("an engine");
-        Self { engine, handle }
-    }
-
     async fn rule(&self, expression: Option<&str>, state: &str) {
         let change = put(scope(), RULE, "default/tick", rule(expression, state));
         self.handle.change(vec![change]).await.expect("changed");
@@ -125,18 +52,6 @@ impl Process {
         }
         panic!("the schedule does not catch up");
     }
-}
-
-fn memory() -> Arc<MemoryStore> {
-    Arc::default()
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().expect("an instant")
-}
-
-fn secs(secs: i64) -> Duration {
-    Duration::from_secs(secs.unsigned_abs())
 }
 
 #[tokio::test]

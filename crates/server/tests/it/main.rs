@@ -2,6 +2,7 @@
 
 #![expect(clippy::too_many_lines, reason = "a test tells one whole story")]
 
+mod archives;
 mod auth;
 mod aws_calls;
 mod connections;

@@ -1,7 +1,8 @@
-//! `DeleteEventBus`: only without rules, never the default bus; a bus that is not there is already deleted.
+//! `DeleteEventBus`: only without rules and archives, never the default bus; a bus that is not there is already deleted.
 
-use model::bus::{Bus, Rule};
+use model::bus::{Archive, Bus, Rule};
 
+use super::archives;
 use super::names::{self, BUS_NAME, DEFAULT_BUS};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Edit, Kept};
@@ -17,6 +18,13 @@ pub(super) async fn handle(call: Call) -> Answer {
     if !rules.is_empty() {
         return Err(ApiError::validation(format!(
             "Event bus {name} can't be deleted since it has rules."
+        )));
+    }
+    let archives: Vec<Kept<Archive>> =
+        catalog::all(call.handle(), &archives::key(&call, "")).await?;
+    if archives.iter().any(|archive| archive.body.bus == name) {
+        return Err(ApiError::validation(format!(
+            "Event bus {name} can't be deleted since it has archives."
         )));
     }
     catalog::edit(

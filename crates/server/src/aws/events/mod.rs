@@ -2,26 +2,34 @@
 
 mod absent;
 mod api_destinations;
+mod archives;
 mod bus_settings;
+mod cancel_replay;
 mod connections;
 mod create_api_destination;
+mod create_archive;
 mod create_connection;
 mod create_event_bus;
 mod deauthorize_connection;
 mod delete_api_destination;
+mod delete_archive;
 mod delete_connection;
 mod delete_event_bus;
 mod delete_rule;
 mod describe_api_destination;
+mod describe_archive;
 mod describe_connection;
 mod describe_event_bus;
+mod describe_replay;
 mod describe_rule;
 mod disable_rule;
 mod enable_rule;
 mod endpoints;
 mod list_api_destinations;
+mod list_archives;
 mod list_connections;
 mod list_event_buses;
+mod list_replays;
 mod list_rule_names_by_target;
 mod list_rules;
 mod list_tags_for_resource;
@@ -35,11 +43,14 @@ mod put_rule;
 mod put_targets;
 mod remove_permission;
 mod remove_targets;
+mod replays;
+mod start_replay;
 mod tag_resource;
 mod tagged;
 mod test_event_pattern;
 mod untag_resource;
 mod update_api_destination;
+mod update_archive;
 mod update_connection;
 mod update_event_bus;
 
@@ -80,8 +91,12 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("ActivateEventSource", |call| {
         Box::pin(absent::partner(call))
     }),
+    Operation::new("CancelReplay", |call| Box::pin(cancel_replay::handle(call))),
     Operation::new("CreateApiDestination", |call| {
         Box::pin(create_api_destination::handle(call))
+    }),
+    Operation::new("CreateArchive", |call| {
+        Box::pin(create_archive::handle(call))
     }),
     Operation::new("CreateConnection", |call| {
         Box::pin(create_connection::handle(call))
@@ -104,6 +119,9 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("DeleteApiDestination", |call| {
         Box::pin(delete_api_destination::handle(call))
     }),
+    Operation::new("DeleteArchive", |call| {
+        Box::pin(delete_archive::handle(call))
+    }),
     Operation::new("DeleteConnection", |call| {
         Box::pin(delete_connection::handle(call))
     }),
@@ -120,6 +138,9 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeApiDestination", |call| {
         Box::pin(describe_api_destination::handle(call))
     }),
+    Operation::new("DescribeArchive", |call| {
+        Box::pin(describe_archive::handle(call))
+    }),
     Operation::new("DescribeConnection", |call| {
         Box::pin(describe_connection::handle(call))
     }),
@@ -135,12 +156,16 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("DescribePartnerEventSource", |call| {
         Box::pin(absent::partner(call))
     }),
+    Operation::new("DescribeReplay", |call| {
+        Box::pin(describe_replay::handle(call))
+    }),
     Operation::new("DescribeRule", |call| Box::pin(describe_rule::handle(call))),
     Operation::new("DisableRule", |call| Box::pin(disable_rule::handle(call))),
     Operation::new("EnableRule", |call| Box::pin(enable_rule::handle(call))),
     Operation::new("ListApiDestinations", |call| {
         Box::pin(list_api_destinations::handle(call))
     }),
+    Operation::new("ListArchives", |call| Box::pin(list_archives::handle(call))),
     Operation::new("ListConnections", |call| {
         Box::pin(list_connections::handle(call))
     }),
@@ -157,6 +182,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("ListPartnerEventSources", |call| {
         Box::pin(absent::partner(call))
     }),
+    Operation::new("ListReplays", |call| Box::pin(list_replays::handle(call))),
     Operation::new("ListRuleNamesByTarget", |call| {
         Box::pin(list_rule_names_by_target::handle(call))
     }),
@@ -181,6 +207,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("RemoveTargets", |call| {
         Box::pin(remove_targets::handle(call))
     }),
+    Operation::new("StartReplay", |call| Box::pin(start_replay::handle(call))),
     Operation::new("TagResource", |call| Box::pin(tag_resource::handle(call))),
     Operation::new("TestEventPattern", |call| {
         Box::pin(test_event_pattern::handle(call))
@@ -190,6 +217,9 @@ const OPERATIONS: &[Operation] = &[
     }),
     Operation::new("UpdateApiDestination", |call| {
         Box::pin(update_api_destination::handle(call))
+    }),
+    Operation::new("UpdateArchive", |call| {
+        Box::pin(update_archive::handle(call))
     }),
     Operation::new("UpdateConnection", |call| {
         Box::pin(update_connection::handle(call))

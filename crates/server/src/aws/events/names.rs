@@ -130,6 +130,16 @@ pub(super) fn limit_exceeded(what: &str) -> ApiError {
     )
 }
 
+/// Refuses more than one filter of a listing.
+pub(super) fn one_filter(operation: &str, filters: &[Option<&str>]) -> Result<(), ApiError> {
+    if filters.iter().flatten().count() <= 1 {
+        return Ok(());
+    }
+    Err(ApiError::validation(format!(
+        "At most one filter is allowed for {operation}. Use either : State, EventSourceArn, or NamePrefix."
+    )))
+}
+
 /// The position behind which a page begins, from the request's `NextToken`.
 pub(super) fn position(
     call: &Call,
