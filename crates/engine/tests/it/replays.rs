@@ -243,6 +243,10 @@ fn february(count: usize) -> Vec<PutEntry> {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from beginning to end"
+)]
 async fn a_replay_gives_each_event_once_more_in_order() {
     let (store, hook, clock) = (memory(), Arc::default(), ManualClock::new(start_time()));
     let process = process(&store, &hook, &clock).await;
@@ -420,6 +424,10 @@ async fn ten_replays_run_at_once() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from beginning to end"
+)]
 async fn a_crash_at_any_commit_of_a_replay_loses_and_doubles_nothing() {
     let events = 130;
     let run = async |crash: Option<(u64, Moment)>| {
