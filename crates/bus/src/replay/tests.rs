@@ -62,6 +62,7 @@ fn run(inputs: Vec<Input>) -> (Replay, Vec<Command>, Vec<(String, String)>) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_table_of_the_header_holds() {
     let failed = || Input::Failed {
         reason: "gone".to_owned(),
