@@ -154,8 +154,9 @@ impl<K: Clone + Ord> Matcher<K> {
         keys
     }
 
-    /// Calls `tell` with the key of every rule that matches, in no particular order. Allocates
-    /// nothing once `scratch` has grown to the size of the events.
+    /// Calls `tell` with the key of every rule that matches, in no particular order. Once
+    /// `scratch` has grown to the size of the events, memory is allocated only where two fields
+    /// of a rule meet in lists, and for texts beyond ASCII compared without case.
     ///
     /// ```
     /// # use rules::{EventText, Matcher, Pattern, Scratch};
