@@ -102,6 +102,7 @@ fn interface() -> Command {
         )
         .subcommand(commands::run::interface())
         .subcommand(commands::rules::interface())
+        .subcommand(commands::intake::interface())
         .subcommand(commands::aws::interface())
         .subcommand(commands::demo::interface())
 }
@@ -131,6 +132,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         },
         Some(("run", found)) => commands::run::run(found)?,
         Some(("rules", found)) => return Ok(commands::rules::run(found)),
+        Some(("intake", found)) => commands::intake::run(found)?,
         Some(("demo", found)) => return commands::demo::run(found),
         _ => return Ok(ExitCode::from(2)),
     }

@@ -3,6 +3,8 @@
 import base64
 import http.client
 import json
+import re
+import subprocess
 import time
 import urllib.parse
 import uuid
@@ -12,7 +14,7 @@ import botocore.awsrequest
 import botocore.credentials
 
 from fake_queue import FakeQueue
-from quelltest import ACCOUNT, REGION, QuellTest, plan_of, wait_until
+from quelltest import ACCOUNT, REGION, QuellTest, binary, plan_of, wait_until
 
 SECRET = "a-sender's-random-key-0123456789"
 OTHER = "another-random-key-9876543210-ab"
@@ -180,6 +182,37 @@ class Queue(IntakeTest):
         gone = self.api("POST", f"/api/v1/intake/parked/{parked[0]['id']}/discard", {"note": "a test"})
         self.assertEqual((gone["status"], gone["settled"]["note"]), ("discarded", "a test"))
         self.api("DELETE", "/api/v1/intake/sources/poison")
+
+    def test_the_command_line_shows_and_settles(self):
+        sqs, url = self.queue("told")
+        self.source(name="told", type="sqs", queue_url=url, region=REGION, format="eventbridge")
+        for number in range(2):
+            sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"alerts": number}))
+        wait_until("both to be parked", lambda: len(self.api("GET", "/api/v1/intake/parked?source=told")["messages"]) == 2)
+        listed = self.cli("list")
+        self.assertRegex(listed, r"(?m)^told +sqs +\w+ +accepted 0 +duplicates 0 +parked 2 ")
+        self.assertIn("last error at", listed)
+        self.assertEqual(json.loads(self.cli("show", "told"))["settings"]["queue_url"], url)
+        first, second = re.findall(r"(?m)^([0-9a-f-]{36})  parked    told ", self.cli("parked", "--source", "told"))
+        self.assertIn("alerts", json.loads(self.cli("parked", first))["body"])
+        self.assertIn("still cannot be taken", self.cli("retry", first, status=1))
+        changed = {"name": "told", "type": "sqs", "queue_url": url, "region": REGION}
+        self.api("PUT", "/api/v1/intake/sources/told", changed)
+        self.assertEqual(self.cli("retry", first).strip(), "taken in: 1 events, 0 seen before")
+        self.assertIn("discarded", self.cli("discard", second, "--note", "a test"))
+        self.assertEqual(self.cli("parked", "--source", "told"), "")
+        self.assertEqual(self.cli("parked", "--source", "told", "--status", "all").count("told"), 2)
+        self.assertIn("must be a UUID", self.cli("retry", "x", status=1))
+        self.assertIn("no source `nobody`", self.cli("show", "nobody", status=1))
+        self.api("DELETE", "/api/v1/intake/sources/told")
+
+    def cli(self, *arguments, status=0):
+        """Runs `quell intake`; gives what it told."""
+        place = ["--endpoint-url", self.quell.url, "--credentials", str(self.quell.credentials), "--region", REGION]
+        command = [binary(), "intake", arguments[0], *place, *arguments[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stdout if status == 0 else done.stderr
 
     def test_sources_are_checked(self):
         for settings, words in (

@@ -70,6 +70,9 @@ pub(super) async fn retry(
             "the message was taken in by a retry already".to_owned(),
         )),
         Ok((signals, taken)) => {
+            // The note is committed; said once more, it is answered when the message shows it.
+            let note = retried(&signals, by);
+            shared.handle.ask(to, &source.scope, note).await?;
             let took = taking::took(signals, taken);
             let now = shared.handle.now();
             source.state.taken((took.new.len(), took.seen), None, now);
@@ -99,20 +102,24 @@ async fn attempt(
     let there = source.require_bus(&shared.handle).await;
     there.map_err(Trouble::Poison)?;
     let signals = taking::read(source, incoming)?;
-    let note = ParkInput::Retried {
-        by: by.to_owned(),
-        events: signals.iter().map(|signal| signal.id).collect(),
-    };
+    let note = retried(&signals, by);
     let events = signals.iter();
     let message = Message {
         keys: vec![DedupeKey::new("parked", &id.to_string())],
         events: events
             .map(|signal| taking::arriving(source, signal))
             .collect(),
-        notes: vec![(AggregateId::parked(id), Input::Parked(Box::new(note)))],
+        notes: vec![(AggregateId::parked(id), note)],
     };
     let taken = shared.handle.take_in(&source.scope, message).await?;
     Ok((signals, taken))
+}
+
+fn retried(signals: &[Signal], by: &str) -> Input {
+    Input::Parked(Box::new(ParkInput::Retried {
+        by: by.to_owned(),
+        events: signals.iter().map(|signal| signal.id).collect(),
+    }))
 }
 
 /// A message that is parked, with its body.

@@ -8,3 +8,8 @@
 
 mod corpora;
 mod decode;
+mod queues;
+mod signer;
+mod topics;
+mod verify;
+mod world;
