@@ -13,27 +13,6 @@ pub(crate) fn interface() -> Command {
             .value_name("NAME")
             .help("the source")
     };
-    let message = || {
-        Arg::new("message")
-            .required(true)
-            .value_name("MESSAGE")
-            .help("id of the parked message")
-    };
-    let text = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help)
-    };
-    let parked = Command::new("parked")
-        .about("Messages that could not be taken, newest first; with an id that one, with its body")
-        .arg(message().required(false))
-        .arg(text("source", "NAME", "only those of this source"))
-        .arg(
-            text("status", "STATUS", "what became of them [default: parked]").value_parser([
-                "parked",
-                "retried",
-                "discarded",
-                "all",
-            ]),
-        );
     Command::new("intake")
         .about("Look at sources of events, and settle messages that could not be taken")
         .subcommand_required(true)
@@ -45,17 +24,17 @@ pub(crate) fn interface() -> Command {
                 .about("One source: settings and state")
                 .arg(name()),
         ))
-        .subcommand(connection(parked))
+        .subcommand(connection(parked_interface()))
         .subcommand(connection(
             Command::new("retry")
                 .about("Take a parked message in after all, as its source now is")
-                .arg(message()),
+                .arg(message_argument()),
         ))
         .subcommand(connection(
             Command::new("discard")
                 .about("Throw a parked message away")
-                .arg(message())
-                .arg(text("note", "TEXT", "why")),
+                .arg(message_argument())
+                .arg(option("note", "TEXT", "why")),
         ))
         .subcommand(connection(
             Command::new("confirm")
@@ -68,6 +47,32 @@ pub(crate) fn interface() -> Command {
                         .help("the topic"),
                 ),
         ))
+}
+
+fn message_argument() -> Arg {
+    Arg::new("message")
+        .required(true)
+        .value_name("MESSAGE")
+        .help("id of the parked message")
+}
+
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn parked_interface() -> Command {
+    Command::new("parked")
+        .about("Messages that could not be taken, newest first; with an id that one, with its body")
+        .arg(message_argument().required(false))
+        .arg(option("source", "NAME", "only those of this source"))
+        .arg(
+            option("status", "STATUS", "what became of them [default: parked]").value_parser([
+                "parked",
+                "retried",
+                "discarded",
+                "all",
+            ]),
+        )
 }
 
 /// Runs the subcommand.
