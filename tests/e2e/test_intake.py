@@ -151,7 +151,8 @@ class Queue(IntakeTest):
 
     def test_poison_is_parked_at_the_third_try_and_taken_once_it_can_be(self):
         sqs, url = self.queue("poison")
-        settings = {"name": "poison", "type": "sqs", "queue_url": url, "region": REGION, "format": "eventbridge"}
+        # A poll that a change of the source breaks off may take a message along: it comes again after this time.
+        settings = {"name": "poison", "type": "sqs", "queue_url": url, "region": REGION, "format": "eventbridge", "visibility_timeout_secs": 10}
         self.source(**settings)
         body = json.dumps({"alerts": "of a tool"})
         message = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
