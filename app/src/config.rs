@@ -2,6 +2,7 @@
 //!
 //! `config.default.toml` is the default: what is documented there and what is in force cannot drift apart.
 
+mod chat;
 mod overrides;
 mod roles;
 mod sections;

@@ -9,12 +9,13 @@ use anyhow::{Context, Result, anyhow};
 use aws::client::Concurrency;
 use bytes::Bytes;
 use effects::config as rim;
+use effects::notary::FileNotary;
 use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer};
-use engine::{Engine, Handle, Options, Ports, StoredDestinations};
+use engine::{ChatChannel, Engine, Handle, Options, Ports, StoredDestinations};
 use intake::source::Sources;
 use jiff::SignedDuration;
 use ports::connection::Authorizer;
-use ports::{BoxFuture, Clock, EntropySource, Store, Vault};
+use ports::{BoxFuture, Clock, EntropySource, Notary, Store, Vault};
 use server::{AccessKey, AppState, Router, ServerConfig};
 use store::SqliteStore;
 
@@ -32,6 +33,9 @@ pub(crate) struct Parts {
     pub(crate) minted: Minted,
     pub(crate) sources: Sources,
 }
+
+/// Name of the file with the key and certificate of topics' messages in the data directory.
+const SIGNING_FILE: &str = "topic-signing.pem";
 
 /// Name of the hidden command that limits a script before it starts.
 pub(crate) const SANDBOX: &str = "__script-sandbox";
@@ -52,7 +56,9 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let doors = crate::intake::doors((&clock, &entropy), &aws)?;
     let outside = (&clock, &entropy, aws);
     let shelf: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
-    let performer = performer(config, outside, &internal, &inside, (&vault, &shelf))?;
+    let notary = notary(data_dir, &clock, &entropy);
+    let kept = Kept::new(&vault, &shelf, &notary);
+    let performer = performer(config, outside, &internal, &inside, kept)?;
     let authorizer = performer.authorizer();
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
@@ -65,10 +71,10 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     };
     // The router must stand before the engine recovers: a runbook under way may call Quell itself at once.
     let (engine, handle) = Engine::start_with(ports, options(config), |handle| {
-        let state = AppState::new(
-            handle.clone(),
-            server_config(config, &minted, &internal, (vault, authorizer)),
-        );
+        handle.show_in_chat(&chat_channels(config));
+        let mut server = server_config(config, &minted, &internal, (vault, authorizer));
+        server.notary = Some(notary);
+        let state = AppState::new(handle.clone(), server);
         let _ = inside.router.set(server::router(state.clone()));
         let _ = inside.state.set(state);
     })
@@ -169,12 +175,44 @@ fn server_config(
     server
 }
 
+/// What lies in the data directory.
+struct Kept<'a> {
+    vault: &'a Arc<dyn Vault>,
+    store: &'a Arc<dyn Store>,
+    notary: &'a Arc<dyn Notary>,
+}
+
+impl<'a> Kept<'a> {
+    fn new(
+        vault: &'a Arc<dyn Vault>,
+        store: &'a Arc<dyn Store>,
+        notary: &'a Arc<dyn Notary>,
+    ) -> Self {
+        Self {
+            vault,
+            store,
+            notary,
+        }
+    }
+}
+
+/// The signer of topics' messages; its key is made when it is first needed.
+fn notary(
+    data_dir: &Path,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<SystemEntropy>,
+) -> Arc<dyn Notary> {
+    let entropy: Arc<dyn EntropySource> = Arc::<SystemEntropy>::clone(entropy);
+    let path = data_dir.join(SIGNING_FILE);
+    Arc::new(FileNotary::new(&path, Arc::clone(clock), entropy))
+}
+
 fn performer(
     config: &Config,
     (clock, entropy, aws): (&Arc<dyn Clock>, &Arc<SystemEntropy>, rim::Aws),
     internal: &AccessKey,
     inside: &Arc<Inside>,
-    (vault, store): (&Arc<dyn Vault>, &Arc<dyn Store>),
+    kept: Kept<'_>,
 ) -> Result<Performer> {
     let scheme = if config.server.tls_certificate.is_empty() {
         "http"
@@ -182,6 +220,10 @@ fn performer(
         "https"
     };
     let url = format!("{scheme}://{}", config.server.listen);
+    let public_url = match config.server.public_url.as_str() {
+        "" => url.clone(),
+        own => own.to_owned(),
+    };
     let ca_bundle = aws.ca_bundle.clone();
     let rim = rim::Config {
         clock: Arc::clone(clock),
@@ -202,10 +244,34 @@ fn performer(
             url,
         }),
         logs: Some(rim::LogFiles::new(config.server.data_dir.join("logs"))),
-        vault: Some(Arc::clone(vault)),
-        destinations: Some(Arc::new(StoredDestinations::new(Arc::clone(store)))),
+        vault: Some(Arc::clone(kept.vault)),
+        destinations: Some(Arc::new(StoredDestinations::new(Arc::clone(kept.store)))),
+        topics: Some(topics(config, public_url, kept.notary)),
     };
     Performer::new(rim).context("outside effects cannot be set up")
+}
+
+/// What messages of topics are signed with, and where chat channels lie.
+fn topics(config: &Config, public_url: String, notary: &Arc<dyn Notary>) -> rim::Topics {
+    let channels = config.chat.slack.iter();
+    rim::Topics {
+        notary: Arc::clone(notary),
+        public_url,
+        chat: channels
+            .map(|one| (one.name.clone(), one.webhook_url.as_str().into()))
+            .collect(),
+    }
+}
+
+/// The chat channels, without their addresses.
+fn chat_channels(config: &Config) -> Vec<ChatChannel> {
+    let channels = config.chat.slack.iter();
+    channels
+        .map(|one| ChatChannel {
+            name: one.name.clone(),
+            topics: one.topics.clone(),
+        })
+        .collect()
 }
 
 /// How this configuration has AWS called, by the server and by `quell aws` alike.

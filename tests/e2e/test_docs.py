@@ -391,25 +391,30 @@ class AgainstTheServer(QuellTest):
 
     def served(self, service, prefix):
         """What the server names when it is asked for an operation that it does not have."""
-        headers = {"Content-Type": "application/x-amz-json-1.1"}
-        if prefix:
+        headers, data = {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
+        if prefix == "query":
+            headers, data = {"Content-Type": "application/x-www-form-urlencoded"}, b"Action=Nothing&Version=2010-03-31"
+        elif prefix:
             headers["X-Amz-Target"] = f"{prefix}.Nothing"
         url = self.quell.url + ("/" if prefix else "/nothing")
-        request = botocore.awsrequest.AWSRequest("POST", url, headers=headers, data=b"{}")
+        request = botocore.awsrequest.AWSRequest("POST", url, headers=headers, data=data)
         keys = botocore.credentials.Credentials(*self.quell.keys())
         botocore.auth.SigV4Auth(keys, service, REGION).add_auth(request)
-        sent = urllib.request.Request(url, data=b"{}", headers=dict(request.headers), method="POST")
+        sent = urllib.request.Request(url, data=data, headers=dict(request.headers), method="POST")
         with self.assertRaises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(sent, timeout=DEADLINE)
         with caught.exception as answer:
             self.assertIn(answer.code, (400, 404))
-            body = json.loads(answer.read())
+            text = answer.read().decode()
+        if prefix == "query":
+            return re.search(r"has: ([\w, ]+)", text)[1].split(", ")
+        body = json.loads(text)
         message = next(body[key] for key in ("Message", "message", "detail") if key in body)
         return message.rpartition("has: ")[2].split(", ")
 
     def test_operations_are_those_served(self):
         page = Page(DOCS / "reference/aws-apis.md")
-        services = {"events": "AWSEvents", "ssm-contacts": "SSMContacts", "ssm": "AmazonSSM", "ssm-incidents": None, "quell": None}
+        services = {"events": "AWSEvents", "ssm-contacts": "SSMContacts", "ssm": "AmazonSSM", "ssm-incidents": None, "quell": None, "sns": "query"}
         for service, prefix in services.items():
             with self.subTest(service=service):
                 told = [row[0].strip("`") for row in page.table(service) if re.match(r"`[A-Z]\w+`$", row[0])]

@@ -90,7 +90,9 @@ pub(crate) fn bench(rest: &[String]) -> Result<()> {
     let mut benches = cargo();
     run(with_venv(
         benches
-            .args(["bench", "-p", "store", "-p", "engine", "-p", "server", "-p", "aws"])
+            .args([
+                "bench", "-p", "store", "-p", "engine", "-p", "server", "-p", "aws",
+            ])
             .args(rest),
         &venv,
     ))

@@ -9,6 +9,7 @@ use aws::settings::{ExplicitEndpoints, Settings};
 use intake::source::Settings as Source;
 use serde::{Deserialize, Serialize};
 
+use super::chat::Chat;
 use super::roles::Role;
 
 /// The whole configuration.
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) smtp: Smtp,
     pub(crate) scripts: Scripts,
     pub(crate) webhooks: Webhooks,
+    pub(crate) chat: Chat,
     pub(crate) events: Events,
     pub(crate) intake: Intake,
     pub(crate) metrics: Metrics,
@@ -37,6 +39,7 @@ pub(crate) struct Server {
     pub(crate) tls_key: String,
     pub(crate) insecure_listen: bool,
     pub(crate) max_connections: usize,
+    pub(crate) public_url: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -189,6 +192,7 @@ pub(crate) struct Partial {
     smtp: Option<toml::Table>,
     scripts: Option<toml::Table>,
     webhooks: Option<toml::Table>,
+    chat: Option<toml::Table>,
     events: Option<toml::Table>,
     intake: Option<toml::Table>,
     metrics: Option<toml::Table>,
@@ -209,6 +213,9 @@ impl Config {
         }
         for key in &mut self.auth.access_keys {
             MASK.clone_into(&mut key.secret);
+        }
+        for channel in &mut self.chat.slack {
+            MASK.clone_into(&mut channel.webhook_url);
         }
     }
 
@@ -265,6 +272,9 @@ impl Config {
                 server.listen
             );
         }
+        self.check_public_url()?;
+        self.chat
+            .check(&self.auth.account_id, self.webhooks.allow_http)?;
         self.check_outside()?;
         self.sealed_sources()?;
         self.check_amounts()
@@ -288,6 +298,26 @@ impl Config {
         });
         let sealed: Result<_> = sources.collect();
         sealed.context("intake.sources")
+    }
+
+    /// The address under which others reach this server.
+    fn check_public_url(&self) -> Result<()> {
+        let url = &self.server.public_url;
+        let rest = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"));
+        let plain = |rest: &str| {
+            !rest.is_empty()
+                && rest
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c))
+        };
+        if !url.is_empty() && !rest.is_some_and(plain) {
+            bail!(
+                "server.public_url `{url}` must be an address such as https://quell.example.com, or empty for the listener's own"
+            );
+        }
+        Ok(())
     }
 
     /// Addresses of other servers.

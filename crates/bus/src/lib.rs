@@ -9,6 +9,7 @@
 //! | [`parked`] | a message that could not be taken in, until an operator retries or discards it |
 //! | [`replay`] | the events of an archive, once more to the rules of their bus |
 //! | [`schedule`] | when a scheduled rule fires |
+//! | [`topics`] | what becomes of a message that is published |
 //!
 //! [`measures`] counts what became of events, by the names of CloudWatch's `AWS/Events`.
 
@@ -17,3 +18,4 @@ pub mod measures;
 pub mod parked;
 pub mod replay;
 pub mod schedule;
+pub mod topics;

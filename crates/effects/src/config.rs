@@ -13,7 +13,7 @@ use aws::credentials::Credentials;
 use aws::settings::SettingError;
 use bytes::Bytes;
 use ports::connection::Destinations;
-use ports::{BoxFuture, Clock, EntropySource, Vault};
+use ports::{BoxFuture, Clock, EntropySource, Notary, Vault};
 
 /// A text that never shows in a log: `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -74,6 +74,19 @@ pub struct Config {
     pub vault: Option<Arc<dyn Vault>>,
     /// Finds how API destinations are called; `None` makes every call of one fail with a message that says so.
     pub destinations: Option<Arc<dyn Destinations>>,
+    /// How messages of topics are signed and sent; `None` makes each of them fail with a message that says so.
+    pub topics: Option<Topics>,
+}
+
+/// What messages of topics need besides themselves.
+#[derive(Clone)]
+pub struct Topics {
+    /// Signs them.
+    pub notary: Arc<dyn Notary>,
+    /// Address under which their receivers reach this server, for links and the certificate.
+    pub public_url: String,
+    /// Addresses of the chat channels by name; each is a secret.
+    pub chat: BTreeMap<String, Secret>,
 }
 
 /// The mail server.

@@ -19,6 +19,7 @@ use crate::credentials::Identities;
 use crate::event_log::EventLogs;
 use crate::http_call::WebhookSender;
 use crate::notify::email::Mailer;
+use crate::notify::topic::Courier;
 use crate::places::{PlaceLimits, Places};
 use crate::script::{Grant, ScriptRunner};
 
@@ -54,6 +55,7 @@ struct Inner {
     mailer: Option<Mailer>,
     webhooks: WebhookSender,
     destinations: ApiDestinations,
+    courier: Courier,
     scripts: Option<ScriptRunner>,
     aws: AwsCaller,
     identities: Arc<Identities>,
@@ -92,6 +94,7 @@ impl Performer {
             mailer: config.smtp.as_ref().map(Mailer::new).transpose()?,
             webhooks: WebhookSender::new(&config.webhook)?,
             destinations,
+            courier: Courier::new(config.topics),
             scripts: config
                 .scripts
                 .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints))),
@@ -193,7 +196,9 @@ impl Effects for Performer {
             | EffectCommand::PostWebhook(_)
             | EffectCommand::InvokeApiDestination(_)
             | EffectCommand::DeliverByAws(_)
-            | EffectCommand::AppendLog(_) => Recovery::Repeat,
+            | EffectCommand::AppendLog(_)
+            | EffectCommand::SendTopicMessage(_)
+            | EffectCommand::PostChat(_) => Recovery::Repeat,
             EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
             EffectCommand::RunScript(_) => Recovery::Ask,
             EffectCommand::CallAws(call) => aws_call::recovery(call),
@@ -250,6 +255,14 @@ impl Inner {
                     false,
                 )),
             },
+            EffectCommand::SendTopicMessage(message) => {
+                let plain = self.courier.command(message).await;
+                self.perform_instead(intent, plain).await
+            }
+            EffectCommand::PostChat(post) => {
+                let plain = self.courier.chat(post);
+                self.perform_instead(intent, plain).await
+            }
             EffectCommand::RunScript(call) => {
                 let _place = self.script_places.acquire().await;
                 self.script(intent, call).await
@@ -258,6 +271,24 @@ impl Inner {
                 let _place = self.aws_places.acquire().await;
                 self.aws.perform(intent, call).await
             }
+        }
+    }
+
+    /// Performs the plain command that an intent's own was made into.
+    async fn perform_instead(
+        &self,
+        intent: &Intent,
+        plain: Result<EffectCommand, Failure>,
+    ) -> Outcome {
+        match plain {
+            Ok(command) => {
+                let plain = Intent {
+                    command,
+                    ..intent.clone()
+                };
+                Box::pin(self.perform(&plain)).await
+            }
+            Err(failure) => Outcome::Failed(failure),
         }
     }
 

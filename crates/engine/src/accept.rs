@@ -247,7 +247,7 @@ fn envelope(scope: &Scope, entry: &PutEntry, id: Uuid, now: Timestamp) -> String
 }
 
 /// Commits all deliveries of a request at once, then lets their aggregates know.
-async fn commit(
+pub(crate) async fn commit(
     shared: &Arc<Shared>,
     inputs: Inputs,
     archived: Vec<ArchivedEvent>,

@@ -3,6 +3,7 @@
 use model::Scope;
 use model::bus;
 use model::resource::Expect;
+use model::topic::TOPIC;
 use ports::store::{NewInput, ResourceWrite, Turn};
 use serde_json::Value;
 
@@ -33,6 +34,7 @@ pub(crate) async fn change(
     let at = shared.ports.clock.now();
     let rules = of_kind(&changes, bus::RULE);
     let archives = of_kind(&changes, bus::ARCHIVE);
+    let topics = of_kind(&changes, TOPIC);
     let resources = changes
         .into_iter()
         .map(|change| ResourceWrite {
@@ -44,7 +46,7 @@ pub(crate) async fn change(
             at,
         })
         .collect();
-    // Held across the commit so that two changes of one rule reach the registry in the order of their commits.
+    // Held across the commit so that two changes of one resource reach its registry in the order of their commits.
     let _order = shared.rule_changes.lock().await;
     let schedules: Vec<schedules::Change> = rules
         .iter()
@@ -77,6 +79,9 @@ pub(crate) async fn change(
     for (scope, name, body) in archives {
         shared.archives.apply(&scope, &name, body);
     }
+    for (scope, name, body) in topics {
+        shared.topics.apply(&scope, &name, body);
+    }
     Ok(committed.resources)
 }
 
@@ -96,6 +101,7 @@ fn of_kind(changes: &[ResourceChange], kind: &str) -> Vec<(Scope, String, Option
 
 /// Checks that need no state: the pure crates' judgement, for `server`, which may not ask them itself.
 pub mod checks {
+    pub use bus::topics::{FilterError, PolicyError, filter, policy};
     use flow::automation::document;
     pub use flow::automation::document::{Diagnostic, Document, Format};
     pub use rules::{

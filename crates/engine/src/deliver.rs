@@ -1,8 +1,10 @@
 //! What an event becomes for a target: a trigger of a response plan, a wish for a run, a delivery to a target outside.
 
 use bus::delivery::{self, Notification, Request, Undeliverable};
+use bus::topics::Message;
 use flow::automation::DocumentSource;
 use jiff::Timestamp;
+use model::arn::Arn;
 use model::bus::{Rule, Target};
 use model::plan::{RESPONSE_PLAN, ResponsePlan};
 use model::report::StartRun;
@@ -21,6 +23,7 @@ use crate::lookup::{self, Lookup, Prepared, readable};
 use crate::machine::{self, Context};
 use crate::routes::{incident_for, incident_input};
 use crate::targets::{self, Destination, destination};
+use crate::topics;
 
 /// An event that has arrived, in the forms that targets want.
 pub(crate) struct Arrival<'a> {
@@ -113,6 +116,11 @@ async fn wanted(
         && let Err(why) = exists(shared, arrival, &target.arn).await?
     {
         return Ok(Err(why));
+    }
+    if let Destination::Topic(arn) = &destination
+        && let Some(made) = to_topic(shared, arrival, (arn, id), &rendered)
+    {
+        return Ok(made);
     }
     if let Some(request) = targets::outside(arrival, target, (&destination, id), &rendered) {
         return Ok(request.map(|request| vec![delivery(arrival, (rule_arn, target, id), request)]));
@@ -217,6 +225,31 @@ async fn to_plan(
     Ok(Ok(vec![(to, owner, incident_input(trigger))]))
 }
 
+/// What a topic of this server makes of an event; `None` for a topic that is not here.
+fn to_topic(
+    shared: &Shared,
+    arrival: &Arrival<'_>,
+    (topic, id): (&Arn, Uuid),
+    rendered: &str,
+) -> Option<Result<Inputs, Undeliverable>> {
+    let scope = Scope {
+        account: topic.account.clone(),
+        region: topic.region.clone(),
+        ..arrival.scope.clone()
+    };
+    let place = (&scope, topic.resource.as_str());
+    if !shared.topics.holds(place.0, place.1) {
+        return None;
+    }
+    let message = match Message::plain(rendered, "") {
+        Ok(message) => message,
+        Err(error) => {
+            return Some(Err(undeliverable("INVALID_PARAMETER", error.to_string())));
+        }
+    };
+    topics::publish_inputs(shared, place, id, &message, arrival.now).map(Ok)
+}
+
 fn notification(arrival: &Arrival<'_>, target: &Target, rendered: String) -> Request {
     Request::Notification(Notification {
         url: target.arn.clone(),
@@ -257,6 +290,7 @@ fn start(
         retry: delivery::Retry {
             maximum_attempts: policy("MaximumRetryAttempts"),
             maximum_age_secs: policy("MaximumEventAgeInSeconds"),
+            ..delivery::Retry::default()
         },
         dead_letter: queue.map(str::to_owned),
         event: arrival.text.to_owned(),

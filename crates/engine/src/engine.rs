@@ -6,6 +6,8 @@ use std::time::Duration;
 use bus::schedule::Missed;
 use jiff::{SignedDuration, Timestamp};
 use model::bus::RULE;
+use model::resource::Resource;
+use model::topic::TOPIC;
 use ports::store::{ResourceQuery, Retention};
 use ports::{Clock, Effects, EntropySource, Store, StoreError};
 
@@ -22,6 +24,7 @@ use crate::routes::Routes;
 use crate::schedules::Schedules;
 use crate::tasks::Tasks;
 use crate::timers::TimerWheel;
+use crate::topics::TopicRegistry;
 
 /// The doors that the engine works through.
 #[derive(Clone)]
@@ -94,6 +97,7 @@ pub(crate) struct Shared {
     pub(crate) rules: RuleRegistry,
     pub(crate) archives: Archives,
     pub(crate) schedules: Schedules,
+    pub(crate) topics: TopicRegistry,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) timers: TimerWheel,
     pub(crate) tasks: Tasks,
@@ -145,6 +149,7 @@ impl Engine {
             rules: RuleRegistry::default(),
             archives: Archives::default(),
             schedules: Schedules::default(),
+            topics: TopicRegistry::default(),
             timers: TimerWheel::default(),
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
@@ -157,7 +162,17 @@ impl Engine {
             shared: Arc::clone(&shared),
         };
         let marks = shared.ports.store.marks().await?;
-        load_rules(&shared).await?;
+        load(&shared, RULE, |found| {
+            let (schedules, rules) = (&shared.schedules, &shared.rules);
+            schedules.load(&found.scope, &found.name, &found.body);
+            rules.apply(&found.scope, &found.name, Some(found.body));
+        })
+        .await?;
+        load(&shared, TOPIC, |found| {
+            let topics = &shared.topics;
+            topics.apply(&found.scope, &found.name, Some(found.body));
+        })
+        .await?;
         archives::load(&shared).await?;
         ready(&handle);
         shared
@@ -202,12 +217,17 @@ impl Engine {
     }
 }
 
-async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
+/// Shows every stored resource of a family.
+async fn load(
+    shared: &Shared,
+    kind: &str,
+    mut show: impl FnMut(Resource),
+) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let query = ResourceQuery {
             scope: None,
-            kind: RULE.to_owned(),
+            kind: kind.to_owned(),
             prefix: String::new(),
             after: after.take(),
             limit: 1_000,
@@ -217,14 +237,7 @@ async fn load_rules(shared: &Shared) -> Result<(), StoreError> {
         if let Some(last) = page.last() {
             after = Some((last.scope.clone(), last.name.clone()));
         }
-        for resource in page {
-            shared
-                .schedules
-                .load(&resource.scope, &resource.name, &resource.body);
-            shared
-                .rules
-                .apply(&resource.scope, &resource.name, Some(resource.body));
-        }
+        page.into_iter().for_each(&mut show);
         if !full {
             return Ok(());
         }

@@ -6,14 +6,15 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bus::delivery::Undeliverable;
+use bus::delivery::{self, Undeliverable};
+use model::Scope;
 use model::bus::{BUS, Rule, Target};
-use model::{AggregateId, AggregateKind, Scope};
 use ports::store::ArchivedEvent;
 
 use crate::deliver::{Arrival, Inputs, deliver, refused, rule_arn, undeliverable};
 use crate::engine::Shared;
 use crate::error::AskError;
+use crate::input::Input;
 use crate::metrics::Local;
 use crate::targets::{Destination, destination};
 
@@ -75,8 +76,7 @@ pub(crate) async fn deliveries(
                         Err(why) => vec![refused(&arrival, &rule_arn, target, why)],
                     },
                 };
-                let outside = |(to, ..): &(AggregateId, _, _)| to.kind == AggregateKind::Delivery;
-                if !given.iter().any(outside) {
+                if !given.iter().any(|(.., input)| is_of(input, &rule_arn)) {
                     all.taken.push(Local {
                         scope: scope.clone(),
                         rule_arn: rule_arn.clone(),
@@ -89,6 +89,17 @@ pub(crate) async fn deliveries(
     }
     all.archived = way.archived;
     Ok(all)
+}
+
+/// Whether an input is a delivery of the rule's own; those of a topic's message are the topic's.
+fn is_of(input: &Input, rule_arn: &str) -> bool {
+    match input {
+        Input::Delivery(input) => match input.as_ref() {
+            delivery::Input::Start(start) => start.origin == rule_arn,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// The bus that a target names, if it is this server's: of the same account, in any region.

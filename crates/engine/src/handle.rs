@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus::measures::Measures;
+use bus::topics::Message as TopicMessage;
 use jiff::Timestamp;
 use model::aggregate::AggregateId;
 use model::resource::Resource;
@@ -22,6 +23,7 @@ use crate::metrics::{self, Figures};
 use crate::recent::NearMisses;
 use crate::replays::{self, StartReplayError};
 use crate::take_in::{self, Message, TakeInError, TakenIn};
+use crate::topics::{self, ChatChannel};
 
 /// A client's idempotency token for one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,5 +299,24 @@ impl Handle {
     /// Nothing of the message was taken.
     pub async fn take_in(&self, scope: &Scope, message: Message) -> Result<TakenIn, TakeInError> {
         take_in::take_in(&self.shared, scope, message).await
+    }
+
+    /// Publishes messages to a topic: commits the deliveries to all subscribers that want them, then answers the ids
+    /// of the messages, in order. `None` if there is no such topic.
+    ///
+    /// # Errors
+    /// Nothing was published.
+    pub async fn publish(
+        &self,
+        scope: &Scope,
+        topic: &str,
+        messages: &[TopicMessage],
+    ) -> Result<Option<Vec<Uuid>>, AskError> {
+        topics::publish(&self.shared, scope, topic, messages).await
+    }
+
+    /// Names the chat channels that get what topics publish.
+    pub fn show_in_chat(&self, channels: &[ChatChannel]) {
+        self.shared.topics.show_in_chat(channels);
     }
 }

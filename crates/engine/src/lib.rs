@@ -33,6 +33,7 @@ mod take_in;
 mod targets;
 mod tasks;
 mod timers;
+mod topics;
 pub mod views;
 
 pub use accept::{EntryOutcome, EventCounts, PutEntry};
@@ -47,3 +48,4 @@ pub use metrics::Figures;
 pub use recent::{NearMiss, NearMisses, RecentLimits};
 pub use replays::StartReplayError;
 pub use take_in::{Arriving, DedupeKey, Message, TakeInError, Taken, TakenIn};
+pub use topics::ChatChannel;

@@ -34,6 +34,13 @@ pub use bus::parked;
 /// Replays of archives.
 pub use bus::replay;
 
+/// Messages of topics, and what asks an endpoint to confirm its subscription.
+pub mod topics {
+    pub use crate::topics::confirmation;
+    pub use bus::topics::message::MAX_BYTES as MAX_MESSAGE_BYTES;
+    pub use bus::topics::{Message, MessageError};
+}
+
 /// What trigger a `StartIncident` makes of a response plan.
 pub use response::plan as triggers;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Scope;
+use crate::topic::TopicMessage;
 
 /// An outside effect. Its id (a UUID given by the decider) is the idempotency key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,10 @@ pub enum Command {
     DeliverByAws(AwsCall),
     /// Append one line to a log group that this server keeps in files.
     AppendLog(LogAppend),
+    /// Sign one message of a topic and send it to one subscriber.
+    SendTopicMessage(Box<TopicMessage>),
+    /// Post a text to a chat channel of the configuration.
+    PostChat(ChatPost),
 }
 
 /// One AWS API call in boto3's spelling.
@@ -161,6 +166,15 @@ impl LogAppend {
 /// Code of a [`Failure`] that was never tried: too much waits for the same destination already. The attempt does not
 /// count; it is to be made later.
 pub const DESTINATION_BUSY: &str = "DestinationBusy";
+
+/// One text for a chat channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatPost {
+    /// Name of the channel in the configuration, which alone knows its (secret) address.
+    pub channel: String,
+    /// The text in Slack's markup, made safe for it.
+    pub text: String,
+}
 
 /// How an effect ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ pub mod resource;
 pub mod scope;
 pub mod sealed;
 pub mod text;
+pub mod topic;
 
 pub use aggregate::{AggregateId, AggregateKind};
 pub use decision::{ClaimWish, Context, Decision, Fact, FrameWrite, IndexEntry, Rejection};

@@ -1,4 +1,4 @@
-//! The only doors to the outside: [`Clock`], [`EntropySource`], [`Store`], [`Effects`] and [`Vault`]; the
+//! The only doors to the outside: [`Clock`], [`EntropySource`], [`Store`], [`Effects`], [`Vault`] and [`Notary`]; the
 //! in-memory reference store, the manual clock and the store conformance suite.
 //!
 //! Knows the words of `model` and nothing of SQL, sockets or tokio.
@@ -8,6 +8,7 @@ pub mod connection;
 pub mod effects;
 pub mod limits;
 pub mod memory;
+pub mod notary;
 pub mod store;
 pub mod suite;
 pub mod vault;
@@ -15,6 +16,7 @@ pub mod vault;
 pub use clock::{Clock, EntropySource, ManualClock, SeededEntropy};
 pub use effects::{Effects, Probe};
 pub use memory::MemoryStore;
+pub use notary::{Notary, NotaryError};
 pub use store::{CommitError, Committed, Store, StoreError, Turn};
 pub use vault::Vault;
 

@@ -161,7 +161,9 @@ impl Turn {
                 EffectCommand::SendEmail(_)
                 | EffectCommand::PostWebhook(_)
                 | EffectCommand::InvokeApiDestination(_)
-                | EffectCommand::AppendLog(_) => None,
+                | EffectCommand::AppendLog(_)
+                | EffectCommand::SendTopicMessage(_)
+                | EffectCommand::PostChat(_) => None,
             });
         shallow("effect", commands)?;
         let outcomes = self

@@ -180,7 +180,18 @@ impl ApiError {
         }
     }
 
-    #[cfg(test)]
+    /// The same refusal of an attribute that came among others: SNS names their member first.
+    pub(crate) fn in_attributes(mut self) -> Self {
+        let known = "Invalid parameter: ";
+        if let Some(rest) = self.0.message.strip_prefix(known)
+            && !rest.starts_with("Attributes Reason: ")
+        {
+            self.0.message = format!("{known}Attributes Reason: {rest}");
+        }
+        self
+    }
+
+    /// The message.
     pub(crate) fn message(&self) -> &str {
         &self.0.message
     }

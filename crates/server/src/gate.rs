@@ -1,8 +1,8 @@
 //! The way of every request: canonical or refused, signature verified, routed to one handler, rendered.
 //!
 //! Nothing past this module sees an unauthenticated request. Without a signature there are only `GET /health`, the
-//! doors of senders, which prove who they are in ways of their own (`intake`), and `GET /metrics` for those whom the
-//! configuration lets in (`scrape`).
+//! doors of senders, which prove who they are in ways of their own (`intake`), `GET /metrics` for those whom the
+//! configuration lets in (`scrape`), and what links in topics' messages lead to ([`crate::topic_links`]).
 
 use std::panic::AssertUnwindSafe;
 
@@ -32,6 +32,7 @@ use crate::json_body;
 use crate::query::Query;
 use crate::scrape;
 use crate::state::AppState;
+use crate::topic_links;
 use crate::voice::Voice;
 use crate::wire::{self, Received};
 
@@ -45,6 +46,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v2/enqueue", any(intake::answer))
         .route("/oauth/token", any(intake::answer))
         .route("/metrics", get(scrape::answer))
+        .merge(topic_links::routes())
         .fallback(answer)
         .with_state(state)
 }

@@ -21,6 +21,7 @@ mod query;
 mod scrape;
 mod state;
 mod tags;
+mod topic_links;
 mod voice;
 mod wire;
 
@@ -74,7 +75,9 @@ const MEANT_FOR_AWS: [(&str, &str); 5] = [
 pub fn serves(service: &str, operation: &str) -> bool {
     let served = aws::find_service(service).is_some_and(|found| found.serves(operation));
     let absent = service == "events" && aws::events::ABSENT.contains(&operation);
-    served && !absent && !MEANT_FOR_AWS.contains(&(service, operation))
+    // A runbook's topics are the account's: Quell's own are published to by rules and by callers of this server.
+    let topics = service == aws::sns::SERVICE.name;
+    served && !absent && !topics && !MEANT_FOR_AWS.contains(&(service, operation))
 }
 
 #[cfg(test)]
@@ -92,6 +95,7 @@ mod tests {
             ("events", "ListEventSources", false),
             ("events", "DescribeEndpoint", false),
             ("monitoring", "GetMetricData", false),
+            ("sns", "Publish", false),
             ("ec2", "DescribeInstances", false),
         ] {
             assert_eq!(serves(service, operation), want, "{service} {operation}");

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use engine::Handle;
 use intake::source::Sources;
-use ports::Vault;
 use ports::connection::Authorizer;
+use ports::{Notary, Vault};
+
+use crate::error::ApiError;
 
 use crate::scrape::ScrapeConfig;
 
@@ -56,6 +58,8 @@ pub struct ServerConfig {
     pub allow_http_endpoints: bool,
     /// Who may read the numbers at `/metrics`.
     pub scrape: ScrapeConfig,
+    /// Seals the tokens of subscriptions and shows the certificate of messages; `None` refuses both.
+    pub notary: Option<Arc<dyn Notary>>,
 }
 
 impl ServerConfig {
@@ -72,6 +76,7 @@ impl ServerConfig {
             vault,
             authorizer: None,
             allow_http_endpoints: false,
+            notary: None,
         }
     }
 }
@@ -171,6 +176,18 @@ impl AppState {
 
     pub(crate) fn intake(&self) -> Option<&Sources> {
         self.inner.intake.get()
+    }
+
+    /// The signer of topics' messages.
+    pub(crate) fn notary(&self) -> Result<&Arc<dyn Notary>, ApiError> {
+        let notary = self.inner.config.notary.as_ref();
+        notary.ok_or_else(|| ApiError::internal("no signing key was set up"))
+    }
+
+    /// The token that belongs to a text.
+    pub(crate) async fn seal(&self, text: String) -> Result<[u8; 32], ApiError> {
+        let sealed = self.notary()?.seal(text).await;
+        sealed.map_err(|error| ApiError::internal(error.to_string()))
     }
 
     pub(crate) fn key(&self, id: &str) -> Option<&AccessKey> {

@@ -182,6 +182,7 @@ impl Caller {
             logs: None,
             vault: None,
             destinations: None,
+            topics: None,
         };
         let performer = Performer::new(config).map_err(|error| Ended::usage(error.to_string()))?;
         let role = settings.role_arn.as_ref().map(|role_arn| AssumeRole {

@@ -46,6 +46,7 @@ impl Client {
             logs: None,
             vault: None,
             destinations: None,
+            topics: None,
         };
         let performer = Performer::new(config).with_context(|| format!("a client of {url}"))?;
         Ok(Self {

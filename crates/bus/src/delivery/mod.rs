@@ -22,6 +22,7 @@
 mod burial;
 mod dead_letter;
 mod outcome;
+mod pace;
 mod request;
 mod stored;
 mod timing;
@@ -37,6 +38,7 @@ use uuid::Uuid;
 use burial::{buried, bury, give_up};
 pub use dead_letter::queue_url;
 use outcome::Attempt;
+pub use pace::{Backoff, Pace, PaceError};
 pub use request::{Notification, Request, Retry, Start, Undeliverable};
 use timing::{next_attempt, wait};
 
@@ -367,7 +369,10 @@ fn sent(mut delivery: Delivery, outcome: &Outcome, cx: &Context) -> Decision<Del
         Attempt::Again(failed) => {
             delivery.postponed = 0;
             delivery.failed = Some(failed);
-            let wait = wait(FIRST_WAIT_MS, delivery.attempts, cx);
+            let wait = match delivery.retry.pace {
+                Some(pace) => SignedDuration::from_secs(pace.wait_secs(delivery.attempts).into()),
+                None => wait(FIRST_WAIT_MS, delivery.attempts, cx),
+            };
             wait_or_give_up(delivery, wait, cx)
         }
         Attempt::Never(failed) => give_up(delivery, failed, cx),

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::EffectCommand;
-use model::effect::{ApiDestinationCall, AwsCall, EmailMessage, LogAppend, WebhookPost};
+use model::effect::{ApiDestinationCall, AwsCall, ChatPost, EmailMessage, LogAppend, WebhookPost};
 use model::text::one_line;
+use model::topic::TopicMessage;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::pace::Pace;
 use super::stored::AnyStart;
 
 /// One event, or one message, for one target.
@@ -44,6 +46,9 @@ pub struct Retry {
     /// Age in seconds after which it is given up; `None` means [`super::MAX_AGE_SECS`].
     #[serde(default)]
     pub maximum_age_secs: Option<u32>,
+    /// The waits of a topic's delivery policy; `None` means waits that double.
+    #[serde(default)]
+    pub pace: Option<Pace>,
 }
 
 /// What a delivery does.
@@ -63,6 +68,10 @@ pub enum Request {
     ApiDestination(ApiDestinationCall),
     /// Append to a log group.
     LogEvents(LogAppend),
+    /// Send a message of a topic to a subscriber, signed.
+    TopicMessage(Box<TopicMessage>),
+    /// Post a text to a chat channel of the configuration.
+    Chat(ChatPost),
     /// Nothing can be sent: the event goes where undeliverable events go.
     Undeliverable(Undeliverable),
 }
@@ -108,6 +117,8 @@ impl Request {
             Self::Aws(call) => EffectCommand::DeliverByAws(call.clone()),
             Self::ApiDestination(call) => EffectCommand::InvokeApiDestination(call.clone()),
             Self::LogEvents(line) => EffectCommand::AppendLog(line.clone()),
+            Self::TopicMessage(message) => EffectCommand::SendTopicMessage(message.clone()),
+            Self::Chat(post) => EffectCommand::PostChat(post.clone()),
             Self::Undeliverable(why) => return Err(why.clone()),
         })
     }

@@ -85,6 +85,7 @@ impl TryFrom<AnyStart> for Start {
             retry: Retry {
                 maximum_attempts: any.maximum_retry_attempts,
                 maximum_age_secs: any.maximum_event_age_in_seconds,
+                pace: None,
             },
             dead_letter: None,
             event,

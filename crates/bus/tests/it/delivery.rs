@@ -41,6 +41,7 @@ fn tries(attempts: Option<u32>, age: Option<u32>) -> Retry {
     Retry {
         maximum_attempts: attempts,
         maximum_age_secs: age,
+        ..Retry::default()
     }
 }
 

@@ -1,3 +1,4 @@
 //! Ways to reach a person.
 
 pub(crate) mod email;
+pub(crate) mod topic;

@@ -69,6 +69,7 @@ pub(crate) fn config() -> Config {
         logs: None,
         vault: None,
         destinations: None,
+        topics: None,
     }
 }
 

@@ -11,4 +11,5 @@ mod restart;
 mod runs;
 mod schedules;
 mod take_in;
+mod topics;
 mod world;

@@ -8,6 +8,7 @@ pub(crate) mod contacts;
 pub(crate) mod events;
 pub(crate) mod incidents;
 pub(crate) mod monitoring;
+pub(crate) mod sns;
 pub(crate) mod ssm;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ const SERVICES: &[&Service] = &[
     &events::SERVICE,
     &incidents::SERVICE,
     &monitoring::SERVICE,
+    &sns::SERVICE,
     &ssm::SERVICE,
 ];
 

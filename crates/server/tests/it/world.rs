@@ -65,6 +65,8 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::InvokeApiDestination(call) => call.destination_arn.clone(),
         EffectCommand::DeliverByAws(call) => call.operation.clone(),
         EffectCommand::AppendLog(line) => line.group.clone(),
+        EffectCommand::SendTopicMessage(message) => message.message.clone(),
+        EffectCommand::PostChat(post) => post.channel.clone(),
     }
 }
 

@@ -65,6 +65,7 @@ async fn send(
         retry: delivery::Retry {
             maximum_attempts: None,
             maximum_age_secs: Some(GIVE_UP_SECS),
+            ..delivery::Retry::default()
         },
         dead_letter: None,
         event: String::new(),
