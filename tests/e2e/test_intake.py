@@ -415,7 +415,10 @@ credentials = [{{ kind = "bearer", secret = "{SECRET}" }}]
         self.assertEqual(self.state("keyed")["refused"], refused + len(wrong))
         self.assertEqual(self.token({**grant, "client_secret": OTHER}, expect=401)["error"], "invalid_client")
         self.assertEqual(self.token({**grant, "grant_type": "password"}, expect=400)["error"], "unsupported_grant_type")
-        self.assertEqual(len([event for event in self.triggers("aws.guardduty") if event["detail"]["id"].startswith("finding-10")]), 6)
+        # Their turns follow the commit.
+        ours = lambda: [event for event in self.triggers("aws.guardduty") if event["detail"]["id"].startswith("finding-10")]
+        wait_until("all six", lambda: len(ours()) >= 6)
+        self.assertEqual(len(ours()), 6)
         # After a restart a token is refused, so that its client fetches another.
         self.quell.restart()
         self.post("keyed", finding(), {"Authorization": f"Bearer {answer['access_token']}"}, expect=401)
