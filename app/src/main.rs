@@ -28,6 +28,12 @@ fn main() -> ExitCode {
                 .collect();
             return finish(commands::demo::mail_server(&rest).map(|()| ExitCode::SUCCESS));
         }
+        Some(commands::demo::CHAT_ROOM) => {
+            let rest: Vec<String> = args
+                .filter_map(|argument| argument.into_string().ok())
+                .collect();
+            return finish(commands::demo::chat_room(&rest).map(|()| ExitCode::SUCCESS));
+        }
         _ => {}
     }
     let matches = interface().get_matches();

@@ -1,9 +1,11 @@
 //! `quell demo`: the main job on a machine without an AWS account.
 //!
-//! A moto server stands for the account, a mail server of the demo's own for the world's; Quell is this very binary.
+//! A moto server stands for the account, a mail server and a chat room of the demo's own for the world's; Quell is this
+//! very binary.
 //! The demo succeeds only if the account itself, read back, shows containment.
 
 mod account;
+mod chat;
 mod client;
 mod mail;
 mod processes;
@@ -29,6 +31,8 @@ use story::Story;
 
 /// Name of the hidden command that takes the demo's mails.
 pub(crate) const MAIL_SERVER: &str = "__mail-server";
+/// Name of the hidden command that takes the demo's chat messages.
+pub(crate) const CHAT_ROOM: &str = "__chat-room";
 const FIRST: [&str; 3] = [
     include_str!("../../../examples/findings/1-tor-client.json"),
     include_str!("../../../examples/findings/2-bitcoin-tool-dns.json"),
@@ -37,6 +41,8 @@ const FIRST: [&str; 3] = [
 const SECOND: [&str; 1] = [include_str!(
     "../../../examples/findings/4-second-instance-tor-client.json"
 )];
+const SECURITY_HUB: &str =
+    include_str!("../../../examples/findings/5-security-hub-access-key.json");
 
 pub(crate) fn interface() -> Command {
     Command::new("demo")
@@ -81,20 +87,32 @@ pub(crate) fn mail_server(args: &[String]) -> Result<()> {
     let [port, dir] = args else {
         bail!("the mail server needs a port and a folder")
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let port = port.parse().context("the port")?;
+    on_one_thread(mail::serve(port, Path::new(dir)))
+}
+
+/// Takes chat messages until the process ends.
+pub(crate) fn chat_room(args: &[String]) -> Result<()> {
+    let [port, dir] = args else {
+        bail!("the chat room needs a port and a folder")
+    };
+    let port = port.parse().context("the port")?;
+    on_one_thread(chat::serve(port, Path::new(dir)))
+}
+
+fn on_one_thread(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the async runtime")?;
-    runtime.block_on(mail::serve(
-        port.parse().context("the port")?,
-        Path::new(dir),
-    ))
+        .context("the async runtime")?
+        .block_on(work)
 }
 
 /// Everything that runs for the demo.
 struct Stage {
     dir: PathBuf,
     mails: PathBuf,
+    chat: PathBuf,
     programs: Vec<Program>,
     quell_url: String,
     aws_url: String,
@@ -109,7 +127,7 @@ async fn demo(matches: &ArgMatches) -> Result<bool> {
         .map_or("127.0.0.1:8710", String::as_str)
         .parse()
         .context("--listen must be an address and port, e.g. 127.0.0.1:8710")?;
-    println!("Setting the stage: an AWS account (moto), a mail server, Quell.");
+    println!("Setting the stage: an AWS account (moto), a mail server, a chat room, Quell.");
     let mut stage = Stage::set(listen).await?;
     let told = tell(&stage, matches.get_one::<String>("state").map(Path::new)).await;
     let outcome = match told {
@@ -137,6 +155,9 @@ async fn tell(stage: &Stage, state: Option<&Path>) -> Result<bool> {
         incidents.push(incident);
         proven &= contained;
     }
+    let (incident, told) = imported(stage).await?;
+    incidents.push(incident);
+    proven &= told;
     let listed = stage
         .quell
         .call("ssm-incidents", "ListIncidentRecords", json!({}))
@@ -194,6 +215,23 @@ async fn one(stage: &Stage, instance: &str, findings: &[&str]) -> Result<(String
     Ok((incident, read.iter().all(|finding| finding.holds)))
 }
 
+/// A finding that Security Hub imports: one rule with two targets opens an incident and tells the chat room.
+async fn imported(stage: &Stage) -> Result<(String, bool)> {
+    println!("\nSecurity Hub imports a finding.");
+    let finding = finding(SECURITY_HUB, "")?;
+    let about = client::text(&finding, "/detail/findings/0/Id")?;
+    let title = client::text(&finding, "/detail/findings/0/Title")?;
+    let mut story = Story::new(&stage.quell, &stage.mails, now);
+    story.send(&[finding]).await?;
+    let incident = story.incident(&about).await?;
+    let said = story.told_in_chat(&stage.chat, &title).await?;
+    story.acknowledge(&incident).await?;
+    story.resolve(&incident).await?;
+    println!("\nRead back from the account:");
+    println!("  yes  {:<42} {} in the chat room", "said once", said);
+    Ok((incident, said == 1))
+}
+
 /// A finding from `examples/findings` about this instance.
 fn finding(text: &str, instance: &str) -> Result<Value> {
     let at = now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -228,15 +266,18 @@ fn now() -> jiff::Timestamp {
 impl Stage {
     async fn set(listen: SocketAddr) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("quell-demo-{}", std::process::id()));
-        let mails = dir.join("mail");
-        std::fs::create_dir_all(&mails)
-            .with_context(|| format!("cannot create {}", dir.display()))?;
+        let (mails, chat) = (dir.join("mail"), dir.join("chat"));
+        for folder in [&mails, &chat] {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
+        }
         let mut programs = Vec::new();
-        let set = Self::start_all(&dir, &mails, listen, &mut programs).await;
+        let set = Self::start_all(&dir, (&mails, &chat), listen, &mut programs).await;
         match set {
             Ok((quell_url, aws_url, aws, quell)) => Ok(Self {
                 dir,
                 mails,
+                chat,
                 programs,
                 quell_url,
                 aws_url,
@@ -252,25 +293,31 @@ impl Stage {
 
     async fn start_all(
         dir: &Path,
-        mails: &Path,
+        (mails, chat): (&Path, &Path),
         listen: SocketAddr,
         programs: &mut Vec<Program>,
     ) -> Result<(String, String, Client, Client)> {
         let this = std::env::current_exe().context("the path of this program is unknown")?;
-        let (aws_port, mail_port) = (free_port()?, free_port()?);
+        let (aws_port, mail_port, chat_port) = (free_port()?, free_port()?, free_port()?);
         let mut moto = std::process::Command::new(find_tool("moto_server")?);
         moto.args(["-H", "127.0.0.1", "-p", &aws_port.to_string()]);
         programs.push(Program::start("moto", &mut moto, dir)?);
         let mut sink = std::process::Command::new(&this);
         sink.args([MAIL_SERVER, &mail_port.to_string()]).arg(mails);
         programs.push(Program::start("mail", &mut sink, dir)?);
-        for (program, port) in programs.iter_mut().zip([aws_port, mail_port]) {
+        let mut room = std::process::Command::new(&this);
+        room.args([CHAT_ROOM, &chat_port.to_string()]).arg(chat);
+        programs.push(Program::start("chat", &mut room, dir)?);
+        for (program, port) in programs.iter_mut().zip([aws_port, mail_port, chat_port]) {
             program.listening(([127, 0, 0, 1], port).into()).await?;
         }
         let aws_url = format!("http://127.0.0.1:{aws_port}");
         let listen = free_address(listen)?;
         let config = dir.join("quell.toml");
-        std::fs::write(&config, configuration(dir, listen, &aws_url, mail_port))?;
+        std::fs::write(
+            &config,
+            configuration(dir, listen, &aws_url, (mail_port, chat_port)),
+        )?;
         let mut serve = std::process::Command::new(&this);
         serve.args(["serve", "--config"]).arg(&config);
         // The account's keys: moto takes any. Nothing of the caller's own AWS settings may reach the demo.
@@ -334,7 +381,7 @@ impl Stage {
             "  aws ec2 describe-instances --endpoint-url {}",
             self.aws_url
         );
-        println!("  ls {}", self.mails.display());
+        println!("  ls {} {}", self.mails.display(), self.chat.display());
         let pids: Vec<String> = self
             .programs
             .iter()
@@ -364,7 +411,12 @@ fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
     Ok(other)
 }
 
-fn configuration(dir: &Path, listen: SocketAddr, aws_url: &str, mail_port: u16) -> String {
+fn configuration(
+    dir: &Path,
+    listen: SocketAddr,
+    aws_url: &str,
+    (mail_port, chat_port): (u16, u16),
+) -> String {
     let python = find_tool("python3")
         .or_else(|_| find_tool("python"))
         .unwrap_or_else(|_| PathBuf::from("python3"));
@@ -375,6 +427,12 @@ fn configuration(dir: &Path, listen: SocketAddr, aws_url: &str, mail_port: u16) 
         "smtp": {"host": "127.0.0.1", "port": mail_port, "encryption": "none", "from": "Quell <quell@example.com>"},
         "scripts": {"python": python},
         "engine": {"consistency_delay_secs": 1},
+        "webhooks": {"allow_http": true, "allow_private": true},
+        "chat": {"slack": [{
+            "name": "security",
+            "webhook_url": format!("http://127.0.0.1:{chat_port}/services/demo"),
+            "topics": [format!("arn:aws:sns:{REGION}:{}:quell-security", setup::ACCOUNT)],
+        }]},
     });
     toml::to_string(&table).unwrap_or_default()
 }

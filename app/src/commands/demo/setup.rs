@@ -14,6 +14,9 @@ const ISOLATE: &str = include_str!("../../../../playbooks/ec2-isolate.yaml");
 const RELEASE: &str = include_str!("../../../../playbooks/ec2-release.yaml");
 const RULE: &str = include_str!("../../../../playbooks/ec2-isolate.rule.json");
 const PLAN: &str = include_str!("../../../../playbooks/ec2-isolate.response-plan.json");
+const IMPORTED_RULE: &str = include_str!("../../../../playbooks/security-hub-finding.rule.json");
+const IMPORTED_PLAN: &str =
+    include_str!("../../../../playbooks/security-hub-finding.response-plan.json");
 const ESCALATION: &str = include_str!("../../../../playbooks/ec2-isolate.escalation.json");
 
 /// Where the demo's mails go.
@@ -59,10 +62,20 @@ pub(crate) async fn install(quell: &Client, account: &Account, mails: &Path) -> 
         let params = json!({"Name": name, "Content": content, "DocumentType": "Automation", "DocumentFormat": "YAML"});
         quell.call("ssm", "CreateDocument", params).await?;
     }
-    quell
-        .call("ssm-incidents", "CreateResponsePlan", filled(PLAN)?)
-        .await?;
-    let rule = filled(RULE)?;
+    for (plan, rule) in [(PLAN, RULE), (IMPORTED_PLAN, IMPORTED_RULE)] {
+        quell
+            .call("ssm-incidents", "CreateResponsePlan", filled(plan)?)
+            .await?;
+        rule_with_targets(quell, &filled(rule)?).await?;
+    }
+    Ok(())
+}
+
+/// A rule of the playbook library: its topic, if it has one, itself, its targets.
+async fn rule_with_targets(quell: &Client, rule: &Value) -> Result<()> {
+    if let Some(topic) = rule.get("CreateTopic") {
+        quell.call("sns", "CreateTopic", topic.clone()).await?;
+    }
     quell
         .call("events", "PutRule", rule["PutRule"].clone())
         .await?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::chat;
 use super::client::{Client, list, text};
 use super::mail::{self, Mail};
 
@@ -62,10 +63,7 @@ impl<'a> Story<'a> {
             if answer["FailedEntryCount"].as_i64() != Some(0) {
                 bail!("a finding was refused: {}", answer["Entries"]);
             }
-            self.tell(&format!(
-                "finding sent       {}",
-                finding["detail"]["type"].as_str().unwrap_or_default()
-            ));
+            self.tell(&format!("finding sent       {}", kind(&finding["detail"])));
         }
         Ok(())
     }
@@ -125,6 +123,21 @@ impl<'a> Story<'a> {
         self.times.acknowledged = self.seconds();
         self.tell("page acknowledged  with the code from the mail");
         Ok(())
+    }
+
+    /// Shows what the chat room was told about `title`; answers how often.
+    pub(crate) async fn told_in_chat(&mut self, chat: &Path, title: &str) -> Result<usize> {
+        let about = |texts: Vec<String>| -> Vec<String> {
+            let about = |text: &String| text.contains(title);
+            texts.into_iter().filter(about).collect()
+        };
+        let look = || async { Ok(about(chat::read(chat)?).into_iter().next()) };
+        let text = self.wait("a chat message", look).await?;
+        self.tell("chat room told");
+        for line in text.lines() {
+            println!("                     | {line}");
+        }
+        Ok(about(chat::read(chat)?).len())
     }
 
     async fn find_page(&self, incident: &str) -> Result<Option<(String, String, Mail)>> {
@@ -306,6 +319,13 @@ impl<'a> Story<'a> {
     fn tell(&self, line: &str) {
         println!("  {:>7.2} s  {line}", self.seconds());
     }
+}
+
+/// The type of a finding, of GuardDuty or of Security Hub.
+fn kind(detail: &Value) -> &str {
+    let imported = detail.pointer("/findings/0/Types/0");
+    let found = detail.get("type").or(imported);
+    found.and_then(Value::as_str).unwrap_or_default()
 }
 
 /// One line of the timeline: when, what, and the words that tell it apart.
