@@ -84,9 +84,9 @@ class Demo(unittest.TestCase):
 
     def test_the_state_file_names_what_was_made(self):
         members = {"quell_url", "aws_url", "credentials_file", "instance_ids", "incident_arns", "pids"}
-        self.assertEqual(set(self.state), members)
+        self.assertEqual(set(self.state), members | {"imported_incident_arn", "chat"})
         self.assertEqual(self.state["quell_url"], f"http://{self.listen}")
-        self.assertEqual(set(self.state["pids"]), {"moto", "mail", "quell"})
+        self.assertEqual(set(self.state["pids"]), {"moto", "mail", "chat", "quell"})
         for name, pid in self.state["pids"].items():
             self.assertTrue(lives(pid), name)
         self.assertEqual((len(self.state["instance_ids"]), len(self.state["incident_arns"])), (2, 2))
@@ -137,13 +137,25 @@ class Demo(unittest.TestCase):
 
     def test_one_incident_for_each_instance(self):
         listed = self.quell("ssm-incidents", "list-incident-records")["incidentRecordSummaries"]
-        self.assertEqual({record["arn"] for record in listed}, set(self.state["incident_arns"]))
-        self.assertEqual(len(listed), 2)
+        everything = {*self.state["incident_arns"], self.state["imported_incident_arn"]}
+        self.assertEqual({record["arn"] for record in listed}, everything)
+        self.assertEqual(len(listed), 3)
         for incident, instance in zip(self.state["incident_arns"], self.state["instance_ids"]):
             record = self.quell("ssm-incidents", "get-incident-record", "--arn", incident)["incidentRecord"]
             self.assertEqual(record["status"], "RESOLVED")
             self.assertEqual(record["dedupeString"], f"{ACCOUNT}/{REGION}/{instance}")
             self.assertIn(instance, record["title"])
+
+    def test_a_rule_with_two_targets_opens_an_incident_and_tells_the_chat(self):
+        record = self.quell("ssm-incidents", "get-incident-record", "--arn", self.state["imported_incident_arn"])
+        title = "Access key of the web servers' role used from outside AWS"
+        self.assertIn(title, record["incidentRecord"]["title"])
+        self.assertEqual(record["incidentRecord"]["impact"], 2)
+        posts = [json.loads(file.read_text()) for file in sorted(pathlib.Path(self.state["chat"]).glob("*.json"))]
+        self.assertEqual(len(posts), 1, posts)
+        self.assertIn(title, posts[0]["text"])
+        targets = self.quell("events", "list-targets-by-rule", "--rule", "quell-security-hub-finding")["Targets"]
+        self.assertEqual({target["Arn"].split(":")[2] for target in targets}, {"ssm-incidents", "sns"})
 
     def test_the_timelines_tell_the_story_in_order(self):
         for incident, findings in zip(self.state["incident_arns"], (3, 1)):
@@ -204,8 +216,8 @@ class Demo(unittest.TestCase):
 
     def test_the_first_person_was_mailed_and_nobody_else(self):
         pages = [mail for mail in self.mails() if PAGE in mail]
-        self.assertEqual(len(pages), 2)
-        for mail, incident in zip(pages, self.state["incident_arns"]):
+        self.assertEqual(len(pages), 3)
+        for mail, incident in zip(pages, [*self.state["incident_arns"], self.state["imported_incident_arn"]]):
             self.assertIn("To: ana@example.com", mail)
             self.assertIn(incident.rsplit("/", 1)[-1], mail)
 
@@ -248,7 +260,7 @@ class Demo(unittest.TestCase):
             finally:
                 status = stop(server)
             self.assertEqual(status, 0, (self.folder / "again.log").read_text()[-2000:])
-        self.assertEqual(len([mail for mail in self.mails() if PAGE in mail]), 2, "nobody is paged again")
+        self.assertEqual(len([mail for mail in self.mails() if PAGE in mail]), 3, "nobody is paged again")
 
     def answers(self):
         """Whether the server is ready."""
@@ -275,7 +287,7 @@ def lives(pid):
 
 def end_all(pids):
     """Ends the programs of the demo, the one that depends on others first."""
-    for name in ("quell", "mail", "moto"):
+    for name in ("quell", "mail", "chat", "moto"):
         if lives(pids[name]):
             os.kill(pids[name], signal.SIGTERM)
     for name, pid in pids.items():

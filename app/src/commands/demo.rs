@@ -155,8 +155,7 @@ async fn tell(stage: &Stage, state: Option<&Path>) -> Result<bool> {
         incidents.push(incident);
         proven &= contained;
     }
-    let (incident, told) = imported(stage).await?;
-    incidents.push(incident);
+    let (imported, told) = imported(stage).await?;
     proven &= told;
     let listed = stage
         .quell
@@ -166,9 +165,9 @@ async fn tell(stage: &Stage, state: Option<&Path>) -> Result<bool> {
     println!(
         "\nIncidents on record: {count} (three findings on the first instance are one incident)"
     );
-    proven &= count == incidents.len();
+    proven &= count == incidents.len() + 1;
     if let Some(path) = state {
-        stage.write_state(path, &account, &incidents)?;
+        stage.write_state(path, &account, (&incidents, &imported))?;
     }
     println!(
         "{}",
@@ -219,16 +218,19 @@ async fn one(stage: &Stage, instance: &str, findings: &[&str]) -> Result<(String
 async fn imported(stage: &Stage) -> Result<(String, bool)> {
     println!("\nSecurity Hub imports a finding.");
     let finding = finding(SECURITY_HUB, "")?;
-    let about = client::text(&finding, "/detail/findings/0/Id")?;
+    let about = client::text(&finding, "/detail/findings/0/Resources/0/Id")?;
+    let key = about.rsplit(':').next().unwrap_or_default();
     let title = client::text(&finding, "/detail/findings/0/Title")?;
     let mut story = Story::new(&stage.quell, &stage.mails, now);
     story.send(&[finding]).await?;
-    let incident = story.incident(&about).await?;
+    let incident = story.incident(key).await?;
     let said = story.told_in_chat(&stage.chat, &title).await?;
     story.acknowledge(&incident).await?;
     story.resolve(&incident).await?;
-    println!("\nRead back from the account:");
-    println!("  yes  {:<42} {} in the chat room", "said once", said);
+    println!(
+        "\n  {}  the chat room was told once          {said} message(s)",
+        if said == 1 { "yes" } else { "NO " }
+    );
     Ok((incident, said == 1))
 }
 
@@ -344,7 +346,12 @@ impl Stage {
         self.dir.join("data/credentials")
     }
 
-    fn write_state(&self, path: &Path, account: &Account, incidents: &[String]) -> Result<()> {
+    fn write_state(
+        &self,
+        path: &Path,
+        account: &Account,
+        (incidents, imported): (&[String], &str),
+    ) -> Result<()> {
         let pids: serde_json::Map<String, Value> = self
             .programs
             .iter()
@@ -356,6 +363,8 @@ impl Stage {
             "credentials_file": self.credentials_file(),
             "instance_ids": account.instances,
             "incident_arns": incidents,
+            "imported_incident_arn": imported,
+            "chat": self.chat,
             "pids": pids,
         });
         let text = serde_json::to_string_pretty(&state)?;
