@@ -259,8 +259,8 @@ class Targets(BadInput):
 
     def test_unknown_targets_fail_alone_with_the_reason(self):
         for arn, words in (
-            (f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue", "nothing that Quell delivers to"),
-            (f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", "nothing that Quell delivers to"),
+            (f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/c", "nothing that Quell delivers to"),
+            (f"arn:aws:sqs:{REGION}:{ACCOUNT}:", "nothing that Quell delivers to"),
             ("nonsense", "nothing that Quell delivers to"),
             ("ftp://example.com", "nothing that Quell delivers to"),
             ("arn:aws:ssm-incidents::999999999999:response-plan/p", f"this server's account is {ACCOUNT}"),

@@ -184,10 +184,18 @@ class Health(QuellTest):
     def test_nothing_else_answers_without_a_signature(self):
         wire = Wire(self.quell)
         host = {"host": wire.host}
-        for method, path in (("GET", "/"), ("GET", "/api/v1/runs"), ("GET", "/getReplicationSet"), ("GET", "/metrics")):
+        for method, path in (("GET", "/"), ("GET", "/api/v1/runs"), ("GET", "/getReplicationSet")):
             answer = wire.send(method, path, host)
             self.assertEqual((answer.status, answer.code), (403, "MissingAuthenticationTokenException"), (path, answer))
         self.assertEqual(wire.send("POST", "/health", host, b"{}").status, 405)
+
+    def test_what_has_credentials_of_its_own_asks_for_them(self):
+        wire = Wire(self.quell)
+        host = {"host": wire.host}
+        numbers = wire.send("GET", "/metrics", host)
+        self.assertEqual((numbers.status, b"quell_" in numbers.raw), (401, False), numbers)
+        for method, path in (("POST", "/intake/unknown"), ("POST", "/oauth/token"), ("POST", "/v2/enqueue")):
+            self.assertIn(wire.send(method, path, host, b"{}").status, (400, 401, 404), path)
 
 
 class Restart(Folder):
