@@ -144,6 +144,18 @@ pub(crate) fn begin(turn: &mut Turn<'_>, step: &Step, inputs: &Map<String, Value
         Action::UpdateVariable => update_variable::begin(turn, inputs),
         // `machine::rounds` begins loops itself, since their steps run in its hands.
         Action::Loop => Ok(Progress::done(Map::new())),
+        // No document with one of these is taken (`Action::is_supported`).
+        Action::CopyImage
+        | Action::CreateImage
+        | Action::CreateStack
+        | Action::DeleteImage
+        | Action::DeleteStack
+        | Action::ExecuteAutomation
+        | Action::ExecuteStateMachine
+        | Action::InvokeLambdaFunction
+        | Action::InvokeWebhook
+        | Action::RunCommand
+        | Action::RunInstances => Err(Failure::inputs("The action is not supported.")),
     })
 }
 
@@ -161,9 +173,7 @@ pub(crate) fn on_effect(
         Action::ChangeInstanceState => change_instance_state::on_effect(turn, step, answer),
         Action::Approve => Ok(approve::on_effect(turn, answer)),
         Action::ExecuteScript => execute_script::on_effect(step, answer),
-        Action::Branch | Action::Sleep | Action::Pause | Action::Loop | Action::UpdateVariable => {
-            Ok(Progress::Waiting)
-        }
+        _ => Ok(Progress::Waiting),
     })
 }
 

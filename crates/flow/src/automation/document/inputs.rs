@@ -67,7 +67,7 @@ pub(super) fn read(
         Action::ExecuteScript => check.script(),
         Action::Approve => check.approve(),
         Action::UpdateVariable => check.variable(document),
-        Action::ExecuteAwsApi | Action::Pause => Body::Plain,
+        _ => Body::Plain,
     }
 }
 

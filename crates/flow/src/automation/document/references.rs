@@ -96,6 +96,7 @@ fn undeclared_output(document: &Document, step: &str, output: &str) -> Option<St
     let step = document.step(step)?;
     let known = step.outputs.iter().any(|declared| declared.name == output)
         || step.action.fixed_outputs().contains(&output)
+        || step.action.has_further_outputs()
         // A step that could not be read stands in the list as a pause.
         || step.action == Action::Pause;
     (!known).then(|| {

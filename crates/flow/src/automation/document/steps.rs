@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::action::UNSUPPORTED;
 use super::read::{Notes, read_text};
 use super::{Action, Body, DiagnosticKind, Document, OnFailure, Output, Step, inputs};
 use crate::expr::selector::Selector;
@@ -132,17 +131,26 @@ fn read_action(
     name: &str,
 ) -> Option<Action> {
     let text = read_text(notes, map, here, "action").unwrap_or_default();
-    if let Some(action) = Action::parse(&text) {
+    let known = Action::parse(&text);
+    if let Some(action) = known.filter(|action| action.is_supported()) {
         return Some(action);
     }
     let place = format!("{here}/action");
-    if UNSUPPORTED.contains(&text.as_str()) {
-        let supported = Action::ALL.map(Action::as_str).join(", ");
+    if known.is_some() {
+        let supported: Vec<&str> = Action::ALL
+            .iter()
+            .filter(|action| action.is_supported())
+            .map(|action| action.as_str())
+            .collect();
+        let message = format!(
+            "action {text} of step \"{name}\" is not supported by this version; supported: {}",
+            supported.join(", ")
+        );
         notes.note(
             DiagnosticKind::UnsupportedAction,
             &place,
             Some(name.to_owned()),
-            format!("action {text} of step \"{name}\" is not supported by this version; supported: {supported}"),
+            message,
         );
     } else if map.contains_key("action") {
         notes.add_step(&place, name, format!("Unknown action: {text}"));
