@@ -362,6 +362,7 @@ async fn run_once(handle: &Handle, effects: &Instantly, id: Uuid) {
         mode: "Auto".to_owned(),
         incident: None,
         tags: std::collections::BTreeMap::new(),
+        ..StartRun::default()
     };
     let run = AggregateId::run(id);
     handle

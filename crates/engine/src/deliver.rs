@@ -349,6 +349,7 @@ fn start_run(
         mode: "Auto".to_owned(),
         incident: None,
         tags: std::collections::BTreeMap::new(),
+        ..StartRun::default()
     })
 }
 

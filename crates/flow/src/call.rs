@@ -138,6 +138,7 @@ impl Call {
             assume_role: request.role_arn.as_ref().map(|role_arn| AssumeRole {
                 role_arn: role_arn.clone(),
                 session_name: cx.id.to_string(),
+                ..AssumeRole::default()
             }),
             timeout_secs: request.timeout_secs,
         });

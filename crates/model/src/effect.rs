@@ -52,12 +52,15 @@ pub struct AwsCall {
 }
 
 /// A role to act as.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AssumeRole {
     /// The role's ARN.
     pub role_arn: String,
     /// Session name: the run's id, so that CloudTrail leads back to the run.
     pub session_name: String,
+    /// ARN of a role that is assumed first and assumes this one; `None` is the server's own identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
 }
 
 /// One script of an automation document.

@@ -12,6 +12,7 @@ pub mod decision;
 pub mod document;
 pub mod effect;
 pub mod event;
+pub mod fleet;
 pub mod frames;
 pub mod ids;
 pub mod incident;

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::fleet::{ParentRun, RateControl, RunLocation, RunTarget, TargetLocation};
+
 /// A wish to start an automation execution.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StartRun {
     /// Document name or ARN.
     pub document_name: String,
@@ -27,6 +29,24 @@ pub struct StartRun {
     /// Tags given at start.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// The run that starts this one.
+    #[serde(default)]
+    pub parent: Option<ParentRun>,
+    /// Role that the parent acts as: the child's identity unless its document names a role.
+    #[serde(default)]
+    pub caller_role: Option<String>,
+    /// One execution for each of several resources.
+    #[serde(default)]
+    pub rate: RateControl,
+    /// One execution for each account and region.
+    #[serde(default)]
+    pub locations: Vec<TargetLocation>,
+    /// Where a child of `TargetLocations` runs.
+    #[serde(default)]
+    pub location: Option<RunLocation>,
+    /// The resource that a child of a rate-controlled run is for.
+    #[serde(default)]
+    pub target: Option<RunTarget>,
 }
 
 /// What a run tells its incident.
@@ -79,4 +99,22 @@ pub enum RunReport {
         /// Failure message of a run that did not succeed.
         message: Option<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wish as it was stored before runs had parents, targets and locations.
+    #[test]
+    fn a_wish_of_the_first_version_is_read() {
+        let stored = r#"{"document_name":"Doc","document_version":null,"parameters":{"A":["1"]},
+            "executed_by":"arn:aws:iam::123456789012:user/ana","region":"eu-west-1","mode":"Auto","incident":null}"#;
+        let request: StartRun = serde_json::from_str(stored).unwrap();
+        assert_eq!(request.parameters["A"], ["1"]);
+        assert_eq!(request.parent, None);
+        assert!(!request.rate.is_asked() && request.locations.is_empty());
+        let written = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<StartRun>(&written).unwrap(), request);
+    }
 }

@@ -188,6 +188,7 @@ impl Caller {
         let role = settings.role_arn.as_ref().map(|role_arn| AssumeRole {
             role_arn: role_arn.clone(),
             session_name: SESSION.to_owned(),
+            ..AssumeRole::default()
         });
         Ok(Self {
             performer,

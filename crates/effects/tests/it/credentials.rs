@@ -76,6 +76,7 @@ fn read_as(role: &str) -> EffectCommand {
     call.assume_role = Some(AssumeRole {
         role_arn: format!("arn:aws:iam::123456789012:role/{role}"),
         session_name: "run-1".to_owned(),
+        ..AssumeRole::default()
     });
     EffectCommand::CallAws(call)
 }
@@ -342,6 +343,7 @@ async fn a_script_gets_the_session_of_its_role_and_nothing_else() {
     let role = AssumeRole {
         role_arn: "arn:aws:iam::1:role/responder".to_owned(),
         session_name: "run-1".to_owned(),
+        ..AssumeRole::default()
     };
     let variables = done(run(Some(role)).await)["Payload"].clone();
     assert_eq!(

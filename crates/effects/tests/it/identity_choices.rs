@@ -61,6 +61,7 @@ async fn a_role_is_assumed_as_the_operator_says() {
         call.assume_role = Some(AssumeRole {
             role_arn: role_arn.to_owned(),
             session_name: "run-1".to_owned(),
+            ..AssumeRole::default()
         });
         EffectCommand::CallAws(call)
     };

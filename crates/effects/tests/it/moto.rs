@@ -173,6 +173,7 @@ def run(events, context):
         assume_role: Some(AssumeRole {
             role_arn: "arn:aws:iam::123456789012:role/scripts".to_owned(),
             session_name: "run-8".to_owned(),
+            ..AssumeRole::default()
         }),
         region: "eu-west-1".to_owned(),
         timeout_secs: 60,
@@ -216,6 +217,7 @@ async fn act_as_a_role(performer: &Performer) {
     as_role.assume_role = Some(AssumeRole {
         role_arn: "arn:aws:iam::210987654321:role/responder".to_owned(),
         session_name: "run-7".to_owned(),
+        ..AssumeRole::default()
     });
     let identity = done(perform(performer, EffectCommand::CallAws(as_role)).await);
     assert_eq!(identity["Account"], "210987654321", "{identity}");

@@ -75,6 +75,7 @@ fn call(
         assume_role: target.role_arn.as_ref().map(|role_arn| AssumeRole {
             role_arn: role_arn.clone(),
             session_name: format!("events-{id}"),
+            ..AssumeRole::default()
         }),
         timeout_secs: CALL_SECS,
     })

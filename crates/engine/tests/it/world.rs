@@ -371,6 +371,7 @@ impl World {
             mode: "Auto".to_owned(),
             incident: None,
             tags: BTreeMap::new(),
+            ..StartRun::default()
         };
         self.handle
             .ask(

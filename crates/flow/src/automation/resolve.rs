@@ -140,6 +140,7 @@ impl Run {
         Ok(Some(AssumeRole {
             role_arn,
             session_name: format!("quell-{}", cx.id),
+            ..AssumeRole::default()
         }))
     }
 }

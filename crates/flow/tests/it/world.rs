@@ -45,6 +45,7 @@ pub(crate) fn request(parameters: &[(&str, &str)]) -> StartRun {
         mode: "Auto".to_owned(),
         incident: Some(Uuid::from_u128(7)),
         tags: BTreeMap::new(),
+        ..StartRun::default()
     }
 }
 

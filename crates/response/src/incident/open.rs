@@ -311,6 +311,7 @@ fn run(turn: &mut Turn, trigger: &Trigger, action: &SsmAutomation) {
                 mode: "Auto".to_owned(),
                 incident: Some(turn.state.id),
                 tags: Default::default(),
+                ..StartRun::default()
             };
             turn.commands.push(Command::StartRun { run, request });
         }

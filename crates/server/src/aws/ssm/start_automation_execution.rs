@@ -57,6 +57,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             .to_owned(),
         incident: None,
         tags: tags::read(&fields, "Tags")?,
+        ..StartRun::default()
     };
     require_definition(&call, &name, version.as_deref()).await?;
     let id = AggregateId::run(call.handle().new_id());
