@@ -21,7 +21,7 @@ use crate::http_call::WebhookSender;
 use crate::notify::email::Mailer;
 use crate::notify::topic::Courier;
 use crate::places::{PlaceLimits, Places};
-use crate::script::{Grant, ScriptRunner};
+use crate::script::{self, Grant, ScriptRunner};
 
 const EMAILS_AT_ONCE: usize = 16;
 const AWS_CALLS_AT_ONCE: usize = 64;
@@ -310,7 +310,7 @@ impl Inner {
             return Outcome::Failed(plain_failure("ScriptError", message, false));
         };
         if call.isolated {
-            return scripts.run(intent.id, call, None).await;
+            return script::execute(scripts, intent.id, call, None).await;
         }
         let keys = match &call.assume_role {
             None => None,
@@ -333,6 +333,6 @@ impl Inner {
             region: &call.region,
             endpoint_url: self.endpoint_url.as_deref(),
         };
-        scripts.run(intent.id, call, Some(&grant)).await
+        script::execute(scripts, intent.id, call, Some(grant)).await
     }
 }

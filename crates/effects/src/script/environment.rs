@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aws::credentials::Credentials;
 
+use super::job::Job;
 use crate::config::Scripts;
 
 /// What the caller grants to one run.
@@ -16,24 +17,23 @@ pub(crate) struct Grant<'a> {
     pub(crate) endpoint_url: Option<&'a str>,
 }
 
-/// Variables of a run in `home`. An isolated run (`grant` is `None`) learns neither region nor addresses.
-pub(crate) fn variables(
-    scripts: &Scripts,
-    home: &Path,
-    grant: Option<&Grant<'_>>,
-) -> BTreeMap<String, String> {
+/// Variables of a run in `home`. An isolated run learns neither region nor addresses.
+pub(crate) fn variables(scripts: &Scripts, home: &Path, job: &Job<'_>) -> BTreeMap<String, String> {
     let home = home.display().to_string();
-    let mut env: BTreeMap<String, String> = [
+    let mut env = job.environment.clone();
+    let always = [
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
         ("LANG", "C.UTF-8"),
         ("TZ", "UTC"),
         ("HOME", &home),
         ("TMPDIR", &home),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .collect();
-    let Some(grant) = grant else { return env };
+    ];
+    env.extend(
+        always
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let Some(grant) = &job.grant else { return env };
     if let Some(url) = grant.endpoint_url {
         env.insert("AWS_ENDPOINT_URL".to_owned(), url.to_owned());
     }

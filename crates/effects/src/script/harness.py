@@ -1,17 +1,20 @@
-"""Runs the handler of one automation script: a JSON request on stdin, one JSON line of result on the first stdout.
+"""Runs one handler: a JSON request on stdin, one JSON line of result on the first stdout.
 
-What the script prints goes to stderr, which is its log. Input values arrive as data; none becomes source text.
+The handler is a function of an automation script's text, or of a function's package. What the code prints goes to stderr,
+which is its log. Input values arrive as data; none becomes source text.
 """
 import datetime
 import decimal
+import importlib
 import json
 import os
 import resource
 import sys
+import time
 import traceback
+import types
 import uuid
 
-RESULT_BYTES = 100_000
 LIST_ITEMS = 100
 MESSAGE_CHARS = 4_000
 FILE_NAME = "<script>"
@@ -57,29 +60,43 @@ def keyed(value, depth=0):
     return value
 
 
-def encode(value):
-    if isinstance(value, (list, tuple)) and len(value) > LIST_ITEMS:
+def encode(value, request):
+    if request["kind"] == "script" and isinstance(value, (list, tuple)) and len(value) > LIST_ITEMS:
         print(f"the result is a list of {len(value)} items: the first {LIST_ITEMS} are kept", file=sys.stderr)
         value = value[:LIST_ITEMS]
     try:
         text = json.dumps({"Payload": keyed(value)}, default=plain, allow_nan=False)
     except ValueError as error:
         raise Refused(f"the result has no JSON form: {error}") from None
-    if len(text) > RESULT_BYTES + len('{"Payload": }'):
-        raise Refused(f"the result has {len(text)} bytes of JSON; at most {RESULT_BYTES} are allowed")
+    if len(text) > request["result_bytes"] + len('{"Payload": }'):
+        raise Refused(f"the result has {len(text)} bytes of JSON; at most {request['result_bytes']} are allowed")
     return text
 
 
 def describe(error):
-    """The exception and where in the script it arose; frames of this harness tell the author nothing."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-    lines = traceback.format_list(frames[-20:])
+    """The exception and where in the code it arose; frames of this harness and of the import machinery tell nothing."""
+    hidden = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in hidden][-20:]
+    lines = [line[:MESSAGE_CHARS] for line in traceback.format_list(frames)]
     head = "".join(traceback.format_exception_only(type(error), error)).strip()
-    text = head + ("\nTraceback (most recent call last):\n" + "".join(lines) if lines else "")
-    return text[:MESSAGE_CHARS]
+    shown = head + ("\nTraceback (most recent call last):\n" + "".join(lines) if lines else "")
+    return {
+        "error": type(error).__name__,
+        "message": text_of(error)[:MESSAGE_CHARS],
+        "trace": lines,
+        "shown": shown[:MESSAGE_CHARS],
+    }
 
 
-def run(request):
+def text_of(error):
+    """An exception's own text, also when its `__str__` is broken."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001
+        return ""
+
+
+def function_of_text(request):
     source, name = request["script"], request["handler"]
     scope = {"__name__": "script", "__file__": FILE_NAME, "__builtins__": __builtins__}
     # The traceback module shows source lines by way of linecache, which reads files unless told the text.
@@ -90,7 +107,43 @@ def run(request):
     handler = scope.get(name)
     if not callable(handler):
         raise Refused(f"the script defines no function `{name}`: `Handler` must name one of its functions")
-    return handler(request["events"], request["context"])
+    return handler
+
+
+def function_of_package(request):
+    """`module.function` of the package, the module by its path as Lambda spells it (`folder/module.function`)."""
+    sys.path.insert(0, request["directory"])
+    path, dot, name = request["handler"].rpartition(".")
+    if not dot:
+        raise Refused(f"the handler `{request['handler']}` names no function: write `module.function`")
+    module = path.replace("/", ".")
+    try:
+        loaded = importlib.import_module(module)
+    except ImportError as error:
+        raise Refused(f"Unable to import module '{path}': {error}") from error
+    handler = getattr(loaded, name, None)
+    if not callable(handler):
+        raise Refused(f"Handler '{name}' missing on module '{path}'")
+    return handler
+
+
+class Context(types.SimpleNamespace):
+    """What a function's handler gets as its second argument."""
+
+    def __init__(self, members, seconds):
+        super().__init__(**members)
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self):
+        return max(0, int((self._end - time.monotonic()) * 1000))
+
+
+def run(request):
+    if request["kind"] == "lambda":
+        handler, context = function_of_package(request), Context(request["context"], request["seconds"])
+    else:
+        handler, context = function_of_text(request), request["context"]
+    return handler(request["events"], context)
 
 
 def main():
@@ -105,13 +158,13 @@ def main():
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
-        answer = encode(run(request))
+        answer = encode(run(request), request)
     except Refused as error:
         answer = json.dumps({"error": "Refused", "message": str(error)})
     except SystemExit as error:
         answer = json.dumps({"error": "SystemExit", "message": f"the script ended the interpreter by sys.exit({error.code!r})"})
     except BaseException as error:  # noqa: BLE001 - whatever the script raises is its failure
-        answer = json.dumps({"error": type(error).__name__, "message": describe(error)})
+        answer = json.dumps(describe(error))
     sys.stdout.flush()
     sys.stderr.flush()
     data = (answer + "\n").encode()

@@ -6,9 +6,89 @@
 
 mod confine;
 mod environment;
+mod job;
 pub mod launcher;
 mod policy;
+mod process;
 mod run;
 
+use model::Outcome;
+use model::effect::{Failure, ScriptCall};
+use serde_json::json;
+use uuid::Uuid;
+
 pub(crate) use environment::Grant;
+use job::{End, Handler, Job, JobLimits, Source};
 pub(crate) use run::ScriptRunner;
+
+/// Largest result of `aws:executeScript` in bytes of JSON.
+const RESULT_BYTES: usize = 100_000;
+/// Most bytes of log that a failure's message quotes.
+const TAIL_BYTES: usize = 2048;
+
+/// Runs the script of an automation step. `grant` is `None` exactly for an isolated script.
+pub(crate) async fn execute(
+    runner: &ScriptRunner,
+    id: Uuid,
+    call: &ScriptCall,
+    grant: Option<Grant<'_>>,
+) -> Outcome {
+    let limits = runner.limits();
+    let job = Job {
+        id,
+        runtime: &call.runtime,
+        source: Source::Text(&call.script),
+        handler: Handler::Script(&call.handler),
+        payload: &call.payload,
+        context: json!({ "IdempotencyToken": id.to_string() }),
+        environment: std::collections::BTreeMap::new(),
+        grant,
+        limits: JobLimits {
+            seconds: call.timeout_secs.max(1),
+            address_space: limits.address_space,
+            result_bytes: RESULT_BYTES,
+            log_bytes: limits.log_bytes,
+        },
+    };
+    let finished = match runner.run(&job).await {
+        Ok(finished) => finished,
+        Err(failure) => return Outcome::Failed(failure),
+    };
+    let log = tail(&finished.log);
+    let (code, text) = match finished.end {
+        End::Returned(payload) => {
+            return Outcome::Done {
+                result: json!({ "Payload": payload }),
+            };
+        }
+        End::Raised { shown, .. } => ("ScriptError", shown),
+        End::TimedOut => (
+            "Timeout",
+            format!("the script was stopped after {} s", job.limits.seconds),
+        ),
+        End::Died(how) => ("ScriptError", how),
+    };
+    Outcome::Failed(failure(code, format!("{text}{log}")))
+}
+
+fn tail(log: &str) -> String {
+    let log = log.trim();
+    if log.is_empty() {
+        return String::new();
+    }
+    let start = log.len().saturating_sub(TAIL_BYTES);
+    let start = (start..=log.len())
+        .find(|at| log.is_char_boundary(*at))
+        .unwrap_or(log.len());
+    format!("\nLog: {}", log.get(start..).unwrap_or_default())
+}
+
+fn failure(code: &str, message: String) -> Failure {
+    Failure {
+        code: code.to_owned(),
+        message,
+        status: None,
+        request_id: None,
+        transient: false,
+    }
+}
