@@ -7,7 +7,7 @@ use rules::{Event, Pattern};
 use serde_json::Value;
 
 /// Pattern and event where we differ from the library on purpose: an address range never matches
-/// the other family or a number.
+/// the other family or a number. [`the_library_s_verdict_on_what_differs`] says what the library does there.
 const DEVIATIONS: &[(&str, &str)] = &[
     (r#"{"x":[{"cidr":"::/0"}]}"#, r#"{"x":"10.0.0.1"}"#),
     (r#"{"x":[{"cidr":"::/0"}]}"#, r#"{"x":"10.0.0.01"}"#),
@@ -128,4 +128,28 @@ fn reference_matcher() {
         "every named deviation is a case"
     );
     println!("{} cases, {deviations} named deviations", cases.len());
+}
+
+/// What the deviations mean to somebody who comes from AWS: each, with the library's verdict and ours. For who wants to
+/// see it: `cargo test -p rules --test it -- --ignored --nocapture the_library_s`.
+#[test]
+#[ignore = "shows the deliberate differences from the library to who asks for them"]
+fn the_library_s_verdict_on_what_differs() {
+    let Some(cases) = cases("reference-matcher.jsonl") else {
+        return;
+    };
+    let mut shown = 0;
+    for case in &cases {
+        let (pattern, event) = (field(case, "pattern"), field(case, "event"));
+        if !DEVIATIONS.contains(&(pattern, event)) {
+            continue;
+        }
+        let parsed = Pattern::parse(pattern).unwrap();
+        let ours = both_ways(&parsed, &Event::parse(event).unwrap());
+        let theirs = field(case, "expect") == "MATCH";
+        println!("{pattern} on {event}: the library {theirs}, ours {ours}");
+        assert_ne!(ours, theirs, "no deviation any more: take it off the list");
+        shown += 1;
+    }
+    assert_eq!(shown, DEVIATIONS.len());
 }
