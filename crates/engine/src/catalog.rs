@@ -1,11 +1,14 @@
 //! Resources: what people configure. Written through the same commit as everything else.
 
+use std::sync::Arc;
+
 use model::Scope;
 use model::bus;
 use model::resource::Expect;
 use model::topic::TOPIC;
 use ports::store::{NewInput, ResourceWrite, Turn};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::dispatch::Mail;
 use crate::engine::Shared;
@@ -27,7 +30,23 @@ pub struct ResourceChange {
     pub body: Option<Value>,
 }
 
+/// Commits changes and lets the parts that hold resources in memory know. Both happen even if the caller goes away in
+/// between: a rule that is committed and not applied would be stale until the next start.
 pub(crate) async fn change(
+    shared: &Arc<Shared>,
+    changes: Vec<ResourceChange>,
+) -> Result<Vec<u64>, ChangeError> {
+    let (answer, answered) = oneshot::channel();
+    let owned = Arc::clone(shared);
+    shared.tasks.spawn(async move {
+        // Nobody may wait any more: what was committed is applied all the same.
+        let _ = answer.send(change_whole(&owned, changes).await);
+    });
+    let lost = |_| ChangeError::Broken("the commit of a change did not end".to_owned());
+    answered.await.map_err(lost)?
+}
+
+async fn change_whole(
     shared: &Shared,
     changes: Vec<ResourceChange>,
 ) -> Result<Vec<u64>, ChangeError> {

@@ -1,13 +1,16 @@
 //! Events: which incident takes them.
 
+use std::task::{Context, Poll};
+
 use engine::Input;
+use model::bus::RULE;
 use model::incident::IncidentStatus;
 use model::{AggregateId, AggregateKind};
-use ports::store::Frames;
+use ports::store::{Frames, ResourceQuery};
 use response::incident::{Incident, RecordPatch, Update};
 use serde_json::json;
 
-use crate::world::{World, call, scope};
+use crate::world::{World, call, put, scope};
 
 #[tokio::test]
 async fn findings_on_one_resource_fold_and_a_second_victim_opens_its_own() {
@@ -71,6 +74,62 @@ async fn an_event_that_no_rule_wants_costs_no_commit() {
     world.settle().await;
     assert_eq!(store.commits(), before);
     assert!(world.incidents().await.is_empty());
+}
+
+fn rules() -> ResourceQuery {
+    ResourceQuery {
+        scope: Some(scope()),
+        kind: RULE.to_owned(),
+        prefix: String::new(),
+        after: None,
+        limit: 10,
+    }
+}
+
+#[tokio::test]
+async fn a_rule_holds_whether_or_not_its_writer_waits() {
+    let (world, _) = World::new().await;
+    world.install(None).await;
+    let found = world.handle.resources(rules()).await.expect("read");
+    let stored = found.first().expect("a rule").clone();
+    // The writer is dropped after one poll, after two, ... until the call ends before.
+    for polls in 1.. {
+        let change = |state: &str| {
+            let mut body = stored.body.clone();
+            body["state"] = state.into();
+            vec![put(scope(), RULE, &stored.name, body)]
+        };
+        let asleep = polls % 2 == 1;
+        let state = if asleep { "DISABLED" } else { "ENABLED" };
+        let mut call = Box::pin(world.handle.change(change(state)));
+        let mut ended = false;
+        for _ in 0..polls {
+            let poll = |cx: &mut Context<'_>| Poll::Ready(call.as_mut().poll(cx).is_ready());
+            ended = std::future::poll_fn(poll).await;
+            if ended {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        world.settle().await;
+        let instance = format!("i-{polls}");
+        let before = world.incidents().await.len();
+        world.finding(&instance).await;
+        world.settle().await;
+        let wanted = world.incidents().await.len() - before;
+        let now = world.handle.resources(rules()).await.expect("read");
+        let enabled = now[0].body["state"] == "ENABLED";
+        assert_eq!(
+            wanted,
+            usize::from(enabled),
+            "after {polls} polls the rule in memory is not the stored one"
+        );
+        if ended {
+            assert!(polls >= 2, "the call does not wait at all");
+            break;
+        }
+    }
 }
 
 #[tokio::test]
