@@ -80,8 +80,11 @@ impl Envelope {
     /// [`VerifyError::NotSns`] says what is missing or wrong.
     pub fn parse(body: &[u8]) -> Result<Self, VerifyError> {
         let wrong = |what: &str| VerifyError::NotSns(what.to_owned());
+        // All of it: members that are skipped here are not read, and what decodes the message afterwards takes a body
+        // that is no text for something else than a notification.
+        let body = std::str::from_utf8(body).map_err(|_| wrong("it is not UTF-8"))?;
         // serde's derived readers refuse a member that stands twice.
-        let wire: Wire = serde_json::from_slice(body)
+        let wire: Wire = serde_json::from_str(body)
             .map_err(|error| VerifyError::NotSns(model::text::one_line(&error.to_string(), 200)))?;
         let kind = [
             EnvelopeKind::Notification,

@@ -50,6 +50,19 @@ fn the_signed_text_is_that_of_the_guide() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_refused_even_beside_what_is_signed() {
+    let mut message = Signer::notification("m-1", "text");
+    message["beside"] = "here".into();
+    let text = message.to_string();
+    let at = text.find("here").unwrap();
+    let mut bytes = text.into_bytes();
+    assert!(Envelope::parse(&bytes).is_ok());
+    bytes[at] = 0xb3;
+    let refused = Envelope::parse(&bytes).unwrap_err();
+    assert!(refused.to_string().contains("not UTF-8"), "{refused}");
+}
+
+#[test]
 fn what_is_believed_and_what_not() {
     let good = signer().signed(Signer::notification("m-1", "text"), "2");
     let with = |name: &str, value: Value| {
