@@ -75,6 +75,7 @@ pub(crate) fn sources(config: &Config, handle: &Handle, doors: Doors) -> Result<
         .to_owned(),
         file: config.sealed_sources()?,
         max_requests: config.intake.max_requests,
+        max_parked: config.intake.max_parked,
     };
     Sources::new(handle.clone(), doors, options).context("intake.sources")
 }

@@ -160,6 +160,7 @@ impl std::fmt::Debug for Metrics {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Intake {
     pub(crate) max_requests: usize,
+    pub(crate) max_parked: u64,
     #[serde(default)]
     pub(crate) sources: Vec<Source>,
 }
@@ -398,6 +399,7 @@ impl Config {
                 self.events.max_request_bytes as u64,
             ),
             ("intake.max_requests", self.intake.max_requests as u64),
+            ("intake.max_parked", self.intake.max_parked),
             ("engine.step_budget", u64::from(self.engine.step_budget)),
             (
                 "retention.metrics_days",

@@ -311,7 +311,7 @@ async fn attempt(shared: &Shared, source: &Source, incoming: &Incoming<'_>, told
         ..*incoming
     };
     let reason = trouble.reason();
-    match taking::park(&shared.handle, source, &kept, (&reason, 1)).await {
+    match taking::park(shared, source, &kept, (&reason, 1)).await {
         Ok(()) => not(trouble, true),
         Err(later) => not(later, false),
     }
@@ -387,7 +387,7 @@ fn plain_status(done: &Done) -> (StatusCode, String) {
                 "the server is busy".to_owned(),
             ),
             // What broke is in the log and in the source's state, not in an answer.
-            Trouble::Later(_) => (
+            Trouble::Later(_) | Trouble::NoRoom(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "it could not be taken now".to_owned(),
             ),

@@ -10,6 +10,7 @@
 //! | `http`, `oauth`, `credentials` | senders that call, and how they prove who they are |
 //! | `sns` | topics that call: signature, confirmation |
 //! | `parked` | what an operator does with messages that could not be taken |
+//! | `room` | how many of them are kept at once |
 //!
 //! Nothing is decided here about events: rules are the engine's. Sockets are not here either: requests come from
 //! `server`, calls go out through [`doors`].
@@ -19,6 +20,7 @@ pub mod doors;
 mod http;
 mod oauth;
 mod parked;
+mod room;
 mod secret;
 pub mod settings;
 mod sns;

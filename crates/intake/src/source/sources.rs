@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use super::credentials::Variables;
 use super::doors::Doors;
 use super::oauth::TokenKey;
+use super::room::Room;
 use super::settings::{Kind, MAX_SOURCES, Settings, SettingsError};
 use super::state::{Snapshot, State};
 use super::tasks::Tasks;
@@ -49,6 +50,8 @@ pub struct Options {
     pub file: Vec<Settings>,
     /// Requests worked on at once; more are told to come again.
     pub max_requests: usize,
+    /// Messages that are parked at once; what comes beyond is left with its sender.
+    pub max_parked: u64,
 }
 
 /// Why a source was not made, changed or removed.
@@ -94,6 +97,7 @@ pub(super) struct Shared {
     pub(super) doors: Doors,
     pub(super) options: Options,
     pub(super) slots: Semaphore,
+    pub(super) room: Room,
     pub(super) tokens: TokenKey,
     pub(super) certificates: sns::Certificates,
     table: RwLock<BTreeMap<String, Arc<Source>>>,
@@ -192,6 +196,7 @@ impl Sources {
         let tokens = TokenKey::new(&doors.entropy.draw());
         let shared = Shared {
             slots: Semaphore::new(options.max_requests.max(1)),
+            room: Room::new(options.max_parked),
             handle,
             doors,
             options,

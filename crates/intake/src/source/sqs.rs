@@ -267,7 +267,7 @@ async fn one(shared: &Shared, source: &Source, message: &Received) -> Next {
         source.state.failed(shared.handle.now(), &reason);
         return Next::Again(FIRST_PAUSE_SECS << tries.saturating_sub(1).min(4));
     }
-    match taking::park(&shared.handle, source, &incoming, (&reason, tries)).await {
+    match taking::park(shared, source, &incoming, (&reason, tries)).await {
         Ok(()) => {
             tracing::warn!(
                 source = source.settings.name,

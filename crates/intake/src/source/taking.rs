@@ -14,7 +14,7 @@ use model::{AggregateId, ids};
 use sha2::{Digest, Sha256};
 
 use super::credentials::Credential;
-use super::sources::Source;
+use super::sources::{Shared, Source};
 use crate::decode::{self, DecodeError, Limits, Signal};
 
 /// Longest header or attribute that is kept with a parked message, in bytes.
@@ -58,6 +58,8 @@ pub(super) enum Trouble {
     Forbidden(String),
     /// Not now.
     Later(AskError),
+    /// It could not be taken, and so many messages are parked that it cannot be kept either.
+    NoRoom(String),
 }
 
 impl Trouble {
@@ -65,7 +67,7 @@ impl Trouble {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Undecodable(error) => error.to_string(),
-            Self::Poison(reason) | Self::Forbidden(reason) => reason.clone(),
+            Self::Poison(reason) | Self::Forbidden(reason) | Self::NoRoom(reason) => reason.clone(),
             Self::Later(error) => error.to_string(),
         }
     }
@@ -194,11 +196,16 @@ pub(super) fn arriving(source: &Source, signal: &Signal) -> Arriving {
 
 /// Keeps a message for an operator; from then on it counts as seen.
 pub(super) async fn park(
-    engine: &Handle,
+    shared: &Shared,
     source: &Source,
     incoming: &Incoming<'_>,
     (reason, tries): (&str, u32),
 ) -> Result<(), Trouble> {
+    let engine = &shared.handle;
+    let room = shared.room.take(engine, &source.scope).await;
+    if let Some(full) = room.map_err(Trouble::Later)? {
+        return Err(Trouble::NoRoom(format!("{full}; this one: {reason}")));
+    }
     let digest = hex::encode(Sha256::digest(incoming.body));
     let message_id = incoming.id.unwrap_or(&digest).to_owned();
     let name = &source.settings.name;

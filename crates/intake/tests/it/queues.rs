@@ -96,6 +96,66 @@ async fn poison_comes_again_twice_and_is_then_parked() {
 }
 
 #[tokio::test]
+async fn when_no_more_is_kept_the_oldest_stay_and_the_queue_keeps_what_comes() {
+    let world = World::new(Vec::new()).await;
+    // The world keeps three; each of these comes for the third time.
+    let poison = |id: &str| message(id, &format!("{{{id}"), 3);
+    let polls = ["p1", "p2", "p3", "p4"].map(|id| json!([poison(id)]));
+    world.outside.polls.lock().unwrap().extend(polls);
+    world.sources.start().await.unwrap();
+    let source = crate::world::settings(queue());
+    world.sources.create(source.clone()).await.unwrap();
+    let full = world
+        .until("no room", || {
+            let (_, _, state) = world.sources.get("findings").unwrap();
+            let error = state.last_error.filter(|_| state.failing)?;
+            error.message.contains("intake.max_parked").then_some(error)
+        })
+        .await;
+    let start = "3 messages are parked already, the most that are kept (`intake.max_parked`): retry or discard some; this one: ";
+    assert!(full.message.starts_with(start), "{}", full.message);
+    let kept = |parked: Vec<ports::store::Stored>| {
+        let mut ids: Vec<_> = parked
+            .iter()
+            .map(|stored| shown(stored).message_id)
+            .collect();
+        ids.sort();
+        ids
+    };
+    let parked = world.all(AggregateKind::Parked).await;
+    assert_eq!(deleted(&world), ["handle-p1", "handle-p2", "handle-p3"]);
+    // An operator makes room; it is seen a little later.
+    let oldest = parked
+        .iter()
+        .find(|stored| shown(stored).message_id == "p1");
+    let oldest = oldest.unwrap();
+    let discard = engine::views::parked::Input::Discard {
+        by: "arn:aws:iam::123456789012:user/ana".to_owned(),
+        note: None,
+    };
+    let discard = engine::Input::Parked(Box::new(discard));
+    let discarded = world.handle.ask(oldest.id, &oldest.scope, discard).await;
+    discarded.unwrap();
+    assert_eq!(kept(parked), ["p1", "p2", "p3"]);
+    world.clock.advance(Duration::from_secs(11));
+    let again = json!([poison("p4")]);
+    world.outside.polls.lock().unwrap().push_back(again);
+    world.sources.replace(source).await.unwrap();
+    world
+        .until("the fourth", || (deleted(&world).len() == 4).then_some(()))
+        .await;
+    assert_eq!(
+        kept(world.all(AggregateKind::Parked).await),
+        ["p1", "p2", "p3", "p4"]
+    );
+    world.sources.stop().await;
+}
+
+fn shown(stored: &ports::store::Stored) -> engine::views::parked::Parked {
+    engine::views::parked::Parked::restore(&stored.frames).unwrap()
+}
+
+#[tokio::test]
 async fn a_queue_that_fails_is_polled_again_after_a_rest() {
     let world = World::new(vec![queue()]).await;
     world.outside.polls.lock().unwrap().push_back(Value::Null);

@@ -174,6 +174,7 @@ impl World {
             region: "us-east-1".to_owned(),
             file: file.into_iter().map(settings).collect(),
             max_requests: 8,
+            max_parked: 3,
         };
         let sources = Sources::new(handle.clone(), doors, options).unwrap();
         Self {
