@@ -4,9 +4,11 @@
 //! Delivery is at least once, as it is for SNS and EventBridge API destinations: a receiver recognises a repeat by its
 //! message id. No redirect is followed: it would lead past the checks.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use model::Outcome;
 use model::effect::{Failure, WebhookPost};
 use serde_json::json;
@@ -32,6 +34,14 @@ const TRANSPORT_HEADERS: [&str; 7] = [
     "trailer",
 ];
 
+/// Why a post has no answer.
+pub(crate) enum NotPosted {
+    /// The post cannot be sent; nothing was.
+    Invalid(String),
+    /// The exchange failed.
+    Transport(TransportError),
+}
+
 /// The sender of webhooks.
 pub(crate) struct WebhookSender {
     transport: Transport,
@@ -49,21 +59,8 @@ impl WebhookSender {
 
     /// Posts once. A broken connection, a time limit, a 408, 425, 429 and 5xx are failures in passing.
     pub(crate) async fn post(&self, post: &WebhookPost) -> Outcome {
-        let request = match self.request(post) {
-            Ok(request) => request,
-            Err(message) => {
-                return Outcome::Failed(failure("ParamValidation", message, None, false));
-            }
-        };
-        let limits = Limits {
-            time: self.settings.timeout,
-            answer_bytes: ANSWER_BYTES,
-        };
-        match self
-            .transport
-            .send(request, Connection::Pooled, limits)
-            .await
-        {
+        let time = self.settings.timeout;
+        match self.exchange(post, Connection::Pooled, time).await {
             Ok(answer) if answer.status().is_success() => {
                 let status = answer.status().as_u16();
                 Outcome::Done {
@@ -71,8 +68,29 @@ impl WebhookSender {
                 }
             }
             Ok(answer) => Outcome::Failed(refused(answer.status(), answer.body())),
-            Err(error) => Outcome::Failed(unreached(&error)),
+            Err(NotPosted::Invalid(message)) => {
+                Outcome::Failed(failure("ParamValidation", message, None, false))
+            }
+            Err(NotPosted::Transport(error)) => Outcome::Failed(unreached(&error)),
         }
+    }
+
+    /// Posts once and gives whatever is answered.
+    pub(crate) async fn exchange(
+        &self,
+        post: &WebhookPost,
+        connection: Connection,
+        time: Duration,
+    ) -> Result<Response<Bytes>, NotPosted> {
+        let request = self.request(post).map_err(NotPosted::Invalid)?;
+        let limits = Limits {
+            time,
+            answer_bytes: ANSWER_BYTES,
+        };
+        self.transport
+            .send(request, connection, limits)
+            .await
+            .map_err(NotPosted::Transport)
     }
 
     fn request(&self, post: &WebhookPost) -> Result<Request<Bytes>, String> {

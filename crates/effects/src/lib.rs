@@ -10,6 +10,7 @@ mod credentials;
 mod event_log;
 mod http;
 mod http_call;
+mod integration;
 pub mod notary;
 mod notify;
 pub mod operator;

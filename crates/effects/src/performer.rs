@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError, Scripts};
 use crate::credentials::Identities;
 use crate::event_log::EventLogs;
 use crate::http_call::WebhookSender;
+use crate::integration;
 use crate::notify::email::Mailer;
 use crate::notify::topic::Courier;
 use crate::places::{PlaceLimits, Places};
@@ -200,7 +201,8 @@ impl Effects for Performer {
             | EffectCommand::SendTopicMessage(_)
             | EffectCommand::PostChat(_) => Recovery::Repeat,
             EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
-            EffectCommand::RunScript(_) => Recovery::Ask,
+            // What a webhook sets off is not known.
+            EffectCommand::RunScript(_) | EffectCommand::InvokeIntegration(_) => Recovery::Ask,
             EffectCommand::CallAws(call) => aws_call::recovery(call),
         }
     }
@@ -262,6 +264,13 @@ impl Inner {
             EffectCommand::PostChat(post) => {
                 let plain = self.courier.chat(post);
                 self.perform_instead(intent, plain).await
+            }
+            EffectCommand::InvokeIntegration(call) => {
+                let work = integration::invoke(&self.aws, &self.webhooks, intent, call);
+                let bytes = call.body.as_ref().map_or(0, String::len);
+                self.webhook_places
+                    .within(format!("integration {}", call.name), bytes, work)
+                    .await
             }
             EffectCommand::RunScript(call) => {
                 let _place = self.script_places.acquire().await;

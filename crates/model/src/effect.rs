@@ -32,6 +32,8 @@ pub enum Command {
     SendTopicMessage(Box<TopicMessage>),
     /// Post a text to a chat channel of the configuration.
     PostChat(ChatPost),
+    /// Call a webhook that a secret parameter of the parameter store describes.
+    InvokeIntegration(IntegrationCall),
 }
 
 /// One AWS API call in boto3's spelling.
@@ -177,6 +179,22 @@ pub struct ChatPost {
     pub channel: String,
     /// The text in Slack's markup, made safe for it.
     pub text: String,
+}
+
+/// One call of a webhook integration. Its address, headers and own body are in a SecureString parameter, which is read
+/// when the call is made; nothing of it is in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationCall {
+    /// The integration's name: letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    /// Body text; `None` sends the integration's own.
+    pub body: Option<String>,
+    /// Region whose parameter store has the integration.
+    pub region: String,
+    /// Role to read the parameter as; `None` uses the server's own identity.
+    pub assume_role: Option<AssumeRole>,
+    /// Upper bound for the reading and the call together, in seconds.
+    pub timeout_secs: u32,
 }
 
 /// How an effect ended.

@@ -163,6 +163,7 @@ impl Turn {
                 | EffectCommand::InvokeApiDestination(_)
                 | EffectCommand::AppendLog(_)
                 | EffectCommand::SendTopicMessage(_)
+                | EffectCommand::InvokeIntegration(_)
                 | EffectCommand::PostChat(_) => None,
             });
         shallow("effect", commands)?;

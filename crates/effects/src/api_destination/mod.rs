@@ -6,7 +6,7 @@
 //! that of a webhook is (`crate::http::guard`).
 
 mod pace;
-mod redact;
+pub(crate) mod redact;
 mod request;
 mod token;
 

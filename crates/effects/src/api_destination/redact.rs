@@ -17,7 +17,7 @@ const EXCERPT_BYTES: usize = 64 * 1024;
 const SHORTEST: usize = 4;
 
 /// The forms in which a request's secrets could come back.
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     forms: Vec<Zeroizing<String>>,
     /// Some secret is too short to be found: nothing that was said is shown.
     silent: bool,
@@ -35,7 +35,8 @@ impl Redactor {
         Self::of(&secrets)
     }
 
-    pub(super) fn of(secrets: &[Secret]) -> Self {
+    /// Of these secrets.
+    pub(crate) fn of(secrets: &[Secret]) -> Self {
         let filled = secrets.iter().map(Secret::expose);
         let filled: Vec<&str> = filled.filter(|text| !text.is_empty()).collect();
         let mut forms: Vec<Zeroizing<String>> = filled
@@ -53,21 +54,38 @@ impl Redactor {
     }
 
     /// The beginning of an answer, in one line and without secrets.
-    pub(super) fn excerpt(&self, body: &[u8]) -> String {
+    pub(crate) fn excerpt(&self, body: &[u8]) -> String {
         if self.silent {
             return "(not shown: the connection has a secret too short to be told from it)"
                 .to_owned();
         }
         // The end of this could be half a secret: it is far behind what is shown.
         let body = body.get(..EXCERPT_BYTES).unwrap_or(body);
+        self.without_secrets(body)
+            .chars()
+            .take(EXCERPT_CHARS)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect()
+    }
+
+    /// An answer's text without secrets, at most so many bytes of it.
+    pub(crate) fn text(&self, body: &[u8], most: usize) -> String {
+        // Cut after the secrets are out, so that none is cut in two.
+        let mut text = self.without_secrets(body);
+        let mut end = text.len().min(most);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text
+    }
+
+    fn without_secrets(&self, body: &[u8]) -> String {
         let mut text = String::from_utf8_lossy(body).into_owned();
         for form in &self.forms {
             text = text.replace(form.as_str(), "***");
         }
-        text.chars()
-            .take(EXCERPT_CHARS)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect()
+        text
     }
 }
 

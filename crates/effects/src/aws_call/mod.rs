@@ -98,6 +98,28 @@ impl AwsCaller {
         }
     }
 
+    /// Makes a reading call for something else that an intent does; nothing of it is kept.
+    pub(crate) async fn read(&self, token: Uuid, call: &AwsCall) -> Result<Value, Failure> {
+        let request = Request {
+            identity: identity(call.assume_role.as_ref()),
+            ..Request::new(
+                &call.service,
+                &call.operation,
+                call.params.clone(),
+                &call.region,
+            )
+        }
+        .with_token(token.to_string());
+        let policy = Policy {
+            repeatable: true,
+            ..policy(call)
+        };
+        match self.client.call(&request, policy).await {
+            Ok(answer) => Ok(answer.value),
+            Err(error) => Err(failure_of(&error)),
+        }
+    }
+
     /// Looks whether a call of class [`Recovery::Probe`] happened.
     pub(crate) async fn probe(&self, intent: &Intent, call: &AwsCall) -> Probe {
         look::look(&self.client, intent, call).await

@@ -11,6 +11,7 @@ mod email;
 mod http_stub;
 mod identity_choices;
 mod identity_sources;
+mod integration;
 mod moto;
 mod script;
 mod smtp_sink;

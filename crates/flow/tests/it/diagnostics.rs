@@ -89,8 +89,8 @@ fn rule_table() {
             "step \"a\": unknown operator `Like`",
         ),
         (
-            document("- name: a\n  action: aws:runCommand\n"),
-            "action aws:runCommand of step \"a\" is not supported by this version; supported: aws:approve,",
+            document("- name: a\n  action: aws:executeAutomation\n"),
+            "action aws:executeAutomation of step \"a\" is not supported by this version; supported: aws:approve,",
         ),
         (
             document("- name: a\n  action: aws:sleep\n  inputs: {Duration: soon}\n"),

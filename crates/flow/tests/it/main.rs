@@ -6,4 +6,5 @@ mod corpus;
 mod diagnostics;
 mod playbooks;
 mod properties;
+mod waiting_actions;
 mod world;

@@ -1,7 +1,7 @@
 //! Networks, machines, data and messages, beside what `compute` and `data` have.
 
 use super::Row;
-use super::Rule::{Reads, Repeats};
+use super::Rule::{Reads, Repeats, Token};
 
 pub(super) const ROWS: &[Row] = &[
     // State of a queue's policy and of a message's lease.
@@ -178,6 +178,9 @@ pub(super) const ROWS: &[Row] = &[
         ],
         Repeats(&[]),
     ),
+    // The name is the token: the same name with the same input is the same execution while it runs, and refused for 90
+    // days behind its end. Source: Step Functions API reference, StartExecution.
+    ("stepfunctions", &["StartExecution"], Token("name", 60 * 60)),
     // An execution stopped stays stopped.
     (
         "stepfunctions",
@@ -221,6 +224,12 @@ pub(super) const ROWS: &[Row] = &[
             "VerifyDnsConfiguration",
         ],
         Reads,
+    ),
+    // Source: CloudFormation API reference, CreateStack, ClientRequestToken.
+    (
+        "cloudformation",
+        &["CreateStack"],
+        Token("ClientRequestToken", 60 * 60),
     ),
     // They only look.
     (

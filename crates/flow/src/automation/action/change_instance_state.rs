@@ -130,7 +130,7 @@ pub(super) fn on_effect(
             Err(call_failure(POLLING, ("ec2", api), &error))
         }
         (_, Err(_)) => Ok(polling::again(turn)),
-        (Phase::Checks, Ok(result)) => Ok(if checks_pass(&wish, &result) {
+        (Phase::Checks, Ok(result)) => Ok(if all_checks_pass(&wish.ids, &result) {
             Progress::done(Map::new())
         } else {
             polling::again(turn)
@@ -173,7 +173,8 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
         .flatten()
 }
 
-fn states(result: &Value) -> Vec<(&str, &str)> {
+/// Ids and states of the instances in DescribeInstances' answer.
+pub(super) fn states(result: &Value) -> Vec<(&str, &str)> {
     list(result, "Reservations")
         .flat_map(|reservation| list(reservation, "Instances"))
         .filter_map(|instance| {
@@ -185,8 +186,9 @@ fn states(result: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn checks_pass(wish: &Wish, result: &Value) -> bool {
-    wish.ids.iter().all(|id| {
+/// Whether both status checks of all these instances are `ok` in DescribeInstanceStatus' answer.
+pub(super) fn all_checks_pass(ids: &[String], result: &Value) -> bool {
+    ids.iter().all(|id| {
         list(result, "InstanceStatuses").any(|status| {
             let ok = |path: &str| status.pointer(path).and_then(Value::as_str) == Some("ok");
             status.get("InstanceId").and_then(Value::as_str) == Some(id)

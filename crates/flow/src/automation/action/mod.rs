@@ -6,6 +6,9 @@
 //! | waitFor…Property | a reading call | answer, poll timer | when the property has a desired value, or time is up |
 //! | changeInstanceState | the changing call (unless CheckStateOnly) | answer, poll timer | when all instances are there |
 //! | executeScript | the script | its answer | at the answer |
+//! | invokeLambdaFunction, invokeWebhook | one call | its answer | at the answer |
+//! | runCommand, runInstances, createImage, copyImage, createStack, deleteStack, executeStateMachine | the changing call | answer, poll timer | when what was made is there, or gone |
+//! | deleteImage | a look, the changing call | one call for each snapshot | after the last |
 //! | sleep | a timer | the timer | at the timer |
 //! | approve, pause | waiting (and a notification) | signals | enough approvals, a rejection, Resume, or time is up |
 //! | branch, updateVariable | nothing | – | at once |
@@ -17,14 +20,26 @@ mod approve;
 mod assert_property;
 mod branch;
 mod change_instance_state;
+mod copy_image;
+mod create_image;
+mod create_stack;
 mod create_tags;
+mod delete_image;
+mod delete_stack;
 mod execute_api;
 mod execute_script;
+mod execute_state_machine;
+mod given;
+mod image;
+mod invoke_lambda_function;
+mod invoke_webhook;
 mod isolation;
 mod loop_control;
 mod outputs;
 mod pause;
 mod polling;
+mod run_command;
+mod run_instances;
 mod sleep;
 mod update_variable;
 mod wait_property;
@@ -61,6 +76,18 @@ pub(crate) enum Memory {
         /// Seconds until the next look.
         wait: u64,
     },
+    /// An action that follows one thing that it made or changes.
+    Follow {
+        /// What it is at.
+        phase: Phase,
+        /// Seconds until the next look.
+        wait: u64,
+        /// Id or ARN of that thing.
+        subject: String,
+        /// What else the action must not forget.
+        #[serde(default)]
+        rest: Vec<String>,
+    },
     /// An approval.
     Approval {
         /// Decisions so far.
@@ -78,6 +105,16 @@ pub(crate) enum Phase {
     State,
     /// Looking at the status checks.
     Checks,
+    /// Looking whether something stands in the way.
+    Before,
+    /// Removing what stands in the way, or what was left behind.
+    Clearing,
+    /// Reading what came of it.
+    Results,
+    /// Reading it in another way.
+    Details,
+    /// The call that ends it before its time is in flight.
+    Stopping,
 }
 
 /// One approver's word.
@@ -145,17 +182,17 @@ pub(crate) fn begin(turn: &mut Turn<'_>, step: &Step, inputs: &Map<String, Value
         // `machine::rounds` begins loops itself, since their steps run in its hands.
         Action::Loop => Ok(Progress::done(Map::new())),
         // No document with one of these is taken (`Action::is_supported`).
-        Action::CopyImage
-        | Action::CreateImage
-        | Action::CreateStack
-        | Action::DeleteImage
-        | Action::DeleteStack
-        | Action::ExecuteAutomation
-        | Action::ExecuteStateMachine
-        | Action::InvokeLambdaFunction
-        | Action::InvokeWebhook
-        | Action::RunCommand
-        | Action::RunInstances => Err(Failure::inputs("The action is not supported.")),
+        Action::ExecuteAutomation => Err(Failure::inputs("The action is not supported.")),
+        Action::CopyImage => copy_image::begin(turn, step, inputs),
+        Action::CreateImage => create_image::begin(turn, step, inputs),
+        Action::CreateStack => create_stack::begin(turn, step, inputs),
+        Action::DeleteImage => delete_image::begin(turn, step, inputs),
+        Action::DeleteStack => delete_stack::begin(turn, step, inputs),
+        Action::ExecuteStateMachine => execute_state_machine::begin(turn, step, inputs),
+        Action::InvokeLambdaFunction => invoke_lambda_function::begin(turn, step, inputs),
+        Action::InvokeWebhook => invoke_webhook::begin(turn, step, inputs),
+        Action::RunCommand => run_command::begin(turn, step, inputs),
+        Action::RunInstances => run_instances::begin(turn, step, inputs),
     })
 }
 
@@ -173,6 +210,16 @@ pub(crate) fn on_effect(
         Action::ChangeInstanceState => change_instance_state::on_effect(turn, step, answer),
         Action::Approve => Ok(approve::on_effect(turn, answer)),
         Action::ExecuteScript => execute_script::on_effect(step, answer),
+        Action::CopyImage => copy_image::on_effect(turn, answer),
+        Action::CreateImage => create_image::on_effect(turn, answer),
+        Action::CreateStack => create_stack::on_effect(turn, answer),
+        Action::DeleteImage => delete_image::on_effect(turn, answer),
+        Action::DeleteStack => delete_stack::on_effect(turn, answer),
+        Action::ExecuteStateMachine => execute_state_machine::on_effect(turn, answer),
+        Action::InvokeLambdaFunction => invoke_lambda_function::on_effect(turn, step, answer),
+        Action::InvokeWebhook => invoke_webhook::on_effect(answer),
+        Action::RunCommand => run_command::on_effect(turn, answer),
+        Action::RunInstances => run_instances::on_effect(turn, answer),
         _ => Ok(Progress::Waiting),
     })
 }
@@ -183,8 +230,31 @@ pub(crate) fn on_timer(turn: &mut Turn<'_>, step: &Step) -> Progress {
         Action::Sleep => Ok(Progress::done(Map::new())),
         Action::WaitForAwsResourceProperty => wait_property::look(turn, step),
         Action::ChangeInstanceState => change_instance_state::look(turn),
+        Action::CopyImage | Action::CreateImage => image::look(turn),
+        Action::CreateStack => create_stack::look(turn),
+        Action::DeleteImage => delete_image::look(turn),
+        Action::DeleteStack => delete_stack::look(turn),
+        Action::ExecuteStateMachine => execute_state_machine::look(turn),
+        Action::RunCommand => run_command::look(turn),
+        Action::RunInstances => run_instances::look(turn),
         _ => Ok(Progress::Waiting),
     })
+}
+
+/// Asks the world to end what the current step has under way there and what would go on by itself. Whether there is
+/// such a thing: then its answer is waited for.
+pub(crate) fn stop(turn: &mut Turn<'_>, step: &Step) -> bool {
+    let asked = match step.action {
+        Action::ExecuteStateMachine => execute_state_machine::stop(turn),
+        Action::RunCommand => run_command::stop(turn),
+        _ => Ok(false),
+    };
+    asked.unwrap_or(false)
+}
+
+/// Whether what was asked for last is the end of what the step has under way.
+pub(crate) fn is_stopping(turn: &Turn<'_>) -> bool {
+    polling::followed(turn).is_some_and(|followed| followed.phase == Phase::Stopping)
 }
 
 /// Whether the whole step is one effect, so that its outcome is the step's.
@@ -194,6 +264,8 @@ pub(crate) fn is_single_effect(action: Action) -> bool {
         Action::ExecuteAwsApi
             | Action::CreateTags
             | Action::ExecuteScript
+            | Action::InvokeLambdaFunction
+            | Action::InvokeWebhook
             | Action::AssertAwsResourceProperty
     )
 }
@@ -297,24 +369,33 @@ pub(crate) const EXECUTING: &str = "Execute/Cancelling action";
 /// What polling steps are at.
 pub(crate) const POLLING: &str = "Poll action status for completion";
 
-/// An AWS call for the current step.
+/// An AWS call for the current step, within [`CALL_SECONDS`] or a shorter limit.
 pub(crate) fn call(
     turn: &mut Turn<'_>,
-    (service, api): (&str, &str),
+    called: (&str, &str),
     params: Map<String, Value>,
     (reading, limit): (bool, Option<u64>),
 ) -> Result<Progress, Failure> {
+    let most = u64::from(CALL_SECONDS);
+    let seconds = limit.map_or(most, |limit| limit.min(most));
+    call_within(turn, called, params, (reading, seconds))
+}
+
+/// An AWS call for the current step, within so many seconds.
+fn call_within(
+    turn: &mut Turn<'_>,
+    (service, api): (&str, &str),
+    params: Map<String, Value>,
+    (reading, seconds): (bool, u64),
+) -> Result<Progress, Failure> {
     let assume_role = turn.run.role(turn.cx).map_err(Failure::inputs)?;
-    let seconds = limit.map_or(CALL_SECONDS, |limit| {
-        u32::try_from(limit).unwrap_or(u32::MAX).min(CALL_SECONDS)
-    });
     let command = model::EffectCommand::CallAws(model::effect::AwsCall {
         service: service.to_owned(),
         operation: api.to_owned(),
         params: Value::Object(params),
         region: turn.run.request().region.clone(),
         assume_role,
-        timeout_secs: seconds,
+        timeout_secs: u32::try_from(seconds).unwrap_or(u32::MAX),
     });
     turn.perform(command, reading);
     Ok(Progress::Waiting)

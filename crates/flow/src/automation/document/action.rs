@@ -54,19 +54,7 @@ pub enum Action {
 }
 
 /// Actions that documents may not use yet, since this version does not perform them.
-pub(crate) const UNSUPPORTED: [Action; 11] = [
-    Action::CopyImage,
-    Action::CreateImage,
-    Action::CreateStack,
-    Action::DeleteImage,
-    Action::DeleteStack,
-    Action::ExecuteAutomation,
-    Action::ExecuteStateMachine,
-    Action::InvokeLambdaFunction,
-    Action::InvokeWebhook,
-    Action::RunCommand,
-    Action::RunInstances,
-];
+pub(crate) const UNSUPPORTED: [Action; 1] = [Action::ExecuteAutomation];
 
 /// `aws:runCommand`, besides `DocumentName`: those of SendCommand.
 const RUN_COMMAND: &[&str] = &[

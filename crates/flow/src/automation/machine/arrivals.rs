@@ -43,6 +43,9 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
         record.status = Status::InProgress;
     }
     turn.touch(seq);
+    if action::is_stopping(turn) {
+        return super::stop::ended_under_way(turn, (step, seq), answer);
+    }
     let progress = if overdue && !action::is_single_effect(step.action) {
         Progress::Failed(time_is_up(step))
     } else {

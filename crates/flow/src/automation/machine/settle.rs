@@ -27,6 +27,10 @@ pub(super) fn settle(turn: &mut Turn<'_>, progress: Progress) {
         return;
     };
     match progress {
+        // The effect that was in flight when the run was cancelled has ended, and the step would go on.
+        Progress::Waiting if is_cancelled(turn) && !acts(turn) => {
+            super::stop::cancel_step(turn, (step, seq));
+        }
         Progress::Waiting => {
             let people = action::waits_for_people(step.action);
             let fresh = turn
@@ -45,6 +49,21 @@ pub(super) fn settle(turn: &mut Turn<'_>, progress: Progress) {
     }
 }
 
+/// Whether the run is being cancelled, and its clean-up has not begun.
+fn is_cancelled(turn: &Turn<'_>) -> bool {
+    let asked = Stop::Cancel {
+        cleaning: false,
+        timer: None,
+    };
+    turn.run.root.stop == Some(asked)
+}
+
+/// Whether an effect that changes the world is in flight.
+fn acts(turn: &Turn<'_>) -> bool {
+    let current = turn.run.root.current.as_ref();
+    current.is_some_and(|current| current.effect.is_some() && !current.reading)
+}
+
 fn succeed(turn: &mut Turn<'_>, (step, seq): (&Step, u32), success: Success) {
     let Success {
         outputs,
@@ -60,12 +79,7 @@ fn succeed(turn: &mut Turn<'_>, (step, seq): (&Step, u32), success: Success) {
         record.failure = None;
     }
     close(turn, seq, Status::Success);
-    if turn.run.root.stop
-        == Some(Stop::Cancel {
-            cleaning: false,
-            timer: None,
-        })
-    {
+    if is_cancelled(turn) {
         // The effect that was in flight when the run was cancelled has ended.
         return super::stop::clean_up(turn, step);
     }
@@ -73,11 +87,7 @@ fn succeed(turn: &mut Turn<'_>, (step, seq): (&Step, u32), success: Success) {
 }
 
 fn fail(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: Failure) {
-    let cancelled = turn.run.root.stop
-        == Some(Stop::Cancel {
-            cleaning: false,
-            timer: None,
-        });
+    let cancelled = is_cancelled(turn);
     let loop_overdue = turn
         .run
         .root

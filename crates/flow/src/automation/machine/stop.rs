@@ -1,10 +1,12 @@
 //! Stopping: cancel with its clean-up chain, complete, and stopping one step.
 
 use model::Rejection;
-use serde_json::json;
+use model::effect::Failure as EffectFailure;
+use serde_json::{Value, json};
 
 use super::turn::Turn;
 use super::{flow, settle};
+use crate::automation::action;
 use crate::automation::document::Step;
 use crate::automation::input::StopKind;
 use crate::automation::record::{Failure, Status};
@@ -65,10 +67,57 @@ fn cancel(turn: &mut Turn<'_>) {
         }
         return;
     }
-    settle::close(turn, seq, Status::Cancelled);
     let document = turn.document();
     if let Some(step) = document.steps.get(at) {
+        cancel_step(turn, (step, seq));
+    }
+}
+
+/// Cancels a step that nothing else is waited for: what it has under way in the account is ended first.
+pub(super) fn cancel_step(turn: &mut Turn<'_>, (step, seq): (&Step, u32)) {
+    if end_under_way(turn, step, seq) {
+        return;
+    }
+    settle::close(turn, seq, Status::Cancelled);
+    clean_up(turn, step);
+}
+
+/// Asks the world to end what the step has under way; whether there is something, whose end is then waited for.
+fn end_under_way(turn: &mut Turn<'_>, step: &Step, seq: u32) -> bool {
+    settle::drop_timers(turn);
+    let asked = action::stop(turn, step);
+    if asked && let Some(record) = turn.touch(seq) {
+        record.status = Status::Cancelling;
+    }
+    asked
+}
+
+/// The world answered to the end of what a step had under way: the step is cancelled, whatever the answer was.
+pub(super) fn ended_under_way(
+    turn: &mut Turn<'_>,
+    (step, seq): (&Step, u32),
+    answer: Result<Value, EffectFailure>,
+) {
+    let told = turn
+        .run
+        .record(seq)
+        .and_then(|record| record.failure.clone());
+    let failure = match answer {
+        Ok(_) => told.unwrap_or_else(|| Failure::action("Step was cancelled.")),
+        Err(error) => Failure::action(format!(
+            "Step was cancelled, but what it had under way may go on: {} ({}).",
+            error.message, error.code
+        )),
+    };
+    if let Some(record) = turn.touch(seq) {
+        record.failure = Some(failure.clone());
+    }
+    settle::close(turn, seq, Status::Cancelled);
+    if matches!(turn.run.root.stop, Some(Stop::Cancel { .. })) {
         clean_up(turn, step);
+    } else {
+        // One step was stopped, not the run.
+        flow::follow_failure(turn, step, &failure);
     }
 }
 
@@ -131,6 +180,9 @@ pub(super) fn stop_step(turn: &mut Turn<'_>, by: &str) -> Result<(), Rejection> 
     let failure = Failure::action(format!("Step was stopped by {by}."));
     if let Some(record) = turn.touch(seq) {
         record.failure = Some(failure.clone());
+    }
+    if end_under_way(turn, step, seq) {
+        return Ok(());
     }
     settle::close(turn, seq, Status::Cancelled);
     flow::follow_failure(turn, step, &failure);
