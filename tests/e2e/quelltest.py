@@ -359,9 +359,14 @@ class QuellTest(unittest.TestCase):
         if cls.with_moto:
             cls.moto = Moto(folder)
             cls.addClassCleanup(cls.moto.close)
-        cls.quell = Quell(folder, cls.extra_config, cls.moto.url if cls.moto else None)
+        cls.quell = Quell(folder, cls.extra_config, cls.account_url())
         cls.addClassCleanup(cls.quell.close)
         cls.mail = cls.quell.mail
+
+    @classmethod
+    def account_url(cls):
+        """Where the server finds its AWS account; a class may put something in front of moto."""
+        return cls.moto.url if cls.moto else None
 
     @classmethod
     def set_up_incident_manager(cls):

@@ -129,6 +129,7 @@ class RecordingProxy:
         self._host = urllib.parse.urlsplit(target).netloc
         self._lock = threading.Lock()
         self._seen, self._holds, self._loses = [], [], None
+        self._instead, self._changes, self._asks = [], [], []
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -183,6 +184,18 @@ class RecordingProxy:
         with self._lock:
             self._loses = wanted
 
+    def answer_instead(self, wanted, answer):
+        """Answers requests of which `wanted` says true itself, with the JSON of `answer(seen)`: for what the account lacks."""
+        self._instead.append((wanted, answer))
+
+    def change_answers(self, wanted, change):
+        """Puts the bytes of the answers to such requests through `change`."""
+        self._changes.append((wanted, change))
+
+    def change_requests(self, wanted, change):
+        """Puts the bytes of such requests through `change` before the account gets them; the record keeps what was sent."""
+        self._asks.append((wanted, change))
+
     def _handle(self, handler):
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         seen = understood(handler.command, handler.path, handler.headers, body)
@@ -196,7 +209,7 @@ class RecordingProxy:
         if hold and not hold.after:
             handler.close_connection = True
             return hold.catch(seen)
-        status, headers, answer = self._forward(handler, seen, body)
+        status, headers, answer = self._answer(handler, seen, body)
         if hold:
             handler.close_connection = True
             return hold.catch(seen)
@@ -212,6 +225,19 @@ class RecordingProxy:
         if handler.command != "HEAD":
             handler.wfile.write(answer)
         return None
+
+    def _answer(self, handler, seen, body):
+        instead = next((answer for wanted, answer in self._instead if wanted(seen)), None)
+        if instead:
+            return 200, [("Content-Type", "application/json")], json.dumps(instead(seen)).encode()
+        for wanted, change in self._asks:
+            if wanted(seen):
+                body = change(body)
+        status, headers, answer = self._forward(handler, seen, body)
+        for wanted, change in self._changes:
+            if wanted(seen):
+                answer = change(answer)
+        return status, headers, answer
 
     def _forward(self, handler, seen, body):
         headers = {name: value for name, value in handler.headers.items() if name.lower() not in HOP_BY_HOP}

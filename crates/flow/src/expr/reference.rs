@@ -259,15 +259,14 @@ pub fn substitute_text(text: &str, lookup: &Lookup<'_>) -> Result<Value, Unresol
     Ok(Value::String(out))
 }
 
-/// In a list of scalars, an element that is one reference to a list of scalars is replaced by that list's elements.
+/// In a list of scalars, an element that is one reference to a list is replaced by that list's elements.
 fn substitute_list(items: &[Value], lookup: &Lookup<'_>) -> Result<Value, Unresolved> {
-    let scalars = |values: &[Value]| !values.iter().any(|v| v.is_array() || v.is_object());
-    let flat = scalars(items);
+    let flat = !items.iter().any(|v| v.is_array() || v.is_object());
     let mut out = Vec::with_capacity(items.len());
     for item in items {
         let value = substitute(item, lookup)?;
         match value {
-            Value::Array(inner) if flat && scalars(&inner) => out.extend(inner),
+            Value::Array(inner) if flat => out.extend(inner),
             other => out.push(other),
         }
     }
@@ -350,7 +349,7 @@ mod tests {
                 json!([{"x": 1}, "{{ Ids }}"]),
                 json!([{"x": 1}, ["i-1", "i-2"]]),
             ),
-            (json!(["{{ Maps }}"]), json!([[{"a": 1}]])),
+            (json!(["{{ Maps }}"]), json!([{"a": 1}])),
             (json!({"{{ Id }}": "{{ Id }}"}), json!({"{{ Id }}": "i-1"})),
             (json!("{{ Evil }} x"), json!("{{ Id }} x")),
             (json!("{{ step.Out }}"), json!("step/Out")),

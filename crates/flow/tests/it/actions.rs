@@ -232,17 +232,22 @@ fn references_to_nothing_fail_the_step() {
         );
         assert!(world.performed.is_empty());
     }
-    let mut world = World::of(
-        &document(
-            "- name: a\n  action: aws:executeAwsApi\n  inputs: {Service: a, Api: b}\n  outputs: [{Name: Out, Selector: $.a, Type: String}]\n",
-        ),
-        &[],
-    );
+}
+
+#[test]
+fn an_output_that_is_not_there_fails_who_refers_to_it() {
+    let step = "- name: a\n  action: aws:executeAwsApi\n  inputs: {Service: a, Api: b}\n  outputs: [{Name: Out, Selector: $.a, Type: String}]\n";
+    let mut world = World::of(&document(step), &[]);
     world.answer(nothing());
+    assert_eq!(world.status(), Status::Success);
+    let refers = "- name: use\n  action: aws:sleep\n  inputs: {Duration: '{{ a.Out }}'}\n";
+    let mut world = World::of(&document(&format!("{step}{refers}")), &[]);
+    world.answer(nothing());
+    assert_eq!(world.status(), Status::Failed);
     assert!(
-        world.failure("a").contains("output Out matches nothing"),
+        world.failure("use").contains("a.Out"),
         "{}",
-        world.failure("a")
+        world.failure("use")
     );
 }
 

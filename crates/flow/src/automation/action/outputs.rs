@@ -8,16 +8,13 @@ use crate::automation::record::Failure;
 /// Largest output, as JSON text. AWS refuses more than 100 KB of a script's payload; one finding must fit well.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// The outputs that a step declares. A selector that finds nothing fails the step; one that finds null leaves the
-/// output out.
+/// The outputs that a step declares. One whose selector finds nothing, or null, is left out, and who refers to it fails.
+/// The step itself does not: AWS's own remediation runbooks declare outputs that their answers never have.
 pub(super) fn select(step: &Step, answer: &Value) -> Result<Map<String, Value>, Failure> {
     let mut outputs = Map::new();
     for output in &step.outputs {
         let Some(found) = output.selector.select(answer) else {
-            return Err(Failure::verification(format!(
-                "Step fails when it is verifying the outputs: the selector of output {} matches nothing in the answer.",
-                output.name
-            )));
+            continue;
         };
         if found.is_null() {
             continue;
