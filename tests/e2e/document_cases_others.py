@@ -1,5 +1,7 @@
 """Documents of AWS, of AWS's people and of others: chaos experiments, standard procedures, everyday chores."""
 
+import json
+
 from document_world import AMI, ROLE, Case, equal
 from quelltest import REGION, wait_until
 
@@ -436,7 +438,208 @@ class CostReport(Case):
         assert any(self.volume in text for text in texts), texts
 
 
+def commands(case, instance):
+    """The commands that an instance was sent and the account took. (moto adds all other instances to each.)"""
+    sent = [seen for seen in case.world.proxy.requests() if seen.name == "ssm:SendCommand" and seen.status == 200]
+    return [dict(one.params) for one in sent if instance in dict(one.params).values()]
+
+
+class CpuStressByCommand(Case):
+    """Two instances are sent the command that keeps their processors busy."""
+
+    file = "adhorn+chaos-ssm-documents__automation__run-command-integration__cpu-stress-via-rc.yml"
+
+    def before(self):
+        self.instances = [self.world.instance(), self.world.instance()]
+        return {"InstanceIds": self.instances, "duration": "5"}
+
+    def after(self):
+        [command] = commands(self, self.instances[0])
+        equal(command["DocumentName"], "cpu-stress")
+        equal([command["InstanceIds.1"], command["InstanceIds.2"]], self.instances)
+        equal([command["Parameters.cpu.1"], command["Parameters.duration.1"]], ["0", "5"])
+
+
+class InjectCpuLoad(Case):
+    """An instance is sent the command; then the document's own mistake (a `boto3_config` that it does not define) ends it."""
+
+    file = "digito__compute__test__ec2-inject_cpu_load__2020-07-28__Documents__AutomationDocument.yml"
+    document = "Digito-InjectCpuLoad"
+    ends = "Failed"
+
+    def before(self):
+        self.instance = self.world.instance()
+        return {"InstanceId": self.instance, "CpuUtilizationAlarmName": self.world.alarm(), "LoadPercent": "35"}
+
+    def after(self):
+        [command] = commands(self, self.instance)
+        equal(command["DocumentName"], "Digito-RunCpuStress_2020-07-28")
+        told = [command[f"Parameters.{name}.1"] for name in ("LoadPercent", "CPU", "DurationSeconds")]
+        equal(told, ["35", "0", "300"])
+        assert "boto3_config" in self.step("AssertAlarmTriggered")["FailureMessage"]
+
+
+class KillProcess(ScaleOut):
+    """Half of a group's instances lose a process; then the same mistake ends it."""
+
+    file = "digito__compute__test__asg-kill_process__2020-07-28__Documents__AutomationDocument.yml"
+    document = "Digito-KillProcess"
+    ends = "Failed"
+
+    def before(self):
+        super().before()
+        return {
+            "AutoScalingGroupName": self.group,
+            "ProcessName": "java",
+            "MultipleUnhealthyHostsAlarmName": self.world.alarm(),
+            "PercentageOfInstances": "50",
+            "ExpectedRecoveryTimeInMinutes": "0",
+        }
+
+    def after(self):
+        found = self.aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[self.group])
+        members = [one["InstanceId"] for one in found["AutoScalingGroups"][0]["Instances"]]
+        sent = [commands(self, member) for member in members]
+        equal(sorted(len(each) for each in sent), [0, 1])
+        [command] = max(sent, key=len)
+        equal(command["Parameters.ProcessName.1"], "java")
+
+
+class DeleteImage(Case):
+    """An image goes, and its snapshots with it."""
+
+    file = "awslabs+aws-systems-manager__Documents__Automation__DeleteImage__Documents__aws-DeleteImage.json"
+
+    def before(self):
+        ec2 = self.aws("ec2")
+        self.image = ec2.create_image(InstanceId=self.world.instance(), Name="old")["ImageId"]
+        [image] = ec2.describe_images(ImageIds=[self.image])["Images"]
+        self.snapshots = [disk["Ebs"]["SnapshotId"] for disk in image["BlockDeviceMappings"] if "Ebs" in disk]
+        equal(len(self.snapshots), 1)
+        return {"ImageId": self.image}
+
+    def after(self):
+        filters = [{"Name": "image-id", "Values": [self.image]}]
+        equal(self.aws("ec2").describe_images(Filters=filters)["Images"], [])
+        filters = [{"Name": "snapshot-id", "Values": self.snapshots}]
+        equal(self.aws("ec2").describe_snapshots(Filters=filters)["Snapshots"], [])
+
+
+class DeleteStackWithApproval(Case):
+    """A stack goes, with what it made, once a person has agreed."""
+
+    file = "awslabs+aws-systems-manager__Documents__Automation__DeleteCloudFormationWithApproval__Documents__aws-DeleteCloudFormationWithApproval.json"
+
+    def before(self):
+        self.queue = f"of-a-stack-{self.world.number()}"
+        queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": self.queue}}
+        template = json.dumps({"Resources": {"Queue": queue}})
+        self.aws("cloudformation").create_stack(StackName=self.queue, TemplateBody=template)
+        equal(self.queues(), 1)
+        topic = self.aws("sns").create_topic(Name="Automation-stacks")["TopicArn"]
+        return {"StackNameOrId": self.queue, "Approvers": [self.world.caller()], "SNSTopicArn": topic}
+
+    def queues(self):
+        return len(self.aws("sqs").list_queues(QueueNamePrefix=self.queue).get("QueueUrls", []))
+
+    def during(self):
+        wait_until("the approval waits", lambda: self.step("approve")["StepStatus"] == "Waiting")
+        equal(self.queues(), 1)
+        self.world.ssm.send_automation_signal(AutomationExecutionId=self.run, SignalType="Approve")
+
+    def after(self):
+        equal(self.queues(), 0)
+        [gone] = [
+            one
+            for one in self.aws("cloudformation").list_stacks()["StackSummaries"]
+            if one["StackName"] == self.queue
+        ]
+        equal(gone["StackStatus"], "DELETE_COMPLETE")
+
+
+class JoinDomain(Case):
+    """A Windows instance is sent the command that joins it to a domain, tagged and rebooted."""
+
+    file = "aws-samples+ssm-automation-custom-ad-domain-join-unjoin__templates__systemsmanager__ssm-automation-domainjoinunjoin.yaml"
+    activity, tag, call = "Join", "Join-complete", "ec2:RebootInstances"
+
+    def before(self):
+        images = self.aws("ec2").describe_images(Filters=[{"Name": "platform", "Values": ["windows"]}])["Images"]
+        made = self.aws("ec2").run_instances(ImageId=images[0]["ImageId"], MinCount=1, MaxCount=1)
+        self.instance = made["Instances"][0]["InstanceId"]
+        return {"InstanceId": self.instance, "DomainJoinActivity": self.activity}
+
+    def after(self):
+        [command] = commands(self, self.instance)
+        equal(command["DocumentName"], "AWS-RunPowerShellScript")
+        text = command["Parameters.commands.1"]
+        assert "Win32_ComputerSystem" in text and "\n" in text, text
+        filters = [{"Name": "resource-id", "Values": [self.instance]}]
+        tags = self.aws("ec2").describe_tags(Filters=filters)["Tags"]
+        equal([(tag["Key"], tag["Value"]) for tag in tags], [("ADJoined", self.tag)])
+        called = [
+            seen
+            for seen in self.world.proxy.requests()
+            if seen.name == self.call and self.instance in dict(seen.params).values()
+        ]
+        equal(len(called), 1)
+
+
+class UnjoinDomain(JoinDomain):
+    """The same the other way, which ends with the instance stopped."""
+
+    activity, tag, call = "Unjoin", "Unjoin-complete", "ec2:StopInstances"
+
+    def after(self):
+        super().after()
+        equal(self.world.instance_state(self.instance), "stopped")
+
+
+class MakeTargetsUnhealthy(Case):
+    """A load balancer's targets fail their health checks until an alarm rings, and get their port back."""
+
+    file = "digito__load-balancer__test__network_gw_lb_target_unavailable__2020-04-01__Documents__AutomationDocument.yml"
+    document = "Digito-TargetsUnavailable"
+
+    def before(self):
+        vpc, subnet = self.world.vpc()
+        balancing = self.aws("elbv2")
+        name = f"lb-{self.world.number()}"
+        made = balancing.create_load_balancer(Name=name, Subnets=[subnet], Type="network")["LoadBalancers"]
+        balancer = made[0]["LoadBalancerArn"]
+        made = balancing.create_target_group(Name=name, Protocol="TCP", Port=80, VpcId=vpc, HealthCheckPort="8080")
+        self.targets = made["TargetGroups"][0]["TargetGroupArn"]
+        forward = [{"Type": "forward", "TargetGroupArn": self.targets}]
+        balancing.create_listener(LoadBalancerArn=balancer, Protocol="TCP", Port=80, DefaultActions=forward)
+        self.alarm = self.world.alarm()
+        return {"LoadBalancerArn": balancer, "SyntheticAlarmName": self.alarm}
+
+    def port(self):
+        found = self.aws("elbv2").describe_target_groups(TargetGroupArns=[self.targets])
+        return found["TargetGroups"][0]["HealthCheckPort"]
+
+    def during(self):
+        wait_until("the targets are unhealthy", lambda: self.port() == "65534")
+        self.ring("ALARM")
+        wait_until("the targets are healthy", lambda: self.port() == "8080")
+        self.ring("OK")
+
+    def ring(self, state):
+        self.aws("cloudwatch").set_alarm_state(AlarmName=self.alarm, StateValue=state, StateReason="test")
+
+    def after(self):
+        equal(self.port(), "8080")
+
+
 OTHERS = (
+    MakeTargetsUnhealthy,
+    CpuStressByCommand,
+    InjectCpuLoad,
+    KillProcess,
+    DeleteImage,
+    DeleteStackWithApproval,
+    JoinDomain,
+    UnjoinDomain,
     DenyTrafficByNacl,
     ApiQuotaTest,
     RebootInstance,

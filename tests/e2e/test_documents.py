@@ -23,5 +23,16 @@ class Chores(DocumentsTest):
     cases = others.OTHERS
 
 
+class Figures(unittest.TestCase):
+    """How many of them there are."""
+
+    def test_enough_documents_are_run(self):
+        files = {case.file for case in asr.REMEDIATIONS + others.OTHERS}
+        remediations = {file for file in files if file.startswith("asr__remediation_runbooks")}
+        print(f"{len(files)} documents run end to end, {len(remediations)} of them ASR's remediations")
+        self.assertGreaterEqual(len(files), 40)
+        self.assertGreaterEqual(len(remediations), 20)
+
+
 if __name__ == "__main__":
     unittest.main()
