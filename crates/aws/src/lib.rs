@@ -46,6 +46,7 @@ pub mod endpoint;
 pub mod inbound;
 pub mod knowledge;
 pub mod model;
+pub mod permissions;
 pub mod retry;
 pub mod settings;
 pub mod sigv4;

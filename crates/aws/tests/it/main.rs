@@ -24,6 +24,7 @@ mod made;
 mod models;
 mod models_against_botocore;
 mod models_damaged;
+mod permissions;
 mod presign;
 mod properties;
 mod protocol_input;
