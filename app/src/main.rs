@@ -107,6 +107,7 @@ fn interface() -> Command {
                 ),
         )
         .subcommand(commands::run::interface())
+        .subcommand(commands::playbook::interface())
         .subcommand(commands::rules::interface())
         .subcommand(commands::intake::interface())
         .subcommand(commands::aws::interface())
@@ -137,6 +138,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             _ => return Ok(ExitCode::from(2)),
         },
         Some(("run", found)) => commands::run::run(found)?,
+        Some(("playbook", found)) => return commands::playbook::run(found),
         Some(("rules", found)) => return Ok(commands::rules::run(found)),
         Some(("intake", found)) => commands::intake::run(found)?,
         Some(("demo", found)) => return commands::demo::run(found),

@@ -223,8 +223,9 @@ def stop(process, how=signal.SIGTERM):
 class Quell:
     """A running server on a data directory of its own."""
 
-    def __init__(self, folder, extra_config="", aws_url=None, mail=None):
+    def __init__(self, folder, extra_config="", aws_url=None, mail=None, environment=None):
         self.folder = pathlib.Path(folder)
+        self._environment = environment or {}
         self.mail = mail or MailSink()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -261,6 +262,7 @@ class Quell:
             "AWS_ACCESS_KEY_ID": "AKIDOUTSIDE",
             "AWS_SECRET_ACCESS_KEY": "outside-secret-outside",
             "AWS_EC2_METADATA_DISABLED": "true",
+            **self._environment,
         }
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(

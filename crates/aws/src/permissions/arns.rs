@@ -206,7 +206,8 @@ impl Subject<'_> {
             let legal = |rest: &str| {
                 (8..=17).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_hexdigit())
             };
-            if id.is_some_and(legal) {
+            // An id of which only the kind is known.
+            if id.is_some_and(|rest| rest == ANY || legal(rest)) {
                 found.push(text.to_owned());
             }
         });

@@ -7,4 +7,5 @@ mod diagnostics;
 mod playbooks;
 mod properties;
 mod waiting_actions;
+mod survey;
 mod world;

@@ -1,0 +1,22 @@
+//! `quell playbook`: what documents are, before they run.
+
+mod permissions;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command};
+
+pub(crate) fn interface() -> Command {
+    Command::new("playbook")
+        .about("Look at playbooks before they run")
+        .subcommand_required(true)
+        .subcommand(permissions::interface())
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    match matches.subcommand() {
+        Some(("permissions", found)) => permissions::run(found),
+        _ => Ok(ExitCode::from(2)),
+    }
+}

@@ -1,0 +1,252 @@
+//! `quell playbook permissions`: the policy that a set of playbooks needs, and nothing else.
+
+mod documents;
+mod given;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use aws::permissions::{Need, Place, needs, policy, python};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use flow::automation::survey::{Script, survey};
+use serde_json::{Value, json};
+
+use documents::Playbook;
+
+pub(super) fn interface() -> Command {
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("permissions")
+        .about("The IAM policy that a set of playbooks needs, and nothing else")
+        .arg(
+            Arg::new("file")
+                .required(true)
+                .num_args(1..)
+                .value_name("FILE")
+                .help("documents; those that run others: all of them"),
+        )
+        .arg(
+            text("format", "FORMAT", "how the policy is written")
+                .value_parser(["json", "terraform", "cloudformation"])
+                .default_value("json"),
+        )
+        .arg(text(
+            "trust",
+            "ACCOUNT|ARN",
+            "who may take the role: adds the trust policy",
+        ))
+        .arg(
+            text(
+                "param",
+                "NAME=VALUE",
+                "a parameter that always has this value (repeat it for lists)",
+            )
+            .action(ArgAction::Append),
+        )
+        .arg(text(
+            "account",
+            "ID",
+            "the account of the runs [default: any]",
+        ))
+        .arg(text(
+            "region",
+            "REGION",
+            "the region of the runs [default: any]",
+        ))
+        .arg(
+            text("partition", "NAME", "the partition of the runs")
+                .value_parser([
+                    "aws",
+                    "aws-cn",
+                    "aws-us-gov",
+                    "aws-iso",
+                    "aws-iso-b",
+                    "aws-eusc",
+                ])
+                .default_value("aws"),
+        )
+        .arg(
+            text(
+                "role-name",
+                "NAME",
+                "name of the role in Terraform and CloudFormation",
+            )
+            .default_value("quell-playbooks"),
+        )
+        .arg(
+            Arg::new("explain")
+                .long("explain")
+                .action(ArgAction::SetTrue)
+                .help("say which steps need each action"),
+        )
+}
+
+/// Prints the policy; what a reader should know goes to standard error.
+pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let files: Vec<&String> = matches.get_many("file").into_iter().flatten().collect();
+    let known = given::known(matches)?;
+    let place = Place {
+        partition: text("partition").unwrap_or_else(|| "aws".to_owned()),
+        region: known.region.clone().unwrap_or_else(|| "*".to_owned()),
+        account: known.account.clone().unwrap_or_else(|| "*".to_owned()),
+    };
+    let playbooks = documents::read(&files)?;
+    given::check(&playbooks, &known)?;
+    let mut wanted = Wanted::default();
+    for playbook in &playbooks {
+        wanted.playbook(playbook, &known, &place)?;
+    }
+    wanted.children(&playbooks);
+    let document = policy::document(wanted.needs.keys());
+    if policy::length(&document) > policy::LONGEST_MANAGED {
+        let length = policy::length(&document);
+        wanted.notes.insert(format!(
+            "the policy has {length} characters; a managed policy may have {}, a role's inline policies 10240 together: make a role for each playbook",
+            policy::LONGEST_MANAGED
+        ));
+    }
+    let trust = text("trust")
+        .map(|principal| policy::trust(&principal, &place.partition))
+        .transpose()?;
+    let format = text("format").unwrap_or_default();
+    let name = text("role-name").unwrap_or_default();
+    given::check_role_name(&name)?;
+    print(&format, &name, (&document, trust.as_ref()), &wanted)?;
+    if matches.get_flag("explain") {
+        for (need, steps) in &wanted.needs {
+            let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+            eprintln!("{}: {}", need.action, steps.join(", "));
+        }
+    }
+    for note in &wanted.notes {
+        eprintln!("note: {note}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(
+    format: &str,
+    name: &str,
+    (document, trust): (&Value, Option<&Value>),
+    wanted: &Wanted,
+) -> Result<()> {
+    let notes: Vec<String> = wanted.notes.iter().cloned().collect();
+    let pretty = |value: &Value| serde_json::to_string_pretty(value);
+    match (format, trust) {
+        ("terraform", Some(trust)) => {
+            print!("{}", policy::terraform(name, document, trust, &notes))
+        }
+        ("cloudformation", Some(trust)) => {
+            println!(
+                "{}",
+                pretty(&policy::cloudformation(name, document, trust, &notes))?
+            );
+        }
+        ("terraform" | "cloudformation", None) => bail!(
+            "a role needs a trust policy: give --trust with the account or the role that the server runs as"
+        ),
+        (_, Some(trust)) => println!(
+            "{}",
+            pretty(&json!({"PermissionsPolicy": document, "TrustPolicy": trust}))?
+        ),
+        (_, None) => println!("{}", pretty(document)?),
+    }
+    Ok(())
+}
+
+/// What all playbooks need together.
+#[derive(Default)]
+struct Wanted {
+    /// Needs, and the steps that have them.
+    needs: BTreeMap<Need, BTreeSet<String>>,
+    notes: BTreeSet<String>,
+    /// Documents that are run by others: who runs them.
+    run: BTreeMap<String, String>,
+}
+
+impl Wanted {
+    fn playbook(&mut self, playbook: &Playbook, known: &given::Known, place: &Place) -> Result<()> {
+        let found = survey(&playbook.document, known);
+        for call in found.calls {
+            let place_of = format!("{} {}", playbook.name, call.step);
+            let called = (call.service.as_str(), call.operation.as_str());
+            self.call(&place_of, called, (&call.params, place));
+        }
+        for script in &found.scripts {
+            self.script(playbook, script, place);
+        }
+        for child in found.children {
+            let by = format!("{} {}", playbook.name, child.step);
+            self.run.insert(child.document, by);
+        }
+        for (step, reason) in found.unknown {
+            self.notes
+                .insert(format!("{} {step}: {reason}", playbook.name));
+        }
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        step: &str,
+        (service, operation): (&str, &str),
+        (params, place): (&Value, &Place),
+    ) {
+        if let Ok((service, operation)) = aws::resolve_names(service, operation)
+            && server::serves(&service, &operation)
+        {
+            self.notes.insert(format!(
+                "{step}: {service}:{operation} is answered by Quell itself and needs no permission on AWS"
+            ));
+            return;
+        }
+        match needs(service, operation, params, place) {
+            Ok(found) => {
+                for need in found.needs {
+                    self.needs.entry(need).or_default().insert(step.to_owned());
+                }
+                self.notes.extend(found.notes);
+            }
+            Err(error) => {
+                self.notes.insert(format!("{step}: {error}"));
+            }
+        }
+    }
+
+    fn script(&mut self, playbook: &Playbook, script: &Script, place: &Place) {
+        let step = format!("{} {}", playbook.name, script.step);
+        if !script.runtime.starts_with("python") {
+            self.notes.insert(format!(
+                "{step}: which calls a script for `{}` makes was not looked into",
+                script.runtime
+            ));
+            return;
+        }
+        let found = python::calls(&script.text);
+        for call in found.calls {
+            self.call(
+                &step,
+                (&call.service, &call.operation),
+                (&call.params, place),
+            );
+        }
+        for (line, reason) in found.unknown {
+            self.notes
+                .insert(format!("{step}, line {line} of the script: {reason}"));
+        }
+    }
+
+    /// Documents that are run and were not given.
+    fn children(&mut self, playbooks: &[Playbook]) {
+        for (name, by) in &self.run {
+            if !playbooks.iter().any(|playbook| playbook.name == *name) {
+                self.notes.insert(format!(
+                    "{by}: it runs the document `{name}`, whose permissions are not included: give its file as well"
+                ));
+            }
+        }
+    }
+}
