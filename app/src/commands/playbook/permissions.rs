@@ -15,10 +15,7 @@ use serde_json::{Value, json};
 use documents::Playbook;
 
 pub(super) fn interface() -> Command {
-    let text = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help)
-    };
-    Command::new("permissions")
+    let command = Command::new("permissions")
         .about("The IAM policy that a set of playbooks needs, and nothing else")
         .arg(
             Arg::new("file")
@@ -26,60 +23,70 @@ pub(super) fn interface() -> Command {
                 .num_args(1..)
                 .value_name("FILE")
                 .help("documents; those that run others: all of them"),
-        )
+        );
+    let command = shape(command);
+    runs(command).arg(
+        Arg::new("explain")
+            .long("explain")
+            .action(ArgAction::SetTrue)
+            .help("say which steps need each action"),
+    )
+}
+
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+/// What is printed.
+fn shape(command: Command) -> Command {
+    command
         .arg(
-            text("format", "FORMAT", "how the policy is written")
+            option("format", "FORMAT", "how the policy is written")
                 .value_parser(["json", "terraform", "cloudformation"])
                 .default_value("json"),
         )
-        .arg(text(
+        .arg(option(
             "trust",
             "ACCOUNT|ARN",
             "who may take the role: adds the trust policy",
         ))
         .arg(
-            text(
-                "param",
-                "NAME=VALUE",
-                "a parameter that always has this value (repeat it for lists)",
-            )
-            .action(ArgAction::Append),
-        )
-        .arg(text(
-            "account",
-            "ID",
-            "the account of the runs [default: any]",
-        ))
-        .arg(text(
-            "region",
-            "REGION",
-            "the region of the runs [default: any]",
-        ))
-        .arg(
-            text("partition", "NAME", "the partition of the runs")
-                .value_parser([
-                    "aws",
-                    "aws-cn",
-                    "aws-us-gov",
-                    "aws-iso",
-                    "aws-iso-b",
-                    "aws-eusc",
-                ])
-                .default_value("aws"),
-        )
-        .arg(
-            text(
+            option(
                 "role-name",
                 "NAME",
                 "name of the role in Terraform and CloudFormation",
             )
             .default_value("quell-playbooks"),
         )
+}
+
+/// What is known of the runs.
+fn runs(command: Command) -> Command {
+    let parameter = "a parameter that always has this value (repeat it for lists)";
+    let partitions = [
+        "aws",
+        "aws-cn",
+        "aws-us-gov",
+        "aws-iso",
+        "aws-iso-b",
+        "aws-eusc",
+    ];
+    command
+        .arg(option("param", "NAME=VALUE", parameter).action(ArgAction::Append))
+        .arg(option(
+            "account",
+            "ID",
+            "the account of the runs [default: any]",
+        ))
+        .arg(option(
+            "region",
+            "REGION",
+            "the region of the runs [default: any]",
+        ))
         .arg(
-            Arg::new("explain")
-                .long("explain")
-                .action(ArgAction::SetTrue)
-                .help("say which steps need each action"),
+            option("partition", "NAME", "the partition of the runs")
+                .value_parser(partitions)
+                .default_value("aws"),
         )
 }
 
