@@ -128,6 +128,12 @@ pub(super) const ROWS: &[Row] = &[
         &["RunInstances", "CreateVolume", "CopyImage"],
         Token("ClientToken", EC2_TOKEN_LIFETIME_S),
     ),
+    // A second flow log with the same resource, traffic and destination is refused.
+    (
+        "ec2",
+        &["CreateFlowLogs"],
+        Repeats(&["FlowLogAlreadyExists"]),
+    ),
     ("ec2", &["RebootInstances"], Unknown),
     // Auto Scaling answers a second time with an error that says nothing, so the group is asked.
     (

@@ -98,6 +98,8 @@ pub(super) const ROWS: &[Row] = &[
             "PutFunctionConcurrency",
             "DeleteFunctionConcurrency",
             "UpdateFunctionConfiguration",
+            // Unchanged code makes no further version: the answer names the one that is there.
+            "PublishVersion",
             "TagResource",
             "UntagResource",
         ],
