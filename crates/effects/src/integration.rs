@@ -201,7 +201,7 @@ fn unreached(name: &str, error: &NotPosted) -> Outcome {
     Outcome::Failed(match error {
         NotPosted::Invalid(_) | NotPosted::Transport(TransportError::Forbidden { .. }) => useless(
             name,
-            "its address or one of its headers may not be called or sent from here; see `webhook.allow_http` and `webhook.allow_private`",
+            "its address or one of its headers may not be called or sent from here; see `webhooks.allow_http` and `webhooks.allow_private`",
         ),
         NotPosted::Transport(TransportError::NotSent { .. }) => failure(
             ("Network", None, true),
