@@ -1,5 +1,6 @@
 //! `quell playbook`: what documents are, before they run.
 
+mod check;
 mod permissions;
 
 use std::process::ExitCode;
@@ -10,12 +11,14 @@ pub(crate) fn interface() -> Command {
     Command::new("playbook")
         .about("Look at playbooks before they run")
         .subcommand_required(true)
+        .subcommand(check::interface())
         .subcommand(permissions::interface())
 }
 
 /// Runs the subcommand.
 pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     match matches.subcommand() {
+        Some(("check", found)) => check::run(found),
         Some(("permissions", found)) => permissions::run(found),
         _ => Ok(ExitCode::from(2)),
     }

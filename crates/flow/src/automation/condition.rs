@@ -196,20 +196,6 @@ impl Condition {
             }
         }
     }
-
-    /// All texts in it, for checks before a run.
-    pub(crate) fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.visit(visit)),
-            Self::Not(inner) => inner.visit(visit),
-            Self::Test {
-                variable, operand, ..
-            } => {
-                visit(variable);
-                visit(operand);
-            }
-        }
-    }
 }
 
 fn compare(operator: Operator, left: &Value, right: &Value) -> Result<bool, String> {

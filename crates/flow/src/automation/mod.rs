@@ -6,6 +6,7 @@
 pub mod condition;
 pub mod document;
 pub mod parameters;
+pub mod review;
 pub mod survey;
 pub mod view;
 

@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::value_type::text_of;
+use crate::source::child_pointer;
 
 /// What a pair of double braces refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,6 +286,32 @@ pub fn indexed(value: &Value, index: Option<usize>) -> Result<Value, String> {
             .cloned()
             .ok_or_else(|| format!("the list has {} items, there is no [{n}]", items.len())),
         (Some(n), _) => Err(format!("it is not a list, so there is no [{n}]")),
+    }
+}
+
+/// All texts in a tree that may hold a reference, each with its JSON pointer behind `pointer`.
+pub fn visit_texts_at<'a>(value: &'a Value, pointer: &str, visit: &mut dyn FnMut(&str, &'a str)) {
+    match value {
+        Value::String(text) if text.contains("{{") => visit(pointer, text),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| is_deep(item))
+            .for_each(|(n, item)| visit_texts_at(item, &format!("{pointer}/{n}"), visit)),
+        Value::Object(map) => map
+            .iter()
+            .filter(|(_, item)| is_deep(item))
+            .for_each(|(key, item)| visit_texts_at(item, &child_pointer(pointer, key), visit)),
+        _ => {}
+    }
+}
+
+/// Whether there may be a reference in it: saves making a pointer for what has none.
+fn is_deep(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{"),
+        Value::Array(_) | Value::Object(_) => true,
+        _ => false,
     }
 }
 

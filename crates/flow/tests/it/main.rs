@@ -6,6 +6,7 @@ mod corpus;
 mod diagnostics;
 mod playbooks;
 mod properties;
+mod review;
 mod waiting_actions;
 mod survey;
 mod world;

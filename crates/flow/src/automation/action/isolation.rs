@@ -62,7 +62,7 @@ const FORBIDDEN: [&str; 24] = [
 ];
 
 /// Whether the script provably imports nothing but computing modules.
-pub(super) fn is_isolated(script: &str) -> bool {
+pub(crate) fn is_isolated(script: &str) -> bool {
     // `re.compile` makes a pattern, not code.
     let code = script.replace("re.compile(", "re.pattern(");
     if words(&code)

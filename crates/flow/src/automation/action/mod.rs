@@ -50,6 +50,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use approve::signal as approval_signal;
+pub(crate) use isolation::is_isolated;
 pub(crate) use loop_control::{another_pass, begin as begin_loop};
 pub(crate) use sleep::seconds as sleep_seconds;
 

@@ -19,6 +19,9 @@ pub use action::Action;
 pub use convert::convert;
 pub use declared::{Constraints, Parameter, Variable};
 pub use read::parse;
+pub(crate) use read::parse_with_places;
+pub(crate) use references::resolved_texts;
+pub(crate) use steps::pointer_of;
 
 use super::condition::Condition;
 use crate::expr::selector::Selector;

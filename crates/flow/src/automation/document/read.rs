@@ -26,20 +26,26 @@ const MAX_PARAMETERS: usize = 200;
 /// Reads a document. The document is there exactly when there is nothing to complain about.
 #[must_use]
 pub fn parse(content: &str, format: Format) -> (Option<Document>, Vec<Diagnostic>) {
-    let source = match load(content, format) {
-        Ok(source) => source,
-        Err(diagnostic) => return (None, vec![diagnostic]),
-    };
+    match parse_with_places(content, format) {
+        Err(diagnostic) => (None, vec![diagnostic]),
+        Ok((_, document, list)) if list.is_empty() => (Some(document), list),
+        Ok((_, _, list)) => (None, list),
+    }
+}
+
+/// Reads a document as far as it can be read: its data with places, itself, and the complaints about it.
+pub(crate) fn parse_with_places(
+    content: &str,
+    format: Format,
+) -> Result<(Source, Document, Vec<Diagnostic>), Diagnostic> {
+    let source = load(content, format)?;
     let mut notes = Notes {
         source: &source,
         list: Vec::new(),
     };
     let document = read(&mut notes);
-    if notes.list.is_empty() {
-        (Some(document), Vec::new())
-    } else {
-        (None, notes.list)
-    }
+    let list = notes.list;
+    Ok((source, document, list))
 }
 
 /// Text to data with places.

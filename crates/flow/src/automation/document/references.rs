@@ -1,11 +1,10 @@
 //! Whether every reference of a document has something to refer to.
 
-use serde_json::Value;
-
 use super::read::Notes;
 use super::steps::pointer_of;
-use super::{Action, Body, Document};
-use crate::expr::reference::{Reference, find, visit_texts};
+use super::{Action, Document};
+use crate::expr::reference::{Reference, find, visit_texts_at};
+use crate::source::child_pointer;
 
 /// Checks all texts that are resolved at run time. A script's text is not one of them.
 pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
@@ -13,42 +12,34 @@ pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
         check_text(notes, document, ("/assumeRole", false), text);
     }
     for (at, step) in document.steps.iter().enumerate() {
-        let here = format!("{}/inputs", pointer_of(document, at));
-        let mut texts: Vec<(String, &str)> = Vec::new();
-        if let Some(inputs) = step.inputs.as_object() {
-            for (key, value) in inputs {
-                let raw = match step.action {
-                    Action::ExecuteScript => key == "Script",
-                    Action::Branch => key == "Choices",
-                    Action::Loop => key == "Steps" || key == "LoopCondition",
-                    _ => false,
-                };
-                if !raw {
-                    let pointer = format!("{here}/{key}");
-                    visit_texts(value, &mut |text| texts.push((pointer.clone(), text)));
-                }
-            }
-        }
-        let mut add = |value| collect(value, &here, &mut texts);
-        match &step.body {
-            Body::Branch { choices, .. } => choices
-                .iter()
-                .for_each(|(condition, _)| condition.visit(&mut add)),
-            Body::Loop {
-                condition: Some(condition),
-                ..
-            } => condition.visit(&mut add),
-            _ => {}
-        }
         let looping = step.parent.is_some() || step.action == Action::Loop;
-        for (pointer, text) in texts {
-            check_text(notes, document, (&pointer, looping), text);
-        }
+        resolved_texts(document, at, &mut |pointer, text| {
+            check_text(notes, document, (pointer, looping), text);
+        });
     }
 }
 
-fn collect<'a>(value: &'a Value, here: &str, texts: &mut Vec<(String, &'a str)>) {
-    visit_texts(value, &mut |text| texts.push((here.to_owned(), text)));
+/// Visits all texts of a step that are resolved when it runs and may hold a reference, with their places: not a
+/// script's own, and not those of the steps inside a loop.
+pub(crate) fn resolved_texts<'a>(
+    document: &'a Document,
+    at: usize,
+    visit: &mut dyn FnMut(&str, &'a str),
+) {
+    let Some(step) = document.steps.get(at) else {
+        return;
+    };
+    let here = format!("{}/inputs", pointer_of(document, at));
+    for (key, value) in step.inputs.as_object().into_iter().flatten() {
+        let raw = match step.action {
+            Action::ExecuteScript => key == "Script",
+            Action::Loop => key == "Steps",
+            _ => false,
+        };
+        if !raw {
+            visit_texts_at(value, &child_pointer(&here, key), visit);
+        }
+    }
 }
 
 /// `looping`: whether the text belongs to a loop, so that `loop` means something in it.

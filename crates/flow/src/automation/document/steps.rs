@@ -410,7 +410,7 @@ fn check_jumps(notes: &mut Notes<'_>, document: &Document) {
 }
 
 /// Where a step stands in the text: lists keep the order of the document.
-pub(super) fn pointer_of(document: &Document, at: usize) -> String {
+pub(crate) fn pointer_of(document: &Document, at: usize) -> String {
     let Some(step) = document.steps.get(at) else {
         return "/mainSteps".to_owned();
     };

@@ -1,0 +1,140 @@
+//! What to do about a mistake whose message is AWS's own and does not say so.
+
+use crate::automation::document::{Action, Document};
+
+/// The remedy for a message, if there is more to say.
+pub(super) fn of(message: &str, document: Option<&Document>) -> Option<String> {
+    let quoted = message.split('"').nth(1).unwrap_or_default();
+    let steps = || document.map_or_else(Vec::new, step_names);
+    let text = if message.starts_with("Missing \"name\"") {
+        "give the step a `name` of letters, digits and `_`".to_owned()
+    } else if message.starts_with("Missing \"action\"") {
+        "give the step an `action`, for instance aws:executeAwsApi".to_owned()
+    } else if message.starts_with("StepName: ") {
+        "use letters, digits and `_`, 128 at most".to_owned()
+    } else if message.starts_with("Duplicate step names") {
+        "rename one of the steps, and what refers to it".to_owned()
+    } else if let Some(action) = message.strip_prefix("Unknown action: ") {
+        let known = Action::ALL.map(Action::as_str);
+        nearest(action, known).map_or_else(
+            || format!("use one of {}", known.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        )
+    } else if message.starts_with("\"isEnd == true\"") {
+        "keep `nextStep` if the run goes on behind this step, else `isEnd`".to_owned()
+    } else if message.starts_with("Unknown step name: ") {
+        let known = steps();
+        nearest(quoted, known.iter().copied()).map_or_else(
+            || format!("name one of the steps of the same list: {}", listed(&known)),
+            |near| format!("did you mean `{near}`? A jump stays within its list of steps"),
+        )
+    } else if message.starts_with("Parameter \"") && message.ends_with("is not declared.") {
+        let known: Vec<&str> = document.map_or_else(Vec::new, |document| {
+            let all = document.parameters.iter();
+            all.map(|parameter| parameter.name.as_str()).collect()
+        });
+        let declare = format!("declare `{quoted}` under `parameters`");
+        nearest(quoted, known).map_or(declare, |near| format!("did you mean `{near}`?"))
+    } else if message.starts_with("Parameter name \"") || message.starts_with("Variable name \"") {
+        "use letters and digits, 50 at most".to_owned()
+    } else if message.starts_with("Variable \"") && message.ends_with("is not declared.") {
+        format!("declare `{quoted}` under `variables`")
+    } else if message.starts_with("Wrong default value for a \"") {
+        default_remedy(quoted).to_owned()
+    } else if message.starts_with("schemaVersion of") {
+        "write `schemaVersion: \"0.3\"`; documents of other versions are for Run Command".to_owned()
+    } else if message.starts_with("not valid YAML") {
+        "check indentation, quotes and colons before this place".to_owned()
+    } else if message.starts_with("not valid JSON") {
+        "check quotes, commas and brackets before this place".to_owned()
+    } else {
+        return None;
+    };
+    Some(text)
+}
+
+fn default_remedy(type_name: &str) -> &'static str {
+    match type_name {
+        "Integer" => "write a whole number",
+        "Boolean" => "write true or false, without quotes",
+        "StringMap" => "write a map",
+        "MapList" => "write a list of maps",
+        name if name == "StringList" || name.starts_with("List<") => "write a list of texts",
+        _ => "write one text",
+    }
+}
+
+fn step_names(document: &Document) -> Vec<&str> {
+    let named = document
+        .steps
+        .iter()
+        .map(|step| step.name.as_str())
+        .filter(|name| !name.is_empty());
+    named.collect()
+}
+
+fn listed(names: &[&str]) -> String {
+    let shown: Vec<&str> = names.iter().take(10).copied().collect();
+    let more = if names.len() > shown.len() {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// The name that was probably meant: at most a third of its letters are wrong.
+fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(steps, candidate)| *steps * 3 <= candidate.chars().count().max(3))
+        .min_by_key(|(steps, _)| *steps)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many letters must be put in, taken out or changed, whatever their case.
+fn distance(left: &str, right: &str) -> usize {
+    let lower = |text: &str| -> Vec<char> { text.to_lowercase().chars().take(128).collect() };
+    let (left, right) = (lower(left), lower(right));
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (n, a) in left.iter().enumerate() {
+        let mut before = row.first().copied().unwrap_or_default();
+        if let Some(first) = row.first_mut() {
+            *first = n + 1;
+        }
+        let mut above_left;
+        for (at, b) in right.iter().enumerate() {
+            above_left = before;
+            before = row.get(at + 1).copied().unwrap_or_default();
+            let to_the_left = row.get(at).copied().unwrap_or_default();
+            let cost = usize::from(a != b);
+            if let Some(cell) = row.get_mut(at + 1) {
+                *cell = (above_left + cost).min(before + 1).min(to_the_left + 1);
+            }
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_meant() {
+        for (left, right, steps) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("kitten", "sitting", 3),
+            ("Isolate", "isolate", 0),
+            ("abc", "cab", 2),
+        ] {
+            assert_eq!(distance(left, right), steps, "{left} {right}");
+        }
+        let known = ["isolate", "release", "x"];
+        assert_eq!(nearest("isolat", known), Some("isolate"));
+        assert_eq!(nearest("Relaese", known), Some("release"));
+        assert_eq!(nearest("quarantine", known), None);
+    }
+}
