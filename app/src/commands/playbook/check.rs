@@ -218,7 +218,7 @@ fn show(out: &mut String, name: &str, content: &str, finding: &Finding) {
         let _ = writeln!(out, "{margin} |\n{number} | {shown}\n{margin} | {caret}^");
     }
     if let Some(remedy) = &finding.remedy {
-        let _ = writeln!(out, "{margin} = {}", plain(remedy));
+        let _ = writeln!(out, "{margin} = remedy: {}", plain(remedy));
     }
     out.push('\n');
 }
