@@ -118,12 +118,15 @@ fn filled<'a>(rules: impl Iterator<Item = &'a RuleSet>) -> Matcher<usize> {
     matcher
 }
 
-/// Matches every event once.
+/// As many events come in one `PutEvents` at most.
+const BATCH: usize = 10;
+
+/// Matches every event once, in batches as they come in.
 fn run(matcher: &Matcher<usize>, events: &[EventText<'_>]) {
     let mut scratch = Scratch::new();
     let mut matched = 0usize;
-    for event in events {
-        matcher.each_match(*event, &mut scratch, |_| matched += 1);
+    for batch in events.chunks(BATCH) {
+        matcher.each_match_of(batch, &mut scratch, |_, _| matched += 1);
     }
     black_box(matched);
 }
@@ -131,8 +134,8 @@ fn run(matcher: &Matcher<usize>, events: &[EventText<'_>]) {
 fn check_counts(set: &str, rules: &[RuleSet], matcher: &Matcher<usize>, events: &[EventText<'_>]) {
     let mut counts = vec![0usize; rules.len()];
     let mut scratch = Scratch::new();
-    for event in events {
-        matcher.each_match(*event, &mut scratch, |rule| counts[*rule] += 1);
+    for batch in events.chunks(BATCH) {
+        matcher.each_match_of(batch, &mut scratch, |_, rule| counts[*rule] += 1);
     }
     for (rule, count) in rules.iter().zip(counts) {
         assert_eq!(count, rule.matches, "{set}: matches of {}", rule.pattern);

@@ -28,6 +28,7 @@ use snapshot::{Segment, Shelf, Snapshot};
 use crate::event::{Event, EventError};
 use crate::event_text::EventText;
 use crate::pattern::Pattern;
+use crate::scan::LastBytes;
 
 /// A segment is merged with the smaller ones after it once they have together a
 /// `MERGE_AT`th of its rules.
@@ -171,8 +172,31 @@ impl<K: Clone + Ord> Matcher<K> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn each_match(&self, event: EventText<'_>, scratch: &mut Scratch, tell: impl FnMut(&K)) {
+        self.snapshot.load().each_match(event, scratch, tell);
+    }
+
+    /// Calls `tell` with the place of an event in the list and the key of a rule, for every rule
+    /// that matches one of the events. All meet the same rules. This is quicker than
+    /// [`Matcher::each_match`] for one after the other, most of all if the events are no longer in
+    /// the processor's caches: the next ones are fetched while one is matched.
+    pub fn each_match_of(
+        &self,
+        events: &[EventText<'_>],
+        scratch: &mut Scratch,
+        mut tell: impl FnMut(usize, &K),
+    ) {
+        /// How many events are fetched in advance.
+        const AHEAD: usize = 3;
         let snapshot = self.snapshot.load();
-        snapshot.each_match(event, scratch, tell);
+        for event in events.iter().take(AHEAD) {
+            scratch.fetch(*event);
+        }
+        for (place, event) in events.iter().enumerate() {
+            if let Some(later) = events.get(place + AHEAD) {
+                scratch.fetch(*later);
+            }
+            snapshot.each_match(*event, scratch, |key| tell(place, key));
+        }
     }
 
     /// The pattern of a rule.
@@ -219,11 +243,16 @@ impl<K: Clone + Ord> Writer<K> {
         let index: usize = self.shelves.iter().map(Shelf::memory).sum();
         let trees_memory: usize = trees.iter().map(|tree| tree.memory()).sum();
         let places = self.places.len() * (size_of::<(K, Place)>() + 8);
+        let mut last_bytes = LastBytes::default();
+        for tree in &trees {
+            last_bytes.join(tree.last_bytes());
+        }
         Snapshot {
             shelves: self.shelves.clone(),
             paths: self.paths.count(),
             memory: index + trees_memory + places + self.paths.memory(),
             trees,
+            last_bytes,
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::index::{NONE, TextTable};
+use crate::scan::LastBytes;
 
 /// How many paths the smaller trees may have.
 const SIZES: [usize; 2] = [64, 4096];
@@ -116,6 +117,7 @@ pub(crate) struct PathTree {
     tables: Vec<TextTable>,
     bytes: Vec<u8>,
     paths: usize,
+    last_bytes: LastBytes,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,15 +132,20 @@ struct Node {
 
 #[derive(Clone, Copy, Debug)]
 struct Child {
-    /// The first eight bytes, zeros after the end.
-    front: u64,
+    /// The last bytes of the part as it stands in an event, opening quote included, zeros before;
+    /// and which of these bytes count.
+    tail: u128,
+    counts: u128,
     /// Of the part; as many bytes stand at `start`.
     length: u32,
     start: u32,
     node: u32,
-    /// A part with a backslash is never spelled like that in an event.
+    /// A part with a quote or a backslash is never spelled like that in an event.
     spelled: bool,
 }
+
+/// Bytes of a key that are compared at once.
+const TAIL: usize = 16;
 
 /// The parts of a path, with its number.
 type Steps<'p> = (Vec<&'p str>, u32);
@@ -197,6 +204,7 @@ impl PathTree {
             self.nodes.push(Node::EMPTY);
             waiting.push((child, group, depth + 1));
             table.update(name.as_bytes(), |_| number(child));
+            self.last_bytes.add(name.as_bytes());
         }
         node.children = number(table.len());
         if table.len() > FEW {
@@ -204,13 +212,7 @@ impl PathTree {
             self.tables.push(table);
         } else {
             for (name, child) in table.iter() {
-                self.children.push(Child {
-                    front: front(name),
-                    length: number(name.len()),
-                    start: number(self.bytes.len()),
-                    node: child,
-                    spelled: !name.contains(&b'\\'),
-                });
+                self.children.push(self.child_named(name, child));
                 self.bytes.extend_from_slice(name);
             }
         }
@@ -221,6 +223,11 @@ impl PathTree {
 
     fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// How keys end that lead anywhere.
+    pub(crate) fn last_bytes(&self) -> LastBytes {
+        self.last_bytes
     }
 
     /// The path that ends at a node.
@@ -238,32 +245,54 @@ impl PathTree {
             .map_or(0, |node| node.children)
     }
 
-    /// The child for a key as it stands in an event, from and to a place of its text.
+    /// Whether a node has so many children that they are found by their whole names only.
     #[inline]
-    pub(crate) fn child(&self, node: u32, text: &[u8], (from, to): (usize, usize)) -> Option<u32> {
+    pub(crate) fn has_table(&self, node: u32) -> bool {
+        self.nodes
+            .get(node as usize)
+            .is_some_and(|node| node.table != NONE)
+    }
+
+    /// The child for the key, without a backslash in it, whose closing quote stands at a place of
+    /// a text.
+    #[inline]
+    pub(crate) fn child_before(&self, node: u32, text: &[u8], close: usize) -> Option<u32> {
         let node = self.nodes.get(node as usize)?;
-        if node.table != NONE {
-            let key = text.get(from..to)?;
-            let table = self.tables.get(node.table as usize)?;
-            return table.get(key).filter(|_| !key.contains(&b'\\'));
-        }
-        let length = to.checked_sub(from)?;
-        let front = match text.get(from..).and_then(|rest| rest.first_chunk::<8>()) {
-            Some(word) if length >= 8 => u64::from_le_bytes(*word),
-            Some(word) => u64::from_le_bytes(*word) & ((1 << (8 * length)) - 1),
-            None => front(text.get(from..to)?),
-        };
         let first = node.first_child as usize;
         let children = self.children.get(first..first + node.children as usize)?;
+        let tail = tail(text, close);
         for child in children {
-            if child.front == front && child.length as usize == length && child.spelled {
-                let name = self.name(child);
-                if length <= 8 || text.get(from..to) == Some(name) {
-                    return Some(child.node);
-                }
+            if tail & child.counts == child.tail && child.spelled && (child.length as usize) < TAIL
+            {
+                return Some(child.node);
+            }
+            if tail & child.counts == child.tail && self.is_long_key(child, text, close) {
+                return Some(child.node);
             }
         }
         None
+    }
+
+    fn is_long_key(&self, child: &Child, text: &[u8], close: usize) -> bool {
+        let key = close
+            .checked_sub(child.length as usize)
+            .and_then(|start| text.get(start.checked_sub(1)?..close));
+        child.spelled && key.and_then(<[u8]>::split_first) == Some((&b'"', self.name(child)))
+    }
+
+    fn child_named(&self, name: &[u8], node: u32) -> Child {
+        let mut spelled = vec![b'"'];
+        spelled.extend_from_slice(name);
+        let tail = tail(&spelled, spelled.len());
+        let known = 8 * spelled.len().min(TAIL);
+        Child {
+            tail,
+            counts: u128::MAX.checked_shl(number(8 * TAIL - known)).unwrap_or(0),
+            length: number(name.len()),
+            start: number(self.bytes.len()),
+            node,
+            spelled: !name.iter().any(|byte| matches!(byte, b'"' | b'\\')),
+        }
     }
 
     /// The node that an unescaped key leads to; dots in it are steps.
@@ -313,10 +342,23 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(NONE)
 }
 
-fn front(name: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    for (to, from) in word.iter_mut().zip(name) {
-        *to = *from;
+/// The bytes before a place, the nearest highest; zeros for those that there are not.
+#[inline]
+fn tail(text: &[u8], to: usize) -> u128 {
+    if let Some(from) = to.checked_sub(TAIL) {
+        let bytes = text.get(from..).and_then(|rest| rest.first_chunk());
+        return bytes.map_or(0, |bytes| u128::from_le_bytes(*bytes));
     }
-    u64::from_le_bytes(word)
+    match text.first_chunk::<TAIL>() {
+        // What stands at `to` and behind it is shifted out; if nothing stands before, all is.
+        Some(bytes) => u128::from_le_bytes(*bytes)
+            .checked_shl(number(8 * (TAIL - to)))
+            .unwrap_or(0),
+        None => {
+            let bytes = text.get(..to).unwrap_or_default();
+            bytes.iter().fold(0, |word, byte| {
+                (word >> 8) | (u128::from(*byte) << (8 * (TAIL - 1)))
+            })
+        }
+    }
 }

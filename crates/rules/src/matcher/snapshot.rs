@@ -7,7 +7,7 @@ use super::paths::PathTree;
 use super::program::Program;
 use super::rule::Rule;
 use crate::event_text::EventText;
-use crate::scan::{Leaves, Masks, walk};
+use crate::scan::{LastBytes, Leaves, Masks, fetch, walk};
 
 /// Rules that were indexed together.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub(super) struct Shelf<K> {
 pub(super) struct Snapshot<K> {
     pub(super) shelves: Vec<Shelf<K>>,
     pub(super) trees: Vec<Arc<PathTree>>,
+    pub(super) last_bytes: LastBytes,
     pub(super) paths: usize,
     pub(super) memory: usize,
 }
@@ -53,6 +54,12 @@ impl Scratch {
     #[must_use]
     pub fn new() -> Self {
         Scratch::default()
+    }
+
+    /// Has as much of a later event fetched from memory as the one before was looked at.
+    pub(super) fn fetch(&self, event: EventText<'_>) {
+        let bytes = event.as_str().as_bytes();
+        fetch(bytes.get(..self.masks.foresight()).unwrap_or(bytes));
     }
 
     fn next_stamp(&mut self, stamps: usize) -> u32 {
@@ -136,7 +143,11 @@ impl<K> Snapshot<K> {
             return;
         }
         let text = event.as_str();
-        scratch.masks.clear();
+        scratch.masks.clear(if event.is_plain() {
+            self.last_bytes
+        } else {
+            LastBytes::ANY
+        });
         scratch.leaves.clear(self.paths);
         for tree in &self.trees {
             walk(event, &mut scratch.masks, tree, &mut scratch.leaves);

@@ -4,8 +4,8 @@
 //! walk end once it has met every key it is after. Recursion is bounded by the depth of a valid
 //! event. Every step moves forward, so that even a text that is no event comes to an end.
 
-use super::Masks;
 use super::leaves::{Kind, Leaves, unescape};
+use super::{Masks, number};
 use crate::event::{ElementId, NO_ELEMENT};
 use crate::event_text::EventText;
 use crate::matcher::PathTree;
@@ -20,16 +20,16 @@ pub(crate) fn walk(event: EventText<'_>, masks: &mut Masks, tree: &PathTree, lea
         masks,
         tree,
         leaves,
+        // The first mark is the bracket that opens the event.
+        next: 1,
     };
-    let start = walk.after_space(0);
-    if walk.byte(start) == Some(b'{') {
-        let root = Spot {
-            node: PathTree::ROOT,
-            element: NO_ELEMENT,
-            last: true,
-        };
-        walk.object(start + 1, root);
-    }
+    let root = Spot {
+        node: PathTree::ROOT,
+        element: NO_ELEMENT,
+        last: true,
+    };
+    // Whether the walk came to the end of the text or ended before is all the same.
+    let _ = walk.object(root);
 }
 
 /// Where a value stands.
@@ -49,7 +49,12 @@ struct Walk<'a> {
     masks: &'a mut Masks,
     tree: &'a PathTree,
     leaves: &'a mut Leaves,
+    /// The number of the next mark.
+    next: usize,
 }
+
+/// `None` ends the walk.
+type GoOn = Option<()>;
 
 impl Walk<'_> {
     #[inline(always)]
@@ -65,69 +70,67 @@ impl Walk<'_> {
         at
     }
 
+    /// The place of the next mark, which is passed.
     #[inline(always)]
-    fn quote(&mut self, from: usize) -> usize {
-        self.masks.quote(from, self.bytes)
+    fn mark(&mut self) -> Option<usize> {
+        let place = self.masks.mark(self.next, self.bytes)?;
+        self.next += 1;
+        Some(place)
     }
 
-    /// Walks an object from after its brace to after the closing one.
-    fn object(&mut self, mut at: usize, spot: Spot) -> usize {
+    /// Jumps over the rest of the container that the walk is in.
+    #[inline]
+    fn leave(&mut self) -> GoOn {
+        self.next = self.masks.after_container(self.next, self.bytes)?;
+        Some(())
+    }
+
+    /// Walks an object whose opening bracket is passed.
+    fn object(&mut self, spot: Spot) -> GoOn {
         let mut left = self.tree.children(spot.node);
         loop {
-            match self.byte(at) {
-                Some(b'"') => {}
-                Some(b',' | b' ' | b'\n' | b'\r' | b'\t') => {
-                    at += 1;
-                    continue;
+            let at = self.mark()?;
+            match self.byte(at)? {
+                b':' => {
+                    let Some(node) = self.child(spot.node, at) else {
+                        continue;
+                    };
+                    left = left.saturating_sub(1);
+                    let found_all = self.plain && left == 0;
+                    let child = Spot {
+                        node,
+                        element: spot.element,
+                        last: found_all && spot.last,
+                    };
+                    self.value(self.after_space(at + 1), child)?;
+                    if found_all {
+                        return if spot.last { None } else { self.leave() };
+                    }
                 }
-                Some(b'}') => return at + 1,
-                _ => return self.bytes.len(),
-            }
-            let close = self.quote(at + 1);
-            let mut value = close + 2;
-            if self.byte(close + 1) != Some(b':') || self.byte(value) <= Some(b' ') {
-                value = self.after_space(self.after_space(close + 1) + 1);
-            }
-            let Some(node) = self.child(spot.node, (at + 1, close)) else {
-                at = self.jump(value);
-                continue;
-            };
-            left = left.saturating_sub(1);
-            let found_all = self.plain && left == 0;
-            let child = Spot {
-                node,
-                element: spot.element,
-                last: found_all && spot.last,
-            };
-            at = self.value(value, child);
-            if found_all {
-                return if spot.last {
-                    self.bytes.len()
-                } else {
-                    self.masks.after_container(at, self.bytes)
-                };
+                b'{' | b'[' => self.leave()?,
+                _ => return Some(()),
             }
         }
     }
 
-    /// The node that a key leads to; a dot in a key is a step.
+    /// The node that the key before a colon leads to.
     #[inline]
-    fn child(&self, node: u32, key: (usize, usize)) -> Option<u32> {
-        if let Some(child) = self.tree.child(node, self.bytes, key) {
-            return Some(child);
+    fn child(&self, node: u32, colon: usize) -> Option<u32> {
+        let mut close = colon.checked_sub(1)?;
+        while self.byte(close)? != b'"' {
+            close = close.checked_sub(1)?;
         }
-        if self.plain {
-            return None;
+        if self.plain && !self.tree.has_table(node) {
+            return self.tree.child_before(node, self.bytes, close);
         }
-        let key = self.bytes.get(key.0..key.1)?;
-        if !key.iter().any(|byte| matches!(byte, b'.' | b'\\')) {
-            return None;
-        }
-        self.odd_child(node, std::str::from_utf8(key).ok()?)
+        self.odd_child(node, close)
     }
 
-    #[cold]
-    fn odd_child(&self, node: u32, key: &str) -> Option<u32> {
+    /// The same for any key and any node; a dot in a key is a step.
+    #[inline(never)]
+    fn odd_child(&self, node: u32, close: usize) -> Option<u32> {
+        let open = self.masks.quote_before(close)?;
+        let key = self.text.get(open + 1..close)?;
         if !key.contains('\\') {
             return self.tree.descend(node, key);
         }
@@ -136,36 +139,51 @@ impl Walk<'_> {
         self.tree.descend(node, &name)
     }
 
-    /// Walks a value at a mentioned path to after it.
-    fn value(&mut self, at: usize, spot: Spot) -> usize {
-        let Spot { node, element, .. } = spot;
-        let path = self.tree.path(node);
-        match self.byte(at) {
-            Some(b'"') => {
-                let close = self.quote(at + 1);
-                if let Some(path) = path {
-                    self.text_leaf(path, element, (at + 1, close));
-                }
-                close + 1
+    /// Walks a value at a mentioned path. Its marks are passed.
+    #[inline]
+    fn value(&mut self, at: usize, spot: Spot) -> GoOn {
+        match self.byte(at)? {
+            b'{' | b'[' => self.container(at, spot),
+            _ => {
+                self.scalar(at, spot);
+                Some(())
             }
-            Some(b'{') if self.tree.children(node) > 0 => self.object(at + 1, spot),
-            Some(b'{') => self.masks.after_container(at + 1, self.bytes),
-            Some(b'[') => self.array(at, spot),
-            Some(first) => {
-                let end = self.after_scalar(at);
-                if let Some(path) = path {
-                    let kind = match first {
-                        b't' => Kind::True,
-                        b'f' => Kind::False,
-                        b'n' => Kind::Null,
-                        _ => Kind::Number,
-                    };
-                    self.leaves.add(path, element, kind, (at, end));
-                }
-                end
-            }
-            None => self.bytes.len(),
         }
+    }
+
+    fn container(&mut self, at: usize, spot: Spot) -> GoOn {
+        self.next += 1;
+        if self.byte(at)? == b'[' {
+            self.array(at, spot)
+        } else if self.tree.children(spot.node) > 0 {
+            self.object(spot)
+        } else {
+            self.leave()
+        }
+    }
+
+    /// Takes a value that is no container; tells where it ends.
+    #[inline]
+    fn scalar(&mut self, at: usize, spot: Spot) -> usize {
+        let path = self.tree.path(spot.node);
+        let kind = match self.byte(at) {
+            Some(b'"') => {
+                let close = self.masks.quote(at + 1, self.bytes);
+                if let Some(path) = path {
+                    self.text_leaf(path, spot.element, (at + 1, close));
+                }
+                return close + 1;
+            }
+            Some(b't') => Kind::True,
+            Some(b'f') => Kind::False,
+            Some(b'n') => Kind::Null,
+            _ => Kind::Number,
+        };
+        let end = self.after_word(at);
+        if let Some(path) = path {
+            self.leaves.add(path, spot.element, kind, (at, end));
+        }
+        end
     }
 
     #[inline]
@@ -180,59 +198,53 @@ impl Walk<'_> {
         self.leaves.add(path, element, Kind::Text, (start, end));
     }
 
-    /// Walks an array from its bracket to after the closing one. Containers in it are elements;
+    /// Walks an array whose opening bracket, at `start`, is passed. Containers in it are elements;
     /// plain values belong to what the array lies in.
-    fn array(&mut self, start: usize, spot: Spot) -> usize {
+    fn array(&mut self, start: usize, spot: Spot) -> GoOn {
         let Spot { node, element, .. } = spot;
         // The place of an array is its number: no other array has it.
-        let array = u32::try_from(start).unwrap_or(u32::MAX);
+        let array = number(start);
         let (mut at, mut index) = (start + 1, 0u32);
         loop {
             at = self.after_space(at);
-            match self.byte(at) {
-                Some(b',') => {
+            match self.byte(at)? {
+                b',' => {
                     at += 1;
                     continue;
                 }
-                Some(b']') => return at + 1,
-                Some(b'{') if self.tree.children(node) == 0 => {
-                    at = self.masks.after_container(at + 1, self.bytes);
+                b']' => {
+                    self.next += 1;
+                    return Some(());
                 }
-                Some(b'{' | b'[') => {
+                b'{' if self.tree.children(node) == 0 => {
+                    self.next += 1;
+                    self.leave()?;
+                    at = self.passed()?;
+                }
+                b'{' | b'[' => {
                     let inner = Spot {
                         node,
                         element: self.leaves.add_element(element, array, index),
                         last: false,
                     };
-                    at = self.value(at, inner);
+                    self.container(at, inner)?;
+                    at = self.passed()?;
                 }
-                Some(_) => {
-                    let plain = Spot {
-                        last: false,
-                        ..spot
-                    };
-                    at = self.value(at, plain);
-                }
-                None => return self.bytes.len(),
+                _ => at = self.scalar(at, spot),
             }
             index = index.saturating_add(1);
         }
     }
 
-    /// Jumps over a value.
+    /// The place after the last mark that was passed.
     #[inline]
-    fn jump(&mut self, at: usize) -> usize {
-        match self.byte(at) {
-            Some(b'"') => self.quote(at + 1) + 1,
-            Some(b'{' | b'[') => self.masks.after_container(at + 1, self.bytes),
-            Some(_) => self.after_scalar(at),
-            None => self.bytes.len(),
-        }
+    fn passed(&mut self) -> Option<usize> {
+        Some(self.masks.mark(self.next.checked_sub(1)?, self.bytes)? + 1)
     }
 
     /// Where a number or literal ends; at least one byte on.
     #[inline]
-    fn after_scalar(&self, at: usize) -> usize {
+    fn after_word(&self, at: usize) -> usize {
         let mut end = at + 1;
         while let Some(byte) = self.byte(end) {
             if matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') {
