@@ -7,6 +7,6 @@ mod diagnostics;
 mod playbooks;
 mod properties;
 mod review;
-mod waiting_actions;
 mod survey;
+mod waiting_actions;
 mod world;
