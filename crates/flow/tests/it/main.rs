@@ -4,6 +4,7 @@ mod actions;
 mod calls;
 mod corpus;
 mod diagnostics;
+mod hostile;
 mod playbooks;
 mod properties;
 mod review;
