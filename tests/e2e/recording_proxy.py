@@ -130,6 +130,7 @@ class RecordingProxy:
         self._lock = threading.Lock()
         self._seen, self._holds, self._loses = [], [], None
         self._instead, self._changes, self._asks = [], [], []
+        self._recognised, self._remembered = set(), {}
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -192,6 +193,10 @@ class RecordingProxy:
         """Puts the bytes of the answers to such requests through `change`."""
         self._changes.append((wanted, change))
 
+    def recognise_tokens(self, name):
+        """Answers the repeat of such a call with its token as the service does, which moto forgets: with the first answer."""
+        self._recognised.add(name)
+
     def change_requests(self, wanted, change):
         """Puts the bytes of such requests through `change` before the account gets them; the record keeps what was sent."""
         self._asks.append((wanted, change))
@@ -230,10 +235,16 @@ class RecordingProxy:
         instead = next((answer for wanted, answer in self._instead if wanted(seen)), None)
         if instead:
             return 200, [("Content-Type", "application/json")], json.dumps(instead(seen)).encode()
+        if seen.key in self._remembered:
+            seen.forwarded = True
+            seen.status, headers, seen.answer = self._remembered[seen.key]
+            return seen.status, headers, seen.answer
         for wanted, change in self._asks:
             if wanted(seen):
                 body = change(body)
         status, headers, answer = self._forward(handler, seen, body)
+        if seen.name in self._recognised and seen.tokens:
+            self._remembered[seen.key] = (status, headers, answer)
         for wanted, change in self._changes:
             if wanted(seen):
                 answer = change(answer)

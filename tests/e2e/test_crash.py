@@ -37,6 +37,7 @@ HARMLESS = {
     "ec2:RevokeSecurityGroupIngress": "as above",
     "ec2:CreateNetworkAclEntry": "the rule number is taken: NetworkAclEntryAlreadyExists",
     "ec2:DisassociateIamInstanceProfile": "the association is gone: InvalidAssociationID.NotFound",
+    "ec2:StopInstances": "an instance that is stopped stays so",
     "elasticloadbalancing:DeregisterTargets": "a target that is not registered stays so",
     "iam:PutRolePolicy": "writes the policy of that name: the same document again",
 }
