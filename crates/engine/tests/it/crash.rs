@@ -1,6 +1,6 @@
 //! Crash at every commit: the outcome is that of the crash-free run, and what the outside sees twice is allowed to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::Recovery;
@@ -8,7 +8,7 @@ use ports::memory::{Faulty, Moment};
 use ports::{ManualClock, MemoryStore};
 use serde_json::{Value, json};
 
-use crate::world::{Outside, World, call, start_time};
+use crate::world::{Answer, Outside, World, call, start_time};
 
 /// One operation of each recovery class.
 fn steps() -> Value {
@@ -17,6 +17,60 @@ fn steps() -> Value {
         call("Tag", "CreateTags"),
         call("Snap", "CreateSnapshot"),
         call("Launch", "RunInstances"),
+        call("Again", "DescribeInstances"),
+    ])
+}
+
+/// Twelve steps of many kinds: calls of each class, a decision, a variable, a script, a loop, a wait.
+fn twelve() -> Value {
+    let step = |name: &str, action: &str, inputs: Value| json!({ "name": name, "action": format!("aws:{action}"), "inputs": inputs });
+    let choice =
+        json!({ "NextStep": "Tag", "Variable": "{{ Read.State }}", "StringEquals": "running" });
+    let mut read = call("Read", "DescribeInstances");
+    read["outputs"] = json!([{ "Name": "State", "Selector": "$.State", "Type": "String" }]);
+    let inner = call("Inner", "PutParameter");
+    json!([
+        read,
+        step(
+            "Check",
+            "assertAwsResourceProperty",
+            json!({ "Service": "ec2", "Api": "DescribeInstances", "PropertySelector": "$.State", "DesiredValues": ["running"] })
+        ),
+        step(
+            "Decide",
+            "branch",
+            json!({ "Choices": [choice], "Default": "Wrong" })
+        ),
+        call("Wrong", "DeleteEverything"),
+        call("Tag", "CreateTags"),
+        step(
+            "Remember",
+            "updateVariable",
+            json!({ "Name": "variable:seen", "Value": "{{ Read.State }}" })
+        ),
+        call("Snap", "CreateSnapshot"),
+        step(
+            "Wait",
+            "waitForAwsResourceProperty",
+            json!({ "Service": "ec2", "Api": "DescribeInstances", "PropertySelector": "$.State", "DesiredValues": ["running"] })
+        ),
+        step(
+            "Compute",
+            "executeScript",
+            json!({ "Runtime": "python3.11", "Handler": "f", "Script": "def f(e, c): pass", "InputPayload": { "a": "{{ variable:seen }}" } })
+        ),
+        step(
+            "Repeat",
+            "loop",
+            json!({ "Iterators": ["a", "b"], "Steps": [inner] })
+        ),
+        call("Launch", "RunInstances"),
+        call("Mark", "CreateTags"),
+        step(
+            "Stop",
+            "changeInstanceState",
+            json!({ "InstanceIds": ["i-1"], "DesiredState": "stopped", "CheckStateOnly": false })
+        ),
         call("Again", "DescribeInstances"),
     ])
 }
@@ -32,6 +86,11 @@ fn outside() -> Arc<Outside> {
             },
         ),
     ]);
+    let instance = json!({
+        "State": "running",
+        "Reservations": [{ "Instances": [{ "InstanceId": "i-1", "State": { "Name": "stopped" } }] }],
+    });
+    outside.answer("DescribeInstances", Answer::Done(instance));
     Arc::new(outside)
 }
 
@@ -42,6 +101,8 @@ struct Ending {
     runs: Vec<String>,
     snapshots: usize,
     launches: usize,
+    /// How many different effects of each kind the outside saw.
+    effects: BTreeMap<String, usize>,
 }
 
 async fn ending(world: &World) -> Ending {
@@ -56,25 +117,26 @@ async fn ending(world: &World) -> Ending {
                 .to_owned(),
         );
     }
-    let distinct = |name: &str| {
-        let seen = world.outside.seen.lock().expect("no panic held it");
-        let tokens: std::collections::BTreeSet<_> = seen
-            .iter()
-            .filter(|(seen, _)| seen == name)
-            .map(|(_, token)| *token)
-            .collect();
-        tokens.len()
-    };
+    let mut tokens: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
+    let seen = world.outside.seen.lock().expect("no panic held it").clone();
+    for (name, token) in seen {
+        tokens.entry(name).or_default().insert(token);
+    }
+    let effects: BTreeMap<String, usize> = tokens
+        .into_iter()
+        .map(|(name, tokens)| (name, tokens.len()))
+        .collect();
     Ending {
         incidents: world.incidents().await.len(),
         runs,
         snapshots: world.outside.count("CreateSnapshot"),
-        launches: distinct("RunInstances"),
+        launches: effects.get("RunInstances").copied().unwrap_or_default(),
+        effects,
     }
 }
 
 /// The story with a crash at commit `number`; none for 0. Answers the ending and how many commits there were.
-async fn story(number: u64, moment: Moment) -> (Ending, u64) {
+async fn story(steps: &Value, number: u64, moment: Moment) -> (Ending, u64) {
     let store = Arc::new(MemoryStore::new());
     let clock = ManualClock::new(start_time());
     let outside = outside();
@@ -87,7 +149,14 @@ async fn story(number: u64, moment: Moment) -> (Ending, u64) {
     let world = World::on(Arc::clone(&faulty), Arc::clone(&outside), clock.clone()).await;
     // What was set up before is not part of the story: it goes through the whole store.
     let setup = World::on(Arc::clone(&store), Arc::clone(&outside), clock.clone()).await;
-    setup.document("Contain", steps()).await;
+    let content = json!({
+        "schemaVersion": "0.3",
+        "variables": { "seen": { "type": "String", "default": "" } },
+        "mainSteps": steps,
+    });
+    setup
+        .document_text("Contain", "JSON", content.to_string())
+        .await;
     setup.install(Some("Contain")).await;
     setup.engine.stop().await;
     world.kill();
@@ -121,14 +190,23 @@ async fn inbox_is_empty(store: &MemoryStore) -> bool {
 
 #[tokio::test]
 async fn at_every_commit_before_and_after() {
-    let (calm, commits) = story(0, Moment::Before).await;
+    every_commit(&steps(), 8).await;
+}
+
+#[tokio::test]
+async fn at_every_commit_of_twelve_steps_before_and_after() {
+    every_commit(&twelve(), 16).await;
+}
+
+async fn every_commit(steps: &Value, at_least: u64) {
+    let (calm, commits) = story(steps, 0, Moment::Before).await;
     assert_eq!(calm.incidents, 1);
     assert_eq!(calm.runs, ["Success"]);
     assert_eq!((calm.snapshots, calm.launches), (1, 1));
-    assert!(commits >= 8, "the story has {commits} commits");
+    assert!(commits >= at_least, "the story has {commits} commits");
     for number in 1..=commits {
         for moment in [Moment::Before, Moment::After] {
-            let (ending, _) = story(number, moment).await;
+            let (ending, _) = story(steps, number, moment).await;
             assert_eq!(
                 ending, calm,
                 "crash {moment:?} commit {number} of {commits}"
