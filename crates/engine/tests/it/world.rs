@@ -91,6 +91,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::AppendLog(line) => format!("log {}", line.group),
         EffectCommand::SendTopicMessage(message) => message.message.clone(),
         EffectCommand::PostChat(post) => post.channel.clone(),
+        EffectCommand::InvokeIntegration(call) => format!("integration {}", call.name),
     }
 }
 
