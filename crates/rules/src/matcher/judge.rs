@@ -65,9 +65,11 @@ impl<'a, 'r> Judge<'a, 'r> {
     /// Takes everything that one value meets.
     #[inline]
     pub(super) fn look_up(&mut self, leaf: &'a Leaf, index: &PathIndex) {
+        let view = self.view;
         let wanted = Wanted {
             kind: leaf.kind,
-            text: self.view.leaves.text(leaf, self.view.text),
+            text: view.leaves.text(leaf, view.text),
+            nearest: || view.leaves.nearest(leaf, view.text),
         };
         let mut folded = std::mem::take(self.folded);
         let mut meeting = Meeting { judge: self, leaf };

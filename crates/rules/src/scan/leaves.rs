@@ -2,11 +2,13 @@
 //!
 //! All memory is kept for the next event.
 
+use std::cell::Cell;
+
 use crate::event::{Element, ElementId, Elements, ValueRef};
 use crate::number;
 
 /// A value at a mentioned path.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     pub(crate) path: u32,
     pub(crate) element: ElementId,
@@ -15,7 +17,13 @@ pub(crate) struct Leaf {
     end: u32,
     /// The leaf after this one at the same path.
     next: u32,
+    /// The nearest double of a number once it was asked for; [`UNKNOWN`] before, not a number if
+    /// there is none.
+    nearest: Cell<u64>,
 }
+
+/// No parsed number has these bits.
+const UNKNOWN: u64 = u64::MAX;
 
 /// What kind of value, and where its text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +94,7 @@ impl Leaves {
             start: u32::try_from(at.0).unwrap_or(NONE),
             end: u32::try_from(at.1).unwrap_or(NONE),
             next: NONE,
+            nearest: Cell::new(UNKNOWN),
         });
         let Some(chain) = self.chains.get_mut(path as usize) else {
             return;
@@ -146,17 +155,24 @@ impl Leaves {
             .unwrap_or_default()
     }
 
+    /// The double nearest to a number, read once.
+    #[inline]
+    pub(crate) fn nearest(&self, leaf: &Leaf, event: &str) -> Option<f64> {
+        if leaf.nearest.get() == UNKNOWN {
+            let nearest = number::nearest(self.text(leaf, event));
+            leaf.nearest.set(nearest.unwrap_or(f64::NAN).to_bits());
+        }
+        Some(f64::from_bits(leaf.nearest.get())).filter(|number| !number.is_nan())
+    }
+
     /// The value as conditions take it.
     pub(crate) fn value<'a>(&'a self, leaf: &Leaf, event: &'a str) -> ValueRef<'a> {
         match leaf.kind {
             Kind::Text | Kind::Unescaped => ValueRef::Text(self.text(leaf, event)),
-            Kind::Number => {
-                let raw = self.text(leaf, event);
-                ValueRef::Number {
-                    raw,
-                    nearest: number::nearest(raw),
-                }
-            }
+            Kind::Number => ValueRef::Number {
+                raw: self.text(leaf, event),
+                nearest: self.nearest(leaf, event),
+            },
             Kind::True => ValueRef::True,
             Kind::False => ValueRef::False,
             Kind::Null => ValueRef::Null,

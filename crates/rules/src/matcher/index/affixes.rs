@@ -150,10 +150,6 @@ impl Affixes {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.is_empty() && self.table.is_empty()
-    }
-
     /// Tells the number of every prefix that the text starts with.
     #[inline]
     pub(crate) fn of_front(&self, text: &[u8], mut tell: impl FnMut(u32)) {

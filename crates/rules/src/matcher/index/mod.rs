@@ -253,7 +253,17 @@ impl Gathering {
         } else {
             self.words
         };
+        let asked = Asked {
+            texts: !self.texts.is_empty(),
+            affixes: !(self.prefixes.is_empty() && self.suffixes.is_empty()),
+            words: words.as_ref().is_some_and(|words| !words.is_empty()) || !few_words.is_empty(),
+            folded: !(self.folded.is_empty()
+                && self.folded_prefixes.is_empty()
+                && self.folded_suffixes.is_empty()),
+            addresses: !(self.v4.is_empty() && self.v6.is_empty()),
+        };
         PathIndex {
+            asked,
             texts: self.texts,
             folded: self.folded,
             prefixes: Affixes::new(self.prefixes, From::Front),
@@ -304,9 +314,21 @@ fn spellings(text: &IgnoreCase, from: From) -> Vec<String> {
     spellings
 }
 
+/// Which structures of a path's have anything in them.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each structure")]
+struct Asked {
+    texts: bool,
+    affixes: bool,
+    words: bool,
+    folded: bool,
+    addresses: bool,
+}
+
 /// All conditions at one path.
 #[derive(Debug, Default)]
 pub(super) struct PathIndex {
+    asked: Asked,
     texts: TextTable,
     folded: TextTable,
     prefixes: Affixes,
@@ -324,10 +346,12 @@ pub(super) struct PathIndex {
 
 /// A value that is looked up.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct Wanted<'a, N> {
     pub(super) kind: Kind,
     /// The text of a string or number.
     pub(super) text: &'a str,
+    /// Reads a number.
+    pub(super) nearest: N,
 }
 
 /// Takes the postings that a value has.
@@ -343,7 +367,7 @@ impl PathIndex {
     #[inline]
     pub(super) fn look_up(
         &self,
-        wanted: Wanted<'_>,
+        wanted: Wanted<'_, impl FnOnce() -> Option<f64>>,
         room: &mut Vec<u8>,
         postings: &mut impl Postings,
     ) {
@@ -353,7 +377,7 @@ impl PathIndex {
                 self.lists.any_text
             }
             Kind::Number => {
-                self.look_up_number(wanted.text, postings);
+                self.look_up_number(wanted.text, wanted.nearest, postings);
                 NONE
             }
             Kind::True => self.lists.yes,
@@ -369,23 +393,25 @@ impl PathIndex {
 
     fn look_up_text(&self, text: &str, room: &mut Vec<u8>, postings: &mut impl Postings) {
         let bytes = text.as_bytes();
-        if let Some(head) = self.texts.get(bytes) {
+        let asked = self.asked;
+        if asked.texts
+            && let Some(head) = self.texts.get(bytes)
+        {
             postings.take(head);
         }
-        self.prefixes.of_front(bytes, |head| postings.take(head));
-        self.suffixes.of_back(bytes, |head| postings.take(head));
-        if !self.words.is_empty() {
-            self.words.within(bytes, |head| postings.take(head));
+        if asked.affixes {
+            self.prefixes.of_front(bytes, |head| postings.take(head));
+            self.suffixes.of_back(bytes, |head| postings.take(head));
         }
-        for (word, head) in self.few_words.iter() {
-            if memchr::memmem::find(bytes, word).is_some() {
-                postings.take(head);
+        if asked.words {
+            self.words.within(bytes, |head| postings.take(head));
+            for (word, head) in self.few_words.iter() {
+                if memchr::memmem::find(bytes, word).is_some() {
+                    postings.take(head);
+                }
             }
         }
-        if !(self.folded.is_empty()
-            && self.folded_prefixes.is_empty()
-            && self.folded_suffixes.is_empty())
-        {
+        if asked.folded {
             room.clear();
             room.extend(bytes.iter().map(u8::to_ascii_lowercase));
             if let Some(head) = self.folded.get(room) {
@@ -396,7 +422,7 @@ impl PathIndex {
             self.folded_suffixes
                 .of_back(room, |head| postings.take(head));
         }
-        if !(self.v4.is_empty() && self.v6.is_empty()) {
+        if asked.addresses {
             match parse_address(text) {
                 Some(IpAddr::V4(address)) => {
                     self.v4.of(address.into(), |head| postings.take(head));
@@ -409,14 +435,19 @@ impl PathIndex {
         }
     }
 
-    fn look_up_number(&self, raw: &str, postings: &mut impl Postings) {
+    fn look_up_number(
+        &self,
+        raw: &str,
+        nearest: impl FnOnce() -> Option<f64>,
+        postings: &mut impl Postings,
+    ) {
         if let Some(head) = self.spelled.get(raw.as_bytes()) {
             postings.take(head);
         }
         if self.numbers.is_empty() {
             return;
         }
-        let Some(number) = number::nearest(raw) else {
+        let Some(number) = nearest() else {
             return;
         };
         // Whether the number may be compared at all is dear to find out, so only when it matters.
