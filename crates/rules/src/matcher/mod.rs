@@ -32,7 +32,7 @@ use crate::scan::LastBytes;
 
 /// A segment is merged with the smaller ones after it once they have together a
 /// `MERGE_AT`th of its rules.
-const MERGE_AT: usize = 4;
+const MERGE_AT: usize = 7;
 
 /// Fewer rules or paths than this are not worth tidying up.
 const LITTER: usize = 64;

@@ -16,8 +16,11 @@ use crate::condition::Condition;
 /// The index.
 #[derive(Debug, Default)]
 pub(super) struct Program {
-    /// For each path that a branch is filed under, in order of the path.
-    indexes: Vec<(u32, PathIndex)>,
+    /// What is filed under each of some paths.
+    indexes: Vec<PathIndex>,
+    /// For each path, from the first that a branch is filed under to the last, where its index is.
+    places: Vec<u32>,
+    first_path: u32,
     pub(super) branches: Vec<Branch>,
     pub(super) tests: Vec<Test>,
     pub(super) links: Vec<Link>,
@@ -131,10 +134,14 @@ impl Program {
             branch: NONE,
             condition: &Condition::Absent,
         };
-        program.indexes = gatherings
-            .into_iter()
-            .map(|(path, gathering)| (path, gathering.build(&mut linking)))
-            .collect();
+        program.first_path = gatherings.first().map_or(0, |(path, _)| *path);
+        for (path, gathering) in gatherings {
+            let place = path.saturating_sub(program.first_path) as usize;
+            program.places.resize(place, NONE);
+            program.places.push(count(program.indexes.len()));
+            program.indexes.push(gathering.build(&mut linking));
+        }
+        program.places.shrink_to_fit();
         program.branches.shrink_to_fit();
         program.tests.shrink_to_fit();
         program.links.shrink_to_fit();
@@ -234,11 +241,9 @@ impl Program {
             judge.consider(*branch);
         }
         for leaf in view.leaves.all() {
-            let found = self
-                .indexes
-                .binary_search_by_key(&leaf.path, |(path, _)| *path);
-            if let Ok(at) = found
-                && let Some((_, index)) = self.indexes.get(at)
+            let place = leaf.path.wrapping_sub(self.first_path) as usize;
+            if let Some(place) = self.places.get(place)
+                && let Some(index) = self.indexes.get(*place as usize)
             {
                 judge.look_up(leaf, index);
             }
@@ -252,10 +257,11 @@ impl Program {
 
     /// Bytes kept.
     pub(super) fn memory(&self) -> usize {
-        let indexes: usize = self.indexes.iter().map(|(_, index)| index.memory()).sum();
+        let indexes: usize = self.indexes.iter().map(PathIndex::memory).sum();
         let checks: usize = self.checks.iter().map(Condition::memory).sum();
         indexes
             + checks
+            + self.places.capacity() * size_of::<u32>()
             + self.checks.capacity() * size_of::<Condition>()
             + self.branches.capacity() * size_of::<Branch>()
             + self.tests.capacity() * size_of::<Test>()

@@ -76,7 +76,8 @@ fn share(condition: &Condition) -> Option<u64> {
     Some(match condition {
         Condition::Exactly(_) | Condition::Address(_) => 100,
         Condition::EqualsIgnoreCase(_) => 120,
-        Condition::Number { .. } => 90,
+        // Reading a number is dearer than comparing a text.
+        Condition::Number { .. } => 110,
         Condition::True | Condition::False => 300_000,
         Condition::Null => 50_000,
         Condition::Prefix(text) | Condition::Suffix(text) => 150 + long(text.len()),
@@ -89,7 +90,7 @@ fn share(condition: &Condition) -> Option<u64> {
         }
         Condition::Cidr(_) => 2_000,
         Condition::Numeric(bounds) => match (bounds.low, bounds.high) {
-            (Some(low), Some(high)) if low == high => 90,
+            (Some(low), Some(high)) if low == high => 110,
             (Some(_), Some(_)) => 5_000,
             _ => 300_000,
         },

@@ -146,7 +146,10 @@ fn each_block(
 ) {
     let wanted = masks.wanted;
     let mut carry = masks.carry;
-    let mut take = |chunk: &[u8; BLOCK]| {
+    let (whole, rest) = text.as_chunks::<BLOCK>();
+    let last = (!rest.is_empty()).then(|| padded(rest));
+    // One loop for both, so that what a block takes is compiled in one place.
+    for chunk in whole.iter().chain(&last) {
         let mut block = carry.decide(raw(chunk, &wanted), wanted.any, &parity);
         block.before = number(masks.marked);
         if masks.marks.len() < masks.marked + BLOCK {
@@ -158,13 +161,6 @@ fn each_block(
         }
         masks.marked += block.marks.count_ones() as usize;
         masks.blocks.push(block);
-    };
-    let (whole, rest) = text.as_chunks::<BLOCK>();
-    for chunk in whole {
-        take(chunk);
-    }
-    if !rest.is_empty() {
-        take(&padded(rest));
     }
     masks.carry = carry;
 }

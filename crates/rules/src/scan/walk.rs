@@ -246,6 +246,14 @@ impl Walk<'_> {
     #[inline]
     fn after_word(&self, at: usize) -> usize {
         let mut end = at + 1;
+        while let Some(word) = self.bytes.get(end..).and_then(|rest| rest.first_chunk()) {
+            let ends = ends_of_words(u64::from_le_bytes(*word));
+            if ends != 0 {
+                // The lowest of the marks is always right.
+                return end + (ends.trailing_zeros() / 8) as usize;
+            }
+            end += 8;
+        }
         while let Some(byte) = self.byte(end) {
             if matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') {
                 break;
@@ -254,4 +262,15 @@ impl Walk<'_> {
         }
         end
     }
+}
+
+/// Marks what ends a number or literal among eight bytes; marks above the lowest may be wrong.
+#[inline]
+fn ends_of_words(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let zeros = |word: u64| word.wrapping_sub(EACH) & !word & TOPS;
+    let spaces = word.wrapping_sub(EACH * 0x21) & !word & TOPS;
+    // `]` and `}` differ in one bit.
+    spaces | zeros(word ^ (EACH * 0x2c)) | zeros((word | (EACH * 0x20)) ^ (EACH * 0x7d))
 }
