@@ -5,6 +5,7 @@
 mod chat;
 mod overrides;
 mod roles;
+mod scripts;
 mod sections;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
+pub(crate) use scripts::Sandbox;
 pub(crate) use sections::{Config, Encryption};
 
 const DEFAULT: &str = include_str!("config/config.default.toml");

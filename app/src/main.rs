@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod credentials;
 mod intake;
+mod scripts;
 mod vault;
 mod wiring;
 

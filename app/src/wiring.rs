@@ -1,7 +1,6 @@
 //! Puts the parts together. The only place that names a concrete store, performer or clock.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use aws::client::Concurrency;
 use bytes::Bytes;
 use effects::config as rim;
 use effects::notary::FileNotary;
-use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer};
+use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer, SessionRegistry};
 use engine::{ChatChannel, Engine, Handle, Options, Ports, StoredDestinations};
 use intake::source::Sources;
 use jiff::SignedDuration;
@@ -54,11 +53,11 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let source: Arc<dyn EntropySource> = Arc::<SystemEntropy>::clone(&entropy);
     let vault::Opened { vault, proof } = vault::open(data_dir, store.as_ref(), source).await?;
     let doors = crate::intake::doors((&clock, &entropy), &aws)?;
-    let outside = (&clock, &entropy, aws);
     let shelf: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
     let notary = notary(data_dir, &clock, &entropy);
     let kept = Kept::new(&vault, &shelf, &notary);
-    let performer = performer(config, outside, &internal, &inside, kept)?;
+    let performer = performer(config, (&clock, &entropy, aws), &internal, &inside, kept)?;
+    crate::scripts::check_walls(&performer, config).await?;
     let authorizer = performer.authorizer();
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
@@ -72,7 +71,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     // The router must stand before the engine recovers: a runbook under way may call Quell itself at once.
     let (engine, handle) = Engine::start_with(ports, options(config), |handle| {
         handle.show_in_chat(&chat_channels(config));
-        let mut server = server_config(config, &minted, &internal, (vault, authorizer));
+        let mut server = server_config(config, &minted, (&internal, &inside), (vault, authorizer));
         server.notary = Some(notary);
         let state = AppState::new(handle.clone(), server);
         let _ = inside.router.set(server::router(state.clone()));
@@ -120,7 +119,7 @@ fn open_store(data_dir: &Path) -> Result<SqliteStore> {
     SqliteStore::open(&path, options).with_context(|| format!("cannot open {}", path.display()))
 }
 
-fn make_private_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_private_dir(path: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
@@ -152,7 +151,7 @@ fn options(config: &Config) -> Options {
 fn server_config(
     config: &Config,
     minted: &Minted,
-    internal: &AccessKey,
+    (internal, inside): (&AccessKey, &Inside),
     (vault, authorizer): (Arc<dyn Vault>, Arc<dyn Authorizer>),
 ) -> ServerConfig {
     let own = config.auth.access_keys.iter().map(|key| AccessKey {
@@ -164,6 +163,7 @@ fn server_config(
     let keys = own.chain([minted.key.clone(), internal.clone()]).collect();
     let mut server = ServerConfig::new(&config.auth.account_id, keys, vault);
     server.authorizer = Some(authorizer);
+    server.sessions = Some(Arc::<SessionRegistry>::clone(&inside.sessions));
     server.allow_http_endpoints = config.webhooks.allow_http;
     server.event_size_limit = config.events.max_request_bytes;
     server.scrape = server::ScrapeConfig {
@@ -230,7 +230,8 @@ fn performer(
         entropy: Arc::<SystemEntropy>::clone(entropy),
         smtp: smtp(config),
         aws,
-        scripts: scripts(config, &url)?,
+        scripts: crate::scripts::of(config)?,
+        sessions: Arc::clone(&inside.sessions),
         webhook: rim::Webhook {
             allow_http: config.webhooks.allow_http,
             allow_private: config.webhooks.allow_private,
@@ -347,71 +348,13 @@ fn smtp(config: &Config) -> Option<rim::Smtp> {
     })
 }
 
-fn scripts(config: &Config, url: &str) -> Result<Option<rim::Scripts>> {
-    let Some(python) = Python::find(&config.scripts.python) else {
-        tracing::warn!(
-            python = %config.scripts.python.display(),
-            "scripts.python cannot be run: aws:executeScript steps will fail until it can"
-        );
-        return Ok(None);
-    };
-    let scratch = config.server.data_dir.join("scratch");
-    make_private_dir(&scratch)?;
-    let ours = ["SSM", "SSM_INCIDENTS", "SSM_CONTACTS", "EVENTBRIDGE"];
-    let mut env: std::collections::BTreeMap<String, String> = ours
-        .iter()
-        .map(|service| (format!("AWS_ENDPOINT_URL_{service}"), url.to_owned()))
-        .collect();
-    if !config.aws.endpoint_url.is_empty() {
-        env.insert(
-            "AWS_ENDPOINT_URL".to_owned(),
-            config.aws.endpoint_url.clone(),
-        );
-    }
-    Ok(Some(rim::Scripts {
-        launcher: std::env::current_exe().context("the path of this program is unknown")?,
-        launcher_args: vec![SANDBOX.to_owned()],
-        python: python.executable,
-        interpreters: std::collections::BTreeMap::new(),
-        readable: python.paths,
-        scratch: std::fs::canonicalize(&scratch).context("the scratch directory")?,
-        limits: rim::ScriptLimits {
-            address_space: config.scripts.memory_mib << 20,
-            ..rim::ScriptLimits::default()
-        },
-        env,
-    }))
-}
-
-/// The real interpreter behind the configured name, and where its libraries lie.
-struct Python {
-    executable: PathBuf,
-    paths: Vec<PathBuf>,
-}
-
-impl Python {
-    fn find(name: &Path) -> Option<Self> {
-        let ask = "import sys; print(sys.executable); print(sys.prefix); print(sys.base_prefix); [print(p) for p in sys.path if p]";
-        let output = Command::new(name)
-            .args(["-c", ask])
-            .output()
-            .ok()
-            .filter(|output| output.status.success())?;
-        let text = String::from_utf8(output.stdout).ok()?;
-        let mut lines = text.lines().map(PathBuf::from);
-        let executable = lines.next()?;
-        Some(Self {
-            executable,
-            paths: lines.filter(|path| path.is_dir()).collect(),
-        })
-    }
-}
-
 /// Quell's own services as runbooks call them: in this process, through the same door as any caller.
 #[derive(Default)]
 struct Inside {
     router: OnceLock<Router>,
     state: OnceLock<AppState>,
+    /// The sessions that scripts hold, lent by the performer and asked for by the server.
+    sessions: Arc<SessionRegistry>,
 }
 
 impl LocalService for Inside {

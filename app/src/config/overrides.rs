@@ -66,9 +66,22 @@ fn typed(setting: &str, default: &Value, text: &str) -> Result<Value, &'static s
         Value::Table(_) if setting == "endpoint_urls" => {
             pairs(text, address).ok_or("a list of NAME=ADDRESS, e.g. s3=http://127.0.0.1:9000")
         }
+        Value::Table(_) if setting == "interpreters" => {
+            pairs(text, address).ok_or("a list of RUNTIME=PATH, e.g. python3.9=/usr/bin/python3.9")
+        }
+        Value::Array(_) => Ok(Value::Array(list(text))),
         Value::Table(_) => pairs(text, number).ok_or("a list of NAME=NUMBER, e.g. iam=2,ec2=20"),
         _ => Ok(Value::String(text.to_owned())),
     }
+}
+
+/// `one,two` as a list.
+fn list(text: &str) -> Vec<Value> {
+    let entries = text.split(',').map(str::trim);
+    entries
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| Value::String(entry.to_owned()))
+        .collect()
 }
 
 /// `name=1,other=2` as a table, each value read by `value`.
@@ -120,6 +133,16 @@ mod tests {
             let refused = variable(wrong).expect_err(wrong).to_string();
             assert!(refused.contains("NAME=NUMBER"), "{refused}");
         }
+    }
+
+    #[test]
+    fn lists_come_from_variables() {
+        let name = "QUELL_SCRIPTS_ALLOW_HOSTS".to_owned();
+        let text = [(name, "a.example:443, b.example:8443,".to_owned())];
+        let mut table: Table = "[scripts]\nallow_hosts = []\n".parse().expect("a table");
+        environment(&mut table, text.into_iter()).expect("a list");
+        let expected = "[scripts]\nallow_hosts = [\"a.example:443\", \"b.example:8443\"]\n";
+        assert_eq!(table, expected.parse::<Table>().expect("a table"));
     }
 
     #[test]

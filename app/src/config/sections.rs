@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chat::Chat;
 use super::roles::Role;
+use super::scripts::Scripts;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,13 +115,6 @@ pub(crate) enum Encryption {
     None,
     StartTls,
     Tls,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Scripts {
-    pub(crate) python: PathBuf,
-    pub(crate) memory_mib: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -258,6 +252,7 @@ impl Config {
                 "metrics.scrape_token must have at least 16 letters, digits and signs, or be empty to let nobody in by token"
             );
         }
+        self.scripts.check()?;
         let server = &self.server;
         if server.tls_certificate.is_empty() != server.tls_key.is_empty() {
             bail!(

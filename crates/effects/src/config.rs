@@ -15,6 +15,8 @@ use bytes::Bytes;
 use ports::connection::Destinations;
 use ports::{BoxFuture, Clock, EntropySource, Notary, Vault};
 
+use crate::script::SessionRegistry;
+
 /// A text that never shows in a log: `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
@@ -64,6 +66,8 @@ pub struct Config {
     pub aws: Aws,
     /// How scripts are run; `None` makes every script fail with a message that says so.
     pub scripts: Option<Scripts>,
+    /// Where the sessions that scripts hold are known, so that the server can ask.
+    pub sessions: Arc<SessionRegistry>,
     /// What webhooks may reach.
     pub webhook: Webhook,
     /// The services that Quell itself answers.
@@ -280,6 +284,8 @@ pub struct Scripts {
     pub python: PathBuf,
     /// Interpreter by declared runtime, e.g. `python3.12`.
     pub interpreters: BTreeMap<String, PathBuf>,
+    /// PowerShell, where it is installed.
+    pub pwsh: Option<PathBuf>,
     /// More directories that scripts may read, e.g. the site packages behind a virtual environment.
     pub readable: Vec<PathBuf>,
     /// Where the private directory of each run is made; it is removed afterwards.
@@ -288,6 +294,26 @@ pub struct Scripts {
     pub limits: ScriptLimits,
     /// More variables for scripts that may use the network: endpoint addresses such as `AWS_ENDPOINT_URL_SSM`.
     pub env: BTreeMap<String, String>,
+    /// Services that Quell answers itself, as in the names of variables (`SSM`): scripts call them through the relay.
+    pub own_services: Vec<String>,
+    /// Hosts and ports that scripts may reach besides AWS and the configured endpoints.
+    pub allow_hosts: Vec<(String, u16)>,
+    /// Whether AWS's names may lead scripts to private addresses, as those of interface endpoints do.
+    pub private_endpoints: bool,
+    /// How many processes wait for scripts, ready to run; 0 starts each when it is needed.
+    pub warm: usize,
+    /// What a missing wall means.
+    pub sandbox: Sandbox,
+}
+
+/// What a wall that this system does not permit means for scripts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// They run behind those that stand.
+    #[default]
+    Standard,
+    /// They do not run.
+    Strict,
 }
 
 /// Resource limits of a script.
@@ -295,6 +321,8 @@ pub struct Scripts {
 pub struct ScriptLimits {
     /// Address space in bytes.
     pub address_space: u64,
+    /// Size of the private `/tmp` in bytes; on a disk only [`ScriptLimits::file_size`] limits it.
+    pub tmp_size: u64,
     /// Largest file in bytes.
     pub file_size: u64,
     /// Open files.
@@ -309,9 +337,10 @@ impl Default for ScriptLimits {
     fn default() -> Self {
         Self {
             address_space: 1 << 30,
+            tmp_size: 128 << 20,
             file_size: 64 << 20,
             open_files: 256,
-            processes: 256,
+            processes: 64,
             log_bytes: 1 << 20,
         }
     }

@@ -22,3 +22,4 @@ pub use aws_call::{AwsClient, AwsClientConfig};
 pub use config::{Config, ConfigError, Local, LocalService};
 pub use http::fetch::Fetcher;
 pub use performer::Performer;
+pub use script::{SessionRegistry, Walls};

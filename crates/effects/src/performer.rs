@@ -22,7 +22,7 @@ use crate::integration;
 use crate::notify::email::Mailer;
 use crate::notify::topic::Courier;
 use crate::places::{PlaceLimits, Places};
-use crate::script::{self, Grant, ScriptRunner};
+use crate::script::{self, Grant, ScriptRunner, SessionRegistry, Walls};
 
 const EMAILS_AT_ONCE: usize = 16;
 const AWS_CALLS_AT_ONCE: usize = 64;
@@ -58,9 +58,9 @@ struct Inner {
     destinations: ApiDestinations,
     courier: Courier,
     scripts: Option<ScriptRunner>,
+    sessions: Arc<SessionRegistry>,
     aws: AwsCaller,
     identities: Arc<Identities>,
-    endpoint_url: Option<String>,
     logs: Option<EventLogs>,
     email_places: Semaphore,
     webhook_places: Places,
@@ -89,6 +89,7 @@ impl Performer {
             local: config.local,
         };
         let endpoints = aws_call::chosen(&calls.aws)?.endpoint_variables;
+        let local = calls.local.clone();
         let identities = Arc::new(Identities::new(&calls)?);
         let client = AwsClient::with_identities(&calls, Arc::clone(&identities))?;
         let inner = Inner {
@@ -98,8 +99,8 @@ impl Performer {
             courier: Courier::new(config.topics),
             scripts: config
                 .scripts
-                .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints))),
-            endpoint_url: endpoints.get("AWS_ENDPOINT_URL").cloned(),
+                .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints), local)),
+            sessions: config.sessions,
             logs: config.logs.map(EventLogs::new),
             aws: AwsCaller::new(client),
             identities,
@@ -119,6 +120,17 @@ impl Performer {
     #[must_use]
     pub fn authorizer(&self) -> Arc<dyn Authorizer> {
         Arc::new(self.inner.destinations.clone())
+    }
+
+    /// Which walls stand around scripts on this system; `None`: no scripts are run here.
+    ///
+    /// # Errors
+    /// The sandbox cannot be tried, or a wall is missing and the operator wants all of them.
+    pub async fn script_walls(&self) -> Option<Result<Walls, String>> {
+        match &self.inner.scripts {
+            Some(scripts) => Some(scripts.walls().await),
+            None => None,
+        }
     }
 
     /// Access key id that AWS calls without a role are signed with. Asks the source of the keys if they are not at hand.
@@ -337,10 +349,11 @@ impl Inner {
                 }
             }
         };
+        let _lent = (keys.as_ref().zip(call.assume_role.as_ref()))
+            .map(|(keys, role)| self.sessions.lend(keys, role));
         let grant = Grant {
             keys: keys.as_ref(),
             region: &call.region,
-            endpoint_url: self.endpoint_url.as_deref(),
         };
         script::execute(scripts, intent.id, call, Some(grant)).await
     }

@@ -1,4 +1,5 @@
-//! The only doors to the outside: [`Clock`], [`EntropySource`], [`Store`], [`Effects`], [`Vault`] and [`Notary`]; the
+//! The only doors to the outside: [`Clock`], [`EntropySource`], [`Store`], [`Effects`], [`Vault`], [`Notary`] and
+//! [`Sessions`]; the
 //! in-memory reference store, the manual clock and the store conformance suite.
 //!
 //! Knows the words of `model` and nothing of SQL, sockets or tokio.
@@ -9,6 +10,7 @@ pub mod effects;
 pub mod limits;
 pub mod memory;
 pub mod notary;
+pub mod sessions;
 pub mod store;
 pub mod suite;
 pub mod vault;
@@ -17,6 +19,7 @@ pub use clock::{Clock, EntropySource, ManualClock, SeededEntropy};
 pub use effects::{Effects, Probe};
 pub use memory::MemoryStore;
 pub use notary::{Notary, NotaryError};
+pub use sessions::{Session, Sessions};
 pub use store::{CommitError, Committed, Store, StoreError, Turn};
 pub use vault::Vault;
 

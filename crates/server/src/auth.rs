@@ -3,9 +3,13 @@
 //! The identity is built from the server's own list of keys and the verified credential scope, never from text the
 //! caller can shape otherwise. What is read before verification only chooses limits and the spelling of errors.
 
+use std::sync::Arc;
+
 use aws::sigv4::{Payload, RawRequest, Verifier, VerifyError};
 use http::request::Parts;
 use jiff::Timestamp;
+use ports::Session;
+use subtle::ConstantTimeEq;
 
 use crate::error::ApiError;
 use crate::query;
@@ -16,12 +20,36 @@ use crate::state::AppState;
 pub(crate) struct Caller {
     /// Access key id.
     pub(crate) key_id: String,
-    /// `arn:aws:iam::<account>:user/<key's name>`.
+    /// `arn:aws:iam::<account>:user/<key's name>`, or that of an assumed role.
     pub(crate) arn: String,
     /// Region the request was signed for.
     pub(crate) region: String,
     /// Whether sources beginning with `aws.` are accepted from this key.
     pub(crate) ingest: bool,
+    /// The session of a script, when it is a script that calls. See [`may`] for what it may do.
+    pub(crate) session: Option<Arc<Session>>,
+}
+
+/// Operations of `ssm` that a script may call with its session: it looks at runs and starts some, as its role.
+const SCRIPTS_MAY: [&str; 5] = [
+    "DescribeAutomationExecutions",
+    "DescribeAutomationStepExecutions",
+    "DescribeDocument",
+    "GetAutomationExecution",
+    "StartAutomationExecution",
+];
+
+/// Refuses what a caller may not do. Keys of the configuration may do everything.
+pub(crate) fn may(caller: &Caller, service: &str, operation: &str) -> Result<(), ApiError> {
+    if caller.session.is_none() || (service == "ssm" && SCRIPTS_MAY.contains(&operation)) {
+        return Ok(());
+    }
+    let message = format!(
+        "User: {} is not authorized to perform: {service}:{operation} here: a script's session may call {} of ssm",
+        caller.arn,
+        SCRIPTS_MAY.join(", "),
+    );
+    Err(ApiError::new("AccessDeniedException", message))
 }
 
 /// What a request says of its signature, not verified.
@@ -60,10 +88,8 @@ pub(crate) fn claimed(parts: &Parts) -> Option<Claimed> {
 
 /// Refuses a key that is not known, before anything of the body is read.
 pub(crate) fn require_known(state: &AppState, claimed: &Claimed) -> Result<(), VerifyError> {
-    state
-        .key(&claimed.key_id)
-        .map(|_| ())
-        .ok_or(VerifyError::UnknownKey)
+    let known = state.key(&claimed.key_id).is_some() || state.session(&claimed.key_id).is_some();
+    known.then_some(()).ok_or(VerifyError::UnknownKey)
 }
 
 /// Verifies the signature over the whole request.
@@ -81,13 +107,13 @@ pub(crate) fn verify(
         headers: &headers,
         payload: Payload::Bytes(body),
     };
-    let secret_of = |id: &str| state.key(id).map(|key| key.secret.clone());
+    let session_of = |id: &str| state.session(id);
+    let secret_of = |id: &str| match state.key(id) {
+        Some(key) => Some(key.secret.clone()),
+        None => session_of(id).map(|session| session.secret_access_key.clone()),
+    };
     let verified = Verifier::default().verify(&request, &secret_of, at)?;
-    // The keys are static: a session token means that the caller means other credentials. No service but S3 takes an
-    // unsigned body.
-    if verified.session_token.is_some() {
-        return Err(VerifyError::UnknownKey);
-    }
+    // No service but S3 takes an unsigned body.
     if !verified.payload_signed {
         return Err(VerifyError::Mismatch);
     }
@@ -96,15 +122,33 @@ pub(crate) fn verify(
             "Credential should be scoped to a valid region.".to_owned(),
         ));
     }
-    let key = state
-        .key(&verified.access_key_id)
-        .ok_or(VerifyError::UnknownKey)?;
+    let region = verified.scope.region;
+    let token = verified.session_token.unwrap_or_default();
+    let Some(key) = state.key(&verified.access_key_id) else {
+        let session = session_of(&verified.access_key_id).ok_or(VerifyError::UnknownKey)?;
+        require_token(&token, &session.session_token)?;
+        return Ok(Caller {
+            key_id: session.access_key_id.clone(),
+            arn: session.arn(),
+            region,
+            ingest: false,
+            session: Some(session),
+        });
+    };
+    // The keys are static: a session token means that the caller means other credentials.
+    require_token(&token, "")?;
     Ok(Caller {
         key_id: key.id.clone(),
         arn: format!("arn:aws:iam::{}:user/{}", state.config().account, key.name),
-        region: verified.scope.region,
+        region,
         ingest: key.ingest,
+        session: None,
     })
+}
+
+fn require_token(given: &str, want: &str) -> Result<(), VerifyError> {
+    let same = bool::from(given.as_bytes().ct_eq(want.as_bytes()));
+    same.then_some(()).ok_or(VerifyError::UnknownKey)
 }
 
 /// Region names become part of ARNs and storage keys, so only their own alphabet is let in.

@@ -201,6 +201,7 @@ fn read_call(
     if bytes.len() > operation.body_limit {
         return Err(too_large(operation.body_limit));
     }
+    auth::may(&caller, served.service.name, operation.name)?;
     if matches!(served.model.protocol, Protocol::Json | Protocol::RestJson) {
         require_json(&parts.headers, &bytes)?;
     }
@@ -232,6 +233,7 @@ async fn run_operator(
     Signed { caller, bytes }: Signed,
 ) -> Result<Response, ApiError> {
     let target = api::target(parts)?;
+    auth::may(&caller, api::SIGNING_NAME, target.name)?;
     require_json(&parts.headers, &bytes)?;
     require_ready(state)?;
     tracing::debug!(

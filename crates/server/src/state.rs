@@ -9,7 +9,7 @@ use std::time::Duration;
 use engine::Handle;
 use intake::source::Sources;
 use ports::connection::Authorizer;
-use ports::{Notary, Vault};
+use ports::{Notary, Session, Sessions, Vault};
 
 use crate::error::ApiError;
 
@@ -38,7 +38,7 @@ impl fmt::Debug for AccessKey {
 }
 
 /// What the operator configures.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ServerConfig {
     /// Twelve-digit account id that all ARNs carry.
     pub account: String,
@@ -60,6 +60,17 @@ pub struct ServerConfig {
     pub scrape: ScrapeConfig,
     /// Seals the tokens of subscriptions and shows the certificate of messages; `None` refuses both.
     pub notary: Option<Arc<dyn Notary>>,
+    /// Sessions that scripts were given; `None` knows none.
+    pub sessions: Option<Arc<dyn Sessions>>,
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("account", &self.account)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ServerConfig {
@@ -77,6 +88,7 @@ impl ServerConfig {
             authorizer: None,
             allow_http_endpoints: false,
             notary: None,
+            sessions: None,
         }
     }
 }
@@ -192,5 +204,13 @@ impl AppState {
 
     pub(crate) fn key(&self, id: &str) -> Option<&AccessKey> {
         self.inner.keys.get(id)
+    }
+
+    /// The session of a script that runs now. A key of the configuration goes before it.
+    pub(crate) fn session(&self, id: &str) -> Option<Arc<Session>> {
+        if self.key(id).is_some() {
+            return None;
+        }
+        self.inner.config.sessions.as_ref()?.find(id)
     }
 }

@@ -177,6 +177,7 @@ impl Caller {
             smtp: None,
             aws: aws.clone(),
             scripts: None,
+            sessions: Default::default(),
             webhook: rim::Webhook::default(),
             local: None,
             logs: None,

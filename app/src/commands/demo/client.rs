@@ -41,6 +41,7 @@ impl Client {
                 ..rim::Aws::new(CredentialSource::Static(credentials))
             },
             scripts: None,
+            sessions: Default::default(),
             webhook: rim::Webhook::default(),
             local: None,
             logs: None,

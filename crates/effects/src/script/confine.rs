@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
-    PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
-    Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
+    PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
 use super::policy::Policy;
+use super::root::TMP;
 
-/// What any interpreter reads: libraries, certificates, name resolution, devices without memory.
-const SYSTEM: [&str; 26] = [
+/// What any interpreter reads: libraries, certificates, names of hosts and users.
+pub(super) const SYSTEM: [&str; 22] = [
     "/usr",
     "/lib",
     "/lib64",
@@ -34,21 +35,26 @@ const SYSTEM: [&str; 26] = [
     "/etc/os-release",
     "/etc/passwd",
     "/etc/group",
-    "/dev/urandom",
-    "/dev/random",
-    "/dev/zero",
-    "/run/systemd/resolve",
 ];
 
-/// Limits this process and all that it starts. `false`: this kernel has no Landlock.
+/// Devices without memory; `null` may be written to as well.
+pub(super) const DEVICES: [&str; 4] = ["/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"];
+
+/// Limits this process and all that it starts. Answers the version of Landlock's interface that this kernel and this
+/// program know, 0 for none.
 ///
 /// # Errors
 /// When the kernel has Landlock but refuses the rules.
-pub(crate) fn files_and_ports(policy: &Policy) -> Result<bool, String> {
-    restrict(policy).map_err(|error| format!("cannot limit file access: {error}"))
+pub(super) fn files_and_ports(policy: &Policy) -> Result<u8, String> {
+    let status = restrict(policy).map_err(|error| format!("cannot limit file access: {error}"))?;
+    match (status.ruleset, status.landlock) {
+        (RulesetStatus::NotEnforced, _) => Ok(0),
+        (_, LandlockStatus::Available { effective_abi, .. }) => Ok(effective_abi as u8),
+        (_, LandlockStatus::NotEnabled | LandlockStatus::NotImplemented) => Ok(0),
+    }
 }
 
-fn restrict(policy: &Policy) -> Result<bool, RulesetError> {
+fn restrict(policy: &Policy) -> Result<RestrictionStatus, RulesetError> {
     let abi = ABI::V6;
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -57,14 +63,16 @@ fn restrict(policy: &Policy) -> Result<bool, RulesetError> {
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?
         .create()?;
     let read = AccessFs::from_read(abi);
-    for path in SYSTEM
-        .iter()
-        .map(Path::new)
-        .chain(policy.readable.iter().map(AsRef::as_ref))
-    {
+    let system = SYSTEM.iter().chain(&DEVICES).map(Path::new);
+    for path in system.chain(policy.readable.iter().map(AsRef::as_ref)) {
         rules = allow(rules, path, read)?;
     }
-    rules = allow(rules, &policy.workdir, AccessFs::from_all(abi))?;
+    let private = if policy.walls.root {
+        Path::new(TMP)
+    } else {
+        &policy.workdir
+    };
+    rules = allow(rules, private, AccessFs::from_all(abi))?;
     rules = allow(
         rules,
         Path::new("/dev/null"),
@@ -73,7 +81,7 @@ fn restrict(policy: &Policy) -> Result<bool, RulesetError> {
     for port in &policy.ports {
         rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
     }
-    Ok(rules.restrict_self()?.ruleset != RulesetStatus::NotEnforced)
+    rules.restrict_self()
 }
 
 /// Allows a path; one that does not exist on this system needs no permission.

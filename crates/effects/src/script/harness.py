@@ -18,6 +18,8 @@ import uuid
 LIST_ITEMS = 100
 MESSAGE_CHARS = 4_000
 FILE_NAME = "<script>"
+# Seconds of CPU time beyond the time limit, so that it is the time limit that ends a run.
+CPU_GRACE = 5
 
 
 class Refused(Exception):
@@ -61,7 +63,7 @@ def keyed(value, depth=0):
 
 
 def encode(value, request):
-    if request["kind"] == "script" and isinstance(value, (list, tuple)) and len(value) > LIST_ITEMS:
+    if request["kind"] != "lambda" and isinstance(value, (list, tuple)) and len(value) > LIST_ITEMS:
         print(f"the result is a list of {len(value)} items: the first {LIST_ITEMS} are kept", file=sys.stderr)
         value = value[:LIST_ITEMS]
     try:
@@ -138,7 +140,50 @@ class Context(types.SimpleNamespace):
         return max(0, int((self._end - time.monotonic()) * 1000))
 
 
+# The script's own output is what it returns, as JSON; a text that is not JSON is a text.
+POWERSHELL = """
+$ErrorActionPreference = 'Stop'
+$result = & ([scriptblock]::Create([IO.File]::ReadAllText($env:QUELL_SCRIPT)))
+if ($null -eq $result) { 'null' } else { ConvertTo-Json -InputObject $result -Depth 64 -Compress }
+"""
+
+
+def run_powershell(request):
+    """Runs the script by `pwsh`: the input as JSON in `InputPayload`, the result from its standard output."""
+    import subprocess
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".ps1", delete=False, encoding="utf-8") as script:
+        script.write(request["script"])
+    environment = dict(
+        os.environ,
+        InputPayload=json.dumps(request["events"]),
+        QUELL_SCRIPT=script.name,
+        POWERSHELL_TELEMETRY_OPTOUT="1",
+        POWERSHELL_UPDATECHECK="Off",
+        DOTNET_EnableDiagnostics="0",
+        DOTNET_EnableWriteXorExecute="0",
+        DOTNET_GCHeapHardLimit=f"{request['address_space']:x}",
+    )
+    done = subprocess.run(
+        [request["program"], "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", POWERSHELL],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Refused(f"the PowerShell script failed (exit code {done.returncode})")
+    text = done.stdout.decode("utf-8", "replace").strip()
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text
+
+
 def run(request):
+    if request["kind"] == "powershell":
+        return run_powershell(request)
     if request["kind"] == "lambda":
         handler, context = function_of_package(request), Context(request["context"], request["seconds"])
     else:
@@ -146,17 +191,52 @@ def run(request):
     return handler(request["events"], context)
 
 
+def limit(request):
+    """Lowered for good: the script cannot raise them again. Set here and not by the launcher, which must be able to start
+    this process: an allocator may reserve more address space than a script is allowed, and this process may have waited."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime) + request["seconds"] + CPU_GRACE
+    limits = [(resource.RLIMIT_CPU, seconds)]
+    # PowerShell's runtime reserves address space that it never uses; its heap is limited by a setting of its own.
+    if request["kind"] != "powershell":
+        limits.append((resource.RLIMIT_AS, request["address_space"]))
+    for kind, most in limits:
+        _, hard = resource.getrlimit(kind)
+        most = most if hard == resource.RLIM_INFINITY else min(hard, most)
+        resource.setrlimit(kind, (most, most))
+
+
+def get_ready():
+    """What a script that calls AWS will import; a script that does not needs no boto3."""
+    try:
+        import boto3  # noqa: F401
+        import botocore.session  # noqa: F401
+    except ImportError:
+        pass
+
+
+def write_all(channel, text):
+    data = (text + "\n").encode()
+    while data:
+        data = data[os.write(channel, data):]
+
+
 def main():
     # The first stdout becomes the result's channel; children of the script do not inherit it.
     channel = os.dup(1)
     os.dup2(2, 1)
-    request = json.load(sys.stdin)
-    # Set here and not by the launcher, which must be able to start this process: an allocator may reserve more address
-    # space than a script is allowed. Lowered for good: the script cannot raise it again.
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = request["address_space"] if hard == resource.RLIM_INFINITY else min(hard, request["address_space"])
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    if "--early" in sys.argv[1:]:
+        get_ready()
+    sys.argv = [sys.argv[0]]
+    text = sys.stdin.buffer.read()
+    if not text:
+        # Whoever started this process ahead does not need it any more.
+        os._exit(0)
+    request = json.loads(text)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    write_all(channel, "{}")
+    os.environ.update(request["environment"])
+    limit(request)
     try:
         answer = encode(run(request), request)
     except Refused as error:
@@ -167,9 +247,7 @@ def main():
         answer = json.dumps(describe(error))
     sys.stdout.flush()
     sys.stderr.flush()
-    data = (answer + "\n").encode()
-    while data:
-        data = data[os.write(channel, data):]
+    write_all(channel, answer)
     os.close(channel)
     # Ends at once: threads or exit handlers that a script left behind have no say any more.
     os._exit(0)

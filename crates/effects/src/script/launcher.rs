@@ -3,31 +3,35 @@
 //! It is a program of its own (Quell re-executed with a hidden subcommand) because what happens between `fork` and
 //! `exec` in a process with threads must be async-signal-safe, and these steps are not. Two stages:
 //!
-//! 1. outside: die with the parent, set resource limits, enter new namespaces, start stage 2 as the first process in
-//!    them, wait. When stage 1 or stage 2 dies, the kernel kills all that the script has started.
-//! 2. inside: limit files and ports by Landlock, start the interpreter, wait.
+//! 1. outside: die with the parent, set resource limits, enter new namespaces and a new root, hand the relay's door to
+//!    Quell, start stage 2 as the first process in them, wait. When stage 1 or stage 2 dies, the kernel kills all that
+//!    the script has started.
+//! 2. inside: give up capabilities, limit files and ports by Landlock, filter system calls, start the interpreter, wait.
 //!
-//! Where the system permits no namespaces, both stages happen in one process that executes the interpreter.
+//! Where the system permits no namespaces, both stages happen in one process that executes the interpreter. Which walls
+//! can be built, a probe finds out before; a wall that was asked for and cannot be built ends the run before it began.
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
-use nix::unistd::{getegid, geteuid, getppid};
+use nix::unistd::getppid;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
-use super::confine;
 use super::policy::{Policy, Walls};
+use super::{confine, namespaces, root, syscalls};
 
 /// Exit code for a sandbox that could not be built, as opposed to one in which the script failed.
 pub(crate) const EXIT_SANDBOX: u8 = 125;
+/// First argument of stage 2.
 const INSIDE: &str = "--inside";
-/// Id of user and group within the namespace. Not 0: a process that is not root loses its capabilities at `exec`.
-const INNER_ID: u32 = 1000;
+/// First argument of the probe.
+pub(super) const PROBE: &str = "--probe";
 
 /// Runs the launcher; `args` are those after the hidden subcommand. Call it first in `main`, before any thread starts:
 /// a process with threads cannot enter a user namespace.
@@ -37,10 +41,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect();
     let done = match args.as_slice() {
+        [probe, policy] if probe == PROBE => read(policy).and_then(|policy| try_walls(&policy)),
         [policy] => read(policy).and_then(|policy| outside(&policy)),
-        [inside, walls, policy] if inside == INSIDE => {
-            read(policy).and_then(|policy| within(&policy, walls))
-        }
+        [inside, policy] if inside == INSIDE => read(policy).and_then(|policy| within(&policy)),
         _ => Err("started without a policy: this subcommand is for Quell's own use".to_owned()),
     };
     match done {
@@ -71,56 +74,123 @@ fn outside(policy: &Policy) -> Result<ExitStatus, String> {
     if getppid().as_raw() != policy.parent {
         return Err("the process that asked for this script has ended".to_owned());
     }
-    prctl::set_no_new_privs()
-        .map_err(|error| format!("cannot give up gaining privileges: {error}"))?;
+    no_new_privileges()?;
     limit(policy)?;
-    let walls = enter_namespaces(policy.no_network);
-    if !walls.processes {
-        return Err(become_script(policy, walls));
+    // Later, in a root of its own, the program could not find itself.
+    let program = itself()?;
+    namespaces::enter(policy.walls)?;
+    if policy.walls.network {
+        namespaces::hand_over(&namespaces::open_loopback()?)?;
     }
-    let program =
-        std::env::current_exe().map_err(|error| format!("cannot find its own program: {error}"))?;
+    if policy.walls.root {
+        root::enter(policy, &program)?;
+    }
+    if !policy.walls.processes {
+        restrict(policy)?;
+        return Err(cannot_start(policy, &interpreter(policy).exec()));
+    }
     Command::new(program)
         .args(&policy.entry)
         .arg(INSIDE)
-        .arg(json(&walls)?)
         .arg(json(policy)?)
         .status()
         .map_err(|error| format!("cannot start inside the sandbox: {error}"))
 }
 
-fn within(policy: &Policy, walls: &str) -> Result<ExitStatus, String> {
+fn within(policy: &Policy) -> Result<ExitStatus, String> {
     die_with_parent()?;
-    let walls: Walls =
-        serde_json::from_str(walls).map_err(|error| format!("cannot read the walls: {error}"))?;
-    if walls.user {
+    if policy.walls.user {
         // Counted per namespace: outside of one it would count every process of the user.
         setrlimit(Resource::RLIMIT_NPROC, policy.processes, policy.processes)
             .map_err(|error| format!("cannot limit processes: {error}"))?;
     }
-    prepare(policy, walls)?;
+    restrict(policy)?;
     interpreter(policy)
         .status()
         .map_err(|error| cannot_start(policy, &error))
 }
 
-/// Without a process namespace there is nobody to wait inside; returns only if it failed.
-fn become_script(policy: &Policy, walls: Walls) -> String {
-    match prepare(policy, walls) {
-        Ok(()) => cannot_start(policy, &interpreter(policy).exec()),
-        Err(reason) => reason,
+/// The last walls: from here on this process may do no more than the script.
+fn restrict(policy: &Policy) -> Result<(), String> {
+    give_up_capabilities()?;
+    let version = confine::files_and_ports(policy)?;
+    if version < policy.walls.landlock {
+        return Err("Landlock was there at the start and is not any more".to_owned());
     }
+    if policy.walls.syscalls {
+        syscalls::restrict()?;
+    }
+    Ok(())
 }
 
-fn prepare(policy: &Policy, mut walls: Walls) -> Result<(), String> {
-    walls.files = confine::files_and_ports(policy)?;
-    let line = json(&walls)?;
-    writeln!(std::io::stdout(), "{line}").map_err(|error| format!("cannot report: {error}"))
+/// Without "no new privileges" a root's would come back at `exec`.
+fn give_up_capabilities() -> Result<(), String> {
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, none).map_err(|error| format!("cannot give up capabilities: {error}"))
+}
+
+fn no_new_privileges() -> Result<(), String> {
+    prctl::set_no_new_privs().map_err(|error| format!("cannot give up gaining privileges: {error}"))
+}
+
+fn itself() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("cannot find its own program: {error}"))
+}
+
+/// Builds every wall around itself, reports which stand, and ends.
+fn try_walls(policy: &Policy) -> Result<ExitStatus, String> {
+    die_with_parent()?;
+    no_new_privileges()?;
+    let program = itself()?;
+    let mut reasons = Vec::new();
+    let mut walls = Walls::default();
+    // With a user namespace; as a root that may not have one, without; or with none of them.
+    for user in [true, false] {
+        let wanted = Walls {
+            user,
+            processes: true,
+            network: true,
+            ..Walls::default()
+        };
+        match namespaces::enter(wanted) {
+            Ok(()) => {
+                walls = wanted;
+                break;
+            }
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    let mut stands =
+        |built: Result<(), String>| built.map_err(|reason| reasons.push(reason)).is_ok();
+    if walls.processes {
+        walls.network = stands(namespaces::open_loopback().map(drop));
+        walls.root = stands(root::enter(policy, &program));
+    }
+    walls.landlock = confine::files_and_ports(&Policy {
+        walls,
+        ..policy.clone()
+    })
+    .unwrap_or_default();
+    walls.syscalls = stands(syscalls::restrict());
+    writeln!(std::io::stdout(), "{}", json(&walls)?)
+        .map_err(|error| format!("cannot report: {error}"))?;
+    for reason in reasons {
+        let _ = writeln!(std::io::stderr(), "{reason}");
+    }
+    Ok(ExitStatus::default())
 }
 
 fn interpreter(policy: &Policy) -> Command {
     let mut command = Command::new(&policy.program);
-    command.args(&policy.arguments).current_dir(&policy.workdir);
+    command.args(&policy.arguments);
+    // In a root of its own it is in the private folder already.
+    if !policy.walls.root {
+        command.current_dir(&policy.workdir);
+    }
     command
 }
 
@@ -135,6 +205,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| format!("cannot write a policy: {error}"))
 }
 
+/// The kernel kills this process when the thread that started it ends.
 fn die_with_parent() -> Result<(), String> {
     prctl::set_pdeathsig(Signal::SIGKILL)
         .map_err(|error| format!("cannot bind its life to its parent's: {error}"))
@@ -154,27 +225,4 @@ fn limit(policy: &Policy) -> Result<(), String> {
             .map_err(|error| format!("cannot limit {name}: {error}"))?;
     }
     Ok(())
-}
-
-/// Enters as many namespaces as the system permits: with a user namespace, without one (as root), or none.
-fn enter_namespaces(no_network: bool) -> Walls {
-    let mut flags = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC;
-    if no_network {
-        flags |= CloneFlags::CLONE_NEWNET;
-    }
-    let (user, group) = (geteuid(), getegid());
-    let with_user = unshare(flags | CloneFlags::CLONE_NEWUSER).is_ok();
-    if with_user {
-        // Without a map the process is nobody in its namespace, which is less, not more, than it needs.
-        let _ = std::fs::write("/proc/self/setgroups", "deny");
-        let _ = std::fs::write("/proc/self/uid_map", format!("{INNER_ID} {user} 1"));
-        let _ = std::fs::write("/proc/self/gid_map", format!("{INNER_ID} {group} 1"));
-    }
-    let entered = with_user || unshare(flags).is_ok();
-    Walls {
-        user: with_user,
-        processes: entered,
-        network: entered && no_network,
-        files: false,
-    }
 }

@@ -2,15 +2,22 @@
 //!
 //! The contract: the script's request is JSON on stdin, its result one JSON line on stdout, its log stderr. A script
 //! never sees this process' environment; a script with network access has the session of its assumed role and no other
-//! credentials. Knows how to run a script, not what it is for.
+//! credentials, and its way out is the relay (`egress`). Knows how to run a script, not what it is for.
 
 mod confine;
+mod egress;
 mod environment;
 mod job;
 pub mod launcher;
+mod namespaces;
 mod policy;
+mod pool;
 mod process;
+mod root;
 mod run;
+mod sessions;
+mod start;
+mod syscalls;
 
 use model::Outcome;
 use model::effect::{Failure, ScriptCall};
@@ -19,7 +26,9 @@ use uuid::Uuid;
 
 pub(crate) use environment::Grant;
 use job::{End, Handler, Job, JobLimits, Source};
+pub use policy::Walls;
 pub(crate) use run::ScriptRunner;
+pub use sessions::SessionRegistry;
 
 /// Largest result of `aws:executeScript` in bytes of JSON.
 const RESULT_BYTES: usize = 100_000;

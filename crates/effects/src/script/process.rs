@@ -1,12 +1,21 @@
-//! A run's process: its private directory, its pipes, its time limit, and the killing of all that it started.
+//! A run's process: its private directory, its pipes, its way out, its time limit, and the killing of all that it
+//! started.
 
+use std::convert::Infallible;
+use std::io::IoSliceMut;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::process::Child;
+
+use super::egress::Egress;
 
 /// How long output is still read after the process has ended and what it started was killed.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -20,7 +29,7 @@ impl PrivateDir {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::create_dir_all(scratch)?;
         let scratch = scratch.canonicalize()?;
-        // The name is unique; an attempt before may have left its directory.
+        // The name is unique; a process before may have left its directory.
         for attempt in 0..100_u32 {
             let path = scratch.join(format!("script-{name}-{attempt}"));
             match std::fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -48,10 +57,25 @@ impl Drop for PrivateDir {
     }
 }
 
-/// A started child whose whole process group is killed when this is dropped.
-pub(super) struct Running {
+/// Where the relay of a process listens.
+pub(super) enum Door {
+    /// In the process's own network: it hands the listener over.
+    HandedOver,
+    /// In this network.
+    Here(TcpListener),
+    /// Nowhere.
+    Closed,
+}
+
+/// A started process that waits for its request. Its whole group is killed when this is dropped.
+pub(super) struct Waiting {
     child: Child,
     group: Pid,
+    receiver: Option<OwnedReadHalf>,
+    sender: Option<OwnedWriteHalf>,
+    door: Door,
+    // Last: the directory goes after the process.
+    _home: PrivateDir,
 }
 
 /// What came out of a process.
@@ -71,40 +95,73 @@ pub(super) struct OutputLimits {
     pub(super) log_bytes: usize,
 }
 
-impl Running {
-    /// `None`: the process had ended before it began.
-    pub(super) fn new(child: Child) -> Option<Self> {
+impl Waiting {
+    /// `socket` is the other end of the process's standard input. `None`: the process had ended before it began.
+    pub(super) fn new(
+        child: Child,
+        socket: UnixStream,
+        door: Door,
+        home: PrivateDir,
+    ) -> Option<Self> {
         let group = child.id().and_then(|id| i32::try_from(id).ok())?;
+        let (receiver, sender) = socket.into_split();
         Some(Self {
             child,
             group: Pid::from_raw(group),
+            receiver: Some(receiver),
+            sender: Some(sender),
+            door,
+            _home: home,
         })
     }
 
-    /// Gives it its request and waits for its end. `None`: it was started without pipes.
-    pub(super) async fn finish(mut self, request: String, limits: OutputLimits) -> Option<Output> {
-        let mut stdin = self.child.stdin.take()?;
+    /// The port at which it finds the relay.
+    pub(super) fn relay_port(&self) -> Option<u16> {
+        match &self.door {
+            Door::HandedOver => Some(super::policy::RELAY_PORT),
+            Door::Here(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Door::Closed => None,
+        }
+    }
+
+    /// Whether it has ended before it was asked anything.
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Gives it its request and waits for its end. Without an egress the relay is closed. `None`: it was started without
+    /// pipes.
+    pub(super) async fn finish(
+        mut self,
+        request: String,
+        limits: OutputLimits,
+        egress: Option<&Egress>,
+    ) -> Option<Output> {
         let (stdout, stderr) = (self.child.stdout.take()?, self.child.stderr.take()?);
         let mut result = Capture::new(limits.result_bytes);
         let mut log = Capture::new(limits.log_bytes);
-        let feed = async {
-            // A script that ends early does not read to the end, which is its right.
-            let _ = stdin.write_all(request.as_bytes()).await;
-            drop(stdin);
-        };
         let mut status = None;
         let mut timed_out = false;
         {
-            let output = async { tokio::join!(feed, result.read(stdout), log.read(stderr)) };
-            tokio::pin!(output);
+            let (receiver, sender) = (self.receiver.take()?, self.sender.take()?);
+            let door = std::mem::replace(&mut self.door, Door::Closed);
+            let way_out = serve(door, receiver, egress);
+            let output = async {
+                tokio::join!(
+                    feed(sender, &request),
+                    result.read(stdout),
+                    log.read(stderr)
+                )
+            };
             let end = tokio::time::sleep(limits.time);
-            tokio::pin!(end);
+            tokio::pin!(way_out, output, end);
             let mut closed = false;
             while status.is_none() && !timed_out {
                 tokio::select! {
                     ended = self.child.wait() => status = Some(ended),
                     _ = &mut output, if !closed => closed = true,
                     () = &mut end => timed_out = true,
+                    never = &mut way_out => match never {},
                 }
             }
             self.kill_group();
@@ -131,12 +188,66 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Waiting {
     fn drop(&mut self) {
         if self.child.id().is_some() {
             self.kill_group();
         }
     }
+}
+
+/// Writes the request; the end of the stream is the end of the request.
+async fn feed(mut sender: OwnedWriteHalf, request: &str) {
+    // A process that ends early does not read to the end, which is its right.
+    let _ = sender.write_all(request.as_bytes()).await;
+    let _ = sender.shutdown().await;
+}
+
+/// Serves the way out of a run until it is dropped.
+async fn serve(door: Door, socket: OwnedReadHalf, egress: Option<&Egress>) -> Infallible {
+    let listener = match door {
+        Door::HandedOver => receive(socket.as_ref()).await,
+        Door::Here(listener) => Some(listener),
+        Door::Closed => None,
+    };
+    // Without an egress the listener is dropped here: connections are refused.
+    match (listener, egress) {
+        (Some(listener), Some(egress)) => egress.serve(listener).await,
+        _ => std::future::pending().await,
+    }
+}
+
+/// Receives the listener that the launcher hands over; `None` if it ends before.
+async fn receive(socket: &UnixStream) -> Option<TcpListener> {
+    loop {
+        socket.readable().await.ok()?;
+        match socket.try_io(Interest::READABLE, || receive_now(socket)) {
+            Ok(handle) => {
+                let listener = std::net::TcpListener::from(handle?);
+                listener.set_nonblocking(true).ok()?;
+                return TcpListener::from_std(listener).ok();
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+fn receive_now(socket: &UnixStream) -> std::io::Result<Option<OwnedFd>> {
+    let mut byte = [0_u8; 1];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    rustix::net::recvmsg(
+        socket,
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut control,
+        RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT,
+    )?;
+    let handle = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut handles) => handles.next(),
+        _ => None,
+    });
+    Ok(handle)
 }
 
 /// Reads a pipe to its end and keeps the beginning: a full pipe would stop the script.

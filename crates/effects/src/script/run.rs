@@ -1,23 +1,27 @@
-//! One run from the caller's side: interpreter, private directory, walls, child process, result.
+//! One run from the caller's side: which interpreter, which environment, what became of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::effect::Failure;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 
+use super::egress::{Egress, Rules};
 use super::environment;
 use super::job::{End, Finished, Handler, Job, Source};
 use super::launcher::EXIT_SANDBOX;
-use super::policy::{Policy, Walls};
-use super::process::{Output, OutputLimits, PrivateDir, Running};
-use crate::config::Scripts;
+use super::policy::Walls;
+use super::pool::Pool;
+use super::process::{Output, OutputLimits, Waiting};
+use super::start::{Profile, Starter};
+use crate::config::{Local, Sandbox, Scripts};
 
-const HARNESS: &str = include_str!("harness.py");
-/// Room of the result's channel beside the result: the walls, names, a message.
-const CHANNEL_BYTES: usize = 64 * 1024;
+/// Room of the result's channel beside the result: names, a message, a trace.
+const CHANNEL_BYTES: usize = 256 * 1024;
+/// Runtimes that the one configured Python stands in for: every script that runs on one of them is known to run on 3.11.
 const DEFAULT_PYTHON: [&str; 6] = [
     "python3.6",
     "python3.7",
@@ -30,14 +34,26 @@ const DEFAULT_PYTHON: [&str; 6] = [
 /// Runs code as the operator configured it.
 pub(crate) struct ScriptRunner {
     scripts: Scripts,
-    warned: std::sync::Once,
+    /// Quell's own services.
+    local: Option<Local>,
+    starter: OnceCell<Starter>,
+    pool: Pool,
+}
+
+/// What runs a job.
+enum Interpreter<'a> {
+    Python(&'a Path),
+    /// PowerShell, driven by the harness, which needs a Python too.
+    PowerShell(&'a Path),
 }
 
 impl ScriptRunner {
-    pub(crate) fn new(scripts: Scripts) -> Self {
+    pub(crate) fn new(scripts: Scripts, local: Option<Local>) -> Self {
         Self {
+            pool: Pool::new(scripts.warm),
             scripts,
-            warned: std::sync::Once::new(),
+            local,
+            starter: OnceCell::new(),
         }
     }
 
@@ -46,177 +62,163 @@ impl ScriptRunner {
         &self.scripts.limits
     }
 
+    /// Which walls stand here. The first call finds out.
+    ///
+    /// # Errors
+    /// The sandbox cannot be tried, or a wall is missing and the operator wants all of them.
+    pub(crate) async fn walls(&self) -> Result<Walls, String> {
+        let starter = self.starter().await?;
+        let missing = starter.walls.missing();
+        if self.scripts.sandbox == Sandbox::Strict && !missing.is_empty() {
+            return Err(format!(
+                "`scripts.sandbox` is `strict` and this system lacks walls: {}",
+                missing.join("; ")
+            ));
+        }
+        Ok(starter.walls)
+    }
+
+    async fn starter(&self) -> Result<&Starter, String> {
+        let made = || Starter::new(self.scripts.clone());
+        self.starter.get_or_try_init(made).await
+    }
+
     /// Runs a job to its end or its time limit. `Err`: it could not be started.
     pub(crate) async fn run(&self, job: &Job<'_>) -> Result<Finished, Failure> {
-        let python = self.interpreter(job.runtime)?;
-        let scratch = &self.scripts.scratch;
-        let home = PrivateDir::new(scratch, &job.id.to_string()).map_err(|error| {
-            failed(format!(
-                "cannot make a private directory in `{}`: {error}",
-                scratch.display()
-            ))
-        })?;
-        let child = self.start(python, home.path(), job)?;
-        let running = Running::new(child)
-            .ok_or_else(|| failed("the script's process ended before it began".to_owned()))?;
+        let interpreter = self.interpreter(job.runtime)?;
+        self.walls().await.map_err(failed)?;
+        let starter = self.starter().await.map_err(failed)?;
+        let profile = self.profile(starter, &interpreter, job);
+        let (waiting, early) = self.pool.take(starter, &profile).await.map_err(failed)?;
+        let output = self.perform(job, (&interpreter, &profile), waiting).await?;
+        // A process that died while it waited has done nothing yet: another takes its place, once.
+        let output = if early && !output.timed_out && output.result.is_empty() {
+            tracing::warn!(log = %output.log, "a script process that waited had died");
+            let waiting = starter.start(&profile, false).await.map_err(failed)?;
+            self.perform(job, (&interpreter, &profile), waiting).await?
+        } else {
+            output
+        };
+        Ok(judge(job, output))
+    }
+
+    /// Hands the job to a process; meanwhile its place in the pool is filled.
+    async fn perform(
+        &self,
+        job: &Job<'_>,
+        (interpreter, profile): (&Interpreter<'_>, &Profile),
+        waiting: Waiting,
+    ) -> Result<Output, Failure> {
+        let endpoints = self.endpoints();
+        let variables = environment::variables(&endpoints, waiting.relay_port(), job);
+        let egress = job.grant.as_ref().map(|_| self.egress(&endpoints));
         // Escapes make at most six bytes of one.
         let limits = OutputLimits {
             time: Duration::from_secs(u64::from(job.limits.seconds.max(1))),
             result_bytes: job.limits.result_bytes * 6 + CHANNEL_BYTES,
             log_bytes: job.limits.log_bytes,
         };
-        let output = running.finish(request(job).to_string(), limits).await;
-        let output =
-            output.ok_or_else(|| failed("the script's process has no pipes".to_owned()))?;
-        Ok(self.judge(job, output))
-    }
-
-    fn interpreter(&self, runtime: &str) -> Result<&Path, Failure> {
-        if let Some(path) = self.scripts.interpreters.get(runtime) {
-            return Ok(path);
-        }
-        if DEFAULT_PYTHON.contains(&runtime) {
-            return Ok(&self.scripts.python);
-        }
-        let known: Vec<&str> = DEFAULT_PYTHON
-            .into_iter()
-            .chain(self.scripts.interpreters.keys().map(String::as_str))
-            .collect();
-        Err(failed(format!(
-            "no interpreter for runtime `{runtime}`: known are {}; the operator can configure more",
-            known.join(", ")
-        )))
-    }
-
-    fn start(&self, python: &Path, home: &Path, job: &Job<'_>) -> Result<Child, Failure> {
-        let harness = home.join("harness.py");
-        std::fs::write(&harness, HARNESS)
-            .map_err(|error| failed(format!("cannot write the harness: {error}")))?;
-        let variables = environment::variables(&self.scripts, home, job);
-        let limits = &self.scripts.limits;
-        let policy = Policy {
-            entry: self.scripts.launcher_args.clone(),
-            parent: nix::unistd::getpid().as_raw(),
-            program: python.to_path_buf(),
-            arguments: ["-I", "-B", "-u", "-X", "utf8"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([harness.display().to_string()])
-                .collect(),
-            workdir: home.to_path_buf(),
-            readable: self.readable(python, &job.source),
-            no_network: job.grant.is_none(),
-            ports: job
-                .grant
-                .as_ref()
-                .map_or_else(Vec::new, |_| environment::ports(&variables)),
-            file_size: limits.file_size,
-            open_files: limits.open_files,
-            processes: limits.processes,
-            cpu: u64::from(job.limits.seconds.max(1)) + 5,
+        let request = request(job, interpreter, &variables).to_string();
+        let running = waiting.finish(request, limits, egress.as_ref());
+        let output = if self.is_pooled(job) {
+            let starter = self.starter().await.map_err(failed)?;
+            tokio::join!(running, self.pool.fill(starter, profile)).0
+        } else {
+            running.await
         };
-        let policy = serde_json::to_string(&policy)
-            .map_err(|error| failed(format!("cannot write the policy: {error}")))?;
-        Command::new(&self.scripts.launcher)
-            .args(&self.scripts.launcher_args)
-            .arg(policy)
-            .env_clear()
-            .envs(variables)
-            .current_dir(home)
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| {
+        output.ok_or_else(|| failed("the script's process has no pipes".to_owned()))
+    }
+
+    /// A package's directory is its own profile, which would be kept for nobody else.
+    fn is_pooled(&self, job: &Job<'_>) -> bool {
+        matches!(job.source, Source::Text(_))
+    }
+
+    fn interpreter(&self, runtime: &str) -> Result<Interpreter<'_>, Failure> {
+        if runtime.to_ascii_lowercase().starts_with("powershell") {
+            let path = self.scripts.pwsh.as_deref();
+            return path.map(Interpreter::PowerShell).ok_or_else(|| {
                 failed(format!(
-                    "cannot start `{}`: {error}",
-                    self.scripts.launcher.display()
+                    "no interpreter for runtime `{runtime}`: `pwsh` is not installed on this server; install \
+                     PowerShell or set `scripts.pwsh`"
                 ))
-            })
-    }
-
-    /// The interpreter's own installation (two levels above the binary, also behind a link), the operator's list, and
-    /// the code.
-    fn readable(&self, python: &Path, source: &Source<'_>) -> Vec<PathBuf> {
-        let installation =
-            |path: &Path| path.parent().and_then(Path::parent).map(Path::to_path_buf);
-        let real = python.canonicalize().ok();
-        let code = match source {
-            Source::Directory(path) => Some(path.to_path_buf()),
-            Source::Text(_) => None,
-        };
-        [Some(python), real.as_deref()]
-            .into_iter()
-            .flatten()
-            .filter_map(installation)
-            // `/bin/python` would open the whole file system; `/bin` itself is readable anyway.
-            .filter(|path| path.parent().is_some())
-            .chain(self.scripts.readable.iter().cloned())
-            .chain(code)
-            .collect()
-    }
-
-    fn judge(&self, job: &Job<'_>, output: Output) -> Finished {
-        let mut lines = output.result.lines();
-        let walls = lines
-            .next()
-            .and_then(|line| serde_json::from_str::<Walls>(line).ok());
-        if let Some(walls) = walls {
-            self.warn_about(walls, job.grant.is_none());
-        }
-        tracing::debug!(intent = %job.id, log = %output.log, truncated = output.log_cut, "script ended");
-        let answer = lines
-            .next()
-            .and_then(|line| serde_json::from_str::<Value>(line).ok());
-        let told = answer.and_then(end_of);
-        let end = match (output.timed_out, told) {
-            (true, _) => End::TimedOut,
-            (false, Some(told)) => told,
-            (false, None) => End::Died(how_it_died(output.code, walls)),
-        };
-        Finished {
-            end,
-            log: output.log,
-            log_cut: output.log_cut,
-        }
-    }
-
-    fn warn_about(&self, walls: Walls, isolated: bool) {
-        let missing: Vec<&str> = [
-            (
-                !walls.user && !walls.processes,
-                "no user or process namespace: what a script leaves behind is killed by group only",
-            ),
-            (
-                isolated && !walls.network,
-                "no network namespace: isolated scripts have no credentials, but may see a network",
-            ),
-            (
-                !walls.files,
-                "no Landlock: scripts can read what this user can read",
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(missing, text)| missing.then_some(text))
-        .collect();
-        if !missing.is_empty() {
-            self.warned.call_once(|| {
-                tracing::warn!(
-                    missing = missing.join("; "),
-                    "the script sandbox is weaker on this system"
-                )
             });
+        }
+        let own = self.scripts.interpreters.get(runtime).map(PathBuf::as_path);
+        let default = DEFAULT_PYTHON
+            .contains(&runtime)
+            .then_some(self.scripts.python.as_path());
+        own.or(default).map(Interpreter::Python).ok_or_else(|| {
+            let known: Vec<&str> = DEFAULT_PYTHON
+                .into_iter()
+                .chain(self.scripts.interpreters.keys().map(String::as_str))
+                .collect();
+            failed(format!(
+                "no interpreter for runtime `{runtime}`: known are {}; the operator can configure more",
+                known.join(", ")
+            ))
+        })
+    }
+
+    fn profile(&self, starter: &Starter, interpreter: &Interpreter<'_>, job: &Job<'_>) -> Profile {
+        let mut readable = Vec::new();
+        if let Source::Directory(path) = job.source {
+            readable.push(path.to_path_buf());
+        }
+        let (python, bare) = match interpreter {
+            Interpreter::Python(path) => (*path, false),
+            Interpreter::PowerShell(path) => {
+                let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+                readable.extend(real.parent().map(Path::to_path_buf));
+                // The runtime looks at its own process and its memory limit.
+                readable.extend(["/proc", "/sys/fs/cgroup"].map(PathBuf::from));
+                (self.scripts.python.as_path(), true)
+            }
+        };
+        Profile {
+            python: python.to_path_buf(),
+            readable,
+            networked: starter.walls.network || job.grant.is_some(),
+            bare,
+        }
+    }
+
+    /// Variables that say where services are called.
+    fn endpoints(&self) -> BTreeMap<String, String> {
+        let mut endpoints = self.scripts.env.clone();
+        if self.local.is_some() {
+            let own = self.scripts.own_services.iter();
+            let url = format!("http://{}", super::egress::OWN_HOST);
+            endpoints.extend(own.map(|name| (format!("AWS_ENDPOINT_URL_{name}"), url.clone())));
+        }
+        endpoints
+    }
+
+    fn egress(&self, endpoints: &BTreeMap<String, String>) -> Egress {
+        let mut rules = Rules::of_endpoints(endpoints);
+        rules.own = self.local.is_some();
+        rules.private = self.scripts.private_endpoints;
+        rules.named.extend(self.scripts.allow_hosts.iter().cloned());
+        Egress {
+            rules: Arc::new(rules),
+            own: self.local.as_ref().map(|local| Arc::clone(&local.service)),
         }
     }
 }
 
 /// What the harness reads from its standard input.
-fn request(job: &Job<'_>) -> Value {
+fn request(
+    job: &Job<'_>,
+    interpreter: &Interpreter<'_>,
+    variables: &BTreeMap<String, String>,
+) -> Value {
     let (kind, handler) = match job.handler {
         Handler::Script(name) => ("script", name),
         Handler::Lambda(name) => ("lambda", name),
+    };
+    let (kind, program) = match interpreter {
+        Interpreter::Python(_) => (kind, None),
+        Interpreter::PowerShell(path) => ("powershell", Some(path.display().to_string())),
     };
     let (script, directory) = match job.source {
         Source::Text(text) => (Some(text), None),
@@ -224,15 +226,38 @@ fn request(job: &Job<'_>) -> Value {
     };
     json!({
         "kind": kind,
+        "program": program,
         "handler": handler,
         "script": script,
         "directory": directory,
+        "environment": variables,
         "events": job.payload,
         "context": job.context,
-        "seconds": job.limits.seconds,
+        "seconds": job.limits.seconds.max(1),
         "address_space": job.limits.address_space,
         "result_bytes": job.limits.result_bytes,
     })
+}
+
+fn judge(job: &Job<'_>, output: Output) -> Finished {
+    tracing::debug!(intent = %job.id, log = %output.log, truncated = output.log_cut, "script ended");
+    // The first line says that the harness has read the request.
+    let mut lines = output.result.lines();
+    let begun = lines.next().is_some();
+    let answer = lines
+        .next()
+        .and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let told = answer.and_then(end_of);
+    let end = match (output.timed_out, told) {
+        (true, _) => End::TimedOut,
+        (false, Some(told)) => told,
+        (false, None) => End::Died(how_it_died(output.code, begun)),
+    };
+    Finished {
+        end,
+        log: output.log,
+        log_cut: output.log_cut,
+    }
 }
 
 /// Reads the harness's line; `None` for one that is not in its form.
@@ -259,9 +284,9 @@ fn end_of(answer: Value) -> Option<End> {
     })
 }
 
-fn how_it_died(code: Option<i32>, walls: Option<Walls>) -> String {
+fn how_it_died(code: Option<i32>, begun: bool) -> String {
     match code {
-        Some(code) if code == i32::from(EXIT_SANDBOX) && walls.is_none() => {
+        Some(code) if code == i32::from(EXIT_SANDBOX) && !begun => {
             "the sandbox could not be built".to_owned()
         }
         Some(code) if code > 128 => format!(

@@ -18,6 +18,16 @@ struct Bench {
     scratch: tempfile::TempDir,
 }
 
+impl Bench {
+    /// Private directories of runs that are there.
+    fn directories(&self) -> usize {
+        std::fs::read_dir(self.scratch.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().is_dir())
+            .count()
+    }
+}
+
 fn bench_with(change: impl FnOnce(&mut Scripts)) -> Option<Bench> {
     let scratch = tempfile::tempdir().unwrap();
     let Some(mut scripts) = scripts(scratch.path().to_path_buf()) else {
@@ -95,11 +105,7 @@ def run(events, context):
         payload(&bench, "def run(e, c): pass", json!({})).await,
         Value::Null
     );
-    assert_eq!(
-        std::fs::read_dir(bench.scratch.path()).unwrap().count(),
-        0,
-        "private directories are removed"
-    );
+    assert_eq!(bench.directories(), 0, "private directories are removed");
 }
 
 #[tokio::test]
@@ -215,10 +221,14 @@ def run(e, c):
             "AWS_REGION",
             "AWS_SHARED_CREDENTIALS_FILE",
             "HOME",
+            "HTTPS_PROXY",
+            "HTTP_PROXY",
             "LANG",
             "PATH",
             "TMPDIR",
-            "TZ"
+            "TZ",
+            "http_proxy",
+            "https_proxy"
         ])
     );
 }
@@ -251,11 +261,7 @@ def run(e, c):
         failure.message
     );
     assert_eq!(processes_with("harness.py", bench.scratch.path()), 0);
-    assert_eq!(
-        std::fs::read_dir(bench.scratch.path()).unwrap().count(),
-        0,
-        "the beat has no place to go on in"
-    );
+    assert_eq!(bench.directories(), 0, "the beat has no place to go on in");
 }
 
 #[tokio::test]
@@ -396,16 +402,19 @@ async fn an_isolated_script_has_no_network() {
     let port = listen_for_connections().await;
     let result = payload(&bench, REACH, json!({ "port": port })).await;
     assert_ne!(result, "reached");
-    if namespaces() {
-        let interfaces = payload(
-            &bench,
-            "import socket\ndef run(e, c): return [n for _, n in socket.if_nameindex()]",
-            json!({}),
-        )
-        .await;
-        assert_eq!(interfaces, json!(["lo"]));
-    }
 }
+
+const CALL: &str = "
+import urllib.request, urllib.error
+def run(e, c):
+    try:
+        with urllib.request.urlopen(e['url'], timeout=5) as answer:
+            return [answer.status, answer.read().decode()]
+    except urllib.error.HTTPError as error:
+        return [error.code, error.read().decode()]
+    except urllib.error.URLError as error:
+        return [0, str(error.reason)]
+";
 
 #[tokio::test]
 async fn an_open_script_reaches_the_configured_address_and_no_other() {
@@ -416,18 +425,42 @@ async fn an_open_script_reaches_the_configured_address_and_no_other() {
     }) else {
         return;
     };
-    let run = |port: u16| {
-        perform(
-            &bench.performer,
-            EffectCommand::RunScript(call(REACH, json!({ "port": port }), false)),
-        )
+    let run = |script: &'static str, input: Value| {
+        let call = call(script, input, false);
+        perform(&bench.performer, EffectCommand::RunScript(call))
     };
-    assert_eq!(done(run(stub.port).await)["Payload"], "reached");
-    if landlock() {
-        let other = listen_for_connections().await;
-        assert_eq!(done(run(other).await)["Payload"], "PermissionError");
-    } else {
-        eprintln!("not run: no Landlock on this system");
+    let asked = run(CALL, json!({ "url": format!("{}/x?a=1", stub.url()) })).await;
+    assert_eq!(done(asked)["Payload"], json!([200, "hello"]));
+    assert_eq!(stub.seen()[0].line, "GET /x?a=1");
+    let other = listen_for_connections().await;
+    for refused in [
+        format!("http://127.0.0.1:{other}/"),
+        format!("http://localhost:{}/", stub.port),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "http://[::ffff:169.254.169.254]/latest/meta-data/".to_owned(),
+        "http://[fd00:ec2::254]/".to_owned(),
+        "http://example.com/".to_owned(),
+        "http://ec2.eu-west-1.amazonaws.com/".to_owned(),
+        "http://quell.internal/".to_owned(),
+    ] {
+        let answer = done(run(CALL, json!({ "url": refused })).await)["Payload"].clone();
+        assert_eq!(answer[0], 403, "{refused}: {answer}");
+        assert!(
+            answer[1].as_str().unwrap().contains("may not reach"),
+            "{refused}: {answer}"
+        );
+    }
+    for refused in ["https://169.254.169.254/", "https://example.com/"] {
+        let answer = done(run(CALL, json!({ "url": refused })).await)["Payload"].clone();
+        assert!(
+            answer[1].as_str().unwrap().contains("403"),
+            "{refused}: {answer}"
+        );
+    }
+    // Around the relay there is no way.
+    for port in [stub.port, other] {
+        let answer = done(run(REACH, json!({ "port": port })).await);
+        assert_ne!(answer["Payload"], "reached", "{port}");
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws::Credentials;
-use effects::config::{Aws, CredentialSource, ScriptLimits, Scripts, Smtp, SmtpTls, Webhook};
+use effects::config::{
+    Aws, CredentialSource, Sandbox, ScriptLimits, Scripts, Smtp, SmtpTls, Webhook,
+};
 use effects::{Config, Performer};
 use jiff::Timestamp;
 use model::effect::{Failure, Intent};
@@ -64,6 +66,7 @@ pub(crate) fn config() -> Config {
             )))
         },
         scripts: None,
+        sessions: Default::default(),
         webhook: Webhook::default(),
         local: None,
         logs: None,
@@ -98,10 +101,16 @@ pub(crate) fn scripts(scratch: PathBuf) -> Option<Scripts> {
         launcher_args: Vec::new(),
         python,
         interpreters: BTreeMap::new(),
+        pwsh: None,
         readable: Vec::new(),
         scratch,
         limits: ScriptLimits::default(),
         env: BTreeMap::new(),
+        own_services: Vec::new(),
+        allow_hosts: Vec::new(),
+        private_endpoints: false,
+        warm: 0,
+        sandbox: Sandbox::Standard,
     })
 }
 

@@ -314,3 +314,154 @@ async fn presigned_requests_pass_until_they_expire() {
     );
     assert!(late.message().contains("expired"), "{}", late.body);
 }
+
+/// One session of a script, until it is taken away.
+struct OneSession(std::sync::Mutex<Option<std::sync::Arc<ports::Session>>>);
+
+impl ports::Sessions for OneSession {
+    fn find(&self, access_key_id: &str) -> Option<std::sync::Arc<ports::Session>> {
+        let held = self.0.lock().expect("no panic");
+        held.clone()
+            .filter(|session| session.access_key_id == access_key_id)
+    }
+}
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/Responder";
+
+/// A world in which a script holds a session, and that session.
+async fn world_with_session() -> (World, std::sync::Arc<OneSession>, aws::Credentials) {
+    let session = ports::Session {
+        access_key_id: "ASIASCRIPT".to_owned(),
+        secret_access_key: "the role's secret".to_owned(),
+        session_token: "the session's token".to_owned(),
+        role: model::effect::AssumeRole {
+            role_arn: ROLE.to_owned(),
+            session_name: "quell-run".to_owned(),
+            ..Default::default()
+        },
+    };
+    let keys = aws::Credentials {
+        session_token: Some(session.session_token.clone()),
+        ..aws::Credentials::new(&session.access_key_id, &session.secret_access_key)
+    };
+    let held = std::sync::Arc::new(OneSession(std::sync::Mutex::new(Some(
+        std::sync::Arc::new(session),
+    ))));
+    let sessions = std::sync::Arc::clone(&held);
+    let world = World::with(|config| config.sessions = Some(sessions)).await;
+    (world, held, keys)
+}
+
+const DOCUMENT: &str = "schemaVersion: '0.3'\nmainSteps:\n- name: Wait\n  action: aws:sleep\n  inputs: {Duration: PT1M}\n";
+
+#[tokio::test]
+async fn a_scripts_session_starts_and_reads_runs_and_does_nothing_else() {
+    let (world, held, keys) = world_with_session().await;
+    world
+        .client()
+        .ok(
+            "AmazonSSM.CreateDocument",
+            json!({"Name": "Child", "Content": DOCUMENT, "DocumentType": "Automation", "DocumentFormat": "YAML"}),
+        )
+        .await;
+    let mut script = world.client();
+    script.credentials = keys;
+    let started = script
+        .ok(
+            "AmazonSSM.StartAutomationExecution",
+            json!({"DocumentName": "Child"}),
+        )
+        .await;
+    let id = started["AutomationExecutionId"].as_str().expect("an id");
+    let got = script
+        .ok(
+            "AmazonSSM.GetAutomationExecution",
+            json!({"AutomationExecutionId": id}),
+        )
+        .await;
+    assert_eq!(
+        got["AutomationExecution"]["ExecutedBy"],
+        "arn:aws:sts::123456789012:assumed-role/Responder/quell-run"
+    );
+    for (target, body) in [
+        ("AmazonSSM.DeleteDocument", json!({"Name": "Child"})),
+        (
+            "AmazonSSM.CreateDocument",
+            json!({"Name": "Other", "Content": DOCUMENT, "DocumentType": "Automation"}),
+        ),
+        (
+            "AmazonSSM.StopAutomationExecution",
+            json!({"AutomationExecutionId": id}),
+        ),
+        (
+            "AmazonSSM.SendAutomationSignal",
+            json!({"AutomationExecutionId": id, "SignalType": "Approve"}),
+        ),
+        ("AWSEvents.ListRules", json!({})),
+        ("SSMContacts.ListContacts", json!({})),
+    ] {
+        let answer = script.json(target, body).await;
+        assert_eq!(answer.code(), "AccessDeniedException", "{target}");
+        assert!(
+            answer
+                .message()
+                .contains("assumed-role/Responder/quell-run"),
+            "{target}: {}",
+            answer.body
+        );
+    }
+    let operator = script.rest("quell", "GET", "/api/v1/runs", None).await;
+    assert_eq!(operator.status, 400, "{}", operator.body);
+    assert!(
+        operator.message().contains("not authorized"),
+        "{}",
+        operator.body
+    );
+    held.0.lock().expect("no panic").take();
+    let gone = script
+        .json(
+            "AmazonSSM.GetAutomationExecution",
+            json!({"AutomationExecutionId": id}),
+        )
+        .await;
+    assert_eq!(gone.code(), "UnrecognizedClientException");
+}
+
+#[tokio::test]
+async fn a_session_needs_its_secret_and_its_token() {
+    let (world, _held, keys) = world_with_session().await;
+    for (token, secret, code) in [
+        (
+            None,
+            keys.secret_access_key.as_str(),
+            "UnrecognizedClientException",
+        ),
+        (
+            Some("another"),
+            keys.secret_access_key.as_str(),
+            "UnrecognizedClientException",
+        ),
+        (
+            Some("the session's token"),
+            "another",
+            "InvalidSignatureException",
+        ),
+    ] {
+        let mut script = world.client();
+        script.credentials = aws::Credentials {
+            session_token: token.map(str::to_owned),
+            ..aws::Credentials::new(&keys.access_key_id, secret)
+        };
+        let answer = script
+            .json("AmazonSSM.DescribeAutomationExecutions", json!({}))
+            .await;
+        assert_eq!(answer.code(), code, "{token:?}");
+    }
+    // A key of the configuration is nobody's session, whatever token comes with it.
+    let mut own = world.client();
+    own.credentials.session_token = Some("the session's token".to_owned());
+    let answer = own
+        .json("AmazonSSM.DescribeAutomationExecutions", json!({}))
+        .await;
+    assert_eq!(answer.code(), "UnrecognizedClientException");
+}

@@ -57,6 +57,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             .to_owned(),
         incident: None,
         tags: tags::read(&fields, "Tags")?,
+        caller_role: (call.caller.session.as_ref()).map(|session| session.role.role_arn.clone()),
         ..StartRun::default()
     };
     require_definition(&call, &name, version.as_deref()).await?;
