@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
-use nix::unistd::getppid;
+use nix::unistd::{geteuid, getppid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use super::policy::{Policy, Walls};
@@ -99,7 +99,7 @@ fn outside(policy: &Policy) -> Result<ExitStatus, String> {
 
 fn within(policy: &Policy) -> Result<ExitStatus, String> {
     die_with_parent()?;
-    if policy.walls.user {
+    if policy.walls.counted {
         // Counted per namespace: outside of one it would count every process of the user.
         setrlimit(Resource::RLIMIT_NPROC, policy.processes, policy.processes)
             .map_err(|error| format!("cannot limit processes: {error}"))?;
@@ -146,6 +146,7 @@ fn try_walls(policy: &Policy) -> Result<ExitStatus, String> {
     die_with_parent()?;
     no_new_privileges()?;
     let program = itself()?;
+    let is_root = geteuid().is_root();
     let mut reasons = Vec::new();
     let mut walls = Walls::default();
     // With a user namespace; as a root that may not have one, without; or with none of them.
@@ -166,6 +167,7 @@ fn try_walls(policy: &Policy) -> Result<ExitStatus, String> {
     }
     let mut stands =
         |built: Result<(), String>| built.map_err(|reason| reasons.push(reason)).is_ok();
+    walls.counted = walls.user && !is_root;
     if walls.processes {
         walls.network = stands(namespaces::open_loopback().map(drop));
         walls.root = stands(root::enter(policy, &program));

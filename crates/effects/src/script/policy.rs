@@ -39,6 +39,8 @@ pub(crate) struct Policy {
 pub struct Walls {
     /// User namespace: no capability over the host.
     pub user: bool,
+    /// Processes are counted, so that their limit holds. Root's are not.
+    pub counted: bool,
     /// Process, mount, network, message and host name namespaces: nothing survives the run, other processes cannot be
     /// seen or signalled.
     pub processes: bool,
@@ -60,7 +62,12 @@ impl Walls {
         [
             (
                 !self.user,
-                "no user namespace: a script runs as this server's user, and its processes are not counted",
+                "no user namespace: a script has what this server's user may do, as far as no other wall stops it",
+            ),
+            (
+                !self.counted,
+                "the kernel does not count a script's processes (it needs a user namespace, and a server that does not run as root): \
+                 a script can start any number until its time limit",
             ),
             (
                 !self.processes,
@@ -105,6 +112,7 @@ mod tests {
     fn what_is_missing_is_told() {
         let all = Walls {
             user: true,
+            counted: true,
             processes: true,
             root: true,
             network: true,
@@ -112,7 +120,7 @@ mod tests {
             syscalls: true,
         };
         assert_eq!(all.missing(), Vec::<&str>::new());
-        assert_eq!(Walls::default().missing().len(), 8);
+        assert_eq!(Walls::default().missing().len(), 9);
         let older = Walls { landlock: 4, ..all };
         assert_eq!(older.missing().len(), 1);
         assert!(older.missing()[0].contains("6.12"));

@@ -6,6 +6,7 @@
 mod api_destination;
 mod aws_calls;
 mod aws_client;
+mod breakout;
 mod credentials;
 mod email;
 mod http_stub;

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::http_stub::{Reply, Stub};
 use crate::world::{background, config, done, failed, intent, perform, scripts};
 
-struct Bench {
-    performer: Performer,
-    scratch: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) performer: Performer,
+    pub(crate) scratch: tempfile::TempDir,
 }
 
 impl Bench {
@@ -28,7 +28,7 @@ impl Bench {
     }
 }
 
-fn bench_with(change: impl FnOnce(&mut Scripts)) -> Option<Bench> {
+pub(crate) fn bench_with(change: impl FnOnce(&mut Scripts)) -> Option<Bench> {
     let scratch = tempfile::tempdir().unwrap();
     let Some(mut scripts) = scripts(scratch.path().to_path_buf()) else {
         eprintln!("not run: no python3 on this machine");
@@ -44,11 +44,11 @@ fn bench_with(change: impl FnOnce(&mut Scripts)) -> Option<Bench> {
     })
 }
 
-fn bench() -> Option<Bench> {
+pub(crate) fn bench() -> Option<Bench> {
     bench_with(|_| {})
 }
 
-fn call(script: &str, payload: Value, isolated: bool) -> ScriptCall {
+pub(crate) fn call(script: &str, payload: Value, isolated: bool) -> ScriptCall {
     ScriptCall {
         runtime: "python3.11".to_owned(),
         handler: "run".to_owned(),
@@ -125,6 +125,16 @@ async fn failures_are_told_in_the_authors_terms() {
         text.contains("Log: hint") && !text.contains("harness.py"),
         "{text}"
     );
+    let mut wrong = call("", json!({}), true);
+    wrong.runtime = "python2.7".to_owned();
+    let failure = failed(perform(&bench.performer, EffectCommand::RunScript(wrong)).await);
+    assert!(
+        failure
+            .message
+            .contains("no interpreter for runtime `python2.7`: known are python3.6"),
+        "{}",
+        failure.message
+    );
     for (script, needle) in [
         ("def run(e, c):\n  import sys; sys.exit(3)", "sys.exit(3)"),
         ("def run(e, c) return 1", "SyntaxError"),
@@ -153,7 +163,7 @@ async fn failures_are_told_in_the_authors_terms() {
     assert!(
         failure
             .message
-            .contains("no interpreter for runtime `PowerShell 7.0`"),
+            .contains("no interpreter for runtime `PowerShell 7.0`: `pwsh` is not installed"),
         "{}",
         failure.message
     );
@@ -506,7 +516,7 @@ def run(e, c):
 }
 
 /// A launcher for which the system permits no further namespaces: the sandbox's second way.
-fn bench_without_namespaces() -> Option<Bench> {
+pub(crate) fn bench_without_namespaces(change: impl FnOnce(&mut Scripts)) -> Option<Bench> {
     let forbid =
         "echo 0 > /proc/sys/user/max_user_namespaces && echo 0 > /proc/sys/user/max_pid_namespaces";
     let tried = std::process::Command::new("unshare")
@@ -517,6 +527,7 @@ fn bench_without_namespaces() -> Option<Bench> {
         return None;
     }
     bench_with(|scripts| {
+        change(scripts);
         let line = format!("{forbid} && exec {} \"$@\"", scripts.launcher.display());
         scripts.launcher = "unshare".into();
         scripts.launcher_args = ["-Ur", "sh", "-c", &line, "sh"].map(str::to_owned).to_vec();
@@ -525,7 +536,7 @@ fn bench_without_namespaces() -> Option<Bench> {
 
 #[tokio::test]
 async fn without_namespaces_scripts_run_behind_the_walls_that_are_left() {
-    let Some(bench) = bench_without_namespaces() else {
+    let Some(bench) = bench_without_namespaces(|_| {}) else {
         return;
     };
     let ids = "import os\ndef run(e, c): return [os.getpid() > 2, os.getppid() > 1]";
@@ -603,7 +614,7 @@ async fn listen_for_connections() -> u16 {
     port
 }
 
-fn namespaces() -> bool {
+pub(crate) fn namespaces() -> bool {
     let tried = |args: &[&str]| {
         std::process::Command::new("unshare")
             .args(args)
@@ -613,20 +624,29 @@ fn namespaces() -> bool {
     tried(&["-Urpfn", "true"]) || tried(&["-pfn", "true"])
 }
 
-fn landlock() -> bool {
+pub(crate) fn landlock() -> bool {
     std::fs::read_to_string("/sys/kernel/security/lsm")
         .is_ok_and(|modules| modules.contains("landlock"))
 }
 
 /// Processes whose command line has both texts.
-fn processes_with(name: &str, scratch: &Path) -> usize {
+pub(crate) fn processes_with(name: &str, scratch: &Path) -> usize {
+    ids_with(name, scratch).len()
+}
+
+/// Their ids.
+pub(crate) fn ids_with(name: &str, scratch: &Path) -> Vec<String> {
     let scratch = scratch.canonicalize().unwrap().display().to_string();
     std::fs::read_dir("/proc")
         .unwrap()
-        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
-        .map(|line| String::from_utf8_lossy(&line).into_owned())
-        .filter(|line| line.contains(name) && line.contains(&scratch))
-        .count()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let id = entry.file_name().to_string_lossy().into_owned();
+            (line.contains(name) && line.contains(&scratch)).then_some(id)
+        })
+        .collect()
 }
 
 struct RealTime(std::time::Instant);

@@ -67,6 +67,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::AppendLog(line) => line.group.clone(),
         EffectCommand::SendTopicMessage(message) => message.message.clone(),
         EffectCommand::PostChat(post) => post.channel.clone(),
+        EffectCommand::InvokeIntegration(call) => call.name.clone(),
     }
 }
 

@@ -1,0 +1,492 @@
+//! Scripts that try to break out of the sandbox, behind all the walls that this system permits and behind fewer.
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::EffectCommand;
+use serde_json::{Value, json};
+
+use crate::script::{
+    Bench, bench, bench_with, bench_without_namespaces, call, landlock, namespaces, processes_with,
+};
+use crate::world::{done, failed, perform};
+
+/// Runs a script that is not isolated and gives what it returned.
+async fn payload(bench: &Bench, script: &str, input: Value) -> Value {
+    let command = EffectCommand::RunScript(call(script, input, false));
+    done(perform(&bench.performer, command).await)["Payload"].clone()
+}
+
+/// System calls by number, so that no library stands before them; each gives its error's name or "allowed".
+const CALLS: &str = "
+import ctypes, errno, platform
+libc = ctypes.CDLL(None, use_errno=True)
+X86 = platform.machine() == 'x86_64'
+# Name: number on x86-64, number on 64-bit ARM, arguments.
+CALLS = {
+    'ptrace': (101, 117, (16, 1, 0, 0)),
+    'keyctl': (250, 219, (0, -3, 0)),
+    'add_key': (248, 217, (0, 0, 0, 0, 0)),
+    'request_key': (249, 218, (0, 0, 0, 0)),
+    'bpf': (321, 280, (0, 0, 0)),
+    'mount': (165, 40, (0, 0, 0, 0, 0)),
+    'umount2': (166, 39, (0, 0)),
+    'pivot_root': (155, 41, (0, 0)),
+    'chroot': (161, 51, (0,)),
+    'unshare': (272, 97, (0x10000000,)),
+    'setns': (308, 268, (0, 0)),
+    'kexec_load': (246, 104, (0, 0, 0, 0)),
+    'userfaultfd': (323, 282, (0,)),
+    'io_uring_setup': (425, 425, (1, 0)),
+    'io_uring_enter': (426, 426, (0, 0, 0, 0, 0, 0)),
+    'perf_event_open': (298, 241, (0, 0, -1, -1, 0)),
+    'process_vm_readv': (310, 270, (1, 0, 0, 0, 0, 0)),
+    'process_vm_writev': (311, 271, (1, 0, 0, 0, 0, 0)),
+    'pidfd_getfd': (438, 438, (0, 0, 0)),
+    'open_by_handle_at': (304, 265, (0, 0, 0)),
+    'fsopen': (430, 430, (0, 0)),
+    'open_tree': (428, 428, (-100, 0, 0)),
+    'reboot': (169, 142, (0, 0, 0, 0)),
+    'init_module': (175, 105, (0, 0, 0)),
+    'clone with a user namespace': (56, 220, (0x10000000, 0, 0, 0, 0)),
+    'clone3': (435, 435, (0, 0)),
+}
+def run(e, c):
+    told = {}
+    for name, (x86, arm, arguments) in CALLS.items():
+        ctypes.set_errno(0)
+        got = libc.syscall(ctypes.c_long(x86 if X86 else arm), *[ctypes.c_long(a) for a in arguments])
+        told[name] = 'allowed' if got != -1 else errno.errorcode[ctypes.get_errno()]
+    if X86:
+        # The same call by its number of the x32 interface.
+        ctypes.set_errno(0)
+        got = libc.syscall(ctypes.c_long(0x40000000 + 101), ctypes.c_long(16), ctypes.c_long(1), ctypes.c_long(0), ctypes.c_long(0))
+        told['x32'] = 'allowed' if got != -1 else errno.errorcode[ctypes.get_errno()]
+    return told
+";
+
+#[tokio::test]
+async fn the_kernels_wide_doors_are_shut() {
+    let Some(bench) = bench() else { return };
+    let told = payload(&bench, CALLS, json!({})).await;
+    let told = told.as_object().unwrap();
+    assert!(told.len() >= 26, "{told:?}");
+    for (name, error) in told {
+        let want = match name.as_str() {
+            "clone3" | "x32" => "ENOSYS",
+            _ => "EPERM",
+        };
+        assert_eq!(error, want, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn only_tcp_sockets_can_be_made() {
+    let Some(bench) = bench() else { return };
+    let script = "
+import socket
+KINDS = {
+    'unix': (socket.AF_UNIX, socket.SOCK_STREAM, 0),
+    'netlink': (socket.AF_NETLINK, socket.SOCK_RAW, 0),
+    'packet': (socket.AF_PACKET, socket.SOCK_RAW, 0),
+    'vsock': (socket.AF_VSOCK, socket.SOCK_STREAM, 0),
+    'alg': (socket.AF_ALG, socket.SOCK_SEQPACKET, 0),
+    'udp': (socket.AF_INET, socket.SOCK_DGRAM, 0),
+    'udp6': (socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0),
+    'raw': (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+    'mptcp': (socket.AF_INET, socket.SOCK_STREAM, 262),
+    'tcp': (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    'tcp6': (socket.AF_INET6, socket.SOCK_STREAM, 0),
+}
+def made(arguments):
+    try:
+        socket.socket(*arguments).close()
+        return True
+    except OSError:
+        return False
+def run(e, c):
+    left, right = socket.socketpair()
+    return sorted(name for name, arguments in KINDS.items() if made(arguments))
+";
+    assert_eq!(
+        payload(&bench, script, json!({})).await,
+        json!(["tcp", "tcp6"])
+    );
+}
+
+const FILES: &str = "
+import os, shutil
+def tried(do):
+    try:
+        do()
+        return 'allowed'
+    except Exception as error:
+        return type(error).__name__
+def link(to):
+    path = os.environ['TMPDIR'] + '/link'
+    if os.path.lexists(path):
+        os.unlink(path)
+    os.symlink(to, path)
+    return path
+def run(e, c):
+    tmp, secret, pid = os.environ['TMPDIR'], e['secret'], e['pid']
+    read = lambda path: (lambda: open(path).read())
+    write = lambda path: (lambda: open(path, 'a').write('x'))
+    return {
+        'environ of init': tried(read('/proc/1/environ')),
+        'environ of the server': tried(read('/proc/%d/environ' % pid)),
+        'memory of the server': tried(read('/proc/%d/mem' % pid)),
+        'root of the server': tried(read('/proc/%d/root/etc/passwd' % pid)),
+        'own command': tried(read('/proc/self/cmdline')) if e['root'] else 'OSError',
+        'secret': tried(read(secret)),
+        'secret by a link': tried(lambda: open(link(secret)).read()),
+        'secret by a link to its folder': tried(lambda: open(link(os.path.dirname(secret)) + '/' + os.path.basename(secret)).read()),
+        'secret by a hard link': tried(lambda: os.link(secret, tmp + '/hard')),
+        'secret by dots': tried(read(tmp + '/../../../../../..' + secret)),
+        'write the secret': tried(write(secret)),
+        'write by a link': tried(lambda: open(link(secret), 'a').write('x')),
+        'write beside': tried(write(os.path.dirname(secret) + '/beside')),
+        'write to /usr': tried(write('/usr/pwned')),
+        'write to /etc': tried(write('/etc/pwned')),
+        'write to the interpreter': tried(write(os.path.dirname(os.__file__) + '/pwned.py')),
+        'rename out': tried(lambda: os.rename(link('/x'), os.path.dirname(secret) + '/out')),
+        'shadow': tried(read('/etc/shadow')),
+        'disk': tried(read('/dev/sda')),
+        'memory': tried(read('/dev/mem')),
+        'make a device': tried(lambda: os.mknod(tmp + '/dev', 0o660 | 0o020000, os.makedev(1, 1))),
+        'server by a signal': tried(lambda: os.kill(pid, 0)),
+        'group of all': tried(lambda: os.kill(-1, 0)) if not e['root'] else 'OSError',
+        'other runs': tried(lambda: [n for n in os.listdir(e['scratch']) if n.startswith('script-') and n not in tmp][0]),
+    }
+";
+
+async fn tries_files(bench: &Bench) -> serde_json::Map<String, Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "secret").unwrap();
+    let walls = bench.performer.script_walls().await.unwrap().unwrap();
+    let input = json!({
+        "secret": secret,
+        "pid": std::process::id(),
+        "root": walls.root,
+        "scratch": bench.scratch.path(),
+    });
+    let told = payload(bench, FILES, input).await;
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "secret");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    told.as_object().unwrap().clone()
+}
+
+#[tokio::test]
+async fn files_of_others_cannot_be_read_nor_written() {
+    let Some(bench) = bench() else { return };
+    for (name, result) in tries_files(&bench).await {
+        assert_ne!(result, "allowed", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn without_namespaces_files_are_still_shut_off() {
+    let Some(bench) = bench_without_namespaces(|_| {}) else {
+        return;
+    };
+    if !landlock() {
+        eprintln!("not run: no Landlock on this system");
+        return;
+    }
+    for (name, result) in tries_files(&bench).await {
+        assert_ne!(result, "allowed", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_private_folder_is_where_programs_look_for_one_and_has_a_size() {
+    let Some(bench) = bench() else { return };
+    let walls = bench.performer.script_walls().await.unwrap().unwrap();
+    if !walls.root {
+        eprintln!("not run: this system permits no root of its own");
+        return;
+    }
+    let script = "
+import os, errno
+def run(e, c):
+    open('/tmp/a', 'w').write('x')
+    seen = [os.path.exists('/var/tmp/a'), os.path.exists('/dev/shm/a'), os.getcwd()]
+    written = 0
+    try:
+        while True:
+            with open('/tmp/big%d' % written, 'wb') as f:
+                f.write(bytes(16 << 20))
+            written += 16
+    except OSError as error:
+        return [*seen, errno.errorcode[error.errno], 100 <= written <= 128]
+";
+    assert_eq!(
+        payload(&bench, script, json!({})).await,
+        json!([true, true, "/tmp", "ENOSPC", true])
+    );
+    // The next run finds nothing of it.
+    let look = "import os\ndef run(e, c): return [n for n in os.listdir('/tmp') if n.startswith(('a', 'big'))]";
+    assert_eq!(payload(&bench, look, json!({})).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_fork_bomb_is_bounded() {
+    let Some(bench) = bench() else { return };
+    let walls = bench.performer.script_walls().await.unwrap().unwrap();
+    if !walls.counted {
+        assert!(
+            walls.missing().iter().any(|told| told.contains("count")),
+            "it is told"
+        );
+        eprintln!("not run: the kernel does not count the processes of this user");
+        return;
+    }
+    let script = "
+import os, time
+def run(e, c):
+    made = 0
+    while made < 1000:
+        try:
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+        except OSError as error:
+            return [type(error).__name__, made < 64]
+        made += 1
+    return made
+";
+    assert_eq!(
+        payload(&bench, script, json!({})).await,
+        json!(["BlockingIOError", true])
+    );
+    assert_eq!(processes_with("harness.py", bench.scratch.path()), 0);
+}
+
+/// Leaves the group and the session twice over, and beats on.
+const DAEMON: &str = "
+import os, time
+def run(e, c):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.setsid()
+            for handle in (0, 1, 2):
+                try: os.close(handle)
+                except OSError: pass
+            while True:
+                time.sleep(0.05)
+        os._exit(0)
+    os.wait()
+    if e['hang']:
+        while True: time.sleep(1)
+    return 'done'
+";
+
+#[tokio::test]
+async fn a_daemon_survives_neither_the_end_nor_the_time_limit() {
+    let Some(bench) = bench() else { return };
+    if !namespaces() {
+        eprintln!("not run: without a process namespace the group is killed only");
+        return;
+    }
+    assert_eq!(
+        payload(&bench, DAEMON, json!({"hang": false})).await,
+        "done"
+    );
+    assert!(gone(bench.scratch.path()).await, "after the end");
+    let mut hanging = call(DAEMON, json!({"hang": true}), false);
+    hanging.timeout_secs = 1;
+    let failure = failed(perform(&bench.performer, EffectCommand::RunScript(hanging)).await);
+    assert_eq!(failure.code, "Timeout");
+    assert!(gone(bench.scratch.path()).await, "after the time limit");
+}
+
+/// The kernel kills a namespace's processes when the first of them ends, which takes a moment.
+async fn gone(scratch: &Path) -> bool {
+    for _ in 0..200 {
+        if processes_with("harness.py", scratch) == 0 {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn memory_output_and_handles_are_bounded() {
+    let Some(bench) = bench() else { return };
+    let script = "
+import os, sys
+def run(e, c):
+    told = []
+    try:
+        bytearray(2 << 30)
+    except MemoryError:
+        told.append('memory')
+    for _ in range(3000):
+        os.write(1, b'y' * 1000)
+        os.write(2, b'y' * 1000)
+    told.append('output')
+    return told
+";
+    assert_eq!(
+        payload(&bench, script, json!({})).await,
+        json!(["memory", "output"])
+    );
+    // What a script writes to other handles is no result: it has none that leads to the server.
+    let forge = "
+import os
+def run(e, c):
+    for handle in range(3, 64):
+        try: os.write(handle, b'{\"Payload\": \"forged\"}\\n')
+        except OSError: pass
+    os._exit(0)
+";
+    let command = EffectCommand::RunScript(call(forge, json!({}), false));
+    let outcome = perform(&bench.performer, command).await;
+    let own = match outcome {
+        model::Outcome::Failed(failure) => failure.message,
+        model::Outcome::Done { result } => result.to_string(),
+        other => panic!("{other:?}"),
+    };
+    // The result is the script's own word in any case; forging it gains nothing but itself.
+    assert!(
+        own.contains("forged") || own.contains("without a result"),
+        "{own}"
+    );
+}
+
+#[tokio::test]
+async fn strict_wants_every_wall() {
+    let strict = |scripts: &mut effects::config::Scripts| {
+        scripts.sandbox = effects::config::Sandbox::Strict;
+    };
+    let Some(bench) = bench_without_namespaces(strict) else {
+        return;
+    };
+    let refused = bench.performer.script_walls().await.unwrap().unwrap_err();
+    for words in [
+        "`strict`",
+        "no user namespace",
+        "no root of its own",
+        "no network namespace",
+    ] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    let command = EffectCommand::RunScript(call("def run(e, c): pass", json!({}), true));
+    let failure = failed(perform(&bench.performer, command).await);
+    assert!(failure.message.contains("`strict`"), "{}", failure.message);
+    // The same system without the wish runs it.
+    let Some(bench) = bench_without_namespaces(|_| {}) else {
+        return;
+    };
+    let walls = bench.performer.script_walls().await.unwrap().unwrap();
+    assert!(!walls.root && !walls.network && walls.syscalls, "{walls:?}");
+    assert_eq!(
+        payload(&bench, "def run(e, c): return 1", json!({})).await,
+        1
+    );
+}
+
+fn bench_with_warm(count: usize) -> Option<Bench> {
+    bench_with(|scripts| scripts.warm = count)
+}
+
+#[tokio::test]
+async fn a_process_that_waited_runs_one_script_and_keeps_nothing() {
+    let Some(bench) = bench_with_warm(2) else {
+        return;
+    };
+    let script = "
+import os, sys
+def run(e, c):
+    seen = [getattr(sys, 'left', None), os.path.exists('left'), 'AWS_REGION' in os.environ]
+    sys.left = 1
+    open('left', 'w').write('x')
+    return seen
+";
+    for isolated in [false, true, false, true, true] {
+        let command = EffectCommand::RunScript(call(script, json!({}), isolated));
+        let result = done(perform(&bench.performer, command).await);
+        assert_eq!(result["Payload"], json!([null, false, !isolated]));
+    }
+    assert_eq!(waiting(&bench), 2);
+    let scratch = bench.scratch.path().to_path_buf();
+    drop(bench.performer);
+    assert!(gone(&scratch).await, "they end with the performer");
+}
+
+/// Interpreters that wait; the launcher's own lines have the words in another form.
+fn waiting(bench: &Bench) -> usize {
+    processes_with("harness.py\0--early", bench.scratch.path())
+}
+
+#[tokio::test]
+async fn a_process_that_died_while_it_waited_is_replaced() {
+    let Some(bench) = bench_with_warm(1) else {
+        return;
+    };
+    let run = || payload(&bench, "def run(e, c): return 1", json!({}));
+    assert_eq!(run().await, 1);
+    for _ in 0..200 {
+        if waiting(&bench) == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for id in crate::script::ids_with("harness.py\0--early", bench.scratch.path()) {
+        let _ = std::process::Command::new("kill")
+            .args(["-9", &id])
+            .status();
+    }
+    assert_eq!(run().await, 1);
+}
+
+async fn powershell(bench: &Bench, input: Value) -> model::Outcome {
+    let mut script = call("return 1", input, false);
+    script.runtime = "PowerShell 7.0".to_owned();
+    script.handler = String::new();
+    perform(&bench.performer, EffectCommand::RunScript(script)).await
+}
+
+#[tokio::test]
+async fn powershell_is_driven_where_it_is_and_missed_clearly_where_not() {
+    use std::os::unix::fs::PermissionsExt;
+    // A stand-in that shows how it is called; the real one is not needed to run these tests.
+    let folder = tempfile::tempdir().unwrap();
+    let pwsh = folder.path().join("pwsh");
+    let text = "#!/bin/sh\ncase \"$InputPayload\" in *fail*) echo broken >&2; exit 3;; *text*) echo plain; exit 0;; esac\n\
+                echo \"{\\\"input\\\": $InputPayload, \\\"script\\\": \\\"$(cat \"$QUELL_SCRIPT\")\\\", \\\"flags\\\": \\\"$1 $2 $3 $4\\\"}\"\n";
+    std::fs::write(&pwsh, text).unwrap();
+    std::fs::set_permissions(&pwsh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let Some(with) = bench_with(|scripts| scripts.pwsh = Some(pwsh)) else {
+        return;
+    };
+    let result = done(powershell(&with, json!({"a": "'; exit 1 #"})).await);
+    assert_eq!(
+        result["Payload"],
+        json!({
+            "input": {"a": "'; exit 1 #"},
+            "script": "return 1",
+            "flags": "-NoLogo -NoProfile -NonInteractive -Command",
+        })
+    );
+    assert_eq!(
+        done(powershell(&with, json!({"a": "text"})).await)["Payload"],
+        "plain"
+    );
+    let failure = failed(powershell(&with, json!({"a": "fail"})).await);
+    assert!(
+        failure.message.contains("exit code 3") && failure.message.contains("Log: broken"),
+        "{}",
+        failure.message
+    );
+    let Some(without) = bench() else { return };
+    let failure = failed(powershell(&without, json!({})).await);
+    assert!(
+        failure.message.contains("`pwsh` is not installed"),
+        "{}",
+        failure.message
+    );
+}
