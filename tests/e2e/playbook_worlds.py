@@ -22,6 +22,8 @@ READER = json.dumps(
 )
 SEEN = "2026-01-05T10:00:00.000Z"
 ATTACKER = "198.51.100.23"
+# Who the tests are to Quell: the name of the key that it mints at its first start.
+APPROVER = f"arn:aws:iam::{ACCOUNT}:user/quell"
 
 
 def finding_of(kind, resource, severity=8.0, action=None, **service):
@@ -54,8 +56,8 @@ class World:
     """One playbook's world. `build` gives the run's parameters, `shape` all that the playbook may touch."""
 
     file = document = None
-    # A tag key's carrier is marked never to be touched with this.
-    never_touch = True
+    # Changes that only the first run in an account makes.
+    once = ()
 
     def __init__(self, clients, account, token):
         self.clients, self.account, self.token = clients, account, token
@@ -754,6 +756,48 @@ class AttackedDatabase(World):
         test.assertEqual(shape["shared"], [])
 
 
+class UsedRoot(World):
+    """A member account whose root user was used; a person agrees to deny it."""
+
+    file, document = "root-contain.yaml", "Quell-Root-Contain"
+    once = ("organizations:CreatePolicy",)
+
+    def build(self):
+        organizations = self.client("organizations")
+        or_none(lambda: organizations.create_organization(FeatureSet="ALL"), "AlreadyInOrganizationException")
+        made = organizations.create_account(Email=f"{self.token}@example.com", AccountName=self.token)
+        self.member = made["CreateAccountStatus"]["AccountId"]
+        self.account.answer_lookup("root", [looked_up("ConsoleLogin", "signin.amazonaws.com")])
+
+    def parameters(self, **more):
+        return super().parameters(**{"DenyRoot": ["true"], "Approvers": [APPROVER], **more})
+
+    def finding(self):
+        details = {"resourceType": "AccessKey", "accessKeyDetails": {"userType": "Root", "userName": "Root"}}
+        found = finding_of("Policy:IAMUser/RootCredentialUsage", details, 2.0)
+        found["detail"]["accountId"] = self.member
+        return found
+
+    def forbid(self):
+        self.client("organizations").tag_resource(
+            ResourceId=self.member, Tags=[{"Key": "ir:never-touch", "Value": "yes"}]
+        )
+
+    def shape(self):
+        organizations = self.client("organizations")
+        attached = organizations.list_policies_for_target(TargetId=self.member, Filter="SERVICE_CONTROL_POLICY")
+        contents = {}
+        for policy in attached["Policies"]:
+            if policy["Name"] != "FullAWSAccess":
+                contents[policy["Name"]] = organizations.describe_policy(PolicyId=policy["Id"])["Policy"]["Content"]
+        return contents
+
+    def check(self, test, shape, outputs):
+        (statement,) = json.loads(shape["QuellDenyRoot"])["Statement"]
+        test.assertEqual((statement["Effect"], statement["Action"], statement["Resource"]), ("Deny", "*", "*"))
+        test.assertEqual(statement["Condition"], {"StringLike": {"aws:PrincipalArn": "arn:*:iam::*:root"}})
+
+
 WORLDS = [
     IamUser,
     IamRole,
@@ -772,4 +816,5 @@ WORLDS = [
     HijackedFunction,
     PlainFunction,
     AttackedDatabase,
+    UsedRoot,
 ]

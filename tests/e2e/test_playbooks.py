@@ -4,6 +4,7 @@ cleanly when any of its changes is refused, and does no harm when a change is ma
 All worlds share one Quell and one moto; every run has a role of its own, by which the proxy between knows it.
 """
 
+import contextlib
 import functools
 import itertools
 import json
@@ -82,6 +83,10 @@ class PlaybooksTest(unittest.TestCase):
         """The run, if it has ended; asked for by its summary, because a whole run is long."""
         asked = [{"Key": "ExecutionId", "Values": [run]}]
         found = self.ssm.describe_automation_executions(Filters=asked)["AutomationExecutionMetadataList"]
+        if found[0]["AutomationExecutionStatus"] == "Waiting":
+            # Whoever is asked agrees. The wait may be over, or be one for the answer of a call.
+            with contextlib.suppress(self.ssm.exceptions.InvalidAutomationSignalException):
+                self.ssm.send_automation_signal(AutomationExecutionId=run, SignalType="Approve")
         if found[0]["AutomationExecutionStatus"] not in FINAL:
             return None
         return self.ssm.get_automation_execution(AutomationExecutionId=run)["AutomationExecution"]
@@ -141,17 +146,18 @@ class PlaybooksTest(unittest.TestCase):
             world = self.world(kind)
             self.account.lose_first_answers(world.role)
             worlds.append(self.start(world))
-        for world, plain in zip(worlds, self.plain):
+        for world, plain in zip(worlds, self.plain, strict=True):
             with self.on(world):
                 self.succeeded(world)
                 self.assertEqual(neutral(world), neutral(plain))
-                once = self.account.changes_of(plain.role)
-                self.assertGreater(len(self.account.changes_of(world.role)), len(once), "nothing was lost")
+                made = self.account.changes_of(world.role)
+                self.assertGreater(len(made), len({seen.key for seen in made}), "nothing was lost")
 
     def test_4_a_change_that_is_refused_fails_the_run_and_a_second_run_mends_it(self):
         worlds = []
         for world in self.plain:
-            for kind in sorted({kind_of(seen, world) for seen in self.account.changes_of(world.role)}):
+            kinds = {kind_of(seen, world) for seen in self.account.changes_of(world.role)}
+            for kind in sorted(kinds.difference(world.once)):
                 broken = self.world(type(world))
                 broken.fault, broken.plain = kind, world
                 self.account.refuse(
