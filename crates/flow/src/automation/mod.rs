@@ -12,6 +12,7 @@ pub mod view;
 
 mod action;
 mod input;
+mod java_pattern;
 mod machine;
 mod record;
 mod resolve;

@@ -9,6 +9,7 @@ use model::Rejection;
 use serde_json::{Map, Value};
 
 use super::document::{Constraints, Document, Parameter};
+use super::java_pattern;
 use crate::expr::value_type::{ValueType, text_of};
 
 /// Most values of one parameter, and most bytes of one value. AWS allows 50 values of 512 characters; a self-hosted
@@ -166,26 +167,11 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     }
     // Java's matches() looks at the whole text; the group keeps alternatives together. `\z`, since `$` would also
     // match before a final line feed.
-    RegexBuilder::new(&format!("^(?:{})\\z", as_java_reads(pattern)))
+    RegexBuilder::new(&format!("^(?:{})\\z", java_pattern::translated(pattern)))
         .backtrack_limit(BACKTRACK_LIMIT)
         .delegate_size_limit(8 << 20)
         .build()
         .map_err(|error| format!("allowedPattern is not a valid regular expression: {error}"))
-}
-
-/// Java's `\w` and `\d` mean ASCII; here they would mean all of Unicode.
-fn as_java_reads(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match (c, (c == '\\').then(|| chars.next()).flatten()) {
-            ('\\', Some('w')) => out.push_str("[0-9A-Za-z_]"),
-            ('\\', Some('d')) => out.push_str("[0-9]"),
-            ('\\', Some(escaped)) => out.extend(['\\', escaped]),
-            (other, _) => out.push(other),
-        }
-    }
-    out
 }
 
 /// Whether a typed value keeps the declared rules.
