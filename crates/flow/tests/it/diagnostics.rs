@@ -113,6 +113,57 @@ fn rule_table() {
             "Input \"Tag\" of step \"a\" is unknown",
         ),
         (
+            document("- name: a\n  action: aws:sleep\n  inputs: {Duration: '{{ global:NOPE }}'}\n"),
+            "unknown reference \"global:NOPE\"; known are ACCOUNT_ID",
+        ),
+        (
+            document(
+                "- name: a\n  action: aws:sleep\n  inputs: {Duration: '{{ automation:NOPE }}'}\n",
+            ),
+            "unknown reference \"automation:NOPE\"",
+        ),
+        (
+            document(
+                "- name: a\n  action: aws:executeAwsApi\n  inputs: {Service: s, Api: b, Map: [{'x{{ global:REGION }}': 1}]}\n",
+            ),
+            "the key \"x{{ global:REGION }}\" holds a reference",
+        ),
+        (
+            format!(
+                "{}files: {{a.zip: {{checksums: {{sha256: abc}}}}}}\n",
+                document(sleep)
+            ),
+            "file \"a.zip\" must have checksums",
+        ),
+        (
+            format!(
+                "{}parameters:\n  X: {{type: String, default: 'x {{{{ssm:/a}}}}'}}\n",
+                document(sleep)
+            ),
+            "a default from the parameter store must be the reference alone",
+        ),
+        (
+            format!(
+                "{}parameters:\n  X: {{type: String, minChars: 3, maxChars: 2}}\n",
+                document(sleep)
+            ),
+            "\"minChars\" must not be greater than \"maxChars\"",
+        ),
+        (
+            format!(
+                "{}parameters:\n  X: {{type: StringList, minItems: -1}}\n",
+                document(sleep)
+            ),
+            "\"minItems\" must not be negative",
+        ),
+        (
+            format!(
+                "{}parameters:\n  X: {{type: String, allowedPattern: '('}}\n",
+                document(sleep)
+            ),
+            "allowedPattern is not a valid regular expression",
+        ),
+        (
             "schemaVersion: '2.2'\nmainSteps: []\n".to_owned(),
             "schemaVersion of an Automation document must be \"0.3\"",
         ),

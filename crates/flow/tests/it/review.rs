@@ -98,6 +98,7 @@ fn loops_are_gone_through_as_often_as_they_must() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_warning_has_its_case() {
     let command = |more: &str, commands: &str| {
         document(&format!(

@@ -4,6 +4,7 @@
 
 mod action;
 mod convert;
+mod declarations;
 mod declared;
 mod inputs;
 mod read;

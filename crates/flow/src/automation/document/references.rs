@@ -1,10 +1,15 @@
 //! Whether every reference of a document has something to refer to.
 
+use serde_json::Value;
+
 use super::read::Notes;
 use super::steps::pointer_of;
 use super::{Action, Document};
 use crate::expr::reference::{Reference, find, visit_texts_at};
 use crate::source::child_pointer;
+
+/// What `global:` knows.
+const GLOBALS: [&str; 5] = ["ACCOUNT_ID", "REGION", "AWS_PARTITION", "DATE", "DATE_TIME"];
 
 /// Checks all texts that are resolved at run time. A script's text is not one of them.
 pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
@@ -16,6 +21,38 @@ pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
         resolved_texts(document, at, &mut |pointer, text| {
             check_text(notes, document, (pointer, looping), text);
         });
+        check_keys(
+            notes,
+            &step.inputs,
+            &format!("{}/inputs", pointer_of(document, at)),
+        );
+    }
+}
+
+/// Keys of maps are never resolved: a reference in one is a mistake.
+fn check_keys(notes: &mut Notes<'_>, value: &Value, pointer: &str) {
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                if key.contains("{{") && !find(key).is_empty() {
+                    notes.add(
+                        &child_pointer(pointer, key),
+                        format!("the key \"{key}\" holds a reference, which is never resolved; references stand in values only"),
+                    );
+                }
+                if inner.is_object() || inner.is_array() {
+                    check_keys(notes, inner, &child_pointer(pointer, key));
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (n, inner) in items.iter().enumerate() {
+                if inner.is_object() || inner.is_array() {
+                    check_keys(notes, inner, &format!("{pointer}/{n}"));
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -77,7 +114,16 @@ fn check_text(
                 pointer,
                 format!("\"{{{{ {} }}}}\": parameters of the parameter store may only be referred to by defaults of parameters", found.reference),
             ),
-            Reference::Global(_) | Reference::Automation(_) => {}
+            Reference::Global(name) => {
+                if !GLOBALS.contains(&name.as_str()) {
+                    notes.add(pointer, format!("unknown reference \"global:{name}\"; known are {}", GLOBALS.join(", ")));
+                }
+            }
+            Reference::Automation(name) => {
+                if !["EXECUTION_ID", "RESOURCE_ID"].contains(&name.as_str()) {
+                    notes.add(pointer, format!("unknown reference \"automation:{name}\"; known are EXECUTION_ID and RESOURCE_ID"));
+                }
+            }
         }
     }
 }
