@@ -132,6 +132,7 @@ fn options(config: &Config) -> Options {
     let days = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
     Options {
         step_budget: config.engine.step_budget,
+        throttle_retry_secs: config.engine.throttle_retry_secs,
         stop_grace: Duration::from_secs(config.engine.stop_grace_secs),
         consistency_delay: Duration::from_secs(config.engine.consistency_delay_secs),
         keep_inbox: days(config.retention.inbox_days),

@@ -163,6 +163,7 @@ pub(crate) struct Intake {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Engine {
     pub(crate) step_budget: u32,
+    pub(crate) throttle_retry_secs: u32,
     pub(crate) stop_grace_secs: u64,
     pub(crate) consistency_delay_secs: u64,
 }
@@ -401,6 +402,9 @@ impl Config {
                 u64::from(self.retention.metrics_days),
             ),
         ];
+        if self.engine.throttle_retry_secs > 3_600 {
+            bail!("engine.throttle_retry_secs must be 0 to 3600");
+        }
         match amounts.iter().find(|(_, amount)| *amount == 0) {
             Some((name, _)) => bail!("{name} must be at least 1"),
             None => Ok(()),

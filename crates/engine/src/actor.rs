@@ -258,6 +258,7 @@ impl Actor {
             at: batch.at,
             entropy: batch.next_entropy(),
             step_budget: self.shared.options.step_budget,
+            throttle_retry_secs: self.shared.options.throttle_retry_secs,
         };
         let journaled = item.prepared.journaled();
         match &item.origin {

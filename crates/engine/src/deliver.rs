@@ -186,6 +186,7 @@ async fn to_run(
         at: arrival.now,
         entropy: [0; 32],
         step_budget: 1,
+        throttle_retry_secs: 0,
     };
     let code = if missing {
         "NO_RESOURCE"

@@ -44,6 +44,8 @@ pub struct Ports {
 pub struct Options {
     /// Effect-free steps that one turn of a run may take before others get their chance.
     pub step_budget: u32,
+    /// Seconds that a step of a run tries a throttled call again for (0 to 3600).
+    pub throttle_retry_secs: u32,
     /// Inputs waiting in memory before new ones are refused as busy.
     pub max_waiting: usize,
     /// How long a stop waits for effects under way; what is not done by then is recovered at the next start.
@@ -72,6 +74,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             step_budget: 10_000,
+            throttle_retry_secs: 0,
             max_waiting: 100_000,
             stop_grace: Duration::from_secs(10),
             keep_inbox: SignedDuration::from_hours(24),

@@ -35,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) at: Timestamp,
     pub(crate) entropy: Entropy,
     pub(crate) step_budget: u32,
+    pub(crate) throttle_retry_secs: u32,
 }
 
 /// One decision, in the words that all machines share.

@@ -44,6 +44,7 @@ pub(crate) fn decide(
         at: cx.at,
         entropy: cx.entropy,
         budget: cx.step_budget,
+        throttle_retry_secs: cx.throttle_retry_secs,
     };
     let decision = automation::step(run, input, &context)?;
     Ok(Decided::of(

@@ -254,6 +254,7 @@ async fn the_journal_replayed_gives_the_state() {
                 at: row.at,
                 entropy: ids::secret(&row.entry.entropy, &format!("input/{index}")),
                 budget: 10_000,
+                throttle_retry_secs: 0,
             };
             let decision =
                 flow::automation::step(run.take(), journaled(input), &cx).expect("decided again");

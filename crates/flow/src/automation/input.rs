@@ -29,6 +29,9 @@ pub struct Context {
     pub entropy: Entropy,
     /// How many steps may begin in this turn before the run lets others pass ([`Command::Continue`]).
     pub budget: u32,
+    /// How long a step goes on trying a call that is throttled before that counts as a failed attempt, in seconds
+    /// (SSM's own setting, 0 to 3600). Taken when a run begins.
+    pub throttle_retry_secs: u32,
 }
 
 /// The budget that a caller gives when it has no reason for another: every legal run fits into one turn of it.

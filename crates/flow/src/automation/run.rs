@@ -59,6 +59,9 @@ pub(crate) struct Root {
     pub(crate) stop: Option<Stop>,
     /// Number of effect ids given out.
     pub(crate) effects: u64,
+    /// Seconds that a throttled call is tried again for.
+    #[serde(default)]
+    pub(crate) throttle_secs: u32,
     #[serde(default)]
     pub(crate) variables: Map<String, Value>,
     /// Parameters whose defaults come from the parameter store and are still to be looked up.
@@ -214,6 +217,7 @@ impl Run {
                 started_by_hand: false,
                 stop: None,
                 effects: 0,
+                throttle_secs: 0,
                 variables: Map::new(),
                 lookups: Vec::new(),
                 lookup: None,

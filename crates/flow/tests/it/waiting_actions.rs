@@ -10,7 +10,7 @@ use model::EffectCommand;
 use model::effect::{Failure, Outcome};
 use serde_json::{Value, json};
 
-use crate::world::{ANA, World, document, done, failed, nothing, unknown};
+use crate::world::{ANA, World, document, done, failed, nothing, request, start, unknown};
 
 fn refused(code: &str, message: &str) -> Outcome {
     Outcome::Failed(Failure {
@@ -665,4 +665,70 @@ fn waiting_ends_with_the_step_s_time() {
         assert_eq!(world.status(), Status::TimedOut, "{action}");
         assert_eq!(world.cx.at.duration_since(begun).as_secs(), 60, "{action}");
     }
+}
+
+#[test]
+fn a_throttled_call_is_made_again_for_as_long_as_the_account_says() {
+    let text = document(
+        "- name: a\n  action: aws:executeAwsApi\n  maxAttempts: 2\n  inputs: {Service: ec2, Api: DescribeX}\n",
+    );
+    let begin = |seconds: u32| {
+        let mut world = World::new();
+        world.cx.throttle_retry_secs = seconds;
+        world.feed(start(&text, request(&[]))).expect("starts");
+        world
+    };
+    let mut world = begin(60);
+    let begun = world.cx.at;
+    let mut waits = Vec::new();
+    while world.effects.len() == 1 && waits.len() < 20 {
+        world.answer(failed("RequestLimitExceeded"));
+        if world.timers.is_empty() {
+            break;
+        }
+        let before = world.cx.at;
+        assert!(world.tick().ends_with("throttle"));
+        waits.push(world.cx.at.duration_since(before).as_secs());
+    }
+    // A second, then as long as has passed, twenty at most; behind the minute the attempts count.
+    assert_eq!(waits, [1, 1, 2, 4, 8, 16, 20, 20]);
+    assert!(world.cx.at.duration_since(begun).as_secs() > 60);
+    // The second attempt has no time left.
+    world.play(|_, _| failed("RequestLimitExceeded"));
+    assert_eq!(world.status(), Status::Failed);
+
+    let mut world = begin(60);
+    world.answer(failed("Throttling"));
+    world.tick();
+    world.answer(nothing());
+    assert_eq!(
+        (world.status(), world.performed.len()),
+        (Status::Success, 2)
+    );
+    // Other failures do not wait, and without the setting nothing does.
+    let mut world = begin(60);
+    world.answer(failed("Boom"));
+    world.answer(failed("Boom"));
+    assert_eq!(world.status(), Status::Failed);
+    let mut world = begin(0);
+    world.answer(failed("Throttling"));
+    world.answer(failed("Throttling"));
+    assert_eq!((world.status(), world.performed.len()), (Status::Failed, 2));
+    // Half an image's deletion is not begun anew: its own rhythm goes on, then the step fails.
+    let mut world = World::new();
+    world.cx.throttle_retry_secs = 3_600;
+    let delete = step("deleteImage", "", "{ImageId: ami-1}");
+    world.feed(start(&delete, request(&[]))).expect("starts");
+    world.answer(done(
+        json!({"Images": [{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}]}]}),
+    ));
+    world.answer(nothing());
+    world.play(|_, _| failed("Throttling"));
+    assert_eq!(world.status(), Status::Failed);
+    assert!(!called(&world)[1..].contains(&"ec2:DescribeImages".to_owned()));
+    // A cancellation does not wait either.
+    let mut world = begin(60);
+    world.answer(failed("Throttling"));
+    world.stop(StopKind::Cancel).expect("taken");
+    assert_eq!(world.status(), Status::Cancelled);
 }

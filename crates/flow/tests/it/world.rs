@@ -71,6 +71,7 @@ impl World {
                 at: "2026-03-01T10:00:00Z".parse().expect("valid"),
                 entropy: [0; 32],
                 budget: automation::DEFAULT_BUDGET,
+                throttle_retry_secs: 0,
             },
             run: None,
             frames: BTreeMap::new(),

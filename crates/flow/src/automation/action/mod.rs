@@ -346,7 +346,7 @@ pub(crate) fn call_failure(
         || lower.contains("credentials")
     {
         "Permission"
-    } else if error.transient && lower.contains("throttl") {
+    } else if is_throttled(&lower) {
         "Throttling"
     } else {
         "Action"
@@ -363,6 +363,30 @@ pub(crate) fn call_failure(
         timed_out: error.code == "Timeout",
         code,
     }
+}
+
+/// Whether a code (in lower case) says that there were too many requests. Source: botocore's throttling codes.
+fn is_throttled(code: &str) -> bool {
+    const CODES: [&str; 8] = [
+        "requestlimitexceeded",
+        "toomanyrequestsexception",
+        "slowdown",
+        "limitexceededexception",
+        "bandwidthlimitexceeded",
+        "priorrequestnotcomplete",
+        "ec2throttledexception",
+        "provisionedthroughputexceededexception",
+    ];
+    code.contains("throttl") || CODES.contains(&code)
+}
+
+/// Whether the current action has done its change and is at clearing up behind it.
+pub(crate) fn is_clearing(turn: &Turn<'_>) -> bool {
+    let phase = match turn.memory() {
+        Some(Memory::Poll { phase, .. } | Memory::Follow { phase, .. }) => phase,
+        _ => return false,
+    };
+    phase == Phase::Clearing
 }
 
 /// What most steps are at when a call fails.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::rounds;
 use super::settle::{drop_timers, report_step, settle};
-use super::turn::{TIMEOUT, Turn};
+use super::turn::{THROTTLE, TIMEOUT, Turn};
 use crate::automation::action::{self, Progress};
 use crate::automation::document::Step;
 use crate::automation::record::{Failure, Status};
@@ -119,6 +119,8 @@ pub(super) fn on_timer(turn: &mut Turn<'_>, key: &str) {
     turn.touch(seq);
     if key.ends_with(TIMEOUT) {
         time_out(turn, step);
+    } else if key.ends_with(THROTTLE) {
+        super::settle::restart(turn, step);
     } else {
         let progress = action::on_timer(turn, step);
         settle(turn, progress);

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::flow::{follow, follow_failure};
 use super::rounds;
-use super::turn::Turn;
+use super::turn::{THROTTLE, Turn};
 use crate::automation::action::{self, Memory, Progress, Success};
-use crate::automation::document::Step;
+use crate::automation::document::{Action, Step};
 use crate::automation::record::{Failure, Status};
 use crate::automation::run::Stop;
 
@@ -94,6 +94,9 @@ fn fail(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: Failure) {
         .in_loop
         .as_ref()
         .is_some_and(|state| state.overdue);
+    if !cancelled && !loop_overdue && waits_for_quota(turn, (step, seq), &failure) {
+        return;
+    }
     let attempts = turn.run.record(seq).map_or(1, |record| record.attempt);
     if failure.retryable() && attempts < step.max_attempts && !cancelled && !loop_overdue {
         return retry(turn, step, seq);
@@ -115,6 +118,29 @@ fn fail(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: Failure) {
         return rounds::close_overdue(turn);
     }
     follow_failure(turn, step, &failure);
+}
+
+/// A throttled call is made again later, as long as the account's setting allows; no attempt is used up. The waits
+/// grow with the time that has passed, from a second to twenty.
+fn waits_for_quota(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: &Failure) -> bool {
+    let begun = turn
+        .run
+        .record(seq)
+        .map_or(turn.cx.at, |record| record.started);
+    let passed = turn.cx.at.duration_since(begun).as_secs();
+    let passed = u64::try_from(passed).unwrap_or(0);
+    let throttled = failure.kind == "Throttling" && step.action != Action::ExecuteScript;
+    // What is half done would not be found again by beginning anew.
+    let half_done = action::is_clearing(turn);
+    if !throttled || half_done || passed >= u64::from(turn.run.root.throttle_secs) {
+        return false;
+    }
+    drop_timers(turn);
+    if let Some(record) = turn.touch(seq) {
+        record.response = Some(format!("throttled, tried again later: {}", failure.message));
+    }
+    turn.set_timer(THROTTLE, passed.clamp(1, 20));
+    true
 }
 
 /// The next attempt begins at once, as a new intent.

@@ -18,6 +18,9 @@ use crate::automation::run::{Origin, Run};
 use crate::expr::reference::substitute;
 use crate::expr::value_type::ValueType;
 
+/// Longest time that a throttled call is tried again for, in seconds (SSM's own limit).
+const MAX_THROTTLE_SECONDS: u32 = 3_600;
+
 /// Makes the run and takes it as far as it goes.
 ///
 /// A run that an incident asked for is made even when it cannot begin: Failed, with the reason told to the incident.
@@ -36,6 +39,7 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
     let made = prepare(&mut origin, document, parsed).and_then(|(parsed, lookups)| {
         let mut run = Run::new(cx.id, cx.at, origin.clone(), parsed);
         run.root.lookups = lookups;
+        run.root.throttle_secs = cx.throttle_retry_secs.min(MAX_THROTTLE_SECONDS);
         run.root.variables = first_values(&run.document);
         fill_defaults(&mut run, cx)?;
         // A role that comes from the parameter store is checked when it is known.

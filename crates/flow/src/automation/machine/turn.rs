@@ -194,3 +194,5 @@ impl<'a> Turn<'a> {
 
 /// Purpose of the timer that ends an attempt.
 pub(crate) const TIMEOUT: &str = "timeout";
+/// Purpose of the timer after which a throttled call is made again.
+pub(crate) const THROTTLE: &str = "throttle";
