@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use model::{AggregateId, Rejection, Scope, ids};
+use model::{AggregateId, AggregateKind, Rejection, Scope, ids};
 use ports::CommitError;
 use ports::store::Turn;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use crate::input::Input;
 use crate::lookup::{self, Lookup, Prepared};
 use crate::machine::{self, Context, State};
 use crate::machines::delivery;
-use crate::recovery;
+use crate::{places, recovery};
 
 /// How often a turn is decided again because the aggregate was found at another revision.
 const STALE_TRIES: u32 = 3;
@@ -143,6 +143,26 @@ impl Actor {
                 }
             }
         }
+        self.leave_place().await;
+    }
+
+    /// A run that is over, or never came to be, leaves its place to others.
+    async fn leave_place(&mut self) {
+        if self.id.kind != AggregateKind::Run || !places::is_known(&self.shared, self.id.id) {
+            return;
+        }
+        if self.loaded.is_none() {
+            self.loaded = self.load_stored().await.ok();
+        }
+        let over = self
+            .loaded
+            .as_ref()
+            .is_some_and(|loaded| match &loaded.state {
+                None => true,
+                Some(State::Run(run)) => run.status().is_final(),
+                Some(_) => false,
+            });
+        places::after_turn(&self.shared, self.id.id, over);
     }
 
     /// What a mail brings; nothing for a timer that is no longer set.
@@ -218,6 +238,15 @@ impl Actor {
             let asked = (&mut item.prepared.input, loaded.state.as_ref());
             let found = lookup::find(&self.shared, &self.scope, self.id, asked).await;
             item.prepared.lookup = found.map_err(|error| error.to_string())?;
+            if let (None, Input::StartRun(request), Lookup::Document(found)) = (
+                &loaded.state,
+                &item.prepared.input,
+                &mut item.prepared.lookup,
+            ) {
+                let refusable = matches!(item.origin, Origin::Ask { .. });
+                let place = (&self.scope, self.id.id);
+                found.admission = self.shared.places.admit(place, request, refusable);
+            }
         }
         Ok(loaded)
     }

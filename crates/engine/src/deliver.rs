@@ -174,11 +174,11 @@ async fn to_run(
         Ok(request) => request,
         Err(reason) => return Ok(Err(undeliverable("INVALID_PARAMETER", reason))),
     };
-    let (document, parsed) = lookup::document(shared, arrival.scope, &request).await?;
-    let missing = matches!(document, DocumentSource::Missing { .. });
+    let found = lookup::document(shared, arrival.scope, &request).await?;
+    let missing = matches!(found.source, DocumentSource::Missing { .. });
     let prepared = Prepared {
         input: Input::StartRun(Box::new(request.clone())),
-        lookup: Lookup::Document(document, parsed),
+        lookup: Lookup::Document(Box::new(found)),
     };
     let context = Context {
         id: AggregateId::run(id),

@@ -17,6 +17,7 @@ use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
 use crate::handle::Handle;
 use crate::metrics::{self, Metrics};
+use crate::places::{self, Places, RunLimits};
 use crate::recent::{Recent, RecentLimits};
 use crate::recovery;
 use crate::registry::RuleRegistry;
@@ -66,6 +67,8 @@ pub struct Options {
     pub prune_every: Duration,
     /// How long an eventually consistent read may lag behind a write, before a probe's "not found" counts.
     pub consistency_delay: Duration,
+    /// How many runs may be under way and may wait.
+    pub runs: RunLimits,
     /// What becomes of firings of scheduled rules that were due while the process was down.
     pub missed_schedules: Missed,
 }
@@ -88,6 +91,7 @@ impl Default for Options {
             },
             prune_every: Duration::from_secs(600),
             consistency_delay: Duration::from_secs(5),
+            runs: RunLimits::default(),
             missed_schedules: Missed::Once,
         }
     }
@@ -110,6 +114,7 @@ pub(crate) struct Shared {
     pub(crate) recent: Recent,
     pub(crate) routes: Routes,
     pub(crate) documents: Documents,
+    pub(crate) places: Places,
     pub(crate) commits: tokio::sync::Semaphore,
 }
 
@@ -159,6 +164,7 @@ impl Engine {
             counters: Counters::default(),
             routes: Routes::default(),
             documents: Documents::default(),
+            places: Places::new(options.runs),
             commits: tokio::sync::Semaphore::new(MAX_COMMITS),
         });
         let handle = Handle {
@@ -177,12 +183,14 @@ impl Engine {
         })
         .await?;
         archives::load(&shared).await?;
+        places::restore(&shared).await?;
         ready(&handle);
         shared
             .timers
             .refill(&shared, shared.ports.clock.now())
             .await?;
         recovery::take_up(&shared, marks).await?;
+        places::begin(&shared);
         let wheel = Arc::clone(&shared);
         shared
             .tasks

@@ -23,6 +23,7 @@ use crate::documents::Known;
 use crate::engine::Shared;
 use crate::input::Input;
 use crate::machine::State;
+use crate::places::Admission;
 use crate::{replays, schedules};
 
 /// What was found for an input.
@@ -32,12 +33,24 @@ pub(crate) enum Lookup {
     Nothing,
     /// The contacts and channels that an engagement can reach.
     Directory(Directory),
-    /// The document of a run to be started, and its parsed form where it is at hand.
-    Document(DocumentSource, Parsed),
+    /// The document of a run to be started.
+    Document(Box<FoundDocument>),
     /// What a schedule whose timer is due gives to whom.
     Firing(schedules::Firing),
     /// The page of an archive that a replay wants next.
     Page(replays::Page),
+}
+
+/// The document of a run to be started, and whether there is a place for the run.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundDocument {
+    pub(crate) source: DocumentSource,
+    /// Its parsed form where it is at hand.
+    pub(crate) parsed: Parsed,
+    /// Its `TargetType`.
+    pub(crate) target_type: Option<String>,
+    /// Whether the run begins, waits or is refused.
+    pub(crate) admission: Admission,
 }
 
 /// An input with what its decision needs.
@@ -74,8 +87,8 @@ pub(crate) async fn find(
     }
     match input {
         Input::StartRun(request) => {
-            let (source, parsed) = document(shared, scope, request).await?;
-            Ok(Lookup::Document(source, parsed))
+            let found = document(shared, scope, request).await?;
+            Ok(Lookup::Document(Box::new(found)))
         }
         Input::Incident(input) => {
             bring_stored_event(store, id, input).await?;
@@ -126,8 +139,13 @@ impl Prepared {
             Lookup::Page(page) => {
                 map.insert("page".to_owned(), page.journaled());
             }
-            Lookup::Document(source, _) => {
-                map.insert("document".to_owned(), json!(source));
+            Lookup::Document(found) => {
+                map.insert("document".to_owned(), json!(found.source));
+                map.insert("target_type".to_owned(), json!(found.target_type));
+                map.insert(
+                    "queued".to_owned(),
+                    json!(found.admission == Admission::Queued),
+                );
             }
             Lookup::Directory(directory) => {
                 map.insert(
@@ -262,16 +280,27 @@ pub(crate) async fn document(
     shared: &Shared,
     scope: &Scope,
     request: &StartRun,
-) -> Result<(DocumentSource, Parsed), StoreError> {
+) -> Result<FoundDocument, StoreError> {
     let store = shared.ports.store.as_ref();
     let (name, version_in_arn) = document_name(&request.document_name);
+    // A child in another account and region runs the parent's copy of the document.
+    let home = request.location.as_ref().map(|there| &there.home_region);
     let scope = Scope {
-        region: request.region.clone(),
+        region: home.unwrap_or(&request.region).clone(),
         ..scope.clone()
     };
-    let missing = |reason: String| Ok((DocumentSource::Missing { reason }, Parsed::default()));
-    let found = store.resource(scope.clone(), DOCUMENT.to_owned(), name.clone());
-    let Some(head) = found.await? else {
+    let found = |source: DocumentSource, parsed: Parsed, target_type: Option<String>| {
+        Ok(FoundDocument {
+            source,
+            parsed,
+            target_type,
+            admission: Admission::Now,
+        })
+    };
+    let missing =
+        |reason: String| found(DocumentSource::Missing { reason }, Parsed::default(), None);
+    let stored = store.resource(scope.clone(), DOCUMENT.to_owned(), name.clone());
+    let Some(head) = stored.await? else {
         return missing(format!(
             "there is no document `{name}` in region `{}`: create it with CreateDocument",
             scope.region
@@ -304,7 +333,7 @@ pub(crate) async fn document(
     };
     let parsed = Parsed(known.parsed.clone());
     shared.documents.put(key, known);
-    Ok((source, parsed))
+    found(source, parsed, head.target_type)
 }
 
 /// The version that `$DEFAULT`, `$LATEST` or a number means.

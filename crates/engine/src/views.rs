@@ -9,6 +9,9 @@ pub use flow::automation::{
 /// Calls that an operator asks for.
 pub use flow::call;
 
+/// Targets and locations of runs: how they are asked for.
+pub use flow::automation::fleet::asked as targets_asked;
+
 /// Parameters of documents: how they are declared and bound.
 pub use flow::automation::parameters;
 

@@ -120,6 +120,8 @@ fn run_through(text: &str, document: &Arc<Document>) -> Run {
             content: text.to_owned(),
         },
         parsed: Parsed(Some(Arc::clone(document))),
+        target_type: None,
+        queued: false,
     }));
     let mut run = None;
     loop {

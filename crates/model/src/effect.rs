@@ -60,9 +60,9 @@ pub struct AssumeRole {
     pub role_arn: String,
     /// Session name: the run's id, so that CloudTrail leads back to the run.
     pub session_name: String,
-    /// ARN of a role that is assumed first and assumes this one; `None` is the server's own identity.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub through: Option<String>,
+    /// ARNs of roles on the way, in order: the server's own identity assumes the first, the last assumes this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<String>,
 }
 
 /// One script of an automation document.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Most levels of runs below the one that somebody started: a document that starts itself must end.
-pub const MAX_DEPTH: u32 = 8;
+pub const MAX_DEPTH: u32 = 12;
 
 /// The run that started another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,9 +101,13 @@ pub struct RunLocation {
     pub home_region: String,
     /// ARN of the role that is assumed there.
     pub role_arn: String,
-    /// Role that assumes it; `None` means the server's own identity.
+    /// ARNs of roles on the way to it, in order.
     #[serde(default)]
-    pub through: Option<String>,
+    pub through: Vec<String>,
+    /// Whether the role stands in the place of the one that the document names: so for the runs that
+    /// `TargetLocations` asks for, not for those that they start.
+    #[serde(default)]
+    pub instead: bool,
 }
 
 /// The resource that a child runs for.

@@ -147,6 +147,15 @@ impl Store for MemoryStore {
         ready(Ok(self.lock().holder(&key, Some(instant(at)))))
     }
 
+    fn lasting_claims(
+        &self,
+        family: String,
+        after: String,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, AggregateId)>, StoreError>> {
+        ready(Ok(self.lock().lasting_claims(&family, &after, page(limit))))
+    }
+
     fn resource(
         &self,
         scope: Scope,

@@ -385,6 +385,15 @@ pub trait Store: Send + Sync + 'static {
         at: Timestamp,
     ) -> BoxFuture<'_, Result<Option<AggregateId>, StoreError>>;
 
+    /// Holders of the claims of a family that never lapse, whoever owns them, in order of key strictly behind `after`.
+    /// Keys are told apart by name alone: for families whose keys are unique over all owners.
+    fn lasting_claims(
+        &self,
+        family: String,
+        after: String,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, AggregateId)>, StoreError>>;
+
     /// One resource. The region is compared exactly.
     fn resource(
         &self,

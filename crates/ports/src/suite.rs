@@ -52,6 +52,7 @@ macro_rules! store_suite {
             claims_know_tenant_and_account_but_no_region
             a_claim_lost_takes_the_whole_turn_with_it
             claims_within_one_turn_meet_each_other
+            lasting_claims_are_listed_by_family
             the_inbox_keeps_its_order_until_done
             an_acceptance_needs_no_aggregate
             effects_pend_until_they_are_settled

@@ -35,6 +35,12 @@ pub const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0003_archived.sql"),
         postgres: include_str!("../migrations/postgres/0003_archived.sql"),
     },
+    Migration {
+        version: 4,
+        name: "lasting_claims",
+        sqlite: include_str!("../migrations/sqlite/0004_lasting_claims.sql"),
+        postgres: include_str!("../migrations/postgres/0004_lasting_claims.sql"),
+    },
 ];
 
 /// The newest schema version that this build knows.

@@ -289,6 +289,15 @@ impl Store for SqliteStore {
         self.read(move |connection| read::claim(connection, &key, at))
     }
 
+    fn lasting_claims(
+        &self,
+        family: String,
+        after: String,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, AggregateId)>, StoreError>> {
+        self.read(move |connection| read::lasting_claims(connection, &family, &after, limit))
+    }
+
     fn resource(
         &self,
         scope: Scope,

@@ -1,12 +1,14 @@
 //! Runs: `flow::automation`.
 
 use flow::automation::{self, Command, Run, Start};
-use model::{AggregateId, Rejection};
+use model::{AggregateId, ClaimWish, Rejection};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::input::Input;
 use crate::lookup::{Lookup, Prepared};
 use crate::machine::{Context, Decided, Order, State, misdirected};
+use crate::places::{self, Admission};
 
 pub(crate) fn restore(frames: Vec<(String, Value)>) -> Result<State, String> {
     Run::restore(frames)
@@ -26,11 +28,19 @@ pub(crate) fn decide(
     };
     let input = match (prepared.input, prepared.lookup) {
         (Input::Run(input), _) => *input,
-        (Input::StartRun(request), Lookup::Document(document, parsed)) => {
+        (Input::StartRun(_), Lookup::Document(found)) if found.admission == Admission::Full => {
+            let message = "as many executions wait as may: wait for one to end, or stop one";
+            return Err(Rejection::Quota {
+                message: message.to_owned(),
+            });
+        }
+        (Input::StartRun(request), Lookup::Document(found)) => {
             automation::Input::Start(Box::new(Start {
                 request: *request,
-                document,
-                parsed,
+                document: found.source,
+                parsed: found.parsed,
+                target_type: found.target_type,
+                queued: found.admission == Admission::Queued,
             }))
         }
         (Input::Settled { effect, outcome }, _) => automation::Input::Effect { effect, outcome },
@@ -46,7 +56,21 @@ pub(crate) fn decide(
         budget: cx.step_budget,
         throttle_retry_secs: cx.throttle_retry_secs,
     };
-    let decision = automation::step(run, input, &context)?;
+    let born = run.is_none();
+    let was_over = run.as_ref().is_some_and(|run| run.status().is_final());
+    let mut decision = automation::step(run, input, &context)?;
+    let over = decision.state.status().is_final();
+    // What is not over is found again by its claim: see `places`.
+    if born && !over {
+        decision.claims.push(ClaimWish {
+            scope: places::FAMILY.to_owned(),
+            key: cx.id.id.to_string(),
+            expires: None,
+        });
+    } else if over && !was_over {
+        let claim = (places::FAMILY.to_owned(), cx.id.id.to_string());
+        decision.releases.push(claim);
+    }
     Ok(Decided::of(
         decision,
         |run| State::Run(Box::new(run)),
@@ -55,7 +79,7 @@ pub(crate) fn decide(
 }
 
 /// The incident that a run reports to.
-fn incident_of(run: Option<&Run>, input: &automation::Input) -> Option<uuid::Uuid> {
+fn incident_of(run: Option<&Run>, input: &automation::Input) -> Option<Uuid> {
     match (run, input) {
         (Some(run), _) => run.incident(),
         (None, automation::Input::Start(start)) => start.request.incident,
@@ -63,7 +87,16 @@ fn incident_of(run: Option<&Run>, input: &automation::Input) -> Option<uuid::Uui
     }
 }
 
-fn order(command: Command, incident: Option<uuid::Uuid>, cx: &Context) -> Order {
+/// An input for another run of the same owner: parents and children share account and region, wherever they act.
+fn tell(cx: &Context, run: Uuid, input: automation::Input) -> Order {
+    Order::Send {
+        to: AggregateId::run(run),
+        scope: cx.scope.clone(),
+        input: Box::new(Input::Run(Box::new(input))),
+    }
+}
+
+fn order(command: Command, incident: Option<Uuid>, cx: &Context) -> Order {
     match command {
         Command::Perform { effect, command } => Order::Perform {
             effect,
@@ -80,6 +113,15 @@ fn order(command: Command, incident: Option<uuid::Uuid>, cx: &Context) -> Order 
                 report,
             )))),
         },
+        Command::StartChild { run, request } => Order::Send {
+            to: AggregateId::run(run),
+            scope: cx.scope.clone(),
+            input: Box::new(Input::StartRun(request)),
+        },
+        Command::StopChild { run, kind, by } => {
+            tell(cx, run, automation::Input::ParentStops { kind, by })
+        }
+        Command::TellParent { run, end } => tell(cx, run, automation::Input::ChildEnded(end)),
         Command::Continue => Order::Continue,
     }
 }

@@ -272,6 +272,8 @@ fn journaled(body: &Value) -> RunInput {
             request: serde_json::from_value(body["input"].clone()).expect("a request"),
             document: serde_json::from_value(body["document"].clone()).expect("a document"),
             parsed: flow::automation::Parsed::default(),
+            target_type: None,
+            queued: body["queued"] == true,
         })),
         Some("settled") => RunInput::Effect {
             effect: serde_json::from_value(read("effect")).expect("an id"),

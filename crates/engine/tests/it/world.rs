@@ -214,6 +214,16 @@ impl World {
         outside: Arc<Outside>,
         clock: ManualClock,
     ) -> Self {
+        Self::with(store, outside, clock, Options::default()).await
+    }
+
+    /// As [`World::on`], with other options.
+    pub(crate) async fn with<S: Store>(
+        store: Arc<S>,
+        outside: Arc<Outside>,
+        clock: ManualClock,
+        options: Options,
+    ) -> Self {
         let alive = Arc::new(AtomicBool::new(true));
         let door = Door {
             outside: Arc::clone(&outside),
@@ -225,9 +235,7 @@ impl World {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::new(clock.now().as_second().unsigned_abs())),
         };
-        let (engine, handle) = Engine::start(ports, Options::default())
-            .await
-            .expect("an engine");
+        let (engine, handle) = Engine::start(ports, options).await.expect("an engine");
         Self {
             engine,
             handle,
@@ -363,17 +371,14 @@ impl World {
     }
 
     pub(crate) async fn run(&self, id: Uuid, document: &str) -> Result<Value, engine::AskError> {
-        let request = StartRun {
-            document_name: document.to_owned(),
-            document_version: None,
-            parameters: BTreeMap::new(),
-            executed_by: "arn:aws:iam::123456789012:user/test".to_owned(),
-            region: scope().region,
-            mode: "Auto".to_owned(),
-            incident: None,
-            tags: BTreeMap::new(),
-            ..StartRun::default()
-        };
+        self.start(id, request(document)).await
+    }
+
+    pub(crate) async fn start(
+        &self,
+        id: Uuid,
+        request: StartRun,
+    ) -> Result<Value, engine::AskError> {
         self.handle
             .ask(
                 AggregateId::run(id),
@@ -406,6 +411,17 @@ impl World {
             limit: 100,
         };
         self.handle.list(query).await.expect("listed")
+    }
+}
+
+/// A wish for a run of a document.
+pub(crate) fn request(document: &str) -> StartRun {
+    StartRun {
+        document_name: document.to_owned(),
+        executed_by: "arn:aws:iam::123456789012:user/test".to_owned(),
+        region: scope().region,
+        mode: "Auto".to_owned(),
+        ..StartRun::default()
     }
 }
 

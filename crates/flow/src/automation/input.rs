@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::Scope;
 use model::effect::Outcome;
+use model::fleet::ChildEnd;
 use model::ids::Entropy;
 use model::report::{RunReport, StartRun};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,17 @@ pub enum Input {
     },
     /// The answer to [`Command::Continue`]: go on.
     Continue,
+    /// A place has become free: a run that waits for one begins.
+    Admitted,
+    /// A child run ended. Told twice, it counts once.
+    ChildEnded(Box<ChildEnd>),
+    /// The run that started this one stops it. Nothing when it has ended.
+    ParentStops {
+        /// How to stop.
+        kind: StopKind,
+        /// ARN of whoever asked.
+        by: String,
+    },
 }
 
 /// What a run is made of.
@@ -87,6 +99,12 @@ pub struct Start {
     /// The same text parsed, where the engine has it at hand.
     #[serde(skip)]
     pub parsed: Parsed,
+    /// What kind of resource the document is for (its `TargetType`), if it says so.
+    #[serde(default)]
+    pub target_type: Option<String>,
+    /// Whether it must wait for [`Input::Admitted`] before it begins.
+    #[serde(default)]
+    pub queued: bool,
 }
 
 /// A document parsed before: no part of an input's identity, since it follows from the text.
@@ -230,6 +248,29 @@ pub enum Command {
     },
     /// Tell the incident that asked for the run. Only sent when the request named one.
     Report(RunReport),
+    /// Start a run; its end comes back as [`Input::ChildEnded`].
+    StartChild {
+        /// Its execution id, a child of this run's id.
+        run: Uuid,
+        /// What it is asked for.
+        request: Box<StartRun>,
+    },
+    /// Stop a run that was started: [`Input::ParentStops`] for it.
+    StopChild {
+        /// Its execution id.
+        run: Uuid,
+        /// How to stop.
+        kind: StopKind,
+        /// ARN of whoever asked.
+        by: String,
+    },
+    /// Tell the run that started this one: [`Input::ChildEnded`] for it.
+    TellParent {
+        /// Its execution id.
+        run: Uuid,
+        /// How this one ended.
+        end: Box<ChildEnd>,
+    },
     /// The budget of this turn is spent: feed [`Input::Continue`] in a later turn.
     Continue,
 }

@@ -5,6 +5,7 @@
 
 pub mod condition;
 pub mod document;
+pub mod fleet;
 pub mod parameters;
 pub mod review;
 pub mod survey;

@@ -42,6 +42,23 @@ impl Status {
         }
     }
 
+    /// The status with this wire name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Pending,
+            Self::InProgress,
+            Self::Waiting,
+            Self::Success,
+            Self::TimedOut,
+            Self::Cancelling,
+            Self::Cancelled,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == name)
+    }
+
     /// Whether nothing follows any more.
     #[must_use]
     pub fn is_final(self) -> bool {

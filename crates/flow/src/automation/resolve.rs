@@ -21,14 +21,14 @@ impl Run {
         match reference {
             Reference::Parameter { name, index } => match self.parameter(name) {
                 Some(value) => indexed(value, *index),
-                None if name == "RESOURCE_ID" => Err("the run has no target resource".to_owned()),
+                None if name == "RESOURCE_ID" => self.resource(),
                 None => Err("there is no such parameter".to_owned()),
             },
             Reference::Output { step, output, index } => indexed(&self.step_output(step, output)?, *index),
             Reference::Global(name) => self.global(cx, name),
             Reference::Automation(name) => match name.as_str() {
                 "EXECUTION_ID" => Ok(Value::String(cx.id.to_string())),
-                "RESOURCE_ID" => Err("the run has no target resource".to_owned()),
+                "RESOURCE_ID" => self.resource(),
                 _ => Err("known are automation:EXECUTION_ID and automation:RESOURCE_ID".to_owned()),
             },
             Reference::Variable { name, index } => match self.root.variables.get(name) {
@@ -38,6 +38,14 @@ impl Run {
             Reference::Ssm(_) => {
                 Err("parameters of the parameter store may only be referred to by defaults of parameters".to_owned())
             }
+        }
+    }
+
+    /// The resource that a rate-controlled run is for.
+    fn resource(&self) -> Result<Value, String> {
+        match &self.origin.request.target {
+            Some(target) => Ok(Value::String(target.resource.clone())),
+            None => Err("the run has no target resource".to_owned()),
         }
     }
 
@@ -123,8 +131,36 @@ impl Run {
         Ok(inputs)
     }
 
-    /// The role that the document wants; `None` when it names none or an empty text.
+    /// The role that the run acts as: that of its place, of its document, or of the run that started it. `None` means
+    /// the server's own identity.
     pub(crate) fn role(&self, cx: &Context) -> Result<Option<AssumeRole>, String> {
+        let request = &self.origin.request;
+        let location = request.location.as_ref();
+        let own = match location {
+            Some(location) if location.instead => None,
+            _ => self
+                .declared_role(cx)?
+                .or_else(|| request.caller_role.clone()),
+        };
+        let mut through = location.map(|at| at.through.clone()).unwrap_or_default();
+        let role_arn = match (own, location) {
+            (Some(role_arn), Some(location)) => {
+                through.push(location.role_arn.clone());
+                role_arn
+            }
+            (Some(role_arn), None) => role_arn,
+            (None, Some(location)) => location.role_arn.clone(),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(AssumeRole {
+            role_arn,
+            session_name: format!("quell-{}", cx.id),
+            through,
+        }))
+    }
+
+    /// The role that the document names; `None` when it names none or an empty text.
+    fn declared_role(&self, cx: &Context) -> Result<Option<String>, String> {
         let Some(template) = &self.document.assume_role else {
             return Ok(None);
         };
@@ -137,11 +173,7 @@ impl Run {
         if !is_role_arn(&role_arn) {
             return Err("The format of the supplied assume role ARN isn't valid.".to_owned());
         }
-        Ok(Some(AssumeRole {
-            role_arn,
-            session_name: format!("quell-{}", cx.id),
-            ..AssumeRole::default()
-        }))
+        Ok(Some(role_arn))
     }
 }
 

@@ -14,12 +14,15 @@ use uuid::Uuid;
 
 use super::action::Memory;
 use super::document::{self, Document, Format};
+use super::fleet::{Fleet, Member, Members};
 use super::record::{Status, StepExecution};
 
 /// Version of the frames' shapes.
 const VERSION: u16 = 1;
 /// Key of the frame with the document and what the run was started with.
 const DOCUMENT_FRAME: &str = "document";
+/// Key of the frame that says what a fleet's children are for.
+const MEMBERS_FRAME: &str = "members";
 /// Most step executions of one run: backward jumps are legal, so something must end a circle.
 pub const MAX_STEP_EXECUTIONS: u32 = 10_000;
 
@@ -33,6 +36,8 @@ pub struct Run {
     pub(crate) steps: Vec<Arc<StepExecution>>,
     /// For each step of the document its last execution.
     pub(crate) latest: Vec<Option<u32>>,
+    /// What a fleet's children are for, in the order in which they begin; steps are their executions then.
+    pub(crate) members: Arc<Vec<Member>>,
 }
 
 /// What changes from turn to turn.
@@ -82,6 +87,9 @@ pub(crate) struct Root {
     /// Outputs in wire shape, once the run has ended.
     #[serde(default)]
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
+    /// The children, when the run has them in the place of steps.
+    #[serde(default)]
+    pub(crate) fleet: Option<Fleet>,
 }
 
 /// The step that waits.
@@ -111,6 +119,9 @@ pub(crate) struct Current {
     pub(crate) ticks: u32,
     /// What the action remembers.
     pub(crate) memory: Memory,
+    /// The child run that it waits for.
+    #[serde(default)]
+    pub(crate) child: Option<Uuid>,
 }
 
 /// The loop around the current step.
@@ -188,6 +199,8 @@ pub enum RestoreError {
 
 impl Origin {
     pub(crate) fn new(request: StartRun, account: &str) -> Self {
+        let there = request.location.as_ref().map(|at| at.account.as_str());
+        let account = there.unwrap_or(account).to_owned();
         Self {
             v: VERSION,
             name: request.document_name.clone(),
@@ -195,7 +208,7 @@ impl Origin {
             format: Format::Json,
             content: String::new(),
             request,
-            account: account.to_owned(),
+            account,
             parameters: Map::new(),
         }
     }
@@ -225,11 +238,13 @@ impl Run {
                 failed: None,
                 failure_message: None,
                 outputs: BTreeMap::new(),
+                fleet: None,
             },
             origin: Arc::new(origin),
             document,
             steps: Vec::new(),
             latest,
+            members: Arc::default(),
         }
     }
 
@@ -241,6 +256,7 @@ impl Run {
         let mut root: Option<Root> = None;
         let mut origin: Option<Origin> = None;
         let mut steps: BTreeMap<u32, StepExecution> = BTreeMap::new();
+        let mut members: Vec<Member> = Vec::new();
         for (key, body) in frames {
             if key.is_empty() {
                 root = Some(read(&key, body)?);
@@ -249,6 +265,8 @@ impl Run {
             } else if key.starts_with("step/") {
                 let record: StepExecution = read(&key, body)?;
                 steps.insert(record.seq, record);
+            } else if key == MEMBERS_FRAME {
+                members = read::<Members>(&key, body)?.members;
             }
         }
         let root = root.ok_or_else(|| RestoreError::Missing(String::new()))?;
@@ -273,10 +291,12 @@ impl Run {
                     u32::try_from(n).unwrap_or(u32::MAX),
                 )));
             }
-            if let Some(slot) = document
-                .by_name
-                .get(&record.name)
-                .and_then(|at| latest.get_mut(*at))
+            // A fleet's executions are named after resources, not after steps.
+            if root.fleet.is_none()
+                && let Some(slot) = document
+                    .by_name
+                    .get(&record.name)
+                    .and_then(|at| latest.get_mut(*at))
             {
                 *slot = Some(*seq);
             }
@@ -287,6 +307,7 @@ impl Run {
             document: Arc::new(document),
             steps: steps.into_values().map(Arc::new).collect(),
             latest,
+            members: Arc::new(members),
         };
         run.check_positions()?;
         Ok(run)
@@ -326,6 +347,14 @@ impl Run {
     pub(crate) fn step_frame(&self, seq: u32) -> Option<FrameWrite> {
         let record = self.record(seq)?;
         Some(FrameWrite::put(step_key(seq), to_value(record)))
+    }
+
+    pub(crate) fn members_frame(&self) -> FrameWrite {
+        let members = Members {
+            v: VERSION,
+            members: self.members.as_ref().clone(),
+        };
+        FrameWrite::put(MEMBERS_FRAME, to_value(&members))
     }
 
     pub(crate) fn record(&self, seq: u32) -> Option<&StepExecution> {
@@ -402,6 +431,12 @@ impl Run {
             .map(|(_, reason)| reason.as_str())
     }
 
+    /// Whether it has children in the place of steps.
+    #[must_use]
+    pub fn is_fleet(&self) -> bool {
+        self.root.fleet.is_some()
+    }
+
     /// What the run tells about its failure.
     #[must_use]
     pub fn failure_message(&self) -> Option<&str> {
@@ -433,7 +468,10 @@ impl Run {
 impl PartialEq for Run {
     fn eq(&self, other: &Self) -> bool {
         // The parsed document follows from the origin, `latest` from the steps.
-        self.root == other.root && self.origin == other.origin && self.steps == other.steps
+        self.root == other.root
+            && self.origin == other.origin
+            && self.steps == other.steps
+            && self.members == other.members
     }
 }
 

@@ -983,6 +983,8 @@ fn an_incident_is_told_when_its_run_cannot_start() {
             parsed: Default::default(),
             request: wish,
             document,
+            target_type: None,
+            queued: false,
         })))
     };
     assert!(missing(true).is_ok());

@@ -89,10 +89,6 @@ fn rule_table() {
             "step \"a\": unknown operator `Like`",
         ),
         (
-            document("- name: a\n  action: aws:executeAutomation\n"),
-            "action aws:executeAutomation of step \"a\" is not supported by this version; supported: aws:approve,",
-        ),
-        (
             document("- name: a\n  action: aws:sleep\n  inputs: {Duration: soon}\n"),
             "`soon` is not an ISO-8601 duration",
         ),

@@ -2,6 +2,7 @@
 
 mod actions;
 mod calls;
+mod children;
 mod corpus;
 mod diagnostics;
 mod hostile;

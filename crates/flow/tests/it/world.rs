@@ -8,6 +8,7 @@ use flow::automation::{
 };
 use jiff::Timestamp;
 use model::effect::{AwsCall, Failure, Outcome};
+use model::fleet::ChildEnd;
 use model::report::{RunReport, StartRun};
 use model::{EffectCommand, Rejection, Scope};
 use serde_json::{Value, json};
@@ -24,6 +25,10 @@ pub(crate) struct World {
     pub(crate) performed: Vec<EffectCommand>,
     pub(crate) timers: BTreeMap<String, Timestamp>,
     pub(crate) reports: Vec<RunReport>,
+    /// Runs that were started and have not been answered.
+    pub(crate) children: VecDeque<(Uuid, StartRun)>,
+    pub(crate) stopped: Vec<(Uuid, StopKind)>,
+    pub(crate) told: Vec<(Uuid, ChildEnd)>,
     pub(crate) facts: Vec<String>,
     pub(crate) turns: u32,
     pub(crate) wants_continue: bool,
@@ -52,6 +57,8 @@ pub(crate) fn request(parameters: &[(&str, &str)]) -> StartRun {
 pub(crate) fn start(yaml: &str, request: StartRun) -> Input {
     Input::Start(Box::new(Start {
         parsed: Default::default(),
+        target_type: None,
+        queued: false,
         request,
         document: DocumentSource::Found {
             name: "Doc".to_owned(),
@@ -79,6 +86,9 @@ impl World {
             performed: Vec::new(),
             timers: BTreeMap::new(),
             reports: Vec::new(),
+            children: VecDeque::new(),
+            stopped: Vec::new(),
+            told: Vec::new(),
             facts: Vec::new(),
             turns: 0,
             wants_continue: false,
@@ -138,6 +148,12 @@ impl World {
                 }
                 Command::Report(report) => self.reports.push(report),
                 Command::Continue => self.wants_continue = true,
+                Command::StartChild { run, request } => {
+                    assert!(self.seen.insert(run), "a child's id was given twice");
+                    self.children.push_back((run, *request));
+                }
+                Command::StopChild { run, kind, .. } => self.stopped.push((run, kind)),
+                Command::TellParent { run, end } => self.told.push((run, *end)),
             }
         }
         if self.check_frames {

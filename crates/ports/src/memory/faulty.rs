@@ -194,6 +194,15 @@ impl<S: Store> Store for Faulty<S> {
         self.read(|store| store.claim(key, at))
     }
 
+    fn lasting_claims(
+        &self,
+        family: String,
+        after: String,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, AggregateId)>, StoreError>> {
+        self.read(|store| store.lasting_claims(family, after, limit))
+    }
+
     fn resource(
         &self,
         scope: Scope,

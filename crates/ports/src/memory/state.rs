@@ -331,6 +331,25 @@ impl State {
         (!lapsed).then_some(held.holder)
     }
 
+    pub(super) fn lasting_claims(
+        &self,
+        family: &str,
+        after: &str,
+        limit: usize,
+    ) -> Vec<(String, AggregateId)> {
+        let lasting = self
+            .claims
+            .iter()
+            .filter(|(_, held)| held.expires.is_none());
+        let mut found: Vec<_> = lasting
+            .filter(|((_, _, of, key), _)| of == family && key.as_str() > after)
+            .map(|((_, _, _, key), held)| (key.clone(), held.holder))
+            .collect();
+        found.sort();
+        found.truncate(limit);
+        found
+    }
+
     pub(super) fn resources(&self, query: &ResourceQuery) -> Vec<Resource> {
         let wanted = |resource: &&Resource| {
             let behind = match (&query.scope, &query.after) {

@@ -72,6 +72,15 @@ impl<S: Store> Store for std::sync::Arc<S> {
         S::claim(self, key, at)
     }
 
+    fn lasting_claims(
+        &self,
+        family: String,
+        after: String,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, AggregateId)>, StoreError>> {
+        S::lasting_claims(self, family, after, limit)
+    }
+
     fn resource(
         &self,
         scope: Scope,

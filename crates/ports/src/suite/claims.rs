@@ -334,3 +334,37 @@ pub async fn claims_within_one_turn_meet_each_other(store: &dyn Store) {
     )
     .await;
 }
+
+/// What never lapses is listed in order of key, by family; what is released or lapses is not.
+pub async fn lasting_claims_are_listed_by_family(store: &dyn Store) {
+    let of = |family: &str, key: &str, number| NewClaim {
+        claim: ClaimKey {
+            family: family.to_owned(),
+            ..claim_key(key)
+        },
+        holder: incident(number),
+        expires: None,
+    };
+    let brief = NewClaim {
+        expires: Some(at(1_000)),
+        ..of("place", "d", 1)
+    };
+    let claims = vec![
+        of("place", "c", 1),
+        of("place", "a", 1),
+        of("name", "b", 1),
+        brief,
+    ];
+    commit(store, claiming(incident(1), 0, claims)).await;
+    commit(store, claiming(incident(2), 0, vec![of("place", "b", 2)])).await;
+    let listed =
+        |after: &str, limit| store.lasting_claims("place".to_owned(), after.to_owned(), limit);
+    let all = [("a", 1), ("b", 2), ("c", 1)].map(|(key, n)| (key.to_owned(), incident(n)));
+    assert_eq!(listed("", 10).await, Ok(all.to_vec()));
+    assert_eq!(listed("", 2).await, Ok(all[..2].to_vec()));
+    assert_eq!(listed("b", 10).await, Ok(all[2..].to_vec()));
+    let mut turn = claiming(incident(1), 1, Vec::new());
+    turn.releases.push(of("place", "a", 1).claim);
+    commit(store, turn).await;
+    assert_eq!(listed("", 10).await, Ok(all[1..].to_vec()));
+}

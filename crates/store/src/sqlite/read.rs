@@ -288,6 +288,20 @@ pub(super) fn claim(
         .map_err(failed)
 }
 
+pub(super) fn lasting_claims(
+    connection: &Connection,
+    family: &str,
+    after: &str,
+    limit: usize,
+) -> Answer<Vec<(String, AggregateId)>> {
+    let mut statement = connection.prepare_cached(LASTING_CLAIMS).map_err(failed)?;
+    let wanted = params![family, after, rows(page(limit))];
+    let held = statement.query_map(wanted, |row| Ok((row.get(2)?, aggregate_id(row)?)));
+    held.map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)
+}
+
 pub(super) fn resource(
     connection: &Connection,
     owner: &Scope,

@@ -88,6 +88,9 @@ pub(super) const NUMBER_PRESENT: &str = "SELECT id FROM aggregate WHERE uuid = ?
 pub(super) const CLAIM: &str = "SELECT kind, uuid FROM claim WHERE tenant = ?1 AND account = ?2 AND family = ?3 AND key = ?4 \
      AND (expires IS NULL OR expires > ?5)";
 
+pub(super) const LASTING_CLAIMS: &str = "SELECT kind, uuid, key FROM claim INDEXED BY claim_lasting \
+     WHERE family = ?1 AND key > ?2 AND expires IS NULL ORDER BY key LIMIT ?3";
+
 pub(super) const RESOURCE: &str = concat!(
     "SELECT t.tenant, t.account, t.region, t.kind, t.name, t.revision, t.created, t.updated, ",
     body!(),
@@ -136,7 +139,7 @@ pub(super) const ARCHIVE_TOTAL: &str = "SELECT events, bytes FROM archive_total 
 
 /// All of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 23] = [
+pub(super) const STATEMENTS: [&str; 24] = [
     ROOT,
     FRAME,
     FRAMES,
@@ -152,6 +155,7 @@ pub(super) const STATEMENTS: [&str; 23] = [
     NUMBER_PAST,
     NUMBER_PRESENT,
     CLAIM,
+    LASTING_CLAIMS,
     RESOURCE,
     RESOURCES_ONE,
     RESOURCES_EVERYBODY,

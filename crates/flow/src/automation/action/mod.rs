@@ -11,6 +11,7 @@
 //! | deleteImage | a look, the changing call | one call for each snapshot | after the last |
 //! | sleep | a timer | the timer | at the timer |
 //! | approve, pause | waiting (and a notification) | signals | enough approvals, a rejection, Resume, or time is up |
+//! | executeAutomation | a child run | its end | with the child |
 //! | branch, updateVariable | nothing | – | at once |
 //! | loop | its first pass | passes (see `machine::rounds`) | after the last pass |
 //!
@@ -27,6 +28,7 @@ mod create_tags;
 mod delete_image;
 mod delete_stack;
 mod execute_api;
+mod execute_automation;
 mod execute_script;
 mod execute_state_machine;
 mod given;
@@ -51,6 +53,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use approve::signal as approval_signal;
 pub(crate) use isolation::is_isolated;
+pub(crate) use execute_automation::on_child as child_ended;
 pub(crate) use loop_control::{another_pass, begin as begin_loop};
 pub(crate) use sleep::seconds as sleep_seconds;
 
@@ -179,11 +182,10 @@ pub(crate) fn begin(turn: &mut Turn<'_>, step: &Step, inputs: &Map<String, Value
         Action::Approve => approve::begin(turn, step, inputs),
         Action::Pause => Ok(pause::begin(turn, step)),
         Action::ExecuteScript => execute_script::begin(turn, step, inputs),
+        Action::ExecuteAutomation => execute_automation::begin(turn, step, inputs),
         Action::UpdateVariable => update_variable::begin(turn, inputs),
         // `machine::rounds` begins loops itself, since their steps run in its hands.
         Action::Loop => Ok(Progress::done(Map::new())),
-        // No document with one of these is taken (`Action::is_supported`).
-        Action::ExecuteAutomation => Err(Failure::inputs("The action is not supported.")),
         Action::CopyImage => copy_image::begin(turn, step, inputs),
         Action::CreateImage => create_image::begin(turn, step, inputs),
         Action::CreateStack => create_stack::begin(turn, step, inputs),

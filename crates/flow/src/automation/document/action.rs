@@ -53,9 +53,6 @@ pub enum Action {
     WaitForAwsResourceProperty,
 }
 
-/// Actions that documents may not use yet, since this version does not perform them.
-pub(crate) const UNSUPPORTED: [Action; 1] = [Action::ExecuteAutomation];
-
 /// `aws:runCommand`, besides `DocumentName`: those of SendCommand.
 const RUN_COMMAND: &[&str] = &[
     "InstanceIds",
@@ -197,12 +194,6 @@ impl Action {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == name)
-    }
-
-    /// Whether documents with this action are taken.
-    #[must_use]
-    pub fn is_supported(self) -> bool {
-        !UNSUPPORTED.contains(&self)
     }
 
     /// Inputs that must be there.

@@ -132,27 +132,11 @@ fn read_action(
 ) -> Option<Action> {
     let text = read_text(notes, map, here, "action").unwrap_or_default();
     let known = Action::parse(&text);
-    if let Some(action) = known.filter(|action| action.is_supported()) {
-        return Some(action);
+    if known.is_some() {
+        return known;
     }
     let place = format!("{here}/action");
-    if known.is_some() {
-        let supported: Vec<&str> = Action::ALL
-            .iter()
-            .filter(|action| action.is_supported())
-            .map(|action| action.as_str())
-            .collect();
-        let message = format!(
-            "action {text} of step \"{name}\" is not supported by this version; supported: {}",
-            supported.join(", ")
-        );
-        notes.note(
-            DiagnosticKind::UnsupportedAction,
-            &place,
-            Some(name.to_owned()),
-            message,
-        );
-    } else if map.contains_key("action") {
+    if map.contains_key("action") {
         notes.add_step(&place, name, format!("Unknown action: {text}"));
     } else {
         notes.add_step(

@@ -1,11 +1,12 @@
 //! What arrives for the current step: the outcome of its effect, and its timers.
 
 use model::effect::{Failure as EffectFailure, Outcome};
+use model::fleet::ChildEnd;
 use uuid::Uuid;
 
-use super::rounds;
 use super::settle::{drop_timers, report_step, settle};
 use super::turn::{THROTTLE, TIMEOUT, Turn};
+use super::{fleet, rounds};
 use crate::automation::action::{self, Progress};
 use crate::automation::document::Step;
 use crate::automation::record::{Failure, Status};
@@ -55,6 +56,28 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
         // The time limit stood still while a person was asked.
         turn.set_timeout(step.timeout_seconds.unwrap_or(action::DEFAULT_TIMEOUT));
     }
+    settle(turn, progress);
+}
+
+/// A child run ended. One that nobody waits for any more is passed over.
+pub(super) fn on_child(turn: &mut Turn<'_>, end: &ChildEnd) {
+    if turn.run.is_fleet() {
+        return fleet::on_child(turn, end);
+    }
+    let Some(current) = turn
+        .current_mut()
+        .filter(|current| current.child == Some(end.run))
+    else {
+        return;
+    };
+    current.child = None;
+    let progress = match action::child_ended(end) {
+        Ok(outputs) => Progress::done(outputs),
+        Err((outputs, failure)) => {
+            turn.set_outputs(outputs);
+            Progress::Failed(failure)
+        }
+    };
     settle(turn, progress);
 }
 
@@ -138,5 +161,6 @@ pub(super) fn time_out(turn: &mut Turn<'_>, step: &Step) {
         return;
     }
     current.effect = None;
+    turn.abandon_child("the step's time limit");
     settle(turn, Progress::Failed(time_is_up(step)));
 }

@@ -16,6 +16,9 @@ use crate::expr::value_type::text_of;
 
 /// Begins steps until one waits, the run ends, or the budget is spent.
 pub(super) fn advance(turn: &mut Turn<'_>) {
+    if turn.run.is_fleet() {
+        super::fleet::advance(turn);
+    }
     while let Some(at) = next_to_begin(turn) {
         if turn.begun >= turn.cx.budget.max(1) {
             turn.commands.push(Command::Continue);
@@ -30,6 +33,7 @@ pub(super) fn advance(turn: &mut Turn<'_>) {
 fn next_to_begin(turn: &Turn<'_>) -> Option<usize> {
     let root = &turn.run.root;
     let free = !root.status.is_final()
+        && root.status != Status::Pending
         && root.current.is_none()
         && root.lookup.is_none()
         && root.lookups.is_empty()
@@ -44,7 +48,7 @@ pub(super) fn waits_for_start(run: &Run) -> bool {
 }
 
 fn settle_status(turn: &mut Turn<'_>) {
-    if turn.run.root.status.is_final() {
+    if turn.run.root.status.is_final() || turn.run.root.status == Status::Pending {
         return;
     }
     let root = &turn.run.root;
@@ -98,6 +102,7 @@ fn begin(turn: &mut Turn<'_>, at: usize) {
         timers: Vec::new(),
         ticks: 0,
         memory: Memory::Nothing,
+        child: None,
     });
     match turn.run.inputs(turn.cx, step) {
         Err(failure) => settle(turn, Progress::Failed(failure)),
@@ -233,6 +238,7 @@ pub(super) fn end(turn: &mut Turn<'_>, timed_out: bool) {
     let outputs = json!(root.outputs);
     let body = json!({"run": turn.cx.id, "status": status.as_str(), "message": message});
     turn.fact("run.ended", body);
+    turn.tell_parent();
     let report = RunReport::Ended {
         run: turn.cx.id,
         status: status.as_str().to_owned(),

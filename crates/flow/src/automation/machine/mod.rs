@@ -12,6 +12,9 @@
 //! | step waits | Timer (poll, sleep) | next look, or Success |
 //! | step waits | Timer (time limit) | next attempt, or TimedOut and `onFailure` |
 //! | approve, pause | Signal | Success, Failed, or still waiting |
+//! | executeAutomation in flight | ChildEnded | Success, or next attempt, or `onFailure` |
+//! | waiting for a place | Admitted | looking up defaults, or the first step |
+//! | fleet | ChildEnded | more children, or the end with the last one |
 //! | interactive, between steps | Signal StartStep | the next step |
 //! | last step of a loop's list | (same turn) | next pass, or behind the loop |
 //! | any but ended | Stop Cancel | Cancelling: `onCancel` chain (two minutes), then Cancelled |
@@ -20,6 +23,7 @@
 //! | ended | Effect, Timer, Continue | nothing: it came too late |
 
 mod arrivals;
+mod fleet;
 mod flow;
 mod person;
 mod rounds;
@@ -66,6 +70,9 @@ pub fn step(
     match input {
         // The engine may deliver a start twice; the run exists already.
         Input::Start(_) | Input::Continue => {}
+        Input::Admitted => start::admitted(&mut turn),
+        Input::ChildEnded(end) => arrivals::on_child(&mut turn, &end),
+        Input::ParentStops { kind, by } => stop::by_parent(&mut turn, kind, &by)?,
         Input::Effect { effect, outcome } => on_effect(&mut turn, effect, outcome),
         Input::Timer { key } => arrivals::on_timer(&mut turn, &key),
         Input::Signal(signal) => person::signal(&mut turn, &signal)?,
@@ -83,7 +90,7 @@ pub fn step(
 fn on_effect(turn: &mut Turn<'_>, effect: uuid::Uuid, outcome: Outcome) {
     if turn.run.root.lookup == Some(effect) {
         start::on_lookup(turn, outcome);
-    } else {
+    } else if !fleet::on_effect(turn, effect, &outcome) {
         arrivals::on_effect(turn, effect, outcome);
     }
 }

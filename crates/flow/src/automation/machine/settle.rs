@@ -158,6 +158,7 @@ pub(super) fn restart(turn: &mut Turn<'_>, step: &Step) {
         current.effect = None;
         current.unknown = None;
         current.overdue = false;
+        current.child = None;
         current.memory = Memory::Nothing;
     }
     let inputs = turn.current_inputs();

@@ -7,8 +7,8 @@ use model::report::RunReport;
 use model::{Decision, EffectCommand, IndexEntry, Rejection};
 use serde_json::{Map, Value, json};
 
-use super::flow;
 use super::turn::Turn;
+use super::{fleet, flow};
 use crate::automation::action::CALL_SECONDS;
 use crate::automation::document::{self, Document};
 use crate::automation::input::{Command, Context, DocumentSource, Parsed, Start};
@@ -30,8 +30,10 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
         request,
         document,
         parsed,
+        target_type,
+        queued,
     } = start;
-    let incident = request.incident;
+    let awaited = request.incident.is_some() || request.parent.is_some();
     let mut origin = Origin::new(request, &cx.scope.account);
     if origin.request.region.is_empty() {
         origin.request.region.clone_from(&cx.scope.region);
@@ -41,6 +43,13 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
         run.root.lookups = lookups;
         run.root.throttle_secs = cx.throttle_retry_secs.min(MAX_THROTTLE_SECONDS);
         run.root.variables = first_values(&run.document);
+        if queued {
+            run.root.status = Status::Pending;
+        }
+        if fleet::is_asked(run.request()) {
+            run.root.next = None;
+            run.root.fleet = Some(fleet::first_state(&run, target_type.as_deref()));
+        }
         fill_defaults(&mut run, cx)?;
         // A role that comes from the parameter store is checked when it is known.
         if run.root.lookups.is_empty() {
@@ -51,7 +60,7 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
     });
     match made {
         Ok(run) => Ok(first_turn(run, cx)),
-        Err(rejection) if incident.is_some() => Ok(stillborn(origin, cx, &rejection.to_string())),
+        Err(rejection) if awaited => Ok(stillborn(origin, cx, &rejection.to_string())),
         Err(rejection) => Err(rejection),
     }
 }
@@ -88,7 +97,11 @@ fn prepare(
         Some(parsed) => parsed,
         None => read(&origin.name, &content, format)?,
     };
-    let (values, lookups) = parameters::bind(&parsed, &origin.request.parameters)?;
+    let (values, lookups) = if fleet::is_asked(&origin.request) {
+        fleet::bind(&parsed, &origin.request)?
+    } else {
+        parameters::bind(&parsed, &origin.request.parameters)?
+    };
     origin.parameters = values;
     origin.format = format;
     origin.content = content;
@@ -152,6 +165,12 @@ fn index(turn: &mut Turn<'_>) {
             value: incident.to_string(),
         });
     }
+    if let Some(parent) = &turn.run.request().parent {
+        turn.index.push(IndexEntry {
+            name: "parent".to_owned(),
+            value: parent.run.to_string(),
+        });
+    }
     let (name, _) = turn.run.document_name();
     let value = name.to_owned();
     turn.index.push(IndexEntry {
@@ -177,9 +196,21 @@ fn first_turn(run: Run, cx: &Context) -> Decision<Run, Command> {
         document,
         version,
     });
-    next_lookup(&mut turn);
-    flow::advance(&mut turn);
+    if turn.run.root.status != Status::Pending {
+        next_lookup(&mut turn);
+        flow::advance(&mut turn);
+    }
     turn.finish()
+}
+
+/// A place has become free. Told to a run that does not wait for one, it changes nothing.
+pub(super) fn admitted(turn: &mut Turn<'_>) {
+    if turn.run.root.status != Status::Pending {
+        return;
+    }
+    turn.run.root.status = Status::InProgress;
+    turn.fact("run.admitted", json!({"run": turn.cx.id}));
+    next_lookup(turn);
 }
 
 fn stillborn(mut origin: Origin, cx: &Context, reason: &str) -> Decision<Run, Command> {
@@ -199,6 +230,7 @@ fn stillborn(mut origin: Origin, cx: &Context, reason: &str) -> Decision<Run, Co
         "run.ended",
         json!({"run": cx.id, "document": document, "status": "Failed", "message": reason}),
     );
+    turn.tell_parent();
     turn.report(RunReport::StartFailed {
         run: cx.id,
         document,

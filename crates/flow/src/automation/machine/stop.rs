@@ -5,7 +5,7 @@ use model::effect::Failure as EffectFailure;
 use serde_json::{Value, json};
 
 use super::turn::Turn;
-use super::{flow, settle};
+use super::{fleet, flow, settle};
 use crate::automation::action;
 use crate::automation::document::Step;
 use crate::automation::input::StopKind;
@@ -38,28 +38,51 @@ pub(super) fn stop(turn: &mut Turn<'_>, kind: StopKind, by: &str) -> Result<(), 
     match kind {
         StopKind::Complete => {
             turn.run.root.stop = Some(Stop::Complete);
-            if turn.run.root.current.is_none() {
+            fleet::stop(turn, kind, by);
+            if turn.run.root.current.is_none() && !has_children(turn) {
                 flow::end(turn, false);
             }
         }
-        StopKind::Cancel => cancel(turn),
+        StopKind::Cancel => cancel(turn, by),
     }
     Ok(())
 }
 
-fn cancel(turn: &mut Turn<'_>) {
+/// Whether a fleet's children are under way: the run ends with the last of them.
+fn has_children(turn: &Turn<'_>) -> bool {
+    let fleet = turn.run.root.fleet.as_ref();
+    fleet.is_some_and(|fleet| !fleet.under_way.is_empty())
+}
+
+/// The run that started this one stops it. One that is being stopped already goes on with that.
+pub(super) fn by_parent(turn: &mut Turn<'_>, kind: StopKind, by: &str) -> Result<(), Rejection> {
+    if turn.run.root.stop.is_some() && kind == StopKind::Complete {
+        return Ok(());
+    }
+    stop(turn, kind, by)
+}
+
+fn cancel(turn: &mut Turn<'_>, by: &str) {
     turn.run.root.stop = Some(Stop::Cancel {
         cleaning: false,
         timer: None,
     });
     turn.run.root.status = Status::Cancelling;
     turn.run.root.next = None;
+    fleet::stop(turn, StopKind::Cancel, by);
+    if has_children(turn) {
+        return;
+    }
     let Some(current) = turn.run.root.current.as_ref() else {
         return flow::end(turn, false);
     };
-    let (seq, at) = (current.seq, current.step);
+    let (seq, at, child) = (current.seq, current.step, current.child);
     let busy = current.effect.is_some() && !current.reading;
-    if busy {
+    if let Some(child) = child {
+        // Its end is this step's; a child cleans up within two minutes.
+        turn.stop_child(child, StopKind::Cancel, by);
+    }
+    if child.is_some() || busy {
         // The effect is bounded in time, and its outcome belongs into the record.
         settle::drop_timers(turn);
         if let Some(record) = turn.touch(seq) {
@@ -149,6 +172,7 @@ pub(super) fn give_up(turn: &mut Turn<'_>) {
             turn.cancel_timer(key);
         }
     }
+    turn.abandon_child("the end of the run that started it");
     if let Some(seq) = turn.run.root.current.as_ref().map(|current| current.seq) {
         settle::close(turn, seq, Status::Cancelled);
     }
@@ -177,6 +201,7 @@ pub(super) fn stop_step(turn: &mut Turn<'_>, by: &str) -> Result<(), Rejection> 
     let Some(step) = document.steps.get(at) else {
         return Ok(());
     };
+    turn.abandon_child(by);
     let failure = Failure::action(format!("Step was stopped by {by}."));
     if let Some(record) = turn.touch(seq) {
         record.failure = Some(failure.clone());

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use model::decision::{Fact, IndexEntry};
-use model::report::RunReport;
+use model::fleet::ChildEnd;
+use model::report::{RunReport, StartRun};
 use model::{Decision, EffectCommand, ids};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::automation::action::Memory;
 use crate::automation::document::Document;
-use crate::automation::input::{Command, Context};
+use crate::automation::input::{Command, Context, StopKind};
 use crate::automation::record::StepExecution;
 use crate::automation::run::{Current, Run};
 
@@ -30,6 +31,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) begun: u32,
     /// Whether the run is new, so that its document is written as well.
     pub(crate) fresh: bool,
+    /// Whether a fleet's members are new, so that they are written as well.
+    pub(crate) members_changed: bool,
     touched: BTreeSet<u32>,
 }
 
@@ -44,6 +47,7 @@ impl<'a> Turn<'a> {
             reply: Value::Null,
             begun: 0,
             fresh: false,
+            members_changed: false,
             touched: BTreeSet::new(),
         }
     }
@@ -61,6 +65,9 @@ impl<'a> Turn<'a> {
         }
         if self.fresh {
             frames.push(self.run.document_frame());
+        }
+        if self.members_changed {
+            frames.push(self.run.members_frame());
         }
         frames.extend(
             self.touched
@@ -184,11 +191,62 @@ impl<'a> Turn<'a> {
         self.facts.push(Fact::new(name, body));
     }
 
+    /// Starts a run as this one's child.
+    pub(crate) fn start_child(&mut self, request: StartRun) -> Uuid {
+        let run = self.next_effect();
+        let request = Box::new(request);
+        self.commands.push(Command::StartChild { run, request });
+        run
+    }
+
+    /// Tells the run that started this one how it ended.
+    pub(crate) fn tell_parent(&mut self) {
+        let Some(parent) = &self.run.request().parent else {
+            return;
+        };
+        let run = parent.run;
+        let root = &self.run.root;
+        let declared = self.run.document.outputs.iter();
+        let end = ChildEnd {
+            run: self.cx.id,
+            status: root.status.as_str().to_owned(),
+            output: declared
+                .map(|name| one_text(root.outputs.get(name)))
+                .collect(),
+            outputs: root.outputs.clone(),
+            message: root.failure_message.clone(),
+            progress: root.fleet.as_ref().map(|fleet| fleet.progress),
+        };
+        let end = Box::new(end);
+        self.commands.push(Command::TellParent { run, end });
+    }
+
+    pub(crate) fn stop_child(&mut self, run: Uuid, kind: StopKind, by: &str) {
+        let by = by.to_owned();
+        self.commands.push(Command::StopChild { run, kind, by });
+    }
+
+    /// Stops the child that the current step waits for, if it does.
+    pub(crate) fn abandon_child(&mut self, by: &str) {
+        if let Some(child) = self.current_mut().and_then(|current| current.child.take()) {
+            self.stop_child(child, StopKind::Cancel, by);
+        }
+    }
+
     /// Tells the incident, if there is one.
     pub(crate) fn report(&mut self, report: RunReport) {
         if self.run.incident().is_some() {
             self.commands.push(Command::Report(report));
         }
+    }
+}
+
+/// An output's wire form as one text: the text itself, or the list as JSON.
+fn one_text(wire: Option<&Vec<String>>) -> String {
+    match wire.map(Vec::as_slice) {
+        None => String::new(),
+        Some([one]) => one.clone(),
+        Some(several) => serde_json::json!(several).to_string(),
     }
 }
 

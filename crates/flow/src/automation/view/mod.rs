@@ -2,6 +2,8 @@
 //!
 //! Field names and shapes are those of the SSM API (JSON 1.1: instants as epoch seconds). Reads a run, changes nothing.
 
+mod fleet;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -68,7 +70,7 @@ fn head(run: &Run) -> Map<String, Value> {
         "CurrentAction",
         current.map(|step| json!(step.action.as_str())),
     );
-    map.insert("Targets".to_owned(), json!([]));
+    fleet::head(run, &mut map);
     map
 }
 
@@ -92,10 +94,8 @@ pub fn execution(run: &Run) -> Value {
     map.insert("Parameters".to_owned(), wire_map(&parameters));
     map.insert("StepExecutions".to_owned(), Value::Array(steps(run)));
     map.insert("StepExecutionsTruncated".to_owned(), json!(false));
-    map.insert(
-        "ResolvedTargets".to_owned(),
-        json!({"ParameterValues": [], "Truncated": false}),
-    );
+    map.insert("ResolvedTargets".to_owned(), fleet::resolved(run));
+    fleet::execution(run, &mut map);
     if !run.root.variables.is_empty() {
         map.insert("Variables".to_owned(), wire_map(&run.root.variables));
     }
@@ -106,7 +106,10 @@ pub fn execution(run: &Run) -> Value {
 #[must_use]
 pub fn metadata(run: &Run) -> Value {
     let mut map = head(run);
-    map.insert("AutomationType".to_owned(), json!("Local"));
+    map.insert(
+        "AutomationType".to_owned(),
+        json!(fleet::automation_type(run)),
+    );
     Value::Object(map)
 }
 
@@ -117,6 +120,9 @@ pub fn steps(run: &Run) -> Vec<Value> {
         .executions()
         .map(|record| executed(run, record))
         .collect();
+    if run.is_fleet() {
+        return list;
+    }
     let pending = run.document.steps.iter().enumerate().filter(|(at, step)| {
         step.parent.is_none() && run.latest.get(*at).copied().flatten().is_none()
     });
@@ -177,7 +183,8 @@ fn declared(step: &Step, document: &Document) -> Map<String, Value> {
 }
 
 fn executed(run: &Run, record: &StepExecution) -> Value {
-    let step = run.document.step(&record.name);
+    // A fleet's executions are named after resources, not after steps.
+    let step = run.document.step(&record.name).filter(|_| !run.is_fleet());
     let mut map = step
         .map(|step| declared(step, &run.document))
         .unwrap_or_default();
@@ -188,6 +195,9 @@ fn executed(run: &Run, record: &StepExecution) -> Value {
     map.insert("ExecutionStartTime".to_owned(), seconds(record.started));
     put(&mut map, "ExecutionEndTime", record.ended.map(seconds));
     map.insert("Inputs".to_owned(), shown_inputs(record, step));
+    if run.is_fleet() {
+        fleet::child(record, &mut map);
+    }
     map.insert("Outputs".to_owned(), wire_map(&record.outputs));
     put(
         &mut map,

@@ -1,0 +1,668 @@
+//! Runs that start runs: the step, fleets over resources, accounts and regions, and the queue.
+
+use std::collections::BTreeMap;
+
+use flow::automation::{Input, Run, Start, Status, StopKind, view};
+use model::fleet::{ChildEnd, MAX_DEPTH, ParentRun, RateControl, Target, TargetLocation};
+use model::report::StartRun;
+use model::{EffectCommand, Rejection};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::world::{World, document, done, failed, request, start};
+
+fn end(run: Uuid, status: &str) -> ChildEnd {
+    ChildEnd {
+        run,
+        status: status.to_owned(),
+        output: vec!["a".to_owned(), String::new()],
+        outputs: BTreeMap::new(),
+        message: (status != "Success").then(|| "it broke".to_owned()),
+        progress: None,
+    }
+}
+
+impl World {
+    /// The oldest child ends.
+    fn child_ends(&mut self, status: &str) -> StartRun {
+        let (run, request) = self.children.pop_front().expect("a child was started");
+        let input = Input::ChildEnded(Box::new(end(run, status)));
+        self.feed(input.clone()).expect("taken");
+        if !self.status().is_final() {
+            let before = self.frames.clone();
+            self.feed(input).expect("told again");
+            assert_eq!(self.frames, before, "an end that is told twice counts once");
+        }
+        request
+    }
+}
+
+fn step(more: &str) -> String {
+    document(&format!(
+        "- name: Sub\n  action: aws:executeAutomation\n{more}  inputs:\n    DocumentName: Child\n"
+    ))
+}
+
+#[test]
+fn a_child_gives_its_outputs_to_the_step() {
+    let text = format!(
+        "{}    RuntimeParameters: {{Flag: true, Count: 5, Names: [x, y], Map: {{k: v}}, Text: ''}}\n    Tags: [{{Key: team, Value: sec}}]\n- name: After\n  action: aws:executeAwsApi\n  inputs: {{Service: ec2, Api: DescribeInstances, InstanceIds: '{{{{ Sub.Output }}}}', NextToken: '{{{{ Sub.ExecutionId }}}}'}}\n",
+        step("")
+    );
+    let mut world = World::of(&text, &[]);
+    let (id, child) = world.children[0].clone();
+    assert_eq!(child.document_name, "Child");
+    let wire = |name: &str| child.parameters[name].clone();
+    assert_eq!(wire("Flag"), ["true"]);
+    assert_eq!(wire("Count"), ["5"]);
+    assert_eq!(wire("Names"), ["x", "y"]);
+    assert_eq!(wire("Map"), [r#"{"k":"v"}"#]);
+    assert_eq!(child.tags["team"], "sec");
+    assert_eq!(child.incident, None, "the parent tells the incident");
+    let parent = child.parent.clone().expect("a parent");
+    assert_eq!(
+        (parent.run, parent.depth, parent.holds_place),
+        (world.cx.id, 1, true)
+    );
+    assert_eq!(world.output("Sub", "ExecutionId"), Some(json!(id)));
+    world.child_ends("Success");
+    assert_eq!(world.step("Sub"), Some("Success"));
+    assert_eq!(world.output("Sub", "Status"), Some(json!("Success")));
+    assert_eq!(world.last_call().params["InstanceIds"], json!(["a", ""]));
+    assert_eq!(world.last_call().params["NextToken"], json!(id));
+}
+
+#[test]
+fn a_child_that_does_not_succeed_fails_the_step() {
+    for status in ["Failed", "TimedOut", "Cancelled"] {
+        let mut world = World::of(&step("  maxAttempts: 2\n"), &[]);
+        let first = world.children[0].0;
+        world.child_ends(status);
+        assert_eq!(world.status(), Status::InProgress, "another attempt");
+        assert_ne!(world.children[0].0, first, "a new child");
+        world.child_ends(status);
+        assert_eq!(world.status(), Status::Failed);
+        assert!(
+            world.failure("Sub").contains("it broke"),
+            "{}",
+            world.failure("Sub")
+        );
+        assert_eq!(world.output("Sub", "Status"), Some(json!(status)));
+    }
+}
+
+#[test]
+fn a_stopped_run_stops_its_child_and_waits_for_it() {
+    let text = format!(
+        "{}- name: Clean\n  action: aws:executeAwsApi\n  inputs: {{Service: ec2, Api: DescribeInstances}}\n",
+        step("  onCancel: step:Clean\n  isEnd: true\n")
+    );
+    let mut world = World::of(&text, &[]);
+    let child = world.children[0].0;
+    world.stop(StopKind::Cancel).expect("taken");
+    assert_eq!(world.stopped, [(child, StopKind::Cancel)]);
+    assert_eq!(world.status(), Status::Cancelling);
+    world.child_ends("Cancelled");
+    assert_eq!(world.step("Sub"), Some("Cancelled"));
+    world.answer(done(json!({})));
+    assert_eq!(world.status(), Status::Cancelled);
+
+    let mut world = World::of(&step(""), &[]);
+    world.stop(StopKind::Complete).expect("taken");
+    assert!(world.stopped.is_empty(), "the step may end");
+    world.child_ends("Success");
+    assert_eq!(world.status(), Status::Success);
+}
+
+#[test]
+fn a_step_whose_time_is_up_stops_its_child() {
+    let mut world = World::of(&step("  timeoutSeconds: 60\n"), &[]);
+    let child = world.children[0].0;
+    world.tick();
+    assert_eq!(world.stopped, [(child, StopKind::Cancel)]);
+    assert_eq!(world.status(), Status::TimedOut);
+    let late = Input::ChildEnded(Box::new(end(child, "Success")));
+    world.feed(late).expect("passed over");
+    assert_eq!(world.status(), Status::TimedOut);
+}
+
+#[test]
+fn a_circle_of_documents_ends() {
+    let mut wish = request(&[]);
+    wish.parent = Some(ParentRun {
+        run: Uuid::from_u128(1),
+        depth: MAX_DEPTH,
+        holds_place: true,
+    });
+    let mut world = World::new();
+    world.feed(start(&step(""), wish)).expect("starts");
+    assert_eq!(world.status(), Status::Failed);
+    assert!(world.children.is_empty());
+    let (parent, told) = &world.told[0];
+    assert_eq!(
+        (*parent, told.status.as_str()),
+        (Uuid::from_u128(1), "Failed")
+    );
+    assert!(told.message.as_ref().expect("a reason").contains("levels"));
+}
+
+#[test]
+fn a_child_acts_as_its_parent_unless_it_names_a_role() {
+    let role = "arn:aws:iam::123456789012:role/Parent";
+    let parent = World::of(&format!("assumeRole: {role}\n{}", step("")), &[]);
+    let child = parent.children[0].1.clone();
+    assert_eq!(child.caller_role.as_deref(), Some(role));
+    let acts_as = |head: &str| {
+        let text = format!("{head}{}", document(&crate::world::api("a", "")));
+        let mut world = World::new();
+        world.feed(start(&text, child.clone())).expect("starts");
+        world
+            .last_call()
+            .assume_role
+            .clone()
+            .expect("a role")
+            .role_arn
+    };
+    assert_eq!(acts_as(""), role);
+    assert_eq!(acts_as("assumeRole: ''\n"), role);
+    let own = "arn:aws:iam::123456789012:role/Own";
+    assert_eq!(acts_as(&format!("assumeRole: {own}\n")), own);
+}
+
+#[test]
+fn a_run_tells_its_parent_how_it_ended() {
+    let mut wish = request(&[]);
+    wish.parent = Some(ParentRun {
+        run: Uuid::from_u128(9),
+        depth: 1,
+        holds_place: true,
+    });
+    wish.incident = None;
+    let steps = "- name: B\n  action: aws:executeAwsApi\n  outputs: [{Name: Id, Selector: $.Id, Type: String}, {Name: L, Selector: $.L, Type: StringList}]\n  inputs: {Service: ec2, Api: DescribeInstances}\n  isEnd: true\n- name: A\n  action: aws:executeAwsApi\n  outputs: [{Name: Id, Selector: $.Id, Type: String}]\n  inputs: {Service: ec2, Api: DescribeInstances}\n";
+    let text = format!("outputs: [B.L, A.Id, B.Id]\n{}", document(steps));
+    let mut world = World::new();
+    world.feed(start(&text, wish.clone())).expect("starts");
+    world.answer(done(json!({"Id": "one", "L": ["x", "y"]})));
+    let (parent, told) = world.told[0].clone();
+    assert_eq!(parent, Uuid::from_u128(9));
+    assert_eq!(told.status, "Success");
+    assert_eq!(
+        told.output,
+        [r#"["x","y"]"#, "", "one"],
+        "in the document's order"
+    );
+
+    // A child that cannot begin is made all the same, so that its parent learns why.
+    wish.parameters = BTreeMap::from([("Odd".to_owned(), vec![])]);
+    let mut world = World::new();
+    world.feed(start(&text, wish)).expect("made");
+    assert_eq!(world.status(), Status::Failed);
+    assert!(
+        world.told[0]
+            .1
+            .message
+            .as_ref()
+            .expect("a reason")
+            .contains("Odd")
+    );
+}
+
+const TARGETED: &str = "schemaVersion: '0.3'\nparameters:\n  InstanceId: {type: String}\n  Mode: {type: String, default: soft}\n  AutomationAssumeRole: {type: String, default: ''}\nassumeRole: '{{ AutomationAssumeRole }}'\nmainSteps:\n- name: Tag\n  action: aws:createTags\n  inputs: {ResourceIds: ['{{ InstanceId }}', '{{ RESOURCE_ID }}', '{{ automation:RESOURCE_ID }}'], Tags: [{Key: a, Value: b}]}\n";
+
+fn rated(key: &str, values: &[&str], limits: (&str, &str)) -> StartRun {
+    let mut wish = request(&[]);
+    wish.incident = None;
+    wish.rate = RateControl {
+        parameter: Some("InstanceId".to_owned()),
+        targets: vec![Target {
+            key: key.to_owned(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        }],
+        maps: Vec::new(),
+        max_concurrency: Some(limits.0.to_owned()),
+        max_errors: Some(limits.1.to_owned()),
+    };
+    wish
+}
+
+fn fleet(wish: StartRun) -> World {
+    let mut world = World::new();
+    world.feed(start(TARGETED, wish)).expect("starts");
+    world
+}
+
+fn instances(count: usize) -> Value {
+    let list: Vec<Value> = (1..=count)
+        .map(|n| json!({"InstanceId": format!("i-{n}")}))
+        .collect();
+    json!({"Reservations": [{"Instances": list}]})
+}
+
+fn shown(world: &World) -> Value {
+    view::execution(world.run())
+}
+
+#[test]
+fn one_child_for_each_resource_in_growing_waves() {
+    let mut world = fleet(rated("tag:Env", &["prod"], ("3", "0")));
+    assert_eq!(world.last_call().operation, "DescribeInstances");
+    world.answer(done(instances(8)));
+    let mut waves = Vec::new();
+    while !world.children.is_empty() {
+        let wave = world.children.len();
+        waves.push(wave);
+        (0..wave).for_each(|_| {
+            world.child_ends("Success");
+        });
+    }
+    assert_eq!(waves, [1, 2, 3, 2], "one, two, then as many as may");
+    assert_eq!(world.status(), Status::Success);
+    let shown = shown(&world);
+    let counters = json!({"TotalSteps": 8, "SuccessSteps": 8, "FailedSteps": 0, "CancelledSteps": 0, "TimedOutSteps": 0});
+    assert_eq!(shown["ProgressCounters"], counters);
+    assert_eq!(shown["ResolvedTargets"]["ParameterValues"][7], "i-8");
+    assert_eq!(
+        shown["Targets"],
+        json!([{"Key": "tag:Env", "Values": ["prod"]}])
+    );
+    assert_eq!(shown["StepExecutions"][0]["StepName"], "i-1");
+    assert_eq!(
+        shown["StepExecutions"][0]["Inputs"],
+        json!({"InstanceId": "i-1"})
+    );
+    assert_eq!(shown["MaxConcurrency"], "3");
+}
+
+#[test]
+fn a_child_of_a_fleet_knows_its_resource() {
+    let mut wish = rated("ParameterValues", &["i-7"], ("1", "0"));
+    wish.parameters
+        .insert("Mode".to_owned(), vec!["{{ RESOURCE_ID }}".to_owned()]);
+    let world = fleet(wish);
+    let (id, child) = world.children[0].clone();
+    assert_eq!(child.parameters["InstanceId"], ["i-7"]);
+    assert_eq!(child.parameters["Mode"], ["i-7"]);
+    assert_eq!(
+        child.document_version.as_deref(),
+        Some("1"),
+        "the version that the parent found"
+    );
+    let mut inner = World::new();
+    inner.cx.id = id;
+    inner.feed(start(TARGETED, child)).expect("starts");
+    assert_eq!(
+        inner.last_call().params["Resources"],
+        json!(["i-7", "i-7", "i-7"])
+    );
+    let shown = view::metadata(inner.run());
+    assert_eq!(shown["Target"], "i-7");
+    assert_eq!(shown["ParentAutomationExecutionId"], json!(world.cx.id));
+    assert_eq!(shown["AutomationType"], "Local");
+}
+
+#[test]
+fn too_many_failures_end_the_sending() {
+    // 10 % of 20 allows two; the third stops the rest, and the run fails.
+    let mut world = fleet(rated("tag:Env", &["prod"], ("1", "10%")));
+    world.answer(done(instances(20)));
+    for _ in 0..3 {
+        assert_eq!(world.status(), Status::InProgress);
+        world.child_ends("Failed");
+    }
+    assert_eq!(world.status(), Status::Failed);
+    assert!(world.children.is_empty());
+    let reason = world.run().failure_message().expect("a reason");
+    assert!(reason.contains("17 were not begun"), "{reason}");
+
+    // What is under way may end.
+    let mut world = fleet(rated("tag:Env", &["prod"], ("2", "0")));
+    world.answer(done(instances(5)));
+    world.child_ends("Success");
+    assert_eq!(world.children.len(), 2);
+    world.child_ends("TimedOut");
+    assert_eq!(world.status(), Status::InProgress);
+    world.child_ends("Success");
+    assert_eq!(world.status(), Status::Failed);
+    assert_eq!(shown(&world)["ProgressCounters"]["TimedOutSteps"], 1);
+
+    // As many as may fail.
+    let mut world = fleet(rated("ParameterValues", &["a", "b"], ("1", "1")));
+    world.child_ends("Failed");
+    world.child_ends("Success");
+    assert_eq!(world.status(), Status::Success);
+}
+
+#[test]
+fn targets_that_are_not_there_are_told() {
+    let mut world = fleet(rated("tag:Env", &["prod"], ("1", "0")));
+    world.answer(done(json!({"Reservations": []})));
+    assert_eq!(world.status(), Status::Failed);
+    assert!(
+        world
+            .run()
+            .failure_message()
+            .expect("a reason")
+            .contains("no resource")
+    );
+    let mut world = fleet(rated("tag:Env", &["prod"], ("1", "0")));
+    world.answer(failed("UnauthorizedOperation"));
+    assert!(
+        world
+            .run()
+            .failure_message()
+            .expect("a reason")
+            .contains("DescribeInstances")
+    );
+    for (parameter, wish) in [
+        ("instanceid", "declares"),
+        ("AutomationAssumeRole", "not AutomationAssumeRole"),
+    ] {
+        let mut request = rated("tag:Env", &["prod"], ("1", "0"));
+        request.rate.parameter = Some(parameter.to_owned());
+        match World::new().feed(start(TARGETED, request)) {
+            Err(Rejection::Invalid { field, message }) => {
+                assert_eq!(field, "TargetParameterName");
+                assert!(message.contains(wish), "{message}");
+            }
+            other => panic!("{parameter}: {other:?}"),
+        }
+    }
+    let mut request = rated("tag:Env", &["prod"], ("1", "0"));
+    request.mode = "Interactive".to_owned();
+    assert!(World::new().feed(start(TARGETED, request)).is_err());
+}
+
+#[test]
+fn the_document_says_what_kind_of_resource_is_meant() {
+    let asks = |target_type: Option<&str>| {
+        let mut input = start(TARGETED, rated("tag:Env", &["prod"], ("1", "0")));
+        if let Input::Start(start) = &mut input {
+            start.target_type = target_type.map(str::to_owned);
+        }
+        let mut world = World::new();
+        world.feed(input).expect("starts");
+        let call = world.last_call();
+        (
+            call.operation.clone(),
+            call.params["ResourceTypeFilters"].clone(),
+        )
+    };
+    assert_eq!(asks(None).0, "DescribeInstances");
+    assert_eq!(asks(Some("/AWS::EC2::Instance")).0, "DescribeInstances");
+    assert_eq!(
+        asks(Some("/AWS::EC2::SecurityGroup")),
+        ("GetResources".to_owned(), json!(["ec2:security-group"]))
+    );
+    assert_eq!(asks(Some("/")), ("GetResources".to_owned(), Value::Null));
+}
+
+#[test]
+fn pages_of_targets_are_read_to_the_end() {
+    let mut world = fleet(rated("ResourceGroup", &["fleet"], ("2", "0")));
+    let arn = |id: &str| json!({"Identifier": {"ResourceArn": format!("arn:aws:ec2:eu-west-1:123456789012:instance/{id}")}});
+    world.answer(done(
+        json!({"Resources": [arn("i-1"), arn("i-2")], "NextToken": "more"}),
+    ));
+    assert_eq!(world.last_call().params["NextToken"], "more");
+    world.answer(done(json!({"Resources": [arn("i-2"), arn("i-3")]})));
+    let resolved = shown(&world)["ResolvedTargets"].clone();
+    assert_eq!(
+        resolved,
+        json!({"ParameterValues": ["i-1", "i-2", "i-3"], "Truncated": false})
+    );
+}
+
+#[test]
+fn maps_give_parameters_to_each() {
+    let mut wish = request(&[]);
+    wish.rate.maps = vec![
+        BTreeMap::from([
+            ("InstanceId".to_owned(), vec!["i-1".to_owned()]),
+            ("Mode".to_owned(), vec!["hard".to_owned()]),
+        ]),
+        BTreeMap::from([("InstanceId".to_owned(), vec!["i-2".to_owned()])]),
+    ];
+    wish.rate.max_errors = Some("100%".to_owned());
+    let mut world = fleet(wish);
+    let first = world.child_ends("Failed");
+    assert_eq!(first.parameters["Mode"], ["hard"]);
+    let second = world.child_ends("Success");
+    assert_eq!(second.parameters.get("Mode"), None);
+    assert_eq!(second.target.expect("a target").resource, "i-2");
+    assert_eq!(world.status(), Status::Success);
+}
+
+fn located(accounts: &[&str]) -> StartRun {
+    let mut wish = request(&[
+        ("InstanceId", "i-1"),
+        (
+            "AutomationAssumeRole",
+            "arn:aws:iam::123456789012:role/Admin",
+        ),
+    ]);
+    wish.incident = None;
+    wish.locations = vec![TargetLocation {
+        accounts: accounts
+            .iter()
+            .map(|account| (*account).to_owned())
+            .collect(),
+        regions: vec!["eu-west-1".to_owned(), "us-east-1".to_owned()],
+        role_name: Some("Exec".to_owned()),
+        max_concurrency: Some("10".to_owned()),
+        ..TargetLocation::default()
+    }];
+    wish
+}
+
+#[test]
+fn one_child_for_each_account_and_region() {
+    let plain = TARGETED.replace(", '{{ RESOURCE_ID }}', '{{ automation:RESOURCE_ID }}'", "");
+    let mut world = fleet(located(&["111111111111", "222222222222"]));
+    let mut seen = Vec::new();
+    while !world.children.is_empty() {
+        let (id, child) = world.children[0].clone();
+        let mut inner = World::new();
+        inner.cx.id = id;
+        inner.feed(start(&plain, child.clone())).expect("starts");
+        let call = inner.last_call();
+        let role = call.assume_role.clone().expect("a role");
+        assert_eq!(role.through, ["arn:aws:iam::123456789012:role/Admin"]);
+        seen.push((call.region.clone(), role.role_arn));
+        let shown = view::metadata(inner.run());
+        assert_eq!(shown["AutomationType"], "CrossAccount");
+        assert_eq!(child.location.expect("a place").home_region, "eu-west-1");
+        world.child_ends("Success");
+    }
+    let role = |account: &str| format!("arn:aws:iam::{account}:role/Exec");
+    let expected = ["111111111111", "222222222222"]
+        .map(|account| ["eu-west-1", "us-east-1"].map(|region| (region.to_owned(), role(account))));
+    assert_eq!(seen, expected.concat());
+    assert_eq!(world.status(), Status::Success);
+    assert_eq!(shown(&world)["ProgressCounters"]["TotalSteps"], 4);
+    assert_eq!(
+        shown(&world)["TargetLocations"][0]["ExecutionRoleName"],
+        "Exec"
+    );
+    assert_eq!(
+        shown(&world)["StepExecutions"][0]["StepName"],
+        "111111111111_eu-west-1"
+    );
+}
+
+#[test]
+fn units_are_read_down_to_their_accounts() {
+    let mut wish = located(&["ou-ab12-cd345678", "333333333333"]);
+    wish.locations[0].include_child_units = true;
+    wish.locations[0].exclude_accounts = vec!["111111111111".to_owned()];
+    wish.rate = rated("tag:Env", &["prod"], ("4", "0")).rate;
+    let mut world = fleet(wish);
+    let accounts = |ids: &[&str]| json!({"Accounts": ids.iter().map(|id| json!({"Id": id, "Status": "ACTIVE"})).collect::<Vec<_>>()});
+    let mut asked = Vec::new();
+    while let Some((_, EffectCommand::CallAws(call))) = world.effects.front().cloned() {
+        asked.push(format!(
+            "{} {}",
+            call.operation,
+            call.params["ParentId"].as_str().expect("an id")
+        ));
+        let top = call.params["ParentId"] == "ou-ab12-cd345678";
+        let answer = match (call.operation.as_str(), top) {
+            ("ListOrganizationalUnitsForParent", true) => {
+                json!({"OrganizationalUnits": [{"Id": "ou-ab12-ef345678"}]})
+            }
+            ("ListAccountsForParent", true) => accounts(&["111111111111", "222222222222"]),
+            ("ListAccountsForParent", false) => accounts(&["444444444444"]),
+            _ => json!({}),
+        };
+        world.answer(done(answer));
+    }
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    let resolved = shown(&world)["ResolvedTargets"]["ParameterValues"].clone();
+    assert_eq!(
+        resolved.as_array().map(Vec::len),
+        Some(6),
+        "three accounts, two regions: {resolved}"
+    );
+    assert!(!resolved.to_string().contains("111111111111"));
+    // A child has targets of its own to find, in its account and region.
+    let (id, child) = world.children[0].clone();
+    assert_eq!(child.rate.max_concurrency.as_deref(), Some("4"));
+    let mut inner = World::new();
+    inner.cx.id = id;
+    inner.feed(start(TARGETED, child)).expect("starts");
+    assert_eq!(inner.last_call().operation, "DescribeInstances");
+    let role = inner
+        .last_call()
+        .assume_role
+        .clone()
+        .expect("a role")
+        .role_arn;
+    inner.answer(done(instances(3)));
+    let grandchild = inner.children[0].1.clone();
+    assert!(role.ends_with(":role/Exec"));
+    assert_eq!(grandchild.location.expect("a place").role_arn, role);
+    // Its counters are counted for its own children.
+    let progress = model::fleet::Progress {
+        total: 3,
+        success: 3,
+        ..Default::default()
+    };
+    let mut told = end(id, "Success");
+    told.progress = Some(progress);
+    world.children.clear();
+    world
+        .feed(Input::ChildEnded(Box::new(told)))
+        .expect("taken");
+    let counters = shown(&world)["ProgressCounters"].clone();
+    assert_eq!(
+        (&counters["TotalSteps"], &counters["SuccessSteps"]),
+        (&json!(8), &json!(3))
+    );
+}
+
+#[test]
+fn a_stopped_fleet_stops_its_children() {
+    let mut world = fleet(rated("ParameterValues", &["a", "b", "c", "d"], ("2", "0")));
+    world.child_ends("Success");
+    let under_way: Vec<Uuid> = world.children.iter().map(|(id, _)| *id).collect();
+    world.stop(StopKind::Cancel).expect("taken");
+    let mut stopped: Vec<Uuid> = world.stopped.iter().map(|(id, _)| *id).collect();
+    stopped.sort();
+    let mut expected = under_way.clone();
+    expected.sort();
+    assert_eq!(stopped, expected);
+    assert_eq!(world.status(), Status::Cancelling);
+    world.child_ends("Cancelled");
+    world.child_ends("Cancelled");
+    assert_eq!(world.status(), Status::Cancelled);
+    assert_eq!(world.trail().len(), 3, "the fourth never began");
+
+    let mut world = fleet(rated("ParameterValues", &["a", "b"], ("1", "0")));
+    world.stop(StopKind::Complete).expect("taken");
+    assert!(world.stopped.is_empty());
+    world.child_ends("Success");
+    assert_eq!(world.status(), Status::Success);
+
+    let mut world = fleet(rated("tag:Env", &["prod"], ("1", "0")));
+    world.stop(StopKind::Cancel).expect("taken");
+    assert_eq!(world.status(), Status::Cancelled, "nothing was begun");
+}
+
+#[test]
+fn a_queued_run_begins_when_there_is_a_place() {
+    let queued = || {
+        let mut input = start(&document(&crate::world::api("a", "")), request(&[]));
+        if let Input::Start(start) = &mut input {
+            start.queued = true;
+        }
+        let mut world = World::new();
+        world.feed(input).expect("starts");
+        assert_eq!(world.status(), Status::Pending);
+        assert!(world.effects.is_empty());
+        world
+    };
+    let mut world = queued();
+    world.feed(Input::Continue).expect("taken");
+    assert_eq!(world.status(), Status::Pending, "only a place helps");
+    world.feed(Input::Admitted).expect("taken");
+    world.feed(Input::Admitted).expect("told twice");
+    assert_eq!(world.effects.len(), 1);
+    world.answer(done(json!({})));
+    assert_eq!(world.status(), Status::Success);
+    let mut world = queued();
+    world.stop(StopKind::Cancel).expect("taken");
+    assert_eq!(world.status(), Status::Cancelled);
+    assert!(world.trail().is_empty());
+}
+
+/// Frames that were written before runs had children.
+#[test]
+fn frames_of_the_first_version_are_read() {
+    let mut world = World::of(&document(&crate::world::api("a", "")), &[]);
+    for (key, body) in &mut world.frames {
+        let map = body.as_object_mut().expect("an object");
+        if key.is_empty() {
+            map.remove("fleet").expect("a new member");
+            map["current"]
+                .as_object_mut()
+                .expect("a step")
+                .remove("child")
+                .expect("a new member");
+        }
+        if key == "document" {
+            let request = map["request"].as_object_mut().expect("a request");
+            for name in [
+                "parent",
+                "caller_role",
+                "rate",
+                "locations",
+                "location",
+                "target",
+            ] {
+                request.remove(name).expect("a new member");
+            }
+        }
+    }
+    let run = Run::restore(world.frames.clone().into_iter().collect()).expect("restores");
+    assert_eq!(&run, world.run());
+}
+
+/// An input that was accepted before starts had more members.
+#[test]
+fn a_start_of_the_first_version_is_read() {
+    let input = start(&document(&crate::world::api("a", "")), request(&[]));
+    let mut body = serde_json::to_value(&input).expect("serialises");
+    let map = body.as_object_mut().expect("an object");
+    map.remove("queued").expect("a new member");
+    map.remove("target_type").expect("a new member");
+    let read: Input = serde_json::from_value(body).expect("reads");
+    assert_eq!(read, input);
+    let Input::Start(start) = read else {
+        panic!("another input")
+    };
+    let Start {
+        queued,
+        target_type,
+        ..
+    } = *start;
+    assert_eq!((queued, target_type), (false, None));
+}
