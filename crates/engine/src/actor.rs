@@ -154,15 +154,8 @@ impl Actor {
         if self.loaded.is_none() {
             self.loaded = self.load_stored().await.ok();
         }
-        let over = self
-            .loaded
-            .as_ref()
-            .is_some_and(|loaded| match &loaded.state {
-                None => true,
-                Some(State::Run(run)) => run.status().is_final(),
-                Some(_) => false,
-            });
-        places::after_turn(&self.shared, self.id.id, over);
+        let state = self.loaded.as_ref().map(|loaded| loaded.state.as_ref());
+        places::after_turn(&self.shared, self.id.id, state);
     }
 
     /// What a mail brings; nothing for a timer that is no longer set.
@@ -238,14 +231,10 @@ impl Actor {
             let asked = (&mut item.prepared.input, loaded.state.as_ref());
             let found = lookup::find(&self.shared, &self.scope, self.id, asked).await;
             item.prepared.lookup = found.map_err(|error| error.to_string())?;
-            if let (None, Input::StartRun(request), Lookup::Document(found)) = (
-                &loaded.state,
-                &item.prepared.input,
-                &mut item.prepared.lookup,
-            ) {
-                let refusable = matches!(item.origin, Origin::Ask { .. });
-                let place = (&self.scope, self.id.id);
-                found.admission = self.shared.places.admit(place, request, refusable);
+            let refusable = matches!(item.origin, Origin::Ask { .. });
+            let place = (&self.scope, self.id.id);
+            if loaded.state.is_none() {
+                places::admit(&self.shared, place, &mut item.prepared, refusable);
             }
         }
         Ok(loaded)

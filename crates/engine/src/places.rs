@@ -4,7 +4,7 @@
 //! finds everything again. Parents of several executions have places of their own.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use flow::automation::{Input as RunInput, Status};
 use jiff::Timestamp;
@@ -19,6 +19,8 @@ use uuid::Uuid;
 use crate::dispatch::Mail;
 use crate::engine::Shared;
 use crate::input::Input;
+use crate::lookup::{Lookup, Prepared};
+use crate::machine;
 
 /// Family of the claims that say which runs are not over.
 pub(crate) const FAMILY: &str = "run-place";
@@ -214,8 +216,28 @@ fn may_wait(request: &StartRun, fleet: bool) -> bool {
     }
 }
 
-/// A turn of a run ended. When the run is over (or never came to be: `over`), others may begin.
-pub(crate) fn after_turn(shared: &Arc<Shared>, id: Uuid, over: bool) {
+/// Asks for a place for a run that does not exist yet; the answer goes into what its decision is given.
+pub(crate) fn admit(
+    shared: &Shared,
+    place: (&Scope, Uuid),
+    prepared: &mut Prepared,
+    refusable: bool,
+) {
+    if let (Input::StartRun(request), Lookup::Document(found)) =
+        (&prepared.input, &mut prepared.lookup)
+    {
+        found.admission = shared.places.admit(place, request, refusable);
+    }
+}
+
+/// A turn of a run ended, with this state as far as it is known: when the run is over, or never came to be, others may
+/// begin.
+pub(crate) fn after_turn(shared: &Shared, id: Uuid, state: Option<Option<&machine::State>>) {
+    let over = match state {
+        Some(Some(machine::State::Run(run))) => run.status().is_final(),
+        Some(None) => true,
+        _ => false,
+    };
     if over {
         let next = shared.places.leave(id);
         admit_all(shared, next);

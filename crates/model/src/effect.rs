@@ -60,9 +60,38 @@ pub struct AssumeRole {
     pub role_arn: String,
     /// Session name: the run's id, so that CloudTrail leads back to the run.
     pub session_name: String,
-    /// ARNs of roles on the way, in order: the server's own identity assumes the first, the last assumes this one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub through: Vec<String>,
+    /// The role that assumes this one; `None` is the server's own identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Box<AssumeRole>>,
+}
+
+impl AssumeRole {
+    /// The last of these roles, each assumed by the one before it, the first by the server's own identity. `None` for
+    /// no role.
+    #[must_use]
+    pub fn chain(role_arns: impl IntoIterator<Item = String>, session_name: &str) -> Option<Self> {
+        let link = |before: Option<Self>, role_arn| {
+            Some(Self {
+                role_arn,
+                session_name: session_name.to_owned(),
+                through: before.map(Box::new),
+            })
+        };
+        role_arns.into_iter().fold(None, link)
+    }
+
+    /// The ARNs of the roles on the way to this one, and its own, in the order in which they are assumed.
+    #[must_use]
+    pub fn arns(&self) -> Vec<&str> {
+        let mut arns = vec![self.role_arn.as_str()];
+        let mut before = self.through.as_deref();
+        while let Some(role) = before {
+            arns.push(&role.role_arn);
+            before = role.through.as_deref();
+        }
+        arns.reverse();
+        arns
+    }
 }
 
 /// One script of an automation document.

@@ -191,6 +191,10 @@ pub enum Input {
 }
 
 /// All that a delivery asks of the world.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a decision holds one or two of them, and each is moved once"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {

@@ -67,7 +67,7 @@ fn order(command: Command, cx: &Context) -> Order {
                 region: request.region.clone(),
                 ..cx.scope.clone()
             },
-            input: Box::new(Input::StartRun(Box::new(request))),
+            input: Box::new(Input::StartRun(request)),
         },
         Command::PublishSns(publish) => publish_sns(publish),
     }

@@ -142,21 +142,13 @@ impl Run {
                 .declared_role(cx)?
                 .or_else(|| request.caller_role.clone()),
         };
-        let mut through = location.map(|at| at.through.clone()).unwrap_or_default();
-        let role_arn = match (own, location) {
-            (Some(role_arn), Some(location)) => {
-                through.push(location.role_arn.clone());
-                role_arn
-            }
-            (Some(role_arn), None) => role_arn,
-            (None, Some(location)) => location.role_arn.clone(),
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(AssumeRole {
-            role_arn,
-            session_name: format!("quell-{}", cx.id),
-            through,
-        }))
+        let mut roles = Vec::new();
+        if let Some(location) = location {
+            roles.extend(location.through.iter().cloned());
+            roles.push(location.role_arn.clone());
+        }
+        roles.extend(own);
+        Ok(AssumeRole::chain(roles, &format!("quell-{}", cx.id)))
     }
 
     /// The role that the document names; `None` when it names none or an empty text.

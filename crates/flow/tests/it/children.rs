@@ -466,7 +466,13 @@ fn one_child_for_each_account_and_region() {
         inner.feed(start(&plain, child.clone())).expect("starts");
         let call = inner.last_call();
         let role = call.assume_role.clone().expect("a role");
-        assert_eq!(role.through, ["arn:aws:iam::123456789012:role/Admin"]);
+        assert_eq!(
+            role.arns(),
+            [
+                "arn:aws:iam::123456789012:role/Admin",
+                role.role_arn.as_str()
+            ]
+        );
         seen.push((call.region.clone(), role.role_arn));
         let shown = view::metadata(inner.run());
         assert_eq!(shown["AutomationType"], "CrossAccount");
@@ -523,23 +529,8 @@ fn units_are_read_down_to_their_accounts() {
         "three accounts, two regions: {resolved}"
     );
     assert!(!resolved.to_string().contains("111111111111"));
-    // A child has targets of its own to find, in its account and region.
-    let (id, child) = world.children[0].clone();
-    assert_eq!(child.rate.max_concurrency.as_deref(), Some("4"));
-    let mut inner = World::new();
-    inner.cx.id = id;
-    inner.feed(start(TARGETED, child)).expect("starts");
-    assert_eq!(inner.last_call().operation, "DescribeInstances");
-    let role = inner
-        .last_call()
-        .assume_role
-        .clone()
-        .expect("a role")
-        .role_arn;
-    inner.answer(done(instances(3)));
-    let grandchild = inner.children[0].1.clone();
-    assert!(role.ends_with(":role/Exec"));
-    assert_eq!(grandchild.location.expect("a place").role_arn, role);
+    targets_of_a_place_are_found_there(&world.children[0]);
+    let id = world.children[0].0;
     // Its counters are counted for its own children.
     let progress = model::fleet::Progress {
         total: 3,
@@ -557,6 +548,25 @@ fn units_are_read_down_to_their_accounts() {
         (&counters["TotalSteps"], &counters["SuccessSteps"]),
         (&json!(8), &json!(3))
     );
+}
+
+/// A child has targets of its own to find, in its account and region.
+fn targets_of_a_place_are_found_there((id, child): &(Uuid, StartRun)) {
+    assert_eq!(child.rate.max_concurrency.as_deref(), Some("4"));
+    let mut inner = World::new();
+    inner.cx.id = *id;
+    inner.feed(start(TARGETED, child.clone())).expect("starts");
+    assert_eq!(inner.last_call().operation, "DescribeInstances");
+    let role = inner
+        .last_call()
+        .assume_role
+        .clone()
+        .expect("a role")
+        .role_arn;
+    inner.answer(done(instances(3)));
+    let grandchild = inner.children[0].1.clone();
+    assert!(role.ends_with(":role/Exec"));
+    assert_eq!(grandchild.location.expect("a place").role_arn, role);
 }
 
 #[test]

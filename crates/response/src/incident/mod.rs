@@ -187,7 +187,7 @@ pub enum Command {
         /// Id of the run to be.
         run: Uuid,
         /// What to run.
-        request: StartRun,
+        request: Box<StartRun>,
     },
     /// Publish to an SNS topic.
     PublishSns(PublishSns),

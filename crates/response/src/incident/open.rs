@@ -313,6 +313,7 @@ fn run(turn: &mut Turn, trigger: &Trigger, action: &SsmAutomation) {
                 tags: Default::default(),
                 ..StartRun::default()
             };
+            let request = Box::new(request);
             turn.commands.push(Command::StartRun { run, request });
         }
         Err(error) => start_failure(turn, run, &action.document_name, &error.to_string()),

@@ -121,17 +121,15 @@ fn tags(inputs: &Map<String, Value>) -> Result<BTreeMap<String, String>, Failure
     Ok(tags)
 }
 
-/// The child ended.
-pub(crate) fn on_child(
-    end: &ChildEnd,
-) -> Result<Map<String, Value>, (Map<String, Value>, Failure)> {
+/// The child ended: the outputs, and why the step fails if it does.
+pub(crate) fn on_child(end: &ChildEnd) -> (Map<String, Value>, Option<Failure>) {
     let outputs = Map::from_iter([
         ("ExecutionId".to_owned(), json!(end.run)),
         ("Status".to_owned(), json!(end.status)),
         ("Output".to_owned(), json!(end.output)),
     ]);
     if end.status == Status::Success.as_str() {
-        return Ok(outputs);
+        return (outputs, None);
     }
     let why = end.message.as_deref().unwrap_or("it gives no reason");
     let why: String = why.chars().take(2_000).collect();
@@ -141,5 +139,5 @@ pub(crate) fn on_child(
         end.run,
         end.status
     );
-    Err((outputs, Failure::action(message)))
+    (outputs, Some(Failure::action(message)))
 }

@@ -285,31 +285,7 @@ fn locations(members: &Map<String, Value>) -> Read<Vec<TargetLocation>> {
 }
 
 fn location(map: &Map<String, Value>, within: &str) -> Read<TargetLocation> {
-    const KNOWN: [&str; 11] = [
-        "Accounts",
-        "Regions",
-        "ExecutionRoleName",
-        "TargetLocationMaxConcurrency",
-        "TargetLocationMaxErrors",
-        "IncludeChildOrganizationUnits",
-        "ExcludeAccounts",
-        "Targets",
-        "TargetsMaxConcurrency",
-        "TargetsMaxErrors",
-        "TargetLocationAlarmConfiguration",
-    ];
-    if let Some(name) = map.keys().find(|name| !KNOWN.contains(&name.as_str())) {
-        return wrong(
-            &path(within, name),
-            format!("is unknown; known are {}", KNOWN.join(", ")),
-        );
-    }
-    if present(map, "TargetLocationAlarmConfiguration").is_some() {
-        return wrong(
-            &path(within, "TargetLocationAlarmConfiguration"),
-            "is not served: leave it out",
-        );
-    }
+    check_names(map, within)?;
     let list = |name: &str, most: usize| match present(map, name) {
         None => Ok(Vec::new()),
         Some(value) => texts(value, &path(within, name), most),
@@ -348,6 +324,36 @@ fn location(map: &Map<String, Value>, within: &str) -> Read<TargetLocation> {
         targets_max_concurrency: limit(map, ("TargetsMaxConcurrency", within), 1)?,
         targets_max_errors: limit(map, ("TargetsMaxErrors", within), 0)?,
     })
+}
+
+/// Refuses members that are unknown, and one that is not served.
+fn check_names(map: &Map<String, Value>, within: &str) -> Read<()> {
+    const KNOWN: [&str; 11] = [
+        "Accounts",
+        "Regions",
+        "ExecutionRoleName",
+        "TargetLocationMaxConcurrency",
+        "TargetLocationMaxErrors",
+        "IncludeChildOrganizationUnits",
+        "ExcludeAccounts",
+        "Targets",
+        "TargetsMaxConcurrency",
+        "TargetsMaxErrors",
+        "TargetLocationAlarmConfiguration",
+    ];
+    if let Some(name) = map.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        return wrong(
+            &path(within, name),
+            format!("is unknown; known are {}", KNOWN.join(", ")),
+        );
+    }
+    if present(map, "TargetLocationAlarmConfiguration").is_some() {
+        return wrong(
+            &path(within, "TargetLocationAlarmConfiguration"),
+            "is not served: leave it out",
+        );
+    }
+    Ok(())
 }
 
 fn strict(list: Vec<String>, field: &str, fits: fn(&str) -> bool) -> Read<Vec<String>> {

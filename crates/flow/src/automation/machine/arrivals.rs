@@ -72,8 +72,8 @@ pub(super) fn on_child(turn: &mut Turn<'_>, end: &ChildEnd) {
     };
     current.child = None;
     let progress = match action::child_ended(end) {
-        Ok(outputs) => Progress::done(outputs),
-        Err((outputs, failure)) => {
+        (outputs, None) => Progress::done(outputs),
+        (outputs, Some(failure)) => {
             turn.set_outputs(outputs);
             Progress::Failed(failure)
         }
