@@ -42,6 +42,8 @@ pub struct AssumedRole {
     pub tags: Vec<(String, String)>,
     /// Keys of the tags that are passed on when the session assumes another role.
     pub transitive_tag_keys: Vec<String>,
+    /// The role whose session assumes this one; `None` is the process's own identity.
+    pub through: Option<Box<AssumedRole>>,
 }
 
 impl Identity {

@@ -125,8 +125,12 @@ impl Identities {
         let role = role.as_ref();
         let slot = self.slot(role);
         self.kept(&slot, lasting.max(MARGIN_SECS), || async {
-            let own = self.own().await?;
-            self.services.assume(&own, role).await
+            let keys = match &role.through {
+                // A chain of roles is as long as its description, which is finite.
+                Some(before) => Box::pin(self.assumed(before, MARGIN_SECS)).await?,
+                None => self.own().await?,
+            };
+            self.services.assume(&keys, role).await
         })
         .await
     }
@@ -209,7 +213,11 @@ impl aws::client::CredentialSource for Identities {
         Box::pin(async move {
             // A role's session may have ended because the server's own keys did.
             if let Identity::Role(role) = identity {
-                *self.slot(&self.as_chosen(role)).lock().await = None;
+                let mut former = Some(role.as_ref());
+                while let Some(role) = former {
+                    *self.slot(&self.as_chosen(role)).lock().await = None;
+                    former = role.through.as_deref();
+                }
             }
             *self.own.lock().await = None;
         })
@@ -232,6 +240,10 @@ pub(crate) fn assumed_role(role: &AssumeRole) -> AssumedRole {
     AssumedRole {
         role_arn: role.role_arn.clone(),
         session_name: role.session_name.clone(),
+        through: role
+            .through
+            .as_deref()
+            .map(|before| Box::new(assumed_role(before))),
         ..AssumedRole::default()
     }
 }

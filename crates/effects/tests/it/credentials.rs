@@ -82,6 +82,24 @@ fn read_as(role: &str) -> EffectCommand {
 }
 
 #[tokio::test]
+async fn a_role_is_assumed_through_another() {
+    let stub = Stub::start(|request, _| aws(request, 3600)).await;
+    let mut config = config();
+    config.aws.endpoint_url = Some(stub.url());
+    let performer = Performer::new(config).unwrap();
+    let mut call = call("ec2", "DescribeInstances", Value::Null);
+    let arns = ["outer", "inner"].map(|role| format!("arn:aws:iam::123456789012:role/{role}"));
+    call.assume_role = AssumeRole::chain(arns, "run-1");
+    for _ in 0..2 {
+        done(perform(&performer, EffectCommand::CallAws(call.clone())).await);
+    }
+    assert_eq!(
+        signers(&stub),
+        ["AKIDEXAMPLE", "ASIAouter", "ASIAinner", "ASIAinner"]
+    );
+}
+
+#[tokio::test]
 async fn a_role_is_assumed_once_and_kept() {
     let stub = Stub::start(|request, _| aws(request, 3600)).await;
     let mut config = config();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::read::{Notes, read_text};
-use super::{Action, Body, DiagnosticKind, Document, OnFailure, Output, Step, inputs};
+use super::{Action, Body, Document, OnFailure, Output, Step, inputs};
 use crate::expr::selector::Selector;
 use crate::expr::value_type::{ValueType, kind_of, text_of};
 use crate::source::{Source, child_pointer};

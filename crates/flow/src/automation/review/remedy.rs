@@ -15,10 +15,7 @@ pub(super) fn of(message: &str, document: Option<&Document>) -> Option<String> {
     } else if message.starts_with("Duplicate step names") {
         "rename one of the steps, and what refers to it".to_owned()
     } else if let Some(action) = message.strip_prefix("Unknown action: ") {
-        let known = Action::ALL
-            .into_iter()
-            .filter(|action| action.is_supported());
-        let known: Vec<&str> = known.map(Action::as_str).collect();
+        let known: Vec<&str> = Action::ALL.into_iter().map(Action::as_str).collect();
         nearest(action, known.iter().copied()).map_or_else(
             || format!("use one of {}", known.join(", ")),
             |near| format!("did you mean `{near}`?"),
