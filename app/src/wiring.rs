@@ -145,6 +145,12 @@ fn options(config: &Config) -> Options {
             events: config.events.recent_events,
             bytes: config.events.recent_bytes,
         },
+        runs: engine::RunLimits {
+            concurrent: config.engine.concurrent_runs,
+            queued: config.engine.queued_runs,
+            concurrent_fleets: config.engine.concurrent_target_runs,
+            queued_fleets: config.engine.queued_target_runs,
+        },
         ..Options::default()
     }
 }

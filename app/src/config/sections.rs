@@ -166,6 +166,10 @@ pub(crate) struct Engine {
     pub(crate) throttle_retry_secs: u32,
     pub(crate) stop_grace_secs: u64,
     pub(crate) consistency_delay_secs: u64,
+    pub(crate) concurrent_runs: usize,
+    pub(crate) queued_runs: usize,
+    pub(crate) concurrent_target_runs: usize,
+    pub(crate) queued_target_runs: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -397,6 +401,11 @@ impl Config {
             ("intake.max_requests", self.intake.max_requests as u64),
             ("intake.max_parked", self.intake.max_parked),
             ("engine.step_budget", u64::from(self.engine.step_budget)),
+            ("engine.concurrent_runs", self.engine.concurrent_runs as u64),
+            (
+                "engine.concurrent_target_runs",
+                self.engine.concurrent_target_runs as u64,
+            ),
             (
                 "retention.metrics_days",
                 u64::from(self.retention.metrics_days),

@@ -30,7 +30,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             .ok_or_else(|| ApiError::validation("`after` must be `nextAfter` of the answer before"))
     });
     let after = after.transpose()?;
-    let page = all_runs::page(&call, after.as_deref(), limit, |run| {
+    let page = all_runs::page(&call, (after.as_deref(), None), limit, |run| {
         !unknown_only || run.unknown().is_some()
     })
     .await?;

@@ -52,8 +52,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use approve::signal as approval_signal;
-pub(crate) use isolation::is_isolated;
 pub(crate) use execute_automation::on_child as child_ended;
+pub(crate) use isolation::is_isolated;
 pub(crate) use loop_control::{another_pass, begin as begin_loop};
 pub(crate) use sleep::seconds as sleep_seconds;
 

@@ -19,12 +19,17 @@ pub(super) async fn handle(call: Call) -> Answer {
         .unwrap_or_default();
     let cursor = Cursor::new(&call, "DescribeAutomationExecutions", &question);
     let after = names::position(&call, &cursor)?;
-    let page = runs::page(&call, after.as_deref(), limit, |run| {
-        let shown = automation::metadata(run);
-        filters
-            .iter()
-            .all(|filter| Filter::fits_execution(filter, &shown, &run.request().tags))
-    })
+    let page = runs::page(
+        &call,
+        (after.as_deref(), Filter::parent(&filters)),
+        limit,
+        |run| {
+            let shown = automation::metadata(run);
+            filters
+                .iter()
+                .all(|filter| Filter::fits_execution(filter, &shown, &run.request().tags))
+        },
+    )
     .await?;
     let list: Vec<Value> = page.runs.iter().map(automation::metadata).collect();
     let mut body = json!({ "AutomationExecutionMetadataList": list });

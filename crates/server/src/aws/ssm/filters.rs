@@ -99,10 +99,38 @@ impl Filter {
             "ExecutionId" => self.is(text(shown, "AutomationExecutionId")),
             "ParentExecutionId" => self.is(text(shown, "ParentAutomationExecutionId")),
             "TagKey" => self.values.iter().any(|key| tags.contains_key(key)),
-            "TargetResourceGroup" => false,
+            "TargetResourceGroup" => self.is_target_group(shown),
             "StartTimeBefore" | "StartTimeAfter" => self.fits_time(shown),
             member => self.is(text(shown, member)),
         }
+    }
+
+    /// The parent whose children are wanted, if it is one: they are found without a search.
+    pub(super) fn parent(filters: &[Self]) -> Option<&str> {
+        let filter = filters
+            .iter()
+            .find(|filter| filter.key == "ParentExecutionId")?;
+        match filter.values.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    fn is_target_group(&self, shown: &Value) -> bool {
+        let targets = shown
+            .get("Targets")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let groups = targets.filter(|target| text(target, "Key") == "ResourceGroup");
+        let mut names = groups.flat_map(|target| {
+            target
+                .get("Values")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        });
+        names.any(|name| name.as_str().is_some_and(|name| self.is(name)))
     }
 
     /// Whether a `StepExecution` fits.
@@ -177,7 +205,8 @@ mod tests {
     fn executions_fit_or_do_not() {
         let shown = json!({
             "DocumentName": "Quell-EC2-Isolate", "AutomationExecutionStatus": "Waiting", "AutomationExecutionId": "a",
-            "CurrentAction": "aws:approve", "ExecutionStartTime": 1_714_557_600.5, "AutomationType": "Local"
+            "CurrentAction": "aws:approve", "ExecutionStartTime": 1_714_557_600.5, "AutomationType": "Local",
+            "ParentAutomationExecutionId": "p", "Targets": [{"Key": "ResourceGroup", "Values": ["fleet"]}]
         });
         let tags = BTreeMap::from([("team".to_owned(), "sec".to_owned())]);
         for (key, value, want) in [
@@ -187,6 +216,9 @@ mod tests {
             ("ExecutionStatus", "Success", false),
             ("ExecutionId", "a", true),
             ("ParentExecutionId", "a", false),
+            ("ParentExecutionId", "p", true),
+            ("TargetResourceGroup", "fleet", true),
+            ("TargetResourceGroup", "other", false),
             ("CurrentAction", "aws:approve", true),
             ("AutomationType", "CrossAccount", false),
             ("TagKey", "team", true),

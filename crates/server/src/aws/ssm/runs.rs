@@ -3,7 +3,7 @@
 use engine::views::Run;
 use http::StatusCode;
 use jiff::Timestamp;
-use model::{AggregateId, AggregateKind, Rejection};
+use model::{AggregateId, AggregateKind, IndexEntry, Rejection};
 use ports::store::{Frames, Query, Stored};
 use uuid::Uuid;
 
@@ -79,12 +79,13 @@ pub(crate) struct Page {
     pub(crate) next: Option<String>,
 }
 
-/// The newest runs of the call's account and region behind `after` that `wanted` picks.
+/// The newest runs of the call's account and region behind `after` that `wanted` picks; of one parent's children if it
+/// is named.
 ///
 /// A page may have fewer than `limit` and still have a next one: only so many runs are looked at.
 pub(crate) async fn page(
     call: &Call,
-    after: Option<&str>,
+    (after, parent): (Option<&str>, Option<&str>),
     limit: usize,
     wanted: impl Fn(&Run) -> bool + Send + Sync,
 ) -> Result<Page, ApiError> {
@@ -94,7 +95,10 @@ pub(crate) async fn page(
         let query = Query {
             kind: AggregateKind::Run,
             scope: call.scope.clone(),
-            index: None,
+            index: parent.map(|parent| IndexEntry {
+                name: "parent".to_owned(),
+                value: parent.to_owned(),
+            }),
             before,
             limit: BATCH,
         };

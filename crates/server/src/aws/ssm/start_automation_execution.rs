@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::views::targets_asked::{self, AskedError};
 use engine::{AskError, Input};
 use model::report::StartRun;
 use model::{AggregateId, Rejection};
@@ -14,17 +15,8 @@ use crate::decode::{Fields, Text, is_word};
 use crate::error::ApiError;
 use crate::tags;
 
-/// What rate control and other accounts need, which this version does not do.
-const UNSERVED: [&str; 8] = [
-    "TargetParameterName",
-    "Targets",
-    "TargetMaps",
-    "MaxConcurrency",
-    "MaxErrors",
-    "TargetLocations",
-    "TargetLocationsURL",
-    "AlarmConfiguration",
-];
+/// What this version does not do: a list of locations behind an address, and alarms that stop a run.
+const UNSERVED: [&str; 2] = ["TargetLocationsURL", "AlarmConfiguration"];
 const CLIENT_TOKEN: Text = Text::length(36, 36).matching(
     "[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}",
     |text| is_word(text, "-") && text.parse::<uuid::Uuid>().is_ok(),
@@ -45,6 +37,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         .text("DocumentVersion", names::VERSION)?
         .filter(|text| !text.is_empty());
     let version = version.map(str::to_owned).or(version_in_arn);
+    let (rate, locations) = targets_asked::read(&call.input).map_err(bad_target)?;
     let request = StartRun {
         document_name: name.clone(),
         document_version: version.clone(),
@@ -58,6 +51,8 @@ pub(super) async fn handle(call: Call) -> Answer {
         incident: None,
         tags: tags::read(&fields, "Tags")?,
         caller_role: (call.caller.session.as_ref()).map(|session| session.role.role_arn.clone()),
+        rate,
+        locations,
         ..StartRun::default()
     };
     require_definition(&call, &name, version.as_deref()).await?;
@@ -73,6 +68,18 @@ pub(super) async fn handle(call: Call) -> Answer {
         Err(error) => return Err(ApiError::from_ask(error, refused)),
     };
     Ok(Reply::ok(json!({ "AutomationExecutionId": id.id })))
+}
+
+/// What is wrong with targets, in AWS's own families.
+fn bad_target(error: AskedError) -> ApiError {
+    let AskedError { field, message } = error;
+    match field.split('.').next() {
+        Some("TargetParameterName") => {
+            ApiError::new("InvalidAutomationExecutionParametersException", message)
+        }
+        Some("Targets" | "TargetMaps") => ApiError::new("InvalidTarget", message),
+        _ => ApiError::validation(message),
+    }
 }
 
 fn refused(rejection: Rejection) -> ApiError {
