@@ -147,8 +147,24 @@ async fn starts_are_refused_in_the_modelled_words() {
             "ValidationException",
         ),
         (
-            json!({ "DocumentName": "Doc", "Parameters": parameters, "MaxErrors": "1" }),
+            json!({ "DocumentName": "Doc", "Parameters": parameters, "MaxErrors": "few" }),
             "ValidationException",
+        ),
+        (
+            json!({ "DocumentName": "Doc", "Parameters": parameters, "AlarmConfiguration": { "Alarms": [{ "Name": "a" }] } }),
+            "ValidationException",
+        ),
+        (
+            json!({ "DocumentName": "Doc", "Targets": [{ "Key": "ParameterValues", "Values": ["a"] }] }),
+            "InvalidAutomationExecutionParametersException",
+        ),
+        (
+            json!({ "DocumentName": "Doc", "TargetParameterName": "who", "Targets": [{ "Key": "ParameterValues", "Values": ["a"] }] }),
+            "InvalidAutomationExecutionParametersException",
+        ),
+        (
+            json!({ "DocumentName": "Doc", "TargetParameterName": "Who", "Targets": [{ "Key": "colour", "Values": ["a"] }] }),
+            "InvalidTarget",
         ),
     ] {
         client
