@@ -4,6 +4,7 @@
 //! decides, input by input, what its run does next. It knows no clock, no randomness, no store and no network:
 //! instants and entropy are arguments, and whatever the world must do comes back as a [`automation::Command`].
 
+pub mod asl;
 pub mod automation;
 pub mod call;
 pub mod expr;

@@ -1,0 +1,226 @@
+//! The JSONata expressions of a definition: the one place that knows the crate behind them.
+//!
+//! An expression sees `$states` and the variables, nothing else. What Step Functions adds to the language is added
+//! here, what it takes away (`$eval`) is taken away. Bounds: nesting, length of lists, and time, since an expression
+//! can loop for ever; the time limit decides nothing but that the expression failed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jsonata_core::ast::AstNode;
+use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
+use jsonata_core::value::JValue;
+use serde_json::{Map, Value};
+
+use super::intrinsic::{Randomness, hash};
+
+/// Longest list that an expression may make.
+const MAX_ITEMS: usize = 1_000_000;
+/// Deepest nesting of an evaluation.
+const MAX_STACK: usize = 1_000;
+/// Milliseconds that one evaluation may take.
+const MAX_MILLIS: u64 = 2_000;
+
+/// A parsed expression. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    source: Arc<str>,
+    tree: Arc<AstNode>,
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+/// Why an expression yields no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It yields nothing.
+    Undefined,
+    /// It failed, in JSONata's words with its code before them.
+    Threw(String),
+}
+
+/// What an expression sees.
+#[derive(Debug)]
+pub(crate) struct Bindings<'a> {
+    /// `$states`.
+    pub(crate) states: &'a Map<String, Value>,
+    /// Variables by name.
+    pub(crate) variables: &'a BTreeMap<String, Value>,
+}
+
+impl Expression {
+    /// The text between `{%` and `%}`, if `text` is an expression.
+    #[must_use]
+    pub fn inside(text: &str) -> Option<&str> {
+        text.strip_prefix("{%")?.strip_suffix("%}").map(str::trim)
+    }
+
+    /// Parses the text between the marks.
+    ///
+    /// # Errors
+    /// What the parser says.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        let tree = jsonata_core::parser::parse(source).map_err(|error| error.to_string())?;
+        Ok(Self {
+            source: source.into(),
+            tree: Arc::new(tree),
+        })
+    }
+
+    /// The text between the marks.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Evaluates the expression.
+    pub(crate) fn evaluate(
+        &self,
+        bindings: &Bindings<'_>,
+        randomness: &mut Randomness,
+    ) -> Result<Value, Failure> {
+        let mut context = Context::new();
+        context.bind(
+            "states".to_owned(),
+            JValue::from(Value::Object(bindings.states.clone())),
+        );
+        for (name, value) in bindings.variables {
+            context.bind(name.clone(), JValue::from(value.clone()));
+        }
+        let options = EvaluatorOptions {
+            timeout_ms: Some(MAX_MILLIS),
+            max_stack_depth: Some(MAX_STACK),
+            max_sequence_length: Some(MAX_ITEMS),
+            ..EvaluatorOptions::default()
+        };
+        let mut evaluator = Evaluator::with_options(context, options);
+        let shared = Rc::new(RefCell::new(randomness.clone()));
+        add_functions(&mut evaluator, &shared).map_err(|error| threw(&error))?;
+        let answer = evaluator.evaluate(&self.tree, &JValue::Undefined);
+        *randomness = shared.borrow().clone();
+        match answer {
+            Ok(value) => to_value(&value),
+            Err(error) => Err(threw(&error)),
+        }
+    }
+}
+
+fn threw(error: &EvaluatorError) -> Failure {
+    Failure::Threw(error.message().to_owned())
+}
+
+/// Whole numbers lose the fraction that doubles show, so that 1 stays 1.
+fn to_value(value: &JValue) -> Result<Value, Failure> {
+    if value.is_undefined() {
+        return Err(Failure::Undefined);
+    }
+    if value.is_function() || value.is_regex() {
+        return Err(Failure::Undefined);
+    }
+    let text = value
+        .to_json_string()
+        .map_err(|error| Failure::Threw(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| Failure::Threw(error.to_string()))
+}
+
+fn add_functions(
+    evaluator: &mut Evaluator,
+    randomness: &Rc<RefCell<Randomness>>,
+) -> Result<(), EvaluatorError> {
+    evaluator.register_fn("partition", partition)?;
+    evaluator.register_fn("range", range)?;
+    evaluator.register_fn("hash", hashed)?;
+    evaluator.register_fn("parse", parse)?;
+    let bits = Rc::clone(randomness);
+    evaluator.register_fn("uuid", move |_: &[JValue]| {
+        Ok(JValue::string(bits.borrow_mut().uuid().to_string()))
+    })?;
+    let bits = Rc::clone(randomness);
+    evaluator.register_fn_override("random", move |arguments: &[JValue]| {
+        Ok(JValue::from_f64(match arguments.first().and_then(JValue::as_f64) {
+            Some(seed) => Randomness::seeded(seed.to_bits()).fraction(),
+            None => bits.borrow_mut().fraction(),
+        }))
+    })?;
+    evaluator.register_fn_override("eval", |_: &[JValue]| {
+        Err(refuse("T1006: Attempted to invoke a non-function"))
+    })
+}
+
+fn refuse(reason: impl Into<String>) -> EvaluatorError {
+    EvaluatorError::EvaluationError(reason.into())
+}
+
+fn integer(arguments: &[JValue], at: usize, function: &str) -> Result<i64, EvaluatorError> {
+    arguments
+        .get(at)
+        .and_then(JValue::as_f64)
+        .filter(|number| number.abs() < 9.0e15)
+        .map(|number| {
+            #[expect(clippy::cast_possible_truncation, reason = "checked against the range")]
+            let whole = number.round() as i64;
+            whole
+        })
+        .ok_or_else(|| {
+            refuse(format!(
+                "T0410: Argument {} of function \"{function}\" must be a number",
+                at + 1
+            ))
+        })
+}
+
+fn partition(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
+    let items = arguments
+        .first()
+        .and_then(JValue::as_array)
+        .ok_or_else(|| refuse("T0410: Argument 1 of function \"partition\" must be an array"))?;
+    let size = usize::try_from(integer(arguments, 1, "partition")?)
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| refuse("D3130: The size of function \"partition\" must be above 0"))?;
+    let parts = items.chunks(size).map(|part| JValue::array(part.to_vec()));
+    Ok(JValue::array(parts.collect()))
+}
+
+fn range(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
+    let first = integer(arguments, 0, "range")?;
+    let last = integer(arguments, 1, "range")?;
+    let step = integer(arguments, 2, "range")?;
+    if step == 0 {
+        return Err(refuse("D3130: The step of function \"range\" must not be 0"));
+    }
+    let mut items = Vec::new();
+    let mut next = first;
+    while if step > 0 { next <= last } else { next >= last } {
+        if items.len() == MAX_ITEMS {
+            return Err(refuse(format!("D2014: A range may have {MAX_ITEMS} items")));
+        }
+        items.push(JValue::from_i64(next));
+        next = next.saturating_add(step);
+    }
+    Ok(JValue::array(items))
+}
+
+fn hashed(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
+    let data = arguments.first().map_or(Ok(Value::Null), |data| {
+        to_value(data).map_err(|_| refuse("T0410: Argument 1 of function \"hash\" is missing"))
+    })?;
+    let algorithm = arguments.get(1).and_then(JValue::as_str).unwrap_or("SHA-1");
+    hash(&data, algorithm).map(JValue::string).map_err(refuse)
+}
+
+fn parse(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
+    let text = arguments
+        .first()
+        .and_then(JValue::as_str)
+        .ok_or_else(|| refuse("T0410: Argument 1 of function \"parse\" must be a string"))?;
+    serde_json::from_str::<Value>(text)
+        .map(JValue::from)
+        .map_err(|error| refuse(format!("D3137: {error}")))
+}

@@ -1,0 +1,12 @@
+//! Amazon States Language: the definition, its paths, functions and expressions, and what an execution does next.
+//!
+//! [`definition::parse`] turns a text into a [`definition::StateMachine`] or all its problems. Nothing here performs
+//! anything. Behaviour and texts are those of the service (its public documentation and recorded answers).
+
+pub mod choice;
+pub mod definition;
+pub mod fault;
+pub mod intrinsic;
+pub mod jsonata;
+pub mod path;
+pub mod template;
