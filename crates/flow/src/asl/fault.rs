@@ -40,6 +40,8 @@ pub(crate) struct Fault {
     pub(crate) in_definition: bool,
     /// Where a JSONata expression failed: such a failure has an event of its own.
     pub(crate) location: Option<String>,
+    /// Whether it is about a value that an expression had yielded already.
+    pub(crate) after_entry: bool,
 }
 
 impl Fault {
@@ -50,6 +52,7 @@ impl Fault {
             cause,
             in_definition: false,
             location: None,
+            after_entry: false,
         }
     }
 
@@ -60,6 +63,7 @@ impl Fault {
             cause: Some(cause.into()),
             in_definition: true,
             location: None,
+            after_entry: false,
         }
     }
 
@@ -151,6 +155,15 @@ pub(crate) fn too_large(state: &str) -> Fault {
         Some(DATA_LIMIT_EXCEEDED.to_owned()),
         Some(format!(
             "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
+        )),
+    )
+}
+
+pub(crate) fn variables_too_large(state: &str) -> Fault {
+    Fault::of(
+        Some(DATA_LIMIT_EXCEEDED.to_owned()),
+        Some(format!(
+            "The state/task '{state}' assigned variables with a size exceeding the maximum number of bytes service limit."
         )),
     )
 }

@@ -204,7 +204,8 @@ fn range(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
         items.push(JValue::from_i64(next));
         next = next.saturating_add(step);
     }
-    Ok(JValue::array(items))
+    // A sequence, as the language's own range operator makes: one item alone stands for itself.
+    Ok(JValue::sequence(items).unwrap_sequence())
 }
 
 fn hashed(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {

@@ -10,3 +10,11 @@ pub mod intrinsic;
 pub mod jsonata;
 pub mod path;
 pub mod template;
+
+mod execution;
+mod input;
+mod machine;
+
+pub use execution::{Execution, RestoreError, Status};
+pub use input::{Command, Context, Input, Start};
+pub use machine::step;

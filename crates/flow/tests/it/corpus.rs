@@ -4,18 +4,6 @@ use std::path::PathBuf;
 
 use flow::automation::document::{DiagnosticKind, Format, parse};
 
-fn folder() -> PathBuf {
-    std::env::var_os("QUELL_CASES").map_or_else(
-        || {
-            PathBuf::from(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../../shared/cases"
-            ))
-        },
-        PathBuf::from,
-    )
-}
-
 /// What is wrong with documents that are no valid Automation documents: (part of the name, part of the complaint).
 const KNOWN: [(&str, &str); 14] = [
     // Skeletons of a documentation template.
@@ -65,11 +53,10 @@ const KNOWN: [(&str, &str); 14] = [
 #[test]
 #[expect(clippy::too_many_lines, reason = "one walk with its figures")]
 fn every_third_party_document_is_understood() {
-    let folder = folder().join("automation-documents");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("not run: no third-party documents (set QUELL_CASES)");
+    let Some(folder) = crate::cases("automation-documents") else {
         return;
     };
+    let entries = std::fs::read_dir(&folder).expect("the documents");
     let mut paths: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())

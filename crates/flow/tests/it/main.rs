@@ -1,6 +1,7 @@
 //! Whole documents through the machine, in memory.
 
 mod actions;
+mod asl;
 mod calls;
 mod children;
 mod corpus;
@@ -12,3 +13,22 @@ mod review;
 mod survey;
 mod waiting_actions;
 mod world;
+
+/// A folder of the third-party cases; says so where it is absent.
+fn cases(area: &str) -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("QUELL_CASES").map_or_else(
+        || {
+            std::path::PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../../shared/cases"
+            ))
+        },
+        std::path::PathBuf::from,
+    );
+    let folder = folder.join(area);
+    if !folder.is_dir() {
+        println!("not run: there is no {} (set QUELL_CASES)", folder.display());
+        return None;
+    }
+    Some(folder)
+}

@@ -54,7 +54,8 @@ impl<'a> Fields<'a, '_> {
                     next: next?,
                     assign: fields.template("Assign", language),
                     output: (language == Language::Jsonata)
-                        .then(|| fields.template("Output", language))?,
+                        .then(|| fields.template("Output", language))
+                        .flatten(),
                 })
             })();
             rules.extend(rule);

@@ -32,7 +32,7 @@ pub(super) fn format(template: &str, values: &[Value]) -> Result<String, String>
                 chars.next();
                 match values.next() {
                     None => return Err("there are more `{}` than values".to_owned()),
-                    Some(value) => text.push_str(&shown(value)?),
+                    Some(value) => text.push_str(&shown(value)),
                 }
             }
             c => text.push(c),
@@ -44,12 +44,16 @@ pub(super) fn format(template: &str, values: &[Value]) -> Result<String, String>
     Ok(text)
 }
 
-fn shown(value: &Value) -> Result<String, String> {
+/// A value as the service's own language prints it: texts without quotes, maps as `{key=value, ...}`.
+fn shown(value: &Value) -> String {
+    let list = |items: Vec<String>| items.join(", ");
     match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Array(_) | Value::Object(_) => {
-            Err("a value for `{}` must be a text, number, boolean or null".to_owned())
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", list(items.iter().map(shown).collect())),
+        Value::Object(map) => {
+            let members = map.iter().map(|(key, value)| format!("{key}={}", shown(value)));
+            format!("{{{}}}", list(members.collect()))
         }
-        scalar => Ok(scalar.to_string()),
+        scalar => scalar.to_string(),
     }
 }

@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A text in single or double quotes; a backslash takes the next character as it is.
+    /// A text in single or double quotes; a backslash before the quote makes it part of the text.
     pub(super) fn quoted(&mut self) -> Result<String, String> {
         let Some(quote @ ('\'' | '"')) = self.peek() else {
             return Err(self.unexpected());
@@ -217,7 +217,10 @@ impl<'a> Reader<'a> {
         let mut text = String::new();
         while let Some(found) = self.next() {
             match found {
-                '\\' => text.extend(self.next()),
+                '\\' => match self.peek() {
+                    Some(next) if next == quote => text.extend(self.next()),
+                    _ => text.push('\\'),
+                },
                 found if found == quote => return Ok(text),
                 found => text.push(found),
             }

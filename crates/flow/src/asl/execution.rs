@@ -1,0 +1,407 @@
+//! The state of one execution, and its stored form.
+//!
+//! A *thread* walks through the states of one block: the execution's own, a branch, an iteration. Frames: a small
+//! root, the origin once, one for each thread, the items of a running Map once, each finished branch's result once, and
+//! the history in the pieces in which it came about. Decides nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::decision::FrameWrite;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::definition::{self, MachineType, StateMachine};
+use super::input::Start;
+
+/// Version of the frames' shapes.
+const VERSION: u16 = 1;
+/// Key of the frame with what the execution was made from.
+const ORIGIN_FRAME: &str = "origin";
+
+/// Terminal and other statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// It runs or waits.
+    Running,
+    /// It ended well.
+    Succeeded,
+    /// It ended with an error.
+    Failed,
+    /// Its time ran out.
+    TimedOut,
+    /// Somebody stopped it.
+    Aborted,
+}
+
+impl Status {
+    /// The wire name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Aborted => "ABORTED",
+        }
+    }
+}
+
+/// One execution. Cloning is cheap: large parts are shared until they change.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    pub(crate) root: Root,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) machine: Arc<StateMachine>,
+    pub(crate) threads: BTreeMap<u32, Arc<Thread>>,
+    /// Items of running Maps, by thread.
+    pub(crate) items: BTreeMap<u32, Arc<Vec<Value>>>,
+    /// Results of finished branches and iterations, by thread and index.
+    pub(crate) results: BTreeMap<(u32, u32), Arc<Value>>,
+}
+
+/// What changes from turn to turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Root {
+    pub(crate) v: u16,
+    pub(crate) id: Uuid,
+    pub(crate) status: Status,
+    pub(crate) started: Timestamp,
+    #[serde(default)]
+    pub(crate) stopped: Option<Timestamp>,
+    /// Number of threads given out.
+    pub(crate) threads: u32,
+    /// Id of the last event.
+    pub(crate) events: u64,
+    /// Number of effect ids given out.
+    pub(crate) effects: u64,
+    /// Number of timers set so far: makes their keys unique.
+    pub(crate) ticks: u64,
+    /// Threads that are about to enter a state.
+    #[serde(default)]
+    pub(crate) ready: VecDeque<u32>,
+    /// Timer of the execution's own time limit.
+    #[serde(default)]
+    pub(crate) limit: Option<String>,
+    /// JSON text of the output.
+    #[serde(default)]
+    pub(crate) output: Option<String>,
+    #[serde(default)]
+    pub(crate) error: Option<String>,
+    #[serde(default)]
+    pub(crate) cause: Option<String>,
+}
+
+/// What an execution was made from; written once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) v: u16,
+    pub(crate) start: Start,
+}
+
+/// One walk through the states of a block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Thread {
+    pub(crate) v: u16,
+    pub(crate) id: u32,
+    /// The thread whose Parallel or Map state it belongs to.
+    pub(crate) parent: Option<u32>,
+    /// Its branch or iteration.
+    pub(crate) index: u32,
+    pub(crate) block: usize,
+    /// Position of the state it is at.
+    pub(crate) state: usize,
+    pub(crate) phase: Phase,
+    /// The state's raw input.
+    pub(crate) input: Value,
+    /// Event with which the state was entered, and the one before it.
+    pub(crate) entered: (u64, u64),
+    pub(crate) entered_at: Timestamp,
+    /// The event that its next one follows.
+    pub(crate) last: u64,
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, Value>,
+    /// For each retrier how often it was used.
+    #[serde(default)]
+    pub(crate) retries: Vec<u64>,
+    /// The item of the Map iteration, for the context object.
+    #[serde(default)]
+    pub(crate) item: Option<Value>,
+}
+
+/// What a thread waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// To enter its state.
+    Ready,
+    /// For a Wait to end.
+    Waiting { timer: String },
+    /// For the next attempt.
+    Backoff { timer: String },
+    /// For an effect.
+    Calling { effect: Uuid, timer: Option<String> },
+    /// For its branches or iterations.
+    Forked(Fork),
+}
+
+/// The branches or iterations of a state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fork {
+    /// How many there are.
+    pub(crate) count: u32,
+    /// How many have begun.
+    pub(crate) begun: u32,
+    /// How many have ended.
+    pub(crate) ended: u32,
+    /// How many may run at once.
+    pub(crate) limit: u32,
+    /// How many iterations may fail.
+    #[serde(default)]
+    pub(crate) tolerated: Option<u32>,
+    /// How many have failed.
+    #[serde(default)]
+    pub(crate) failed: u32,
+    /// The effective input, which the iterations' inputs are made from.
+    pub(crate) input: Value,
+}
+
+/// Why frames are no execution.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// A frame that every execution has is missing.
+    #[error("the execution has no frame `{0}`: the store is damaged, restore it from a backup")]
+    Missing(String),
+    /// A frame's body has another shape.
+    #[error("frame `{key}` cannot be read: {reason}")]
+    Unreadable {
+        /// The frame.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A frame was written by a newer version.
+    #[error("frame `{key}` has version {version}, this program reads up to {VERSION}: use a newer one")]
+    Newer {
+        /// The frame.
+        key: String,
+        /// Its version.
+        version: u64,
+    },
+    /// The stored definition is not valid for this version.
+    #[error("the execution's definition cannot be read any more: {0}")]
+    Definition(String),
+}
+
+impl Execution {
+    pub(crate) fn new(id: Uuid, at: Timestamp, start: Start, machine: Arc<StateMachine>) -> Self {
+        Self {
+            root: Root {
+                v: VERSION,
+                id,
+                status: Status::Running,
+                started: at,
+                stopped: None,
+                threads: 0,
+                events: 0,
+                effects: 0,
+                ticks: 0,
+                ready: VecDeque::new(),
+                limit: None,
+                output: None,
+                error: None,
+                cause: None,
+            },
+            origin: Arc::new(Origin { v: VERSION, start }),
+            machine,
+            threads: BTreeMap::new(),
+            items: BTreeMap::new(),
+            results: BTreeMap::new(),
+        }
+    }
+
+    /// Rebuilds an execution from its stored frames, in any order. Frames of other families (the history) are ignored.
+    ///
+    /// # Errors
+    /// When a frame is missing, damaged or newer than this program.
+    pub fn restore(frames: Vec<(String, Value)>) -> Result<Self, RestoreError> {
+        let mut root: Option<Root> = None;
+        let mut origin: Option<Origin> = None;
+        let mut threads = BTreeMap::new();
+        let mut items = BTreeMap::new();
+        let mut results = BTreeMap::new();
+        for (key, body) in frames {
+            let mut parts = key.split('/');
+            match (parts.next().unwrap_or_default(), parts.next(), parts.next()) {
+                ("", ..) => root = Some(read(&key, body)?),
+                (ORIGIN_FRAME, ..) => origin = Some(read(&key, body)?),
+                ("thread", ..) => {
+                    let thread: Thread = read(&key, body)?;
+                    threads.insert(thread.id, Arc::new(thread));
+                }
+                ("items", Some(thread), _) => {
+                    let Value::Array(list) = body else {
+                        return Err(unreadable(&key, "it is no list"));
+                    };
+                    items.insert(number(&key, thread)?, Arc::new(list));
+                }
+                ("result", Some(thread), Some(index)) => {
+                    let at = (number(&key, thread)?, number(&key, index)?);
+                    results.insert(at, Arc::new(body));
+                }
+                _ => {}
+            }
+        }
+        let root = root.ok_or_else(|| RestoreError::Missing(String::new()))?;
+        let origin = origin.ok_or_else(|| RestoreError::Missing(ORIGIN_FRAME.to_owned()))?;
+        let machine = parse(&origin.start).map_err(RestoreError::Definition)?;
+        let execution = Self {
+            root,
+            origin: Arc::new(origin),
+            machine: Arc::new(machine),
+            threads,
+            items,
+            results,
+        };
+        execution.check_positions()?;
+        Ok(execution)
+    }
+
+    /// Positions in stored threads must lie inside the definition: nothing behind this check looks twice.
+    fn check_positions(&self) -> Result<(), RestoreError> {
+        let outside = self.threads.values().find(|thread| {
+            let block = self.machine.blocks.get(thread.block);
+            block.is_none_or(|block| block.states.get(thread.state).is_none())
+                || thread.parent.is_some_and(|parent| !self.threads.contains_key(&parent))
+        });
+        match outside {
+            None => Ok(()),
+            Some(thread) => Err(unreadable(
+                &thread_key(thread.id),
+                "it points at a state or thread that does not exist",
+            )),
+        }
+    }
+
+    pub(crate) fn root_frame(&self) -> FrameWrite {
+        FrameWrite::root(to_value(&self.root))
+    }
+
+    pub(crate) fn origin_frame(&self) -> FrameWrite {
+        FrameWrite::put(ORIGIN_FRAME, to_value(self.origin.as_ref()))
+    }
+
+    /// The thread's frame, or its removal.
+    pub(crate) fn thread_frame(&self, id: u32) -> FrameWrite {
+        match self.threads.get(&id) {
+            Some(thread) => FrameWrite::put(thread_key(id), to_value(thread.as_ref())),
+            None => FrameWrite::delete(thread_key(id)),
+        }
+    }
+
+    pub(crate) fn items_frame(&self, thread: u32) -> FrameWrite {
+        let key = format!("items/{thread:08}");
+        match self.items.get(&thread) {
+            Some(items) => FrameWrite::put(key, Value::Array(items.as_ref().clone())),
+            None => FrameWrite::delete(key),
+        }
+    }
+
+    pub(crate) fn result_frame(&self, at: (u32, u32)) -> FrameWrite {
+        let key = format!("result/{:08}/{:08}", at.0, at.1);
+        match self.results.get(&at) {
+            Some(result) => FrameWrite::put(key, result.as_ref().clone()),
+            None => FrameWrite::delete(key),
+        }
+    }
+
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.root.status
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub fn start(&self) -> &Start {
+        &self.origin.start
+    }
+
+    /// When it began, and when it ended.
+    #[must_use]
+    pub fn times(&self) -> (Timestamp, Option<Timestamp>) {
+        (self.root.started, self.root.stopped)
+    }
+
+    /// JSON text of the output, once it has succeeded.
+    #[must_use]
+    pub fn output(&self) -> Option<&str> {
+        self.root.output.as_deref()
+    }
+
+    /// Error and cause of one that did not succeed.
+    #[must_use]
+    pub fn failure(&self) -> (Option<&str>, Option<&str>) {
+        (self.root.error.as_deref(), self.root.cause.as_deref())
+    }
+}
+
+impl PartialEq for Execution {
+    fn eq(&self, other: &Self) -> bool {
+        // The parsed machine follows from the origin.
+        self.root == other.root
+            && self.origin == other.origin
+            && self.threads == other.threads
+            && self.items == other.items
+            && self.results == other.results
+    }
+}
+
+/// The machine of an execution's definition.
+pub(crate) fn parse(start: &Start) -> Result<StateMachine, String> {
+    let kind = if start.express {
+        MachineType::Express
+    } else {
+        MachineType::Standard
+    };
+    definition::parse(&start.definition, kind).map_err(|problems| {
+        let all: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+        all.join(", ")
+    })
+}
+
+fn thread_key(id: u32) -> String {
+    format!("thread/{id:08}")
+}
+
+fn number(key: &str, text: &str) -> Result<u32, RestoreError> {
+    text.parse().map_err(|_| unreadable(key, "its key holds no number"))
+}
+
+fn unreadable(key: &str, reason: &str) -> RestoreError {
+    RestoreError::Unreadable {
+        key: key.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn read<T: DeserializeOwned>(key: &str, body: Value) -> Result<T, RestoreError> {
+    let version = body.get("v").and_then(Value::as_u64).unwrap_or(0);
+    if version > u64::from(VERSION) {
+        return Err(RestoreError::Newer {
+            key: key.to_owned(),
+            version,
+        });
+    }
+    serde_json::from_value(body).map_err(|error| unreadable(key, &error.to_string()))
+}
+
+/// All frame types are plain data with text keys, which serde_json always writes; `Null` would fail the next restore.
+fn to_value<T: Serialize>(body: &T) -> Value {
+    serde_json::to_value(body).unwrap_or_default()
+}

@@ -1,0 +1,101 @@
+//! What an execution is told and what it asks for: the closed lists of both.
+
+use jiff::Timestamp;
+use model::Scope;
+use model::effect::Outcome;
+use model::ids::Entropy;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What every turn of an execution is given besides its input.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The execution's id: the parent of all its effect ids.
+    pub id: Uuid,
+    /// Whose it is.
+    pub scope: Scope,
+    /// The instant of the turn.
+    pub at: Timestamp,
+    /// The turn's journaled randomness.
+    pub entropy: Entropy,
+    /// How many states may be entered in this turn before others have theirs ([`Command::Continue`]).
+    pub budget: u32,
+}
+
+/// What happened, from the execution's point of view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Input {
+    /// Begin. Only for an execution that does not exist yet; a second one changes nothing.
+    Start(Box<Start>),
+    /// An effect ended.
+    Effect {
+        /// The id given in [`Command::Perform`].
+        effect: Uuid,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// A timer is due.
+    Timer {
+        /// The key given in [`Command::SetTimer`].
+        key: String,
+    },
+    /// Somebody stopped it.
+    Stop {
+        /// `error`.
+        error: Option<String>,
+        /// `cause`.
+        cause: Option<String>,
+    },
+    /// The answer to [`Command::Continue`]: go on.
+    Continue,
+}
+
+/// What an execution is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The machine's ARN, without version or alias.
+    pub machine_arn: String,
+    /// The machine's name.
+    pub machine_name: String,
+    /// The definition's text.
+    pub definition: String,
+    /// Whether it is an Express machine.
+    #[serde(default)]
+    pub express: bool,
+    /// The role it acts as.
+    pub role_arn: String,
+    /// The input, as it was sent.
+    pub input: String,
+}
+
+/// What an execution asks of the world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// Perform an effect; its id is the idempotency token.
+    Perform {
+        /// Id of the effect, a child of the execution's id.
+        effect: Uuid,
+        /// What to do.
+        command: model::EffectCommand,
+    },
+    /// Wake the execution at an instant. A key is set once.
+    SetTimer {
+        /// Unique within the execution.
+        key: String,
+        /// When.
+        due: Timestamp,
+    },
+    /// The timer is not needed any more.
+    CancelTimer {
+        /// The key it was set with.
+        key: String,
+    },
+    /// The budget of this turn is spent: feed [`Input::Continue`] in a later turn.
+    Continue,
+}

@@ -1,0 +1,355 @@
+//! Parallel and Map: threads within a state, and how they come together.
+
+use serde_json::{Value, json};
+
+use super::enter::Scene;
+use super::turn::Turn;
+use super::{fail, leave, quantity};
+use crate::asl::definition::{Items, Kind, Map, State};
+use crate::asl::execution::{Fork, Phase, Thread};
+use crate::asl::fault::{self, Fault, QUERY_EVALUATION};
+use crate::asl::template::Template;
+
+/// Iterations that run at once where no limit is declared (what the service does in practice).
+const DEFAULT_LIMIT: u32 = 40;
+/// Error of a Map whose tolerance is exceeded.
+const EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
+
+/// Begins the branches of a Parallel.
+pub(super) fn parallel(
+    turn: &mut Turn<'_>,
+    id: u32,
+    scene: &Scene,
+    (branches, arguments): (&[usize], Option<&Template>),
+) -> Result<(), Fault> {
+    let input = match arguments {
+        Some(arguments) => scene.fill(arguments, &scene.input, turn)?,
+        None => scene.input.clone(),
+    };
+    turn.thread_event(id, "ParallelStateStarted", None);
+    let count = u32::try_from(branches.len()).unwrap_or(u32::MAX);
+    set(
+        turn,
+        id,
+        Fork {
+            count,
+            begun: count,
+            ended: 0,
+            limit: count,
+            tolerated: None,
+            failed: 0,
+            input: Value::Null,
+        },
+    );
+    for (block, index) in branches.iter().zip(0..) {
+        turn.begin_thread(Some(id), (*block, index), (input.clone(), None));
+    }
+    Ok(())
+}
+
+fn set(turn: &mut Turn<'_>, id: u32, fork: Fork) {
+    if let Some(thread) = turn.touch(id) {
+        thread.phase = Phase::Forked(fork);
+    }
+}
+
+/// Begins the iterations of a Map.
+pub(super) fn map(
+    turn: &mut Turn<'_>,
+    (id, state): (u32, &State),
+    scene: &Scene,
+    map: &Map,
+) -> Result<(), Fault> {
+    let limit = match &map.concurrency {
+        None => 0,
+        Some(number) => quantity::integer(turn, scene, (number, "MaxConcurrency"))?,
+    };
+    let limit = u32::try_from(limit)
+        .map_err(|_| Fault::runtime("MaxConcurrency cannot be negative."))?;
+    let items = items(turn, scene, map)?;
+    let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+    let details = json!({"length": count});
+    turn.thread_event(id, "MapStateStarted", Some(("mapStateStartedEventDetails", details)));
+    let tolerated = tolerated(turn, scene, (map, count))?;
+    turn.keep_items(id, items);
+    set(
+        turn,
+        id,
+        Fork {
+            count,
+            begun: 0,
+            ended: 0,
+            limit: if limit == 0 { DEFAULT_LIMIT } else { limit },
+            tolerated,
+            failed: 0,
+            input: scene.input.clone(),
+        },
+    );
+    if count == 0 {
+        return join(turn, (id, state));
+    }
+    let started = turn.thread(id).map_or(0, |thread| thread.last);
+    for _ in 0..count.min(if limit == 0 { DEFAULT_LIMIT } else { limit }) {
+        iterate(turn, (id, state), started)?;
+    }
+    Ok(())
+}
+
+fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fault> {
+    let value = match &map.items {
+        Items::Input => scene.input.clone(),
+        Items::At(path) => scene
+            .view(&scene.input)
+            .look(path)
+            .map_err(|reason| fault::invalid_path(path, &reason))?,
+        Items::Given(template) => {
+            let value = scene.fill(template, &scene.input, turn)?;
+            if let (Template::Expression { location, expression }, false) =
+                (template, value.is_array())
+            {
+                return Err(fault::unexpected_type(
+                    expression.source(),
+                    location,
+                    "array",
+                    &value,
+                ));
+            }
+            value
+        }
+    };
+    match value {
+        Value::Array(items) => Ok(items),
+        other => {
+            let cause = format!("Map state input must be an array but was: {other}");
+            Err(if map.items == Items::Input && scene.is_jsonata() {
+                Fault::definition(QUERY_EVALUATION, cause)
+            } else {
+                Fault::runtime(cause)
+            })
+        }
+    }
+}
+
+/// How many iterations may fail.
+fn tolerated(
+    turn: &mut Turn<'_>,
+    scene: &Scene,
+    (map, count): (&Map, u32),
+) -> Result<Option<u32>, Fault> {
+    let mut most: Option<u32> = None;
+    if let Some(number) = &map.tolerated_count {
+        let number = quantity::integer(turn, scene, (number, "ToleratedFailureCount"))?;
+        let number = u32::try_from(number)
+            .map_err(|_| Fault::runtime("ToleratedFailureCount cannot be negative."))?;
+        most = Some(number);
+    }
+    if let Some(number) = &map.tolerated_percentage {
+        let percent = quantity::float(turn, scene, (number, "ToleratedFailurePercentage"))?;
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(Fault::runtime(
+                "ToleratedFailurePercentage must be between 0 and 100.",
+            ));
+        }
+        let share = f64::from(count) * percent / 100.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a u32"
+        )]
+        let share = share.floor() as u32;
+        most = Some(most.map_or(share, |most| most.min(share)));
+    }
+    Ok(most)
+}
+
+/// Begins the next iteration, if there is one; its first event follows `previous`.
+fn iterate(turn: &mut Turn<'_>, (id, state): (u32, &State), previous: u64) -> Result<(), Fault> {
+    let Kind::Map(map) = &state.kind else {
+        return Ok(());
+    };
+    let Some((index, input)) = turn.thread(id).and_then(|thread| match &thread.phase {
+        Phase::Forked(fork) if fork.begun < fork.count => Some((fork.begun, fork.input.clone())),
+        _ => None,
+    }) else {
+        return Ok(());
+    };
+    let at = usize::try_from(index).unwrap_or(usize::MAX);
+    let value = turn
+        .x
+        .items
+        .get(&id)
+        .and_then(|items| items.get(at))
+        .cloned()
+        .unwrap_or_default();
+    let item = json!({"Index": index, "Value": value});
+    let given = match &map.item_selector {
+        None => value,
+        Some(selector) => {
+            let Some(mut scene) = Scene::of(turn, id, state).transpose()? else {
+                return Ok(());
+            };
+            scene.with_item(&item);
+            scene.fill(selector, &input, turn)?
+        }
+    };
+    if let Some(thread) = turn.touch(id) {
+        if let Phase::Forked(fork) = &mut thread.phase {
+            fork.begun += 1;
+        }
+    }
+    let details = iteration(state, index);
+    let event = turn.event(
+        "MapIterationStarted",
+        previous,
+        Some(("mapIterationStartedEventDetails", details)),
+    );
+    let child = turn.begin_thread(Some(id), (map.processor, index), (given, Some(item)));
+    if let Some(child) = child.and_then(|child| turn.touch(child)) {
+        child.last = event;
+    }
+    Ok(())
+}
+
+fn iteration(state: &State, index: u32) -> Value {
+    json!({"name": state.name, "index": index})
+}
+
+/// A branch or iteration has come to its end.
+pub(super) fn ended(turn: &mut Turn<'_>, child: &Thread, output: Value) {
+    let Some(id) = child.parent else { return };
+    turn.keep_result((id, child.index), output);
+    came(turn, child, None);
+}
+
+/// A branch or iteration has failed.
+pub(super) fn failed(turn: &mut Turn<'_>, id: u32, fault: Fault) {
+    let Some(child) = turn.thread(id).cloned() else {
+        return;
+    };
+    came(turn, &child, Some(fault));
+}
+
+/// Takes a child's end into its state: more iterations, the join, or the failure.
+fn came(turn: &mut Turn<'_>, child: &Thread, fault: Option<Fault>) {
+    let Some(id) = child.parent else { return };
+    turn.end_thread(child.id);
+    let Some((parent, machine)) = turn.at(id) else {
+        return;
+    };
+    let Some(state) = machine.blocks.get(parent.block).and_then(|block| block.states.get(parent.state)) else {
+        return;
+    };
+    let is_map = matches!(state.kind, Kind::Map(_));
+    let event = is_map.then(|| {
+        let (kind, key) = match &fault {
+            None => ("MapIterationSucceeded", "mapIterationSucceededEventDetails"),
+            Some(_) => ("MapIterationFailed", "mapIterationFailedEventDetails"),
+        };
+        turn.event(kind, child.last, Some((key, iteration(state, child.index))))
+    });
+    let Some(thread) = turn.touch(id) else { return };
+    // The state's next event follows an iteration's success, but what a failed one did last.
+    thread.last = match (&fault, event) {
+        (None, Some(event)) => event,
+        _ => child.last,
+    };
+    let Phase::Forked(fork) = &mut thread.phase else {
+        return;
+    };
+    fork.ended += 1;
+    if fault.is_some() {
+        fork.failed += 1;
+    }
+    let exceeded = fork.failed > fork.tolerated.unwrap_or(0);
+    let (done, tolerates) = (fork.ended == fork.count, fork.tolerated.is_some_and(|most| most > 0));
+    if let Some(fault) = fault.filter(|_| exceeded) {
+        let fault = if tolerates { threshold() } else { fault };
+        return fail_all(turn, (id, state), fault);
+    }
+    let next = if done {
+        join(turn, (id, state))
+    } else {
+        iterate(turn, (id, state), child.last)
+    };
+    if let Err(fault) = next {
+        fail_all(turn, (id, state), fault);
+    }
+}
+
+fn threshold() -> Fault {
+    Fault::of(
+        Some(EXCEEDED.to_owned()),
+        Some("The specified tolerated failure threshold was exceeded".to_owned()),
+    )
+}
+
+/// Stops what still runs and fails the state.
+fn fail_all(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: Fault) {
+    let below = below(turn, id);
+    for child in below {
+        let Some(thread) = turn.thread(child).cloned() else {
+            continue;
+        };
+        let direct = thread.parent == Some(id);
+        turn.end_thread(child);
+        if direct && matches!(state.kind, Kind::Map(_)) {
+            let details = iteration(state, thread.index);
+            turn.event(
+                "MapIterationAborted",
+                thread.last,
+                Some(("mapIterationAbortedEventDetails", details)),
+            );
+        }
+    }
+    fail::fail(turn, id, fault);
+}
+
+/// All threads below one.
+fn below(turn: &Turn<'_>, id: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut around = vec![id];
+    while let Some(parent) = around.pop() {
+        let children: Vec<u32> = turn
+            .x
+            .threads
+            .values()
+            .filter(|thread| thread.parent == Some(parent))
+            .map(|thread| thread.id)
+            .collect();
+        around.extend(&children);
+        found.extend(children);
+    }
+    found
+}
+
+/// All have ended: the state's result is the list of theirs.
+fn join(turn: &mut Turn<'_>, (id, state): (u32, &State)) -> Result<(), Fault> {
+    let count = match turn.thread(id).map(|thread| &thread.phase) {
+        Some(Phase::Forked(fork)) => fork.count,
+        _ => return Ok(()),
+    };
+    let results: Value = (0..count)
+        .map(|index| {
+            turn.x
+                .results
+                .get(&(id, index))
+                .map_or(Value::Null, |result| result.as_ref().clone())
+        })
+        .collect();
+    let last = turn.thread(id).map_or(0, |thread| thread.last);
+    turn.event(&format!("{}StateSucceeded", state.kind.as_str()), last, None);
+    match Scene::of(turn, id, state) {
+        None => Ok(()),
+        Some(Err(fault)) => Err(fault),
+        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, results),
+    }
+}
+
+/// The event of a Parallel or Map that has failed.
+pub(super) fn show_failed(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: &Fault) {
+    let forks = matches!(state.kind, Kind::Map(_) | Kind::Parallel { .. });
+    if !forks || !fail::has_event(fault) {
+        return;
+    }
+    turn.thread_event(id, &format!("{}StateFailed", state.kind.as_str()), None);
+}

@@ -1,0 +1,231 @@
+//! Leaving a state: its output, its variables, and where to go.
+
+use serde_json::{Map, Value, json};
+
+use super::enter::Scene;
+use super::turn::Turn;
+use super::{end, fail};
+use crate::asl::definition::{Kind, Language, Selection, State};
+use crate::asl::execution::Phase;
+use crate::asl::fault::{self, Fault, MAX_PAYLOAD, RESULT_PATH_MISMATCH};
+use crate::asl::template::Template;
+
+/// Most bytes of all variables of one thread (the service's limit).
+const MAX_VARIABLES: usize = 10 * 1_048_576;
+
+/// How a state is left when its own fields do not say it alone.
+pub(super) struct Exit<'a> {
+    pub(super) next: Option<usize>,
+    pub(super) assign: Option<&'a Template>,
+    pub(super) output: Option<&'a Template>,
+}
+
+/// A state's work has brought `result`.
+pub(super) fn with_result(
+    turn: &mut Turn<'_>,
+    (id, state): (u32, &State),
+    mut scene: Scene,
+    result: Value,
+) -> Result<(), Fault> {
+    let brings = matches!(state.kind, Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_));
+    let output = match state.language {
+        Language::JsonPath => {
+            let selected = match (selector(state), brings) {
+                (Some(selector), true) => scene.fill(selector, &result, turn)?,
+                _ => result.clone(),
+            };
+            let placed = place(state, &scene.thread.input, selected)?;
+            scene.select(&state.output_path, &placed)?
+        }
+        Language::Jsonata => {
+            if brings {
+                scene.with("result", result.clone());
+            }
+            match &state.output {
+                Some(output) => scene.fill(output, &result, turn)?,
+                None => result.clone(),
+            }
+        }
+    };
+    let assigned = assigned(turn, &scene, (state.assign.as_ref(), &result))?;
+    go(turn, (id, state), (output, assigned), state.next)
+}
+
+fn selector(state: &State) -> Option<&Template> {
+    match &state.kind {
+        Kind::Task(task) => task.selector.as_ref(),
+        Kind::Parallel { selector, .. } => selector.as_ref(),
+        Kind::Map(map) => map.selector.as_ref(),
+        _ => None,
+    }
+}
+
+/// `ResultPath` applied.
+fn place(state: &State, raw: &Value, result: Value) -> Result<Value, Fault> {
+    put(&state.result_path, raw, result)
+}
+
+fn put(path: &Selection, raw: &Value, result: Value) -> Result<Value, Fault> {
+    match path {
+        Selection::Whole => Ok(result),
+        Selection::Nothing => Ok(raw.clone()),
+        Selection::At(path) => {
+            let mut placed = raw.clone();
+            match path.write(&mut placed, result) {
+                Ok(()) => Ok(placed),
+                Err(_) => Err(Fault::definition(
+                    RESULT_PATH_MISMATCH,
+                    format!("Unable to apply ReferencePath {path} to input {raw}"),
+                )),
+            }
+        }
+    }
+}
+
+/// A Choice goes on with its input.
+pub(super) fn to(
+    turn: &mut Turn<'_>,
+    (id, state): (u32, &State),
+    scene: Scene,
+    exit: Exit<'_>,
+) -> Result<(), Fault> {
+    let output = match (state.language, exit.output) {
+        (Language::Jsonata, Some(output)) => scene.fill(output, &scene.input, turn)?,
+        (Language::Jsonata, None) => scene.input.clone(),
+        (Language::JsonPath, _) => scene.select(&state.output_path, &scene.input)?,
+    };
+    let assigned = assigned(turn, &scene, (exit.assign, &scene.input))?;
+    go(turn, (id, state), (output, assigned), exit.next)
+}
+
+/// A Wait is over.
+pub(super) fn after_wait(turn: &mut Turn<'_>, id: u32) {
+    let Some((thread, machine)) = turn.at(id) else {
+        return;
+    };
+    let Some(state) = machine.blocks.get(thread.block).and_then(|block| block.states.get(thread.state)) else {
+        return;
+    };
+    if let Some(thread) = turn.touch(id) {
+        thread.phase = Phase::Ready;
+    }
+    let done = match Scene::of(turn, id, state) {
+        None => return,
+        Some(Err(fault)) => Err(fault),
+        Some(Ok(scene)) => {
+            let input = scene.input.clone();
+            with_result(turn, (id, state), scene, input)
+        }
+    };
+    if let Err(fault) = done {
+        fail::fail(turn, id, fault);
+    }
+}
+
+/// A catcher takes an error.
+pub(super) fn caught(
+    turn: &mut Turn<'_>,
+    (id, state): (u32, &State),
+    (at, error): (usize, Value),
+) -> Result<(), Fault> {
+    let Some(catcher) = state.catch.get(at) else {
+        return Ok(());
+    };
+    let Some(mut scene) = Scene::of(turn, id, state).transpose()? else {
+        return Ok(());
+    };
+    let output = match state.language {
+        Language::JsonPath => put(&catcher.result_path, &scene.thread.input, error.clone())?,
+        Language::Jsonata => {
+            scene.with("errorOutput", error.clone());
+            match &catcher.output {
+                Some(output) => scene.fill(output, &error, turn)?,
+                None => error.clone(),
+            }
+        }
+    };
+    let assigned = assigned(turn, &scene, (catcher.assign.as_ref(), &error))?;
+    go(turn, (id, state), (output, assigned), Some(catcher.next))
+}
+
+fn assigned(
+    turn: &mut Turn<'_>,
+    scene: &Scene,
+    (assign, document): (Option<&Template>, &Value),
+) -> Result<Map<String, Value>, Fault> {
+    let Some(assign) = assign else {
+        return Ok(Map::new());
+    };
+    match scene.fill(assign, document, turn)? {
+        Value::Object(assigned) => Ok(assigned),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// Writes the exit and moves the thread on.
+fn go(
+    turn: &mut Turn<'_>,
+    (id, state): (u32, &State),
+    (output, assigned): (Value, Map<String, Value>),
+    next: Option<usize>,
+) -> Result<(), Fault> {
+    let text = output.to_string();
+    if text.len() > MAX_PAYLOAD {
+        return Err(fault::too_large(&state.name));
+    }
+    check_variables(turn, id, (&state.name, &assigned))?;
+    let mut details = json!({
+        "name": state.name,
+        "output": text,
+        "outputDetails": {"truncated": false},
+    });
+    if !assigned.is_empty() {
+        let shown: Map<String, Value> = assigned
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::String(value.to_string())))
+            .collect();
+        details["assignedVariables"] = Value::Object(shown);
+        details["assignedVariablesDetails"] = json!({"truncated": false});
+    }
+    turn.drop_fork(id);
+    let kind = format!("{}StateExited", state.kind.as_str());
+    turn.thread_event(id, &kind, Some(("stateExitedEventDetails", details)));
+    if let Some(thread) = turn.touch(id) {
+        thread.variables.extend(assigned);
+        thread.phase = Phase::Ready;
+    }
+    match next {
+        Some(next) => {
+            if let Some(thread) = turn.touch(id) {
+                thread.state = next;
+                thread.input = output;
+            }
+            turn.x.root.ready.push_back(id);
+        }
+        None => end::block(turn, id, output),
+    }
+    Ok(())
+}
+
+fn check_variables(
+    turn: &Turn<'_>,
+    id: u32,
+    (state, assigned): (&str, &Map<String, Value>),
+) -> Result<(), Fault> {
+    if assigned.is_empty() {
+        return Ok(());
+    }
+    let sizes: Vec<usize> = assigned.values().map(|value| value.to_string().len()).collect();
+    let held: usize = turn
+        .thread(id)
+        .map(|thread| {
+            let kept = thread.variables.iter().filter(|(name, _)| !assigned.contains_key(*name));
+            kept.map(|(_, value)| value.to_string().len()).sum()
+        })
+        .unwrap_or_default();
+    let added: usize = sizes.iter().sum();
+    if added > MAX_PAYLOAD || held + added > MAX_VARIABLES {
+        return Err(fault::variables_too_large(state));
+    }
+    Ok(())
+}

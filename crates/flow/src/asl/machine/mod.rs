@@ -1,0 +1,123 @@
+//! The execution's machine: one input, the next state, the history's next events, and what the world is asked to do.
+//!
+//! | thread | input | next |
+//! |---|---|---|
+//! | none | Start | the first block's thread, ready |
+//! | ready | (same turn) or Continue | its state entered, while the turn's budget lasts |
+//! | Pass, Choice, Succeed, past Wait | (same turn) | the next state, or the end of its block |
+//! | waiting | Timer | the next state |
+//! | backing off | Timer | the state's work again |
+//! | Parallel, Map | (same turn) | a thread for each branch or iteration, as many as may run at once |
+//! | last branch or iteration ended | (same turn) | the state ends with their results |
+//! | a state fails | (same turn) | a retry, a catcher's state, or the end of its block with the error |
+//! | any | Timer of the execution | TIMED_OUT |
+//! | any | Stop | ABORTED |
+//! | ended | anything | nothing: it came too late |
+
+mod end;
+mod enter;
+mod fail;
+mod fork;
+mod leave;
+mod quantity;
+mod turn;
+
+use jiff::{SignedDuration, Timestamp};
+use model::{Decision, Rejection};
+use serde_json::{Value, json};
+
+use super::execution::{self, Execution, Phase, Status, Thread};
+use super::input::{Command, Context, Input, Start};
+use turn::Turn;
+
+/// Takes one input. An execution that does not exist yet begins with [`Input::Start`].
+///
+/// # Errors
+/// When the input is refused; nothing has changed then. `execution` is consumed: keep a (cheap) clone to go on with.
+pub fn step(
+    execution: Option<Execution>,
+    input: Input,
+    cx: &Context,
+) -> Result<Decision<Execution, Command>, Rejection> {
+    let Some(execution) = execution else {
+        return match input {
+            Input::Start(start) => self::start(*start, cx),
+            _ => Err(Rejection::not_found("Execution", cx.id.to_string())),
+        };
+    };
+    let mut turn = Turn::new(execution, cx);
+    if turn.x.root.status != Status::Running {
+        return Ok(turn.finish());
+    }
+    match input {
+        // The engine may deliver a start twice; the execution exists already.
+        Input::Start(_) | Input::Continue => {}
+        Input::Timer { key } => on_timer(&mut turn, &key),
+        Input::Effect { .. } => {}
+        Input::Stop { error, cause } => end::abort(&mut turn, error, cause),
+    }
+    advance(&mut turn);
+    Ok(turn.finish())
+}
+
+fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rejection> {
+    let input: Value = serde_json::from_str(&start.input)
+        .map_err(|error| Rejection::invalid("input", error.to_string()))?;
+    let machine = execution::parse(&start).map_err(|all| Rejection::invalid("definition", all))?;
+    let details = json!({
+        "input": start.input,
+        "inputDetails": {"truncated": false},
+        "roleArn": start.role_arn,
+    });
+    let limit = machine.timeout_seconds;
+    let execution = Execution::new(cx.id, cx.at, start, std::sync::Arc::new(machine));
+    let mut turn = Turn::new(execution, cx);
+    turn.fresh = true;
+    turn.event("ExecutionStarted", 0, Some(("executionStartedEventDetails", details)));
+    if let Some(seconds) = limit {
+        let key = turn.timer("execution", seconds_after(cx.at, seconds));
+        turn.x.root.limit = Some(key);
+    }
+    turn.begin_thread(None, (0, 0), (input, None));
+    advance(&mut turn);
+    Ok(turn.finish())
+}
+
+/// Enters states until all threads wait, the execution ends, or the budget is spent.
+fn advance(turn: &mut Turn<'_>) {
+    while turn.x.root.status == Status::Running {
+        if turn.entered >= turn.cx.budget.max(1) && !turn.x.root.ready.is_empty() {
+            turn.commands.push(Command::Continue);
+            return;
+        }
+        let Some(thread) = turn.x.root.ready.pop_front() else {
+            return;
+        };
+        turn.entered += 1;
+        enter::enter(turn, thread);
+    }
+}
+
+fn on_timer(turn: &mut Turn<'_>, key: &str) {
+    if turn.x.root.limit.as_deref() == Some(key) {
+        return end::time_out(turn);
+    }
+    let found = turn.x.threads.values().find(|thread| match &thread.phase {
+        Phase::Waiting { timer } | Phase::Backoff { timer } => timer == key,
+        _ => false,
+    });
+    let Some(Thread { id, phase, .. }) = found.map(AsRef::as_ref) else {
+        return;
+    };
+    let id = *id;
+    match phase {
+        Phase::Waiting { .. } => leave::after_wait(turn, id),
+        _ => enter::work(turn, id),
+    }
+}
+
+/// The instant so many seconds later.
+fn seconds_after(at: Timestamp, seconds: u64) -> Timestamp {
+    let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    at.checked_add(wait).unwrap_or(Timestamp::MAX)
+}

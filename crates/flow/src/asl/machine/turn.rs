@@ -1,0 +1,273 @@
+//! One turn in the making: the execution and all that its decision will carry.
+//!
+//! Offers the small moves that states are made of. Decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::Decision;
+use model::decision::FrameWrite;
+use serde_json::{Map, Value, json};
+
+use crate::asl::definition::State;
+use crate::asl::execution::{Execution, Phase, Thread};
+use crate::asl::input::{Command, Context};
+use crate::asl::intrinsic::Randomness;
+
+/// A turn in the making.
+pub(super) struct Turn<'a> {
+    pub(super) x: Execution,
+    pub(super) cx: &'a Context,
+    pub(super) commands: Vec<Command>,
+    pub(super) random: Randomness,
+    /// States entered in this turn.
+    pub(super) entered: u32,
+    /// Whether the execution is new.
+    pub(super) fresh: bool,
+    events: Vec<Value>,
+    threads: BTreeSet<u32>,
+    items: BTreeSet<u32>,
+    results: BTreeSet<(u32, u32)>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(x: Execution, cx: &'a Context) -> Self {
+        Self {
+            x,
+            cx,
+            commands: Vec::new(),
+            random: Randomness::new(cx.entropy, 0),
+            entered: 0,
+            fresh: false,
+            events: Vec::new(),
+            threads: BTreeSet::new(),
+            items: BTreeSet::new(),
+            results: BTreeSet::new(),
+        }
+    }
+
+    /// The decision: only what was touched is written.
+    pub(super) fn finish(self) -> Decision<Execution, Command> {
+        let changed = self.fresh
+            || !self.events.is_empty()
+            || !self.threads.is_empty()
+            || !self.commands.is_empty();
+        let mut frames = Vec::new();
+        if changed {
+            frames.push(self.x.root_frame());
+        }
+        if self.fresh {
+            frames.push(self.x.origin_frame());
+        }
+        frames.extend(self.threads.iter().map(|id| self.x.thread_frame(*id)));
+        frames.extend(self.items.iter().map(|id| self.x.items_frame(*id)));
+        frames.extend(self.results.iter().map(|at| self.x.result_frame(*at)));
+        if let Some(first) = self.events.first().and_then(|event| event["id"].as_u64()) {
+            frames.push(FrameWrite::put(
+                format!("history/{first:08}"),
+                Value::Array(self.events),
+            ));
+        }
+        let mut decision = Decision::unchanged(self.x);
+        decision.frames = frames;
+        decision.commands = self.commands;
+        decision
+    }
+
+    /// Adds an event behind `previous` and gives its id.
+    pub(super) fn event(
+        &mut self,
+        kind: &str,
+        previous: u64,
+        details: Option<(&str, Value)>,
+    ) -> u64 {
+        self.x.root.events += 1;
+        let id = self.x.root.events;
+        let mut event = Map::new();
+        event.insert("timestamp".to_owned(), json!(self.cx.at.as_millisecond()));
+        event.insert("type".to_owned(), Value::String(kind.to_owned()));
+        event.insert("id".to_owned(), json!(id));
+        event.insert("previousEventId".to_owned(), json!(previous));
+        if let Some((key, details)) = details {
+            event.insert(key.to_owned(), details);
+        }
+        self.events.push(Value::Object(event));
+        id
+    }
+
+    /// Adds an event of a thread: the next one follows it.
+    pub(super) fn thread_event(&mut self, id: u32, kind: &str, details: Option<(&str, Value)>) -> u64 {
+        let previous = self.thread(id).map_or(0, |thread| thread.last);
+        let event = self.event(kind, previous, details);
+        if let Some(thread) = self.touch(id) {
+            thread.last = event;
+        }
+        event
+    }
+
+    pub(super) fn thread(&self, id: u32) -> Option<&Thread> {
+        self.x.threads.get(&id).map(AsRef::as_ref)
+    }
+
+    /// A thread, to be changed and therefore written.
+    pub(super) fn touch(&mut self, id: u32) -> Option<&mut Thread> {
+        self.threads.insert(id);
+        self.x.threads.get_mut(&id).map(Arc::make_mut)
+    }
+
+    /// A thread and the state it is at. The machine is shared, so the state outlives changes of the turn.
+    pub(super) fn at(&self, id: u32) -> Option<(Thread, Arc<crate::asl::definition::StateMachine>)> {
+        Some((self.thread(id)?.clone(), Arc::clone(&self.x.machine)))
+    }
+
+    /// Begins a thread at a block's first state.
+    pub(super) fn begin_thread(
+        &mut self,
+        parent: Option<u32>,
+        (block, index): (usize, u32),
+        (input, item): (Value, Option<Value>),
+    ) -> Option<u32> {
+        let state = self.x.machine.blocks.get(block)?.start;
+        let id = self.x.root.threads;
+        self.x.root.threads += 1;
+        let last = parent.and_then(|parent| self.thread(parent)).map_or(0, |parent| parent.last);
+        let thread = Thread {
+            v: 1,
+            id,
+            parent,
+            index,
+            block,
+            state,
+            phase: Phase::Ready,
+            input,
+            entered: (0, 0),
+            entered_at: self.cx.at,
+            last,
+            variables: BTreeMap::new(),
+            retries: Vec::new(),
+            item,
+        };
+        self.x.threads.insert(id, Arc::new(thread));
+        self.threads.insert(id);
+        self.x.root.ready.push_back(id);
+        Some(id)
+    }
+
+    /// Takes a thread away, with all that hangs on it.
+    pub(super) fn end_thread(&mut self, id: u32) {
+        self.drop_timers(id);
+        self.x.threads.remove(&id);
+        self.threads.insert(id);
+        self.drop_fork(id);
+        self.x.root.ready.retain(|ready| *ready != id);
+    }
+
+    /// Takes away the items and results of a thread's Parallel or Map.
+    pub(super) fn drop_fork(&mut self, id: u32) {
+        if self.x.items.remove(&id).is_some() {
+            self.items.insert(id);
+        }
+        let kept: Vec<(u32, u32)> = self
+            .x
+            .results
+            .range((id, 0)..=(id, u32::MAX))
+            .map(|(at, _)| *at)
+            .collect();
+        for at in kept {
+            self.x.results.remove(&at);
+            self.results.insert(at);
+        }
+    }
+
+    pub(super) fn keep_items(&mut self, id: u32, items: Vec<Value>) {
+        self.x.items.insert(id, Arc::new(items));
+        self.items.insert(id);
+    }
+
+    pub(super) fn keep_result(&mut self, at: (u32, u32), result: Value) {
+        self.x.results.insert(at, Arc::new(result));
+        self.results.insert(at);
+    }
+
+    /// Sets a timer and gives its key.
+    pub(super) fn timer(&mut self, purpose: &str, due: Timestamp) -> String {
+        self.x.root.ticks += 1;
+        let key = format!("{}/{purpose}", self.x.root.ticks);
+        self.commands.push(Command::SetTimer {
+            key: key.clone(),
+            due,
+        });
+        key
+    }
+
+    /// Takes back a timer; one that was set in this very turn is not set at all.
+    pub(super) fn cancel_timer(&mut self, key: String) {
+        let before = self.commands.len();
+        self.commands.retain(
+            |command| !matches!(command, Command::SetTimer { key: set, .. } if *set == key),
+        );
+        if self.commands.len() == before {
+            self.commands.push(Command::CancelTimer { key });
+        }
+    }
+
+    fn drop_timers(&mut self, id: u32) {
+        let timer = match self.thread(id).map(|thread| &thread.phase) {
+            Some(Phase::Waiting { timer } | Phase::Backoff { timer }) => Some(timer.clone()),
+            Some(Phase::Calling { timer, .. }) => timer.clone(),
+            _ => None,
+        };
+        if let Some(timer) = timer {
+            self.cancel_timer(timer);
+        }
+    }
+
+    /// Variables in sight of a thread: its own before those of the threads around it.
+    pub(super) fn variables(&self, id: u32) -> BTreeMap<String, Value> {
+        let mut seen = BTreeMap::new();
+        let mut next = Some(id);
+        while let Some(thread) = next.and_then(|id| self.thread(id)) {
+            for (name, value) in &thread.variables {
+                seen.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+            next = thread.parent;
+        }
+        seen
+    }
+
+    /// The context object as a thread's state sees it.
+    pub(super) fn context(&self, thread: &Thread, state: &State) -> Value {
+        let start = &self.x.origin.start;
+        let input: Value = serde_json::from_str(&start.input).unwrap_or_default();
+        let mut context = json!({
+            "Execution": {
+                "Id": start.arn,
+                "Input": input,
+                "StartTime": instant(self.x.root.started),
+                "Name": start.name,
+                "RoleArn": start.role_arn,
+                "RedriveCount": 0,
+            },
+            "StateMachine": {"Id": start.machine_arn, "Name": start.machine_name},
+            "State": {"Name": state.name, "EnteredTime": instant(thread.entered_at)},
+        });
+        if !state.retry.is_empty() || state.kind.as_str() == "Task" {
+            context["State"]["RetryCount"] = json!(thread.retries.iter().sum::<u64>());
+        }
+        let mut around = Some(thread);
+        while let Some(thread) = around {
+            if let Some(item) = &thread.item {
+                context["Map"] = json!({"Item": item});
+                break;
+            }
+            around = thread.parent.and_then(|parent| self.thread(parent));
+        }
+        context
+    }
+}
+
+/// An instant with milliseconds, as the context object shows it.
+fn instant(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

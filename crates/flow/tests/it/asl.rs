@@ -1,0 +1,5 @@
+//! State machines against what the service answered (third-party cases, read from `QUELL_CASES`).
+
+mod cases;
+mod compare;
+mod world;

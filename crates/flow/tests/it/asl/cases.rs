@@ -1,0 +1,186 @@
+//! Every recorded execution that needs no other service.
+
+use std::collections::BTreeMap;
+
+use flow::asl::Start;
+use serde_json::{Value, json};
+
+use super::compare::{Rules, differences, opened};
+use super::world::World;
+
+/// States entered in one turn: small, so that the cut between turns is tried everywhere.
+const BUDGET: u32 = 3;
+
+#[test]
+fn executions_go_as_on_the_service() {
+    let Some(folder) = crate::cases("asl") else {
+        return;
+    };
+    let mut table: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for record in records(&folder) {
+        if record["kind"] != "Execution" {
+            continue;
+        }
+        let area = record["area"].as_str().unwrap_or_default().to_owned();
+        let row = table.entry(area).or_default();
+        match run(&record) {
+            None => row.2 += 1,
+            Some(lines) if lines.is_empty() => row.0 += 1,
+            Some(lines) => {
+                row.1 += 1;
+                failures.push(format!("{}\n    {}", record["id"], lines.join("\n    ")));
+            }
+        }
+    }
+    println!("{:<22} {:>6} {:>6} {:>8}", "area", "same", "other", "not run");
+    for (area, (same, other, not_run)) in &table {
+        println!("{area:<22} {same:>6} {other:>6} {not_run:>8}");
+    }
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn records(folder: &std::path::Path) -> Vec<Value> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the cases")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|it| it == "jsonl"))
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .flat_map(|path| {
+            let text = std::fs::read_to_string(path).expect("a file");
+            text.lines()
+                .map(|line| serde_json::from_str(line).expect("a record"))
+                .collect::<Vec<Value>>()
+        })
+        .collect()
+}
+
+/// The differences, or nothing for a record that this test cannot run.
+fn run(record: &Value) -> Option<Vec<String>> {
+    if record["needs"].as_array().is_none_or(|needs| !needs.is_empty()) {
+        return None;
+    }
+    let mut rules = Rules::of(record);
+    if rules.nothing() || record.to_string().contains("DISTRIBUTED") {
+        return None;
+    }
+    rules.replace.push((EXECUTION.to_owned(), "<ExecArnPart_0idx>".to_owned()));
+    let mut lines = Vec::new();
+    let mut compared = false;
+    if let (true, Some(name)) = (record["expect"]["history"].is_array(), record["name"].as_str()) {
+        compared = true;
+        rules.replace.push((name.to_owned(), "<ArnPart_0idx>".to_owned()));
+        let definition = &record["definition"];
+        let begun = Begun {
+            definition: definition.as_str().map_or_else(|| definition.to_string(), str::to_owned),
+            machine: name.to_owned(),
+            input: record["input"].clone(),
+        };
+        lines.extend(one(record, &begun, &record["expect"]["history"], &rules));
+    }
+    let (begun, histories) = starts(record);
+    for (start, expected) in &histories {
+        compared = true;
+        rules.replace.push((begun[*start].machine.clone(), "<ArnPart_0idx>".to_owned()));
+        lines.extend(one(record, &begun[*start], expected, &rules));
+    }
+    // Areas with many machines of one input each.
+    let cases = record["expect"]["recorded"]["cases"].as_array();
+    for (begun, case) in begun.iter().zip(cases.into_iter().flatten()) {
+        compared = true;
+        let output = execute(record, begun).map(|world| world.execution.output().map(str::to_owned));
+        let expected = case["output"].to_string();
+        match output {
+            Ok(Some(output)) if serde_json::from_str::<Value>(&output).ok().as_ref() == Some(&case["output"]) => {}
+            other => lines.push(format!("{}: expected {expected}, found {other:?}", case["input"])),
+        }
+    }
+    compared.then_some(lines)
+}
+
+/// The execution's name.
+const EXECUTION: &str = "0d7f4f3c-execution";
+
+/// One start of a record with several calls.
+struct Begun {
+    definition: String,
+    machine: String,
+    input: Value,
+}
+
+/// The starts of a record in their order, and for each recorded history which start it is of.
+fn starts(record: &Value) -> (Vec<Begun>, Vec<(usize, Value)>) {
+    let mut machines: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let mut begun: Vec<Begun> = Vec::new();
+    let mut histories = Vec::new();
+    let empty = Vec::new();
+    let calls = record["calls"].as_array().unwrap_or(&empty);
+    let mut of_call: BTreeMap<u64, usize> = BTreeMap::new();
+    for (n, call) in (0..).zip(calls) {
+        let params = &call["params"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        match call["op"].as_str() {
+            Some("CreateStateMachine") => {
+                let arn = text(&call["returns"]["stateMachineArn"]);
+                machines.insert(arn, (text(&params["name"]), text(&params["definition"])));
+            }
+            Some("StartExecution") => {
+                let known = machines.get(&text(&params["stateMachineArn"])).cloned();
+                let (machine, definition) = known.unwrap_or_default();
+                begun.push(Begun {
+                    definition,
+                    machine,
+                    input: params["input"].clone(),
+                });
+            }
+            Some("GetExecutionHistory") => {
+                of_call.insert(n, begun.len().saturating_sub(1));
+            }
+            _ => {}
+        }
+        let recorded = call["match"].as_str().map(|key| &record["expect"]["recorded"][key]);
+        let start = call["of"].as_u64().and_then(|of| of_call.get(&of));
+        if let (Some(recorded), Some(start)) = (recorded, start) {
+            if recorded["events"].is_array() {
+                histories.push((*start, recorded["events"].clone()));
+            }
+        }
+    }
+    (begun, histories)
+}
+
+fn one(record: &Value, begun: &Begun, expected: &Value, rules: &Rules) -> Vec<String> {
+    match execute(record, begun) {
+        Err(rejection) => vec![format!("refused: {rejection}")],
+        Ok(world) => {
+            let observed = opened(&json!({"events": world.history}));
+            differences(&json!({"events": expected}), &observed, rules)
+        }
+    }
+}
+
+fn execute(record: &Value, begun: &Begun) -> Result<World, model::Rejection> {
+    let input = match &begun.input {
+        Value::Null => "{}".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let account = "arn:aws:states:us-east-1:111111111111";
+    let name = &begun.machine;
+    World::run(
+        Start {
+            name: EXECUTION.to_owned(),
+            arn: format!("{account}:execution:{name}:{EXECUTION}"),
+            machine_arn: format!("{account}:stateMachine:{name}"),
+            machine_name: name.clone(),
+            definition: begun.definition.clone(),
+            express: record["type"] == "EXPRESS",
+            role_arn: record["roleArn"].as_str().unwrap_or_default().to_owned(),
+            input,
+        },
+        BUDGET,
+    )
+}
