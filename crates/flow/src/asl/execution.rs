@@ -144,10 +144,33 @@ pub(crate) enum Phase {
     Waiting { timer: String },
     /// For the next attempt.
     Backoff { timer: String },
-    /// For an effect.
-    Calling { effect: Uuid, timer: Option<String> },
+    /// For a call, its token, or a person's word on it.
+    Calling(Call),
     /// For its branches or iterations.
     Forked(Fork),
+}
+
+/// A Task's call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Call {
+    /// The effect in flight.
+    #[serde(default)]
+    pub(crate) effect: Option<Uuid>,
+    /// The token that it waits for.
+    #[serde(default)]
+    pub(crate) token: Option<String>,
+    /// Timer of its time limit.
+    #[serde(default)]
+    pub(crate) timer: Option<String>,
+    /// Timer of its heartbeat.
+    #[serde(default)]
+    pub(crate) beat: Option<String>,
+    /// Seconds between heartbeats.
+    #[serde(default)]
+    pub(crate) heartbeat: Option<u64>,
+    /// Why nobody knows what became of the effect.
+    #[serde(default)]
+    pub(crate) unknown: Option<String>,
 }
 
 /// The branches or iterations of a state.
@@ -324,6 +347,18 @@ impl Execution {
     #[must_use]
     pub fn status(&self) -> Status {
         self.root.status
+    }
+
+    /// States whose call may or may not have happened, each with the reason why that is not known.
+    pub fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.threads.values().filter_map(|thread| {
+            let Phase::Calling(call) = &thread.phase else {
+                return None;
+            };
+            let block = self.machine.blocks.get(thread.block)?;
+            let state = block.states.get(thread.state)?;
+            Some((state.name.as_str(), call.unknown.as_deref()?))
+        })
     }
 
     /// What it was started with.

@@ -5,6 +5,7 @@ use model::Scope;
 use model::effect::Outcome;
 use model::ids::Entropy;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// What every turn of an execution is given besides its input.
@@ -40,6 +41,20 @@ pub enum Input {
         /// The key given in [`Command::SetTimer`].
         key: String,
     },
+    /// Somebody sent a task's token back.
+    Token {
+        /// The token.
+        token: String,
+        /// What is said of the task.
+        word: Settlement,
+    },
+    /// A person says what became of a call whose outcome is unknown.
+    Resolve {
+        /// Name of the state.
+        state: String,
+        /// What became of it.
+        word: Settlement,
+    },
     /// Somebody stopped it.
     Stop {
         /// `error`.
@@ -49,6 +64,28 @@ pub enum Input {
     },
     /// The answer to [`Command::Continue`]: go on.
     Continue,
+}
+
+/// What somebody says of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Settlement {
+    /// It is done.
+    Succeeded {
+        /// Its result.
+        output: Value,
+    },
+    /// It failed.
+    Failed {
+        /// The error's name.
+        error: Option<String>,
+        /// Why.
+        cause: Option<String>,
+    },
+    /// It is still being worked on.
+    Heartbeat,
+    /// It is to be done again, as a new call.
+    Retry,
 }
 
 /// What an execution is made of.

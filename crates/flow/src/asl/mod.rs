@@ -13,8 +13,9 @@ pub mod template;
 
 mod execution;
 mod input;
+mod integration;
 mod machine;
 
 pub use execution::{Execution, RestoreError, Status};
-pub use input::{Command, Context, Input, Start};
+pub use input::{Command, Context, Input, Settlement, Start};
 pub use machine::step;

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map as Object, Value};
 
+
 use super::fields::Fields;
 use super::read::{Place, Reader};
 use super::{
     Items, Kind, Language, MachineType, Map, Number, Selection, State, Task, Text, Until, check,
 };
+use crate::asl::integration::Integration;
 
 const TYPES: [&str; 8] = [
     "Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map",
@@ -237,11 +239,9 @@ fn arguments(fields: &mut Fields<'_, '_>, language: Language) -> Option<crate::a
 fn task(fields: &mut Fields<'_, '_>, language: Language, kind: MachineType) -> Option<Task> {
     fields.required("Resource");
     let resource = fields.text("Resource")?;
-    if !resource.starts_with("arn:") {
-        fields.refuse("Resource", "Value is not a valid resource ARN");
-    }
-    if kind == MachineType::Express {
-        express_resource(fields, &resource);
+    let unsupported = kind == MachineType::Express && express_resource(fields, &resource);
+    if let (false, Err(reason)) = (unsupported, Integration::parse(&resource)) {
+        fields.refuse("Resource", reason);
     }
     let timeout = fields.number_or_path("TimeoutSeconds", language);
     let heartbeat = fields.number_or_path("HeartbeatSeconds", language);
@@ -260,7 +260,8 @@ fn task(fields: &mut Fields<'_, '_>, language: Language, kind: MachineType) -> O
     })
 }
 
-fn express_resource(fields: &mut Fields<'_, '_>, resource: &str) {
+/// Notes a resource that an Express machine cannot have.
+fn express_resource(fields: &mut Fields<'_, '_>, resource: &str) -> bool {
     let unsupported = if resource.contains(":activity:") {
         "Activity ARN"
     } else if resource.ends_with(".waitForTaskToken") {
@@ -268,12 +269,13 @@ fn express_resource(fields: &mut Fields<'_, '_>, resource: &str) {
     } else if resource.ends_with(".sync") || resource.ends_with(".sync:2") {
         "'.sync' service integration"
     } else {
-        return;
+        return false;
     };
     fields.refuse(
         "Resource",
         format!("Express state machine does not support {unsupported}"),
     );
+    true
 }
 
 /// `Credentials`: the role to act as.

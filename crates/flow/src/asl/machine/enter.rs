@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::turn::Turn;
-use super::{fail, fork, leave, quantity};
+use super::{fail, fork, leave, quantity, task};
 use crate::asl::choice::Rule;
 use crate::asl::definition::{Kind, Language, Selection, State, Text, Until};
 use crate::asl::execution::{Phase, Thread};
@@ -81,6 +81,14 @@ impl Scene {
     /// Lets the context object show a Map's item.
     pub(super) fn with_item(&mut self, item: &Value) {
         self.context["Map"] = json!({"Item": item});
+        if self.is_jsonata() {
+            self.states.insert("context".to_owned(), self.context.clone());
+        }
+    }
+
+    /// Lets the context object show a task's token.
+    pub(super) fn with_token(&mut self, token: &str) {
+        self.context["Task"] = json!({"Token": token});
         if self.is_jsonata() {
             self.states.insert("context".to_owned(), self.context.clone());
         }
@@ -168,10 +176,7 @@ fn do_work(turn: &mut Turn<'_>, (id, state): (u32, &State), scene: Scene) -> Res
             ..
         } => fork::parallel(turn, id, &scene, (branches, arguments.as_ref())),
         Kind::Map(map) => fork::map(turn, (id, state), &scene, map),
-        Kind::Task(task) => Err(Fault::runtime(format!(
-            "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.",
-            task.resource
-        ))),
+        Kind::Task(task) => task::begin(turn, (id, state), scene, task),
     }
 }
 

@@ -10,6 +10,9 @@
 //! | Parallel, Map | (same turn) | a thread for each branch or iteration, as many as may run at once |
 //! | last branch or iteration ended | (same turn) | the state ends with their results |
 //! | a state fails | (same turn) | a retry, a catcher's state, or the end of its block with the error |
+//! | calling | Effect, Token | the next state, or what a failure leads to |
+//! | calling | Effect unknown | waits for a person's Resolve |
+//! | calling | Timer (limit, heartbeat) | as a failure |
 //! | any | Timer of the execution | TIMED_OUT |
 //! | any | Stop | ABORTED |
 //! | ended | anything | nothing: it came too late |
@@ -20,6 +23,7 @@ mod fail;
 mod fork;
 mod leave;
 mod quantity;
+mod task;
 mod turn;
 
 use jiff::{SignedDuration, Timestamp};
@@ -47,17 +51,46 @@ pub fn step(
     };
     let mut turn = Turn::new(execution, cx);
     if turn.x.root.status != Status::Running {
-        return Ok(turn.finish());
+        return match input {
+            Input::Token { .. } => Err(no_task()),
+            Input::Resolve { .. } => Err(Rejection::invalid("state", "the execution has ended")),
+            _ => Ok(turn.finish()),
+        };
     }
     match input {
         // The engine may deliver a start twice; the execution exists already.
         Input::Start(_) | Input::Continue => {}
         Input::Timer { key } => on_timer(&mut turn, &key),
-        Input::Effect { .. } => {}
+        Input::Effect { effect, outcome } => task::on_effect(&mut turn, effect, outcome),
+        Input::Token { token, word } => {
+            if !token_of(&token).is_some_and(|at| task::on_token(&mut turn, at, word)) {
+                return Err(no_task());
+            }
+        }
+        Input::Resolve { state, word } => {
+            if !task::on_resolve(&mut turn, &state, word) {
+                let message = format!("no call of state `{state}` has an unknown outcome");
+                return Err(Rejection::invalid("state", message));
+            }
+        }
         Input::Stop { error, cause } => end::abort(&mut turn, error, cause),
     }
     advance(&mut turn);
     Ok(turn.finish())
+}
+
+fn no_task() -> Rejection {
+    Rejection::Conflict {
+        code: "TaskTimedOut".to_owned(),
+        message: "Task Timed Out: 'Provided task does not exist anymore'".to_owned(),
+    }
+}
+
+/// Thread and secret of a task's token, `EXECUTION.THREAD.SECRET`.
+fn token_of(token: &str) -> Option<(u32, &str)> {
+    let mut parts = token.split('.');
+    let (_, thread, secret) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((thread.parse().ok()?, secret))
 }
 
 fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rejection> {
@@ -104,6 +137,7 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
     }
     let found = turn.x.threads.values().find(|thread| match &thread.phase {
         Phase::Waiting { timer } | Phase::Backoff { timer } => timer == key,
+        Phase::Calling(call) => [&call.timer, &call.beat].into_iter().flatten().any(|set| set == key),
         _ => false,
     });
     let Some(Thread { id, phase, .. }) = found.map(AsRef::as_ref) else {
@@ -112,6 +146,7 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
     let id = *id;
     match phase {
         Phase::Waiting { .. } => leave::after_wait(turn, id),
+        Phase::Calling(_) => task::time_out(turn, id),
         _ => enter::work(turn, id),
     }
 }

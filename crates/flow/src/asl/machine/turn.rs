@@ -213,12 +213,14 @@ impl<'a> Turn<'a> {
     }
 
     fn drop_timers(&mut self, id: u32) {
-        let timer = match self.thread(id).map(|thread| &thread.phase) {
-            Some(Phase::Waiting { timer } | Phase::Backoff { timer }) => Some(timer.clone()),
-            Some(Phase::Calling { timer, .. }) => timer.clone(),
-            _ => None,
+        let timers = match self.thread(id).map(|thread| &thread.phase) {
+            Some(Phase::Waiting { timer } | Phase::Backoff { timer }) => vec![timer.clone()],
+            Some(Phase::Calling(call)) => {
+                call.timer.iter().chain(&call.beat).cloned().collect()
+            }
+            _ => Vec::new(),
         };
-        if let Some(timer) = timer {
+        for timer in timers {
             self.cancel_timer(timer);
         }
     }

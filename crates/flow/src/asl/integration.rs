@@ -1,0 +1,364 @@
+//! What a Task's `Resource` means: which call it is, what its parameters become, what its answer and its errors are.
+//!
+//! Two families: `aws-sdk:SERVICE:ACTION`, any call with the service's own parameters and answer, and a few *optimised*
+//! ones, where Step Functions turns values into texts and back. Names and texts of errors follow the SDKs that the
+//! service uses: the second version of the Java SDK for the first family, the first version for the other.
+
+use model::effect::Failure;
+use serde_json::{Map, Value, json};
+
+use super::fault::{Fault, TIMEOUT};
+
+/// A resource that this version runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Integration {
+    pub(crate) family: Family,
+    /// boto3's name of the service.
+    pub(crate) service: String,
+    /// The operation, in PascalCase.
+    pub(crate) operation: String,
+    /// `resourceType` of events.
+    pub(crate) resource_type: String,
+    /// `resource` of events.
+    pub(crate) resource: String,
+    /// Whether the task waits for its token to come back.
+    pub(crate) callback: bool,
+}
+
+/// How parameters and answers are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// `aws-sdk:...`.
+    Sdk,
+    /// One of the optimised ones.
+    Optimised,
+    /// A Lambda function's ARN.
+    Function,
+}
+
+/// Optimised integrations: name in ARNs, boto3's name, prefix of errors, name in causes, actions.
+const OPTIMISED: [(&str, &str, &str, &str, &[&str]); 7] = [
+    ("lambda", "lambda", "Lambda", "AWSLambda", &["invoke"]),
+    ("sns", "sns", "SNS", "AmazonSNS", &["publish"]),
+    ("sqs", "sqs", "SQS", "AmazonSQS", &["sendMessage"]),
+    (
+        "dynamodb",
+        "dynamodb",
+        "DynamoDB",
+        "AmazonDynamoDBv2",
+        &["getItem", "putItem", "updateItem", "deleteItem"],
+    ),
+    ("events", "events", "EventBridge", "AmazonCloudWatchEvents", &["putEvents"]),
+    ("states", "stepfunctions", "StepFunctions", "AWSStepFunctions", &["startExecution"]),
+    ("ssm", "ssm", "Ssm", "AWSSimpleSystemsManagement", &["startAutomationExecution"]),
+];
+
+/// Services whose name in resources is not boto3's: (in resources, boto3's).
+const SDK_NAMES: [(&str, &str); 12] = [
+    ("cloudwatchlogs", "logs"),
+    ("cloudwatchevents", "events"),
+    ("eventbridge", "events"),
+    ("sfn", "stepfunctions"),
+    ("costexplorer", "ce"),
+    ("elasticloadbalancing", "elb"),
+    ("elasticloadbalancingv2", "elbv2"),
+    ("applicationautoscaling", "application-autoscaling"),
+    ("cognitoidentityprovider", "cognito-idp"),
+    ("networkfirewall", "network-firewall"),
+    ("accessanalyzer", "accessanalyzer"),
+    ("wafregional", "waf-regional"),
+];
+
+/// Prefixes of errors that are not just the name with a capital: (in resources, prefix).
+const SDK_PREFIXES: [(&str, &str); 14] = [
+    ("dynamodb", "DynamoDb"),
+    ("guardduty", "GuardDuty"),
+    ("securityhub", "SecurityHub"),
+    ("cloudtrail", "CloudTrail"),
+    ("cloudwatch", "CloudWatch"),
+    ("cloudwatchlogs", "CloudWatchLogs"),
+    ("cloudformation", "CloudFormation"),
+    ("cloudfront", "CloudFront"),
+    ("eventbridge", "EventBridge"),
+    ("secretsmanager", "SecretsManager"),
+    ("networkfirewall", "NetworkFirewall"),
+    ("autoscaling", "AutoScaling"),
+    ("acmpca", "AcmPca"),
+    ("ssoadmin", "SsoAdmin"),
+];
+
+impl Integration {
+    /// What a resource means.
+    ///
+    /// # Errors
+    /// Why it is not one that this version runs, in a text for people.
+    pub(crate) fn parse(arn: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let [_, _, service, _, _, resource] = parts.as_slice() else {
+            return Err(unrecognised(arn));
+        };
+        match *service {
+            "lambda" if resource.starts_with("function:") => Ok(Self {
+                family: Family::Function,
+                service: "lambda".to_owned(),
+                operation: "Invoke".to_owned(),
+                resource_type: "lambda".to_owned(),
+                resource: arn.to_owned(),
+                callback: false,
+            }),
+            "states" if resource.starts_with("activity:") => {
+                Err(format!("{}. This server has no activities", unrecognised(arn)))
+            }
+            "states" => Self::service(arn, resource),
+            _ => Err(unrecognised(arn)),
+        }
+    }
+
+    fn service(arn: &str, resource: &str) -> Result<Self, String> {
+        let (resource_type, action) = resource.rsplit_once(':').ok_or_else(|| unrecognised(arn))?;
+        // `.sync:2` holds a colon of its own.
+        if resource.ends_with(".sync") || resource.ends_with(".sync:2") {
+            return Err(format!("{}. This server does not wait for jobs (.sync)", unrecognised(arn)));
+        }
+        let (plain, callback) = match action.strip_suffix(".waitForTaskToken") {
+            Some(plain) => (plain, true),
+            None => (action, false),
+        };
+        let (family, service) = match resource_type.strip_prefix("aws-sdk:") {
+            Some(name) => (Family::Sdk, boto3_name(name)),
+            None => {
+                let known = OPTIMISED
+                    .iter()
+                    .find(|(name, .., actions)| *name == resource_type && actions.contains(&plain));
+                let (_, service, ..) = known.ok_or_else(|| unrecognised(arn))?;
+                (Family::Optimised, *service)
+            }
+        };
+        Ok(Self {
+            family,
+            service: service.to_owned(),
+            operation: pascal(plain),
+            resource_type: resource_type.to_owned(),
+            resource: action.to_owned(),
+            callback,
+        })
+    }
+
+    /// The parameters of the call. What the optimised ones take as JSON becomes a text.
+    pub(crate) fn parameters(&self, arguments: Value) -> Result<Map<String, Value>, Fault> {
+        if self.family == Family::Function {
+            let mut parameters = Map::new();
+            parameters.insert("FunctionName".to_owned(), json!(self.resource));
+            parameters.insert("Payload".to_owned(), Value::String(arguments.to_string()));
+            return Ok(parameters);
+        }
+        let Value::Object(mut parameters) = arguments else {
+            return Err(Fault::runtime(format!(
+                "The Parameters '{arguments}' could not be used to start the Task: [The parameters must be an object]"
+            )));
+        };
+        if self.family == Family::Optimised {
+            let text = match self.service.as_str() {
+                "lambda" => "Payload",
+                "sqs" => "MessageBody",
+                "sns" => "Message",
+                "stepfunctions" => "Input",
+                _ => "",
+            };
+            if let Some(value) = parameters.get_mut(text) {
+                as_text(value, self.service == "lambda");
+            }
+            for entry in parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(detail) = entry.get_mut("Detail") {
+                    as_text(detail, false);
+                }
+            }
+            if self.service == "stepfunctions" {
+                parameters = parameters.into_iter().map(|(key, value)| (camel(&key), value)).collect();
+            }
+        }
+        Ok(parameters)
+    }
+
+    /// The task's result from the call's answer.
+    pub(crate) fn result(&self, mut answer: Value) -> Result<Value, Fault> {
+        let metadata = answer
+            .as_object_mut()
+            .and_then(|map| map.remove("ResponseMetadata"))
+            .unwrap_or_default();
+        if self.service == "lambda" && self.operation == "Invoke" && self.family != Family::Sdk {
+            if let Some(failed) = function_error(&answer) {
+                return Err(failed);
+            }
+            if let Some(payload) = answer.get_mut("Payload") {
+                let text = payload.as_str().unwrap_or_default();
+                *payload = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+            }
+        }
+        match self.family {
+            Family::Function => Ok(answer.get("Payload").cloned().unwrap_or_default()),
+            Family::Sdk => Ok(pascal_keys(answer)),
+            Family::Optimised => {
+                if let Some(failed) = failed_entry(&answer) {
+                    return Err(failed);
+                }
+                let mut result = pascal_keys(answer);
+                let headers = metadata.get("HTTPHeaders").cloned().unwrap_or_else(|| json!({}));
+                result["SdkHttpMetadata"] = json!({
+                    "AllHttpHeaders": every(&headers),
+                    "HttpHeaders": headers,
+                    "HttpStatusCode": metadata.get("HTTPStatusCode").cloned().unwrap_or_else(|| json!(200)),
+                });
+                result["SdkResponseMetadata"] = json!({"RequestId": metadata["RequestId"]});
+                Ok(result)
+            }
+        }
+    }
+
+    /// The fault of a call that failed.
+    pub(crate) fn fault(&self, failure: &Failure) -> Fault {
+        if failure.code == "Timeout" {
+            return Fault::of(Some(TIMEOUT.to_owned()), None);
+        }
+        let status = failure.status.unwrap_or(0);
+        let request = failure.request_id.as_deref().unwrap_or("null");
+        let message = &failure.message;
+        match self.family {
+            Family::Sdk => {
+                let name = self.resource_type.trim_start_matches("aws-sdk:");
+                let prefix = sdk_prefix(name);
+                let error = exception(&failure.code, &format!("{prefix}Exception"));
+                Fault::of(
+                    Some(format!("{prefix}.{error}")),
+                    Some(format!(
+                        "{message} (Service: {prefix}, Status Code: {status}, Request ID: {request})"
+                    )),
+                )
+            }
+            Family::Optimised | Family::Function => {
+                let known = OPTIMISED.iter().find(|(_, service, ..)| *service == self.service);
+                let (prefix, long) = known.map_or(("Lambda", "AWSLambda"), |(_, _, prefix, long, _)| (*prefix, *long));
+                let base = format!("{long}Exception");
+                let error = exception(&failure.code, &base);
+                Fault::of(
+                    Some(format!("{prefix}.{error}")),
+                    Some(format!(
+                        "{message} (Service: {long}; Status Code: {status}; Error Code: {}; Request ID: {request}; Proxy: null)",
+                        failure.code
+                    )),
+                )
+            }
+        }
+    }
+}
+
+fn unrecognised(arn: &str) -> String {
+    format!(
+        "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
+    )
+}
+
+fn boto3_name(name: &str) -> &str {
+    SDK_NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(name, |(_, boto3)| boto3)
+}
+
+fn sdk_prefix(name: &str) -> String {
+    SDK_PREFIXES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or_else(|| pascal(name), |(_, prefix)| (*prefix).to_owned())
+}
+
+/// The exception that an error code is known as: codes that are no exceptions' names are the service's base exception.
+fn exception(code: &str, base: &str) -> String {
+    let name = code.rsplit(['.', '#']).next().unwrap_or(code);
+    let plain = !name.is_empty() && name.chars().all(char::is_alphanumeric);
+    if name.ends_with("Exception") {
+        name.to_owned()
+    } else if plain && is_modelled(name) {
+        format!("{name}Exception")
+    } else {
+        base.to_owned()
+    }
+}
+
+/// Codes of shapes that SDKs have exceptions for although their names do not end so.
+fn is_modelled(code: &str) -> bool {
+    const KNOWN: [&str; 14] = [
+        "NoSuchKey",
+        "NoSuchBucket",
+        "NoSuchEntity",
+        "NotFound",
+        "InvalidToken",
+        "StateMachineDoesNotExist",
+        "ExecutionAlreadyExists",
+        "ExecutionDoesNotExist",
+        "TaskDoesNotExist",
+        "TaskTimedOut",
+        "InvalidArn",
+        "InvalidName",
+        "InvalidExecutionInput",
+        "QueueDoesNotExist",
+    ];
+    KNOWN.contains(&code)
+}
+
+/// A value as the JSON text that a call takes; a text stays, except for a function, which takes JSON.
+fn as_text(value: &mut Value, also_texts: bool) {
+    if also_texts || !value.is_string() {
+        if !value.is_null() {
+            *value = Value::String(value.to_string());
+        }
+    }
+}
+
+/// The error of a function that ran and failed.
+fn function_error(answer: &Value) -> Option<Fault> {
+    answer.get("FunctionError")?;
+    let text = answer["Payload"].as_str().unwrap_or_default();
+    let payload: Value = serde_json::from_str(text).unwrap_or_default();
+    let error = payload["errorType"].as_str().unwrap_or("Lambda.Unknown");
+    Some(Fault::of(Some(error.to_owned()), Some(text.to_owned())))
+}
+
+/// `PutEvents` that took not all entries.
+fn failed_entry(answer: &Value) -> Option<Fault> {
+    let failed = answer.get("FailedEntryCount")?.as_u64()?;
+    (failed > 0).then(|| {
+        let mut shown = answer.clone();
+        if let Some(map) = shown.as_object_mut() {
+            map.remove("ResponseMetadata");
+        }
+        Fault::of(Some("EventBridge.FailedEntry".to_owned()), Some(shown.to_string()))
+    })
+}
+
+fn every(headers: &Value) -> Value {
+    let map = headers.as_object().into_iter().flatten();
+    map.map(|(name, value)| (name.clone(), json!([value])))
+        .collect::<Map<String, Value>>()
+        .into()
+}
+
+fn pascal(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
+fn camel(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}
+
+/// Answers have their members in PascalCase, whatever the service's own spelling.
+fn pascal_keys(answer: Value) -> Value {
+    match answer {
+        Value::Object(map) => map.into_iter().map(|(key, value)| (pascal(&key), value)).collect::<Map<_, _>>().into(),
+        other => other,
+    }
+}
