@@ -271,7 +271,9 @@ impl Condition {
                 Ok(false)
             }
             Self::Not(inner) => Ok(!inner.holds(view, (location, randomness))?),
-            Self::Compare(path, comparison, operand) => compared(view, path, (*comparison, operand)),
+            Self::Compare(path, comparison, operand) => {
+                compared(view, path, (*comparison, operand))
+            }
             Self::Expression(expression) => {
                 match view.evaluate(expression, location, randomness)? {
                     Value::Bool(answer) => Ok(answer),

@@ -19,6 +19,8 @@ use super::input::Start;
 
 /// Version of the frames' shapes.
 const VERSION: u16 = 1;
+/// How the keys of the history's frames begin: the id of each one's first event follows, in eight digits.
+pub const HISTORY_FAMILY: &str = "history/";
 /// Key of the frame with what the execution was made from.
 const ORIGIN_FRAME: &str = "origin";
 
@@ -209,7 +211,9 @@ pub enum RestoreError {
         reason: String,
     },
     /// A frame was written by a newer version.
-    #[error("frame `{key}` has version {version}, this program reads up to {VERSION}: use a newer one")]
+    #[error(
+        "frame `{key}` has version {version}, this program reads up to {VERSION}: use a newer one"
+    )]
     Newer {
         /// The frame.
         key: String,
@@ -300,7 +304,9 @@ impl Execution {
         let outside = self.threads.values().find(|thread| {
             let block = self.machine.blocks.get(thread.block);
             block.is_none_or(|block| block.states.get(thread.state).is_none())
-                || thread.parent.is_some_and(|parent| !self.threads.contains_key(&parent))
+                || thread
+                    .parent
+                    .is_some_and(|parent| !self.threads.contains_key(&parent))
         });
         match outside {
             None => Ok(()),
@@ -415,7 +421,8 @@ fn thread_key(id: u32) -> String {
 }
 
 fn number(key: &str, text: &str) -> Result<u32, RestoreError> {
-    text.parse().map_err(|_| unreadable(key, "its key holds no number"))
+    text.parse()
+        .map_err(|_| unreadable(key, "its key holds no number"))
 }
 
 fn unreadable(key: &str, reason: &str) -> RestoreError {

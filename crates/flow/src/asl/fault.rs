@@ -92,7 +92,9 @@ impl Fault {
         match wanted {
             ALL => ![RUNTIME, DATA_LIMIT_EXCEEDED].contains(&name),
             TIMEOUT => name == TIMEOUT || name == HEARTBEAT_TIMEOUT,
-            TASK_FAILED => ![TIMEOUT, HEARTBEAT_TIMEOUT, RUNTIME, DATA_LIMIT_EXCEEDED].contains(&name),
+            TASK_FAILED => {
+                ![TIMEOUT, HEARTBEAT_TIMEOUT, RUNTIME, DATA_LIMIT_EXCEEDED].contains(&name)
+            }
             _ => name == wanted,
         }
     }
@@ -135,7 +137,12 @@ pub(crate) fn threw(expression: &str, location: &str, words: &str) -> Fault {
     .at(location)
 }
 
-pub(crate) fn unexpected_type(expression: &str, location: &str, wanted: &str, found: &Value) -> Fault {
+pub(crate) fn unexpected_type(
+    expression: &str,
+    location: &str,
+    wanted: &str,
+    found: &Value,
+) -> Fault {
     Fault::query(format!(
         "The JSONata expression '{expression}' specified for the field '{location}' returned an unexpected result type. Expected '{wanted}', but was '{}' for value: {found}",
         type_name(found)
@@ -146,7 +153,9 @@ pub(crate) fn unexpected_type(expression: &str, location: &str, wanted: &str, fo
 pub(crate) fn intrinsic(field: &str, error: &IntrinsicError) -> Fault {
     Fault::definition(
         INTRINSIC_FAILURE,
-        format!("The function call specified for the field '{field}' threw an error during execution: {error}"),
+        format!(
+            "The function call specified for the field '{field}' threw an error during execution: {error}"
+        ),
     )
 }
 

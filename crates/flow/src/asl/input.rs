@@ -101,6 +101,9 @@ pub struct Start {
     pub machine_name: String,
     /// The definition's text.
     pub definition: String,
+    /// `revisionId` of the definition; the first has none.
+    #[serde(default)]
+    pub revision: Option<String>,
     /// Whether it is an Express machine.
     #[serde(default)]
     pub express: bool,
@@ -111,6 +114,10 @@ pub struct Start {
 }
 
 /// What an execution asks of the world.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "commands live for a turn, and most of them are effects"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {

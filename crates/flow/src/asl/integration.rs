@@ -48,9 +48,27 @@ const OPTIMISED: [(&str, &str, &str, &str, &[&str]); 7] = [
         "AmazonDynamoDBv2",
         &["getItem", "putItem", "updateItem", "deleteItem"],
     ),
-    ("events", "events", "EventBridge", "AmazonCloudWatchEvents", &["putEvents"]),
-    ("states", "stepfunctions", "StepFunctions", "AWSStepFunctions", &["startExecution"]),
-    ("ssm", "ssm", "Ssm", "AWSSimpleSystemsManagement", &["startAutomationExecution"]),
+    (
+        "events",
+        "events",
+        "EventBridge",
+        "AmazonCloudWatchEvents",
+        &["putEvents"],
+    ),
+    (
+        "states",
+        "stepfunctions",
+        "StepFunctions",
+        "AWSStepFunctions",
+        &["startExecution"],
+    ),
+    (
+        "ssm",
+        "ssm",
+        "Ssm",
+        "AWSSimpleSystemsManagement",
+        &["startAutomationExecution"],
+    ),
 ];
 
 /// Services whose name in resources is not boto3's: (in resources, boto3's).
@@ -106,9 +124,10 @@ impl Integration {
                 resource: arn.to_owned(),
                 callback: false,
             }),
-            "states" if resource.starts_with("activity:") => {
-                Err(format!("{}. This server has no activities", unrecognised(arn)))
-            }
+            "states" if resource.starts_with("activity:") => Err(format!(
+                "{}. This server has no activities",
+                unrecognised(arn)
+            )),
             "states" => Self::service(arn, resource),
             _ => Err(unrecognised(arn)),
         }
@@ -118,7 +137,10 @@ impl Integration {
         let (resource_type, action) = resource.rsplit_once(':').ok_or_else(|| unrecognised(arn))?;
         // `.sync:2` holds a colon of its own.
         if resource.ends_with(".sync") || resource.ends_with(".sync:2") {
-            return Err(format!("{}. This server does not wait for jobs (.sync)", unrecognised(arn)));
+            return Err(format!(
+                "{}. This server does not wait for jobs (.sync)",
+                unrecognised(arn)
+            ));
         }
         let (plain, callback) = match action.strip_suffix(".waitForTaskToken") {
             Some(plain) => (plain, true),
@@ -168,13 +190,21 @@ impl Integration {
             if let Some(value) = parameters.get_mut(text) {
                 as_text(value, self.service == "lambda");
             }
-            for entry in parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
+            for entry in parameters
+                .get_mut("Entries")
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
                 if let Some(detail) = entry.get_mut("Detail") {
                     as_text(detail, false);
                 }
             }
             if self.service == "stepfunctions" {
-                parameters = parameters.into_iter().map(|(key, value)| (camel(&key), value)).collect();
+                parameters = parameters
+                    .into_iter()
+                    .map(|(key, value)| (camel(&key), value))
+                    .collect();
             }
         }
         Ok(parameters)
@@ -203,7 +233,10 @@ impl Integration {
                     return Err(failed);
                 }
                 let mut result = pascal_keys(answer);
-                let headers = metadata.get("HTTPHeaders").cloned().unwrap_or_else(|| json!({}));
+                let headers = metadata
+                    .get("HTTPHeaders")
+                    .cloned()
+                    .unwrap_or_else(|| json!({}));
                 result["SdkHttpMetadata"] = json!({
                     "AllHttpHeaders": every(&headers),
                     "HttpHeaders": headers,
@@ -236,8 +269,13 @@ impl Integration {
                 )
             }
             Family::Optimised | Family::Function => {
-                let known = OPTIMISED.iter().find(|(_, service, ..)| *service == self.service);
-                let (prefix, long) = known.map_or(("Lambda", "AWSLambda"), |(_, _, prefix, long, _)| (*prefix, *long));
+                let known = OPTIMISED
+                    .iter()
+                    .find(|(_, service, ..)| *service == self.service);
+                let (prefix, long) = known
+                    .map_or(("Lambda", "AWSLambda"), |(_, _, prefix, long, _)| {
+                        (*prefix, *long)
+                    });
                 let base = format!("{long}Exception");
                 let error = exception(&failure.code, &base);
                 Fault::of(
@@ -308,10 +346,8 @@ fn is_modelled(code: &str) -> bool {
 
 /// A value as the JSON text that a call takes; a text stays, except for a function, which takes JSON.
 fn as_text(value: &mut Value, also_texts: bool) {
-    if also_texts || !value.is_string() {
-        if !value.is_null() {
-            *value = Value::String(value.to_string());
-        }
+    if (also_texts || !value.is_string()) && !value.is_null() {
+        *value = Value::String(value.to_string());
     }
 }
 
@@ -332,7 +368,10 @@ fn failed_entry(answer: &Value) -> Option<Fault> {
         if let Some(map) = shown.as_object_mut() {
             map.remove("ResponseMetadata");
         }
-        Fault::of(Some("EventBridge.FailedEntry".to_owned()), Some(shown.to_string()))
+        Fault::of(
+            Some("EventBridge.FailedEntry".to_owned()),
+            Some(shown.to_string()),
+        )
     })
 }
 
@@ -358,7 +397,11 @@ fn camel(name: &str) -> String {
 /// Answers have their members in PascalCase, whatever the service's own spelling.
 fn pascal_keys(answer: Value) -> Value {
     match answer {
-        Value::Object(map) => map.into_iter().map(|(key, value)| (pascal(&key), value)).collect::<Map<_, _>>().into(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (pascal(&key), value))
+            .collect::<Map<_, _>>()
+            .into(),
         other => other,
     }
 }

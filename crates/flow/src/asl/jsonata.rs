@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
 use jsonata_core::value::JValue;
@@ -21,7 +22,7 @@ const MAX_ITEMS: usize = 1_000_000;
 /// Deepest nesting of an evaluation.
 const MAX_STACK: usize = 1_000;
 /// Milliseconds that one evaluation may take.
-const MAX_MILLIS: u64 = 2_000;
+const MAX_MILLIS: u64 = 500;
 
 /// A parsed expression. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ pub(crate) struct Bindings<'a> {
     pub(crate) states: &'a Map<String, Value>,
     /// Variables by name.
     pub(crate) variables: &'a BTreeMap<String, Value>,
+    /// The instant that `$now` and `$millis` answer.
+    pub(crate) at: Timestamp,
 }
 
 impl Expression {
@@ -101,7 +104,7 @@ impl Expression {
         };
         let mut evaluator = Evaluator::with_options(context, options);
         let shared = Rc::new(RefCell::new(randomness.clone()));
-        add_functions(&mut evaluator, &shared).map_err(|error| threw(&error))?;
+        add_functions(&mut evaluator, &shared, bindings.at).map_err(|error| threw(&error))?;
         let answer = evaluator.evaluate(&self.tree, &JValue::Undefined);
         *randomness = shared.borrow().clone();
         match answer {
@@ -132,7 +135,12 @@ fn to_value(value: &JValue) -> Result<Value, Failure> {
 fn add_functions(
     evaluator: &mut Evaluator,
     randomness: &Rc<RefCell<Randomness>>,
+    at: Timestamp,
 ) -> Result<(), EvaluatorError> {
+    evaluator.register_fn_override("millis", move |_: &[JValue]| {
+        Ok(JValue::from_i64(at.as_millisecond()))
+    })?;
+    evaluator.register_fn_override("now", move |arguments: &[JValue]| now(at, arguments))?;
     evaluator.register_fn("partition", partition)?;
     evaluator.register_fn("range", range)?;
     evaluator.register_fn("hash", hashed)?;
@@ -143,14 +151,33 @@ fn add_functions(
     })?;
     let bits = Rc::clone(randomness);
     evaluator.register_fn_override("random", move |arguments: &[JValue]| {
-        Ok(JValue::from_f64(match arguments.first().and_then(JValue::as_f64) {
-            Some(seed) => Randomness::seeded(seed.to_bits()).fraction(),
-            None => bits.borrow_mut().fraction(),
-        }))
+        Ok(JValue::from_f64(
+            match arguments.first().and_then(JValue::as_f64) {
+                Some(seed) => Randomness::seeded(seed.to_bits()).fraction(),
+                None => bits.borrow_mut().fraction(),
+            },
+        ))
     })?;
     evaluator.register_fn_override("eval", |_: &[JValue]| {
         Err(refuse("T1006: Attempted to invoke a non-function"))
     })
+}
+
+/// `$now`: the turn's instant, in the picture and zone that are asked for.
+fn now(at: Timestamp, arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
+    const CALLS: [&str; 3] = [
+        "$fromMillis($m)",
+        "$fromMillis($m, $a)",
+        "$fromMillis($m, $a, $b)",
+    ];
+    let source = CALLS.get(arguments.len()).copied().unwrap_or(CALLS[2]);
+    let tree = jsonata_core::parser::parse(source).map_err(|error| refuse(error.to_string()))?;
+    let mut context = Context::new();
+    context.bind("m".to_owned(), JValue::from_i64(at.as_millisecond()));
+    for (name, argument) in ["a", "b"].into_iter().zip(arguments) {
+        context.bind(name.to_owned(), argument.clone());
+    }
+    Evaluator::with_context(context).evaluate(&tree, &JValue::Undefined)
 }
 
 fn refuse(reason: impl Into<String>) -> EvaluatorError {
@@ -193,7 +220,9 @@ fn range(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
     let last = integer(arguments, 1, "range")?;
     let step = integer(arguments, 2, "range")?;
     if step == 0 {
-        return Err(refuse("D3130: The step of function \"range\" must not be 0"));
+        return Err(refuse(
+            "D3130: The step of function \"range\" must not be 0",
+        ));
     }
     let mut items = Vec::new();
     let mut next = first;

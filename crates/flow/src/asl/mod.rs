@@ -16,6 +16,6 @@ mod input;
 mod integration;
 mod machine;
 
-pub use execution::{Execution, RestoreError, Status};
+pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status};
 pub use input::{Command, Context, Input, Settlement, Start};
-pub use machine::step;
+pub use machine::{MACHINE_INDEX, step};

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::fault::{self, Fault};
@@ -52,6 +53,8 @@ pub(crate) struct View<'a> {
     pub(crate) context: &'a Value,
     /// Variables in sight.
     pub(crate) variables: &'a BTreeMap<String, Value>,
+    /// The turn's instant.
+    pub(crate) at: Timestamp,
     /// `$states` of expressions.
     pub(crate) states: &'a Map<String, Value>,
 }
@@ -97,6 +100,7 @@ impl View<'_> {
         let bindings = Bindings {
             states: self.states,
             variables: self.variables,
+            at: self.at,
         };
         expression
             .evaluate(&bindings, randomness)

@@ -2,4 +2,5 @@
 
 mod cases;
 mod compare;
+mod laws;
 mod world;

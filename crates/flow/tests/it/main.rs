@@ -27,7 +27,10 @@ fn cases(area: &str) -> Option<std::path::PathBuf> {
     );
     let folder = folder.join(area);
     if !folder.is_dir() {
-        println!("not run: there is no {} (set QUELL_CASES)", folder.display());
+        println!(
+            "not run: there is no {} (set QUELL_CASES)",
+            folder.display()
+        );
         return None;
     }
     Some(folder)

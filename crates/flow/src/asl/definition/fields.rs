@@ -62,7 +62,10 @@ impl<'a, 'p> Fields<'a, 'p> {
     pub(super) fn at_most_one(&mut self, fields: &[&str]) {
         let there = fields.iter().filter(|field| self.has(field)).count();
         if there > 1 {
-            let message = format!("Only one of these fields may be set: [{}]", fields.join(", "));
+            let message = format!(
+                "Only one of these fields may be set: [{}]",
+                fields.join(", ")
+            );
             self.refuse("", message);
         }
     }
@@ -137,7 +140,10 @@ impl<'a, 'p> Fields<'a, 'p> {
         match Path::parse(&text) {
             Ok(path) => Some(path),
             Err(error) => {
-                self.refuse(field, format!("The value for the field '{field}' must be a valid JSONPath ({error})"));
+                self.refuse(
+                    field,
+                    format!("The value for the field '{field}' must be a valid JSONPath ({error})"),
+                );
                 None
             }
         }

@@ -25,7 +25,7 @@ pub use read::parse;
 /// Largest definition in bytes (the service's limit).
 pub const MAX_BYTES: usize = 1_048_576;
 /// Deepest nesting of blocks.
-pub const MAX_BLOCK_DEPTH: usize = 32;
+pub const MAX_BLOCK_DEPTH: usize = 24;
 
 /// Something that is wrong with a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,9 +306,16 @@ impl Retrier {
     pub fn delay(&self, attempt: u64, fraction: f64) -> f64 {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         #[expect(clippy::cast_precision_loss, reason = "intervals are below 2^53")]
-        let (interval, most) = (self.interval as f64, self.max_delay.unwrap_or(MAX_DELAY) as f64);
+        let (interval, most) = (
+            self.interval as f64,
+            self.max_delay.unwrap_or(MAX_DELAY) as f64,
+        );
         let delay = (interval * self.backoff.powi(exponent)).min(most);
-        if self.full_jitter { delay * fraction } else { delay }
+        if self.full_jitter {
+            delay * fraction
+        } else {
+            delay
+        }
     }
 }
 

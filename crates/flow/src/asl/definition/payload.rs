@@ -29,7 +29,12 @@ impl Fields<'_, '_> {
                     .map(|(key, member)| match key.strip_suffix(".$") {
                         Some(name) => {
                             if map.contains_key(name) {
-                                self.refuse(field, format!("The field '{name}' is given twice, as '{name}' and '{key}'"));
+                                self.refuse(
+                                    field,
+                                    format!(
+                                        "The field '{name}' is given twice, as '{name}' and '{key}'"
+                                    ),
+                                );
                             }
                             (name.to_owned(), self.hole(key, member, field))
                         }
@@ -76,7 +81,10 @@ impl Fields<'_, '_> {
             Value::Object(map) => Template::Object(
                 map.iter()
                     .map(|(key, member)| {
-                        (key.clone(), self.expressions(member, &format!("{location}/{key}")))
+                        (
+                            key.clone(),
+                            self.expressions(member, &format!("{location}/{key}")),
+                        )
                     })
                     .collect(),
             ),
@@ -88,7 +96,10 @@ impl Fields<'_, '_> {
         match Expression::parse(source) {
             Ok(expression) => Some(expression),
             Err(reason) => {
-                self.refuse(field, format!("The JSONata expression cannot be read: {reason}"));
+                self.refuse(
+                    field,
+                    format!("The JSONata expression cannot be read: {reason}"),
+                );
                 None
             }
         }
@@ -105,7 +116,10 @@ impl Fields<'_, '_> {
         match value.as_f64() {
             Some(number) if number >= 0.0 => Some(Number::Fixed(number)),
             _ => {
-                self.refuse(field, format!("The field '{field}' must be a number, at least 0"));
+                self.refuse(
+                    field,
+                    format!("The field '{field}' must be a number, at least 0"),
+                );
                 None
             }
         }

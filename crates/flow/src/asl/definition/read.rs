@@ -211,7 +211,10 @@ impl Reader {
             return number;
         }
         let Some(Value::Object(states)) = map.get("States") else {
-            self.problem(&format!("{}/States", place.at), "The field 'States' must be an object");
+            self.problem(
+                &format!("{}/States", place.at),
+                "The field 'States' must be an object",
+            );
             return number;
         };
         if states.is_empty() {
@@ -237,7 +240,10 @@ impl Reader {
             return number;
         };
         if let Some(slot) = self.blocks.get_mut(number) {
-            *slot = Some(Block { start, states: read });
+            *slot = Some(Block {
+                start,
+                states: read,
+            });
         }
         number
     }

@@ -35,7 +35,11 @@ impl<'a> Fields<'a, '_> {
 
     /// `Choices`.
     pub(super) fn rules(&mut self, language: Language, names: &Names<'_>) -> Vec<Rule> {
-        if self.get("Choices").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        if self
+            .get("Choices")
+            .and_then(Value::as_array)
+            .is_some_and(Vec::is_empty)
+        {
             self.refuse("Choices", "Value cannot be empty");
         }
         let objects = self.objects("Choices");
@@ -71,12 +75,18 @@ impl<'a> Fields<'a, '_> {
                 let source = Expression::inside(text);
                 let parsed = source.and_then(|source| Expression::parse(source).ok());
                 if parsed.is_none() {
-                    self.refuse("Condition", "The field 'Condition' must be a JSONata expression");
+                    self.refuse(
+                        "Condition",
+                        "The field 'Condition' must be a JSONata expression",
+                    );
                 }
                 parsed.map(Condition::Expression)
             }
             _ => {
-                self.refuse("Condition", "The field 'Condition' must be a JSONata expression");
+                self.refuse(
+                    "Condition",
+                    "The field 'Condition' must be a JSONata expression",
+                );
                 None
             }
         }
@@ -135,12 +145,20 @@ impl<'a> Fields<'a, '_> {
             self.refuse("", "Only one comparison operator may be set");
         }
         let operand = if by_path {
-            value.as_str().and_then(|text| Path::parse(text).ok()).map(Operand::Path)
+            value
+                .as_str()
+                .and_then(|text| Path::parse(text).ok())
+                .map(Operand::Path)
         } else {
-            comparison.takes(value).then(|| Operand::Literal(value.clone()))
+            comparison
+                .takes(value)
+                .then(|| Operand::Literal(value.clone()))
         };
         if operand.is_none() {
-            self.refuse(key, format!("The value for the field '{key}' has the wrong type"));
+            self.refuse(
+                key,
+                format!("The value for the field '{key}' has the wrong type"),
+            );
         }
         Some(Condition::Compare(variable, comparison, operand?))
     }
@@ -190,17 +208,28 @@ impl<'a> Fields<'a, '_> {
     }
 
     fn retrier(&mut self, last: bool) -> Retrier {
-        let interval = self.seconds("IntervalSeconds", (1, 99_999_999)).unwrap_or(1);
+        let interval = self
+            .seconds("IntervalSeconds", (1, 99_999_999))
+            .unwrap_or(1);
         let max_delay = self.seconds("MaxDelaySeconds", (1, 31_622_400));
         if max_delay.is_some_and(|most| most <= interval) {
-            self.refuse("MaxDelaySeconds", "'MaxDelaySeconds' must be larger than 'IntervalSeconds'");
+            self.refuse(
+                "MaxDelaySeconds",
+                "'MaxDelaySeconds' must be larger than 'IntervalSeconds'",
+            );
         }
         let backoff = self.get("BackoffRate").map_or(Some(2.0), Value::as_f64);
         if !backoff.is_some_and(|rate| rate >= 1.0) {
-            self.refuse("BackoffRate", "The field 'BackoffRate' must be a number, at least 1.0");
+            self.refuse(
+                "BackoffRate",
+                "The field 'BackoffRate' must be a number, at least 1.0",
+            );
         }
         let jitter = self.text("JitterStrategy");
-        if jitter.as_deref().is_some_and(|name| !["NONE", "FULL"].contains(&name)) {
+        if jitter
+            .as_deref()
+            .is_some_and(|name| !["NONE", "FULL"].contains(&name))
+        {
             self.refuse(
                 "JitterStrategy",
                 "The field 'JitterStrategy' should have one of these values: [NONE, FULL]",

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map as Object, Value};
 
-
 use super::fields::Fields;
 use super::read::{Place, Reader};
 use super::{
@@ -93,7 +92,11 @@ fn allowed(kind: &str, language: Language) -> Vec<&'static str> {
         fields.push("Assign");
     }
     if kind != "Fail" {
-        fields.extend(if json_path { &["InputPath", "OutputPath"][..] } else { &["Output"] });
+        fields.extend(if json_path {
+            &["InputPath", "OutputPath"][..]
+        } else {
+            &["Output"]
+        });
     }
     if matches!(kind, "Task" | "Parallel" | "Map") {
         fields.extend(["Retry", "Catch"]);
@@ -122,7 +125,12 @@ fn allowed(kind: &str, language: Language) -> Vec<&'static str> {
         _ => &[],
     });
     fields.extend(match kind {
-        "Task" => &["Resource", "TimeoutSeconds", "HeartbeatSeconds", "Credentials"][..],
+        "Task" => &[
+            "Resource",
+            "TimeoutSeconds",
+            "HeartbeatSeconds",
+            "Credentials",
+        ][..],
         "Map" => &[
             "ItemProcessor",
             "Iterator",
@@ -174,7 +182,10 @@ fn assigned_names(fields: &mut Fields<'_, '_>) {
     };
     for key in assigned.keys() {
         let name = key.strip_suffix(".$").unwrap_or(key);
-        let begins = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        let begins = name
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_alphabetic() || c == '_');
         let fits = begins
             && name.chars().count() <= 80
             && name.chars().all(|c| c.is_alphanumeric() || c == '_')
@@ -229,7 +240,10 @@ fn kind(
     })
 }
 
-fn arguments(fields: &mut Fields<'_, '_>, language: Language) -> Option<crate::asl::template::Template> {
+fn arguments(
+    fields: &mut Fields<'_, '_>,
+    language: Language,
+) -> Option<crate::asl::template::Template> {
     match language {
         Language::JsonPath => fields.template("Parameters", language),
         Language::Jsonata => fields.template("Arguments", language),
@@ -245,10 +259,11 @@ fn task(fields: &mut Fields<'_, '_>, language: Language, kind: MachineType) -> O
     }
     let timeout = fields.number_or_path("TimeoutSeconds", language);
     let heartbeat = fields.number_or_path("HeartbeatSeconds", language);
-    if let (Some(Number::Fixed(heartbeat)), Some(Number::Fixed(timeout))) = (&heartbeat, &timeout) {
-        if heartbeat >= timeout {
-            fields.refuse("", "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'");
-        }
+    if let (Some(Number::Fixed(heartbeat)), Some(Number::Fixed(timeout))) = (&heartbeat, &timeout)
+        && heartbeat >= timeout
+    {
+        let message = "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'";
+        fields.refuse("", message);
     }
     Some(Task {
         resource,
@@ -281,9 +296,9 @@ fn express_resource(fields: &mut Fields<'_, '_>, resource: &str) -> bool {
 /// `Credentials`: the role to act as.
 fn role(fields: &mut Fields<'_, '_>, language: Language) -> Option<crate::asl::template::Template> {
     let value = fields.get("Credentials")?;
-    let known = value.as_object().is_some_and(|map| {
-        map.contains_key("RoleArn") || map.contains_key("RoleArn.$")
-    });
+    let known = value
+        .as_object()
+        .is_some_and(|map| map.contains_key("RoleArn") || map.contains_key("RoleArn.$"));
     if !known {
         let at = format!("{}/Credentials", fields.at);
         let location = std::mem::replace(&mut fields.at, at);
@@ -299,18 +314,23 @@ fn wait(fields: &mut Fields<'_, '_>, language: Language) -> Option<Until> {
     if names.iter().filter(|name| fields.has(name)).count() != 1 {
         fields.refuse(
             "",
-            format!("Exactly one of these fields is required: [{}]", names.join(", ")),
+            format!(
+                "Exactly one of these fields is required: [{}]",
+                names.join(", ")
+            ),
         );
         return None;
     }
     if fields.has("Seconds") || fields.has("SecondsPath") {
-        return fields.number_or_path("Seconds", language).map(Until::Seconds);
+        return fields
+            .number_or_path("Seconds", language)
+            .map(Until::Seconds);
     }
     let text = fields.text_or_path("Timestamp", language)?;
-    if let Text::Fixed(written) = &text {
-        if instant(written).is_none() {
-            fields.refuse("Timestamp", "String does not match RFC3339 timestamp");
-        }
+    if let Text::Fixed(written) = &text
+        && instant(written).is_none()
+    {
+        fields.refuse("Timestamp", "String does not match RFC3339 timestamp");
     }
     Some(Until::Timestamp(text))
 }
@@ -363,16 +383,22 @@ fn map(
     let mut fields = Fields::new(map, at, &mut reader.problems);
     fields.at_most_one(&["ItemProcessor", "Iterator"]);
     fields.at_most_one(&["ItemSelector", "Parameters"]);
-    let field = if fields.has("Iterator") { "Iterator" } else { "ItemProcessor" };
+    let field = if fields.has("Iterator") {
+        "Iterator"
+    } else {
+        "ItemProcessor"
+    };
     fields.required(field);
     let items = match language {
         Language::JsonPath if fields.has("ItemsPath") => Items::At(fields.path("ItemsPath")?),
-        Language::Jsonata if fields.has("Items") => Items::Given(fields.template("Items", language)?),
+        Language::Jsonata if fields.has("Items") => {
+            Items::Given(fields.template("Items", language)?)
+        }
         _ => Items::Input,
     };
-    let item_selector = fields
-        .template("ItemSelector", language)
-        .or_else(|| (language == Language::JsonPath).then(|| fields.template("Parameters", language))?);
+    let item_selector = fields.template("ItemSelector", language).or_else(|| {
+        (language == Language::JsonPath).then(|| fields.template("Parameters", language))?
+    });
     let selector = fields.template("ResultSelector", language);
     let concurrency = fields.number_or_path("MaxConcurrency", language);
     let tolerated_count = fields.number_or_path("ToleratedFailureCount", language);

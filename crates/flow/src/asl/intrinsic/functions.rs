@@ -103,13 +103,17 @@ pub(super) fn apply(
             .checked_add(an_integer(at(1), "the second value")?)
             .map(Value::from)
             .ok_or_else(|| "the sum is too large".to_owned()),
-        Function::StringSplit => split(a_text(at(0), "the value")?, a_text(at(1), "the separator")?),
+        Function::StringSplit => {
+            split(a_text(at(0), "the value")?, a_text(at(1), "the separator")?)
+        }
         Function::Uuid => Ok(Value::String(randomness.uuid().to_string())),
     }
 }
 
 fn a_text<'a>(value: &'a Value, what: &str) -> Result<&'a str, String> {
-    value.as_str().ok_or_else(|| format!("{what} must be a text"))
+    value
+        .as_str()
+        .ok_or_else(|| format!("{what} must be a text"))
 }
 
 fn a_list(value: &Value) -> Result<&Vec<Value>, String> {
@@ -246,7 +250,11 @@ fn merge(first: &Value, second: &Value, deep: &Value) -> Result<Value, String> {
         return Err("the first two values must be objects".to_owned());
     };
     let mut merged: Map<String, Value> = first.clone();
-    merged.extend(second.iter().map(|(key, value)| (key.clone(), value.clone())));
+    merged.extend(
+        second
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone())),
+    );
     Ok(Value::Object(merged))
 }
 

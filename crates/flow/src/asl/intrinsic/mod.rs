@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::path::{Path, PathError};
 
-pub(crate) use functions::hash;
 pub use functions::Randomness;
+pub(crate) use functions::hash;
 
 /// Deepest nesting of calls (the service's limit).
 pub const MAX_NESTING: usize = 10;
@@ -143,7 +143,9 @@ impl Call {
         for argument in &self.arguments {
             values.push(match argument {
                 Argument::Literal(value) => value.clone(),
-                Argument::Template(raw) if self.function == Function::Format && values.is_empty() => {
+                Argument::Template(raw)
+                    if self.function == Function::Format && values.is_empty() =>
+                {
                     Value::String(raw.clone())
                 }
                 Argument::Template(raw) => Value::String(text::unescape(raw)),

@@ -15,7 +15,10 @@ impl Call {
     /// The first thing that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, IntrinsicError> {
         if text.len() > MAX_BYTES {
-            return Err(unreadable(text, format!("it is longer than {MAX_BYTES} bytes")));
+            return Err(unreadable(
+                text,
+                format!("it is longer than {MAX_BYTES} bytes"),
+            ));
         }
         let mut reader = Reader { text, rest: text };
         let call = reader.call(1)?;

@@ -51,7 +51,9 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => format!("[{}]", list(items.iter().map(shown).collect())),
         Value::Object(map) => {
-            let members = map.iter().map(|(key, value)| format!("{key}={}", shown(value)));
+            let members = map
+                .iter()
+                .map(|(key, value)| format!("{key}={}", shown(value)));
             format!("{{{}}}", list(members.collect()))
         }
         scalar => scalar.to_string(),

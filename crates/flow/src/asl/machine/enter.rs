@@ -18,6 +18,7 @@ pub(super) struct Scene {
     context: Value,
     variables: std::collections::BTreeMap<String, Value>,
     states: Map<String, Value>,
+    at: jiff::Timestamp,
 }
 
 impl Scene {
@@ -36,6 +37,7 @@ impl Scene {
             context,
             variables,
             states,
+            at: turn.cx.at,
         };
         let raw = std::mem::take(&mut scene.thread.input);
         let input = scene.select(&state.input_path, &raw);
@@ -65,6 +67,7 @@ impl Scene {
             context: &self.context,
             variables: &self.variables,
             states: &self.states,
+            at: self.at,
         }
     }
 
@@ -82,7 +85,8 @@ impl Scene {
     pub(super) fn with_item(&mut self, item: &Value) {
         self.context["Map"] = json!({"Item": item});
         if self.is_jsonata() {
-            self.states.insert("context".to_owned(), self.context.clone());
+            self.states
+                .insert("context".to_owned(), self.context.clone());
         }
     }
 
@@ -90,7 +94,8 @@ impl Scene {
     pub(super) fn with_token(&mut self, token: &str) {
         self.context["Task"] = json!({"Token": token});
         if self.is_jsonata() {
-            self.states.insert("context".to_owned(), self.context.clone());
+            self.states
+                .insert("context".to_owned(), self.context.clone());
         }
     }
 
@@ -109,7 +114,11 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u32) {
     let Some((thread, machine)) = turn.at(id) else {
         return;
     };
-    let Some(state) = machine.blocks.get(thread.block).and_then(|block| block.states.get(thread.state)) else {
+    let Some(state) = machine
+        .blocks
+        .get(thread.block)
+        .and_then(|block| block.states.get(thread.state))
+    else {
         return;
     };
     let details = json!({
@@ -133,7 +142,11 @@ pub(super) fn work(turn: &mut Turn<'_>, id: u32) {
     let Some((thread, machine)) = turn.at(id) else {
         return;
     };
-    let Some(state) = machine.blocks.get(thread.block).and_then(|block| block.states.get(thread.state)) else {
+    let Some(state) = machine
+        .blocks
+        .get(thread.block)
+        .and_then(|block| block.states.get(thread.state))
+    else {
         return;
     };
     if let Some(thread) = turn.touch(id) {
@@ -259,4 +272,3 @@ fn wait(
     }
     Ok(())
 }
-

@@ -13,7 +13,11 @@ pub(super) fn fail(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     let Some((thread, machine)) = turn.at(id) else {
         return;
     };
-    let Some(state) = machine.blocks.get(thread.block).and_then(|block| block.states.get(thread.state)) else {
+    let Some(state) = machine
+        .blocks
+        .get(thread.block)
+        .and_then(|block| block.states.get(thread.state))
+    else {
         return;
     };
     let evaluation = fault.in_definition && fault.name() == QUERY_EVALUATION;

@@ -64,12 +64,16 @@ pub(super) fn map(
         None => 0,
         Some(number) => quantity::integer(turn, scene, (number, "MaxConcurrency"))?,
     };
-    let limit = u32::try_from(limit)
-        .map_err(|_| Fault::runtime("MaxConcurrency cannot be negative."))?;
+    let limit =
+        u32::try_from(limit).map_err(|_| Fault::runtime("MaxConcurrency cannot be negative."))?;
     let items = items(turn, scene, map)?;
     let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
     let details = json!({"length": count});
-    turn.thread_event(id, "MapStateStarted", Some(("mapStateStartedEventDetails", details)));
+    turn.thread_event(
+        id,
+        "MapStateStarted",
+        Some(("mapStateStartedEventDetails", details)),
+    );
     let tolerated = tolerated(turn, scene, (map, count))?;
     turn.keep_items(id, items);
     set(
@@ -104,8 +108,13 @@ fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fa
             .map_err(|reason| fault::invalid_path(path, &reason))?,
         Items::Given(template) => {
             let value = scene.fill(template, &scene.input, turn)?;
-            if let (Template::Expression { location, expression }, false) =
-                (template, value.is_array())
+            if let (
+                Template::Expression {
+                    location,
+                    expression,
+                },
+                false,
+            ) = (template, value.is_array())
             {
                 return Err(fault::unexpected_type(
                     expression.source(),
@@ -192,10 +201,8 @@ fn iterate(turn: &mut Turn<'_>, (id, state): (u32, &State), previous: u64) -> Re
             scene.fill(selector, &input, turn)?
         }
     };
-    if let Some(thread) = turn.touch(id) {
-        if let Phase::Forked(fork) = &mut thread.phase {
-            fork.begun += 1;
-        }
+    if let Some(Phase::Forked(fork)) = turn.touch(id).map(|thread| &mut thread.phase) {
+        fork.begun += 1;
     }
     let details = iteration(state, index);
     let event = turn.event(
@@ -236,7 +243,11 @@ fn came(turn: &mut Turn<'_>, child: &Thread, fault: Option<Fault>) {
     let Some((parent, machine)) = turn.at(id) else {
         return;
     };
-    let Some(state) = machine.blocks.get(parent.block).and_then(|block| block.states.get(parent.state)) else {
+    let Some(state) = machine
+        .blocks
+        .get(parent.block)
+        .and_then(|block| block.states.get(parent.state))
+    else {
         return;
     };
     let is_map = matches!(state.kind, Kind::Map(_));
@@ -261,7 +272,10 @@ fn came(turn: &mut Turn<'_>, child: &Thread, fault: Option<Fault>) {
         fork.failed += 1;
     }
     let exceeded = fork.failed > fork.tolerated.unwrap_or(0);
-    let (done, tolerates) = (fork.ended == fork.count, fork.tolerated.is_some_and(|most| most > 0));
+    let (done, tolerates) = (
+        fork.ended == fork.count,
+        fork.tolerated.is_some_and(|most| most > 0),
+    );
     if let Some(fault) = fault.filter(|_| exceeded) {
         let fault = if tolerates { threshold() } else { fault };
         return fail_all(turn, (id, state), fault);
@@ -337,7 +351,11 @@ fn join(turn: &mut Turn<'_>, (id, state): (u32, &State)) -> Result<(), Fault> {
         })
         .collect();
     let last = turn.thread(id).map_or(0, |thread| thread.last);
-    turn.event(&format!("{}StateSucceeded", state.kind.as_str()), last, None);
+    turn.event(
+        &format!("{}StateSucceeded", state.kind.as_str()),
+        last,
+        None,
+    );
     match Scene::of(turn, id, state) {
         None => Ok(()),
         Some(Err(fault)) => Err(fault),

@@ -27,7 +27,10 @@ pub(super) fn with_result(
     mut scene: Scene,
     result: Value,
 ) -> Result<(), Fault> {
-    let brings = matches!(state.kind, Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_));
+    let brings = matches!(
+        state.kind,
+        Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)
+    );
     let output = match state.language {
         Language::JsonPath => {
             let selected = match (selector(state), brings) {
@@ -103,7 +106,11 @@ pub(super) fn after_wait(turn: &mut Turn<'_>, id: u32) {
     let Some((thread, machine)) = turn.at(id) else {
         return;
     };
-    let Some(state) = machine.blocks.get(thread.block).and_then(|block| block.states.get(thread.state)) else {
+    let Some(state) = machine
+        .blocks
+        .get(thread.block)
+        .and_then(|block| block.states.get(thread.state))
+    else {
         return;
     };
     if let Some(thread) = turn.touch(id) {
@@ -215,11 +222,17 @@ fn check_variables(
     if assigned.is_empty() {
         return Ok(());
     }
-    let sizes: Vec<usize> = assigned.values().map(|value| value.to_string().len()).collect();
+    let sizes: Vec<usize> = assigned
+        .values()
+        .map(|value| value.to_string().len())
+        .collect();
     let held: usize = turn
         .thread(id)
         .map(|thread| {
-            let kept = thread.variables.iter().filter(|(name, _)| !assigned.contains_key(*name));
+            let kept = thread
+                .variables
+                .iter()
+                .filter(|(name, _)| !assigned.contains_key(*name));
             kept.map(|(_, value)| value.to_string().len()).sum()
         })
         .unwrap_or_default();

@@ -27,12 +27,21 @@ mod task;
 mod turn;
 
 use jiff::{SignedDuration, Timestamp};
-use model::{Decision, Rejection};
+use model::{Decision, IndexEntry, Rejection};
 use serde_json::{Value, json};
 
 use super::execution::{self, Execution, Phase, Status, Thread};
+use super::fault::{Fault, RUNTIME};
 use super::input::{Command, Context, Input, Start};
 use turn::Turn;
+
+/// Events after which an execution enters no further state: the service ends one at 25,000.
+const MAX_EVENTS: u64 = 24_990;
+/// What such an execution says.
+const TOO_LONG: &str = "The execution reached the maximum number of history events (25000).";
+
+/// Name of the index that finds a machine's executions.
+pub const MACHINE_INDEX: &str = "state-machine";
 
 /// Takes one input. An execution that does not exist yet begins with [`Input::Start`].
 ///
@@ -50,6 +59,9 @@ pub fn step(
         };
     };
     let mut turn = Turn::new(execution, cx);
+    if let Input::Start(start) = &input {
+        return started_again(turn, start);
+    }
     if turn.x.root.status != Status::Running {
         return match input {
             Input::Token { .. } => Err(no_task()),
@@ -58,7 +70,7 @@ pub fn step(
         };
     }
     match input {
-        // The engine may deliver a start twice; the execution exists already.
+        // A start was answered above.
         Input::Start(_) | Input::Continue => {}
         Input::Timer { key } => on_timer(&mut turn, &key),
         Input::Effect { effect, outcome } => task::on_effect(&mut turn, effect, outcome),
@@ -77,6 +89,29 @@ pub fn step(
     }
     advance(&mut turn);
     Ok(turn.finish())
+}
+
+/// The same start again, while the execution runs, is the same execution; another under its name is refused.
+fn started_again(
+    mut turn: Turn<'_>,
+    start: &Start,
+) -> Result<Decision<Execution, Command>, Rejection> {
+    let known = &turn.x.origin.start;
+    if turn.x.root.status == Status::Running && known.input == start.input {
+        turn.reply = started_reply(&turn);
+        return Ok(turn.finish());
+    }
+    Err(Rejection::Conflict {
+        code: "ExecutionAlreadyExists".to_owned(),
+        message: format!("Execution Already Exists: '{}'", start.arn),
+    })
+}
+
+fn started_reply(turn: &Turn<'_>) -> Value {
+    json!({
+        "executionArn": turn.x.origin.start.arn,
+        "startDate": turn.x.root.started.as_millisecond(),
+    })
 }
 
 fn no_task() -> Rejection {
@@ -106,12 +141,21 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
     let execution = Execution::new(cx.id, cx.at, start, std::sync::Arc::new(machine));
     let mut turn = Turn::new(execution, cx);
     turn.fresh = true;
-    turn.event("ExecutionStarted", 0, Some(("executionStartedEventDetails", details)));
+    turn.event(
+        "ExecutionStarted",
+        0,
+        Some(("executionStartedEventDetails", details)),
+    );
     if let Some(seconds) = limit {
         let key = turn.timer("execution", seconds_after(cx.at, seconds));
         turn.x.root.limit = Some(key);
     }
     turn.begin_thread(None, (0, 0), (input, None));
+    turn.index = vec![IndexEntry {
+        name: MACHINE_INDEX.to_owned(),
+        value: turn.x.origin.start.machine_arn.clone(),
+    }];
+    turn.reply = started_reply(&turn);
     advance(&mut turn);
     Ok(turn.finish())
 }
@@ -127,6 +171,13 @@ fn advance(turn: &mut Turn<'_>) {
             return;
         };
         turn.entered += 1;
+        if turn.x.root.events >= MAX_EVENTS {
+            return end::failed(
+                turn,
+                thread,
+                &Fault::of(Some(RUNTIME.to_owned()), Some(TOO_LONG.to_owned())),
+            );
+        }
         enter::enter(turn, thread);
     }
 }
@@ -137,7 +188,10 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
     }
     let found = turn.x.threads.values().find(|thread| match &thread.phase {
         Phase::Waiting { timer } | Phase::Backoff { timer } => timer == key,
-        Phase::Calling(call) => [&call.timer, &call.beat].into_iter().flatten().any(|set| set == key),
+        Phase::Calling(call) => [&call.timer, &call.beat]
+            .into_iter()
+            .flatten()
+            .any(|set| set == key),
         _ => false,
     });
     let Some(Thread { id, phase, .. }) = found.map(AsRef::as_ref) else {

@@ -77,7 +77,7 @@ fn whole(number: f64) -> u64 {
         clippy::cast_sign_loss,
         reason = "checked against its range by the callers"
     )]
-    let whole = number.max(0.0).min(MAX_SECONDS) as u64;
+    let whole = number.clamp(0.0, MAX_SECONDS) as u64;
     whole
 }
 
@@ -138,7 +138,10 @@ pub(super) fn integer(
     let value = digits(value, number);
     let found = value.as_i64().or_else(|| {
         let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be within the range")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "checked to be within the range"
+        )]
         let whole = number as i64;
         (number.abs() < 9.0e15).then_some(whole)
     });
@@ -178,8 +181,6 @@ fn not_a(value: &Value, (number, field): (&Number, &str), what: &str) -> Fault {
         Number::Path(path) => Fault::runtime(format!(
             "The {field}Path field refers to value \"{shown}\" which is not a valid {what}: {path}"
         )),
-        _ => Fault::query(format!(
-            "The {field} field is not a valid {what}: {shown}"
-        )),
+        _ => Fault::query(format!("The {field} field is not a valid {what}: {shown}")),
     }
 }

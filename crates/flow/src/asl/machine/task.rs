@@ -2,7 +2,7 @@
 
 use model::effect::{AssumeRole, AwsCall, Outcome};
 use model::{EffectCommand, ids};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::enter::Scene;
@@ -25,7 +25,9 @@ pub(super) fn begin(
     task: &Task,
 ) -> Result<(), Fault> {
     let integration = Integration::parse(&task.resource).map_err(Fault::runtime)?;
-    let token = integration.callback.then(|| turn.random.uuid().simple().to_string());
+    let token = integration
+        .callback
+        .then(|| turn.random.uuid().simple().to_string());
     if let Some(token) = &token {
         scene.with_token(&format!("{}.{id}.{token}", turn.x.root.id.simple()));
     }
@@ -46,27 +48,14 @@ pub(super) fn begin(
     if shown.len() > MAX_PAYLOAD {
         return Err(fault::too_large(&state.name));
     }
-    show_scheduled(turn, id, (&integration, shown), (timeout, heartbeat, task.role.is_some().then_some(&role)));
+    show_scheduled(
+        turn,
+        id,
+        (&integration, shown),
+        (timeout, heartbeat, task.role.is_some().then_some(&role)),
+    );
     let parameters = integration.parameters(arguments)?;
-    turn.x.root.effects += 1;
-    let effect = ids::child(turn.cx.id, turn.x.root.effects);
-    let call = AwsCall {
-        service: integration.service.clone(),
-        operation: integration.operation.clone(),
-        params: Value::Object(parameters),
-        region: turn.cx.scope.region.clone(),
-        assume_role: Some(AssumeRole {
-            role_arn: role,
-            session_name: session(&turn.x.origin.start.name),
-        }),
-        timeout_secs: timeout.map_or(CALL_SECONDS, |limit| {
-            u32::try_from(limit).unwrap_or(u32::MAX).clamp(1, CALL_SECONDS)
-        }),
-    };
-    turn.commands.push(Command::Perform {
-        effect,
-        command: EffectCommand::CallAws(call),
-    });
+    let effect = perform(turn, &integration, (parameters, role, timeout));
     let timer = timeout.map(|limit| turn.timer("timeout", seconds_after(turn.cx.at, limit)));
     let beat = heartbeat.map(|limit| turn.timer("heartbeat", seconds_after(turn.cx.at, limit)));
     if let Some(thread) = turn.touch(id) {
@@ -80,6 +69,37 @@ pub(super) fn begin(
         });
     }
     Ok(())
+}
+
+/// Asks for the call and gives the effect's id.
+fn perform(
+    turn: &mut Turn<'_>,
+    integration: &Integration,
+    (parameters, role, timeout): (Map<String, Value>, String, Option<u64>),
+) -> Uuid {
+    turn.x.root.effects += 1;
+    let effect = ids::child(turn.cx.id, turn.x.root.effects);
+    let call = AwsCall {
+        service: integration.service.clone(),
+        operation: integration.operation.clone(),
+        params: Value::Object(parameters),
+        region: turn.cx.scope.region.clone(),
+        assume_role: Some(AssumeRole {
+            role_arn: role,
+            session_name: session(&turn.x.origin.start.name),
+            through: None,
+        }),
+        timeout_secs: timeout.map_or(CALL_SECONDS, |limit| {
+            u32::try_from(limit)
+                .unwrap_or(u32::MAX)
+                .clamp(1, CALL_SECONDS)
+        }),
+    };
+    turn.commands.push(Command::Perform {
+        effect,
+        command: EffectCommand::CallAws(call),
+    });
+    effect
 }
 
 /// A session's name from an execution's: what STS does not take is left out.
@@ -146,9 +166,17 @@ fn show_scheduled(
         );
         turn.thread_event(id, "LambdaFunctionStarted", None);
     } else {
-        turn.thread_event(id, "TaskScheduled", Some(("taskScheduledEventDetails", details)));
+        turn.thread_event(
+            id,
+            "TaskScheduled",
+            Some(("taskScheduledEventDetails", details)),
+        );
         let details = named(integration);
-        turn.thread_event(id, "TaskStarted", Some(("taskStartedEventDetails", details)));
+        turn.thread_event(
+            id,
+            "TaskStarted",
+            Some(("taskStartedEventDetails", details)),
+        );
     }
 }
 
@@ -158,10 +186,14 @@ fn named(integration: &Integration) -> Value {
 
 /// The call of a thread's Task ended.
 pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
-    let found = turn.x.threads.values().find_map(|thread| match &thread.phase {
-        Phase::Calling(call) if call.effect == Some(effect) => Some(thread.id),
-        _ => None,
-    });
+    let found = turn
+        .x
+        .threads
+        .values()
+        .find_map(|thread| match &thread.phase {
+            Phase::Calling(call) if call.effect == Some(effect) => Some(thread.id),
+            _ => None,
+        });
     let Some(id) = found else { return };
     let answer = match outcome {
         Outcome::Done { result } => Ok(result),
@@ -185,7 +217,11 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
             let mut details = named(integration);
             details["output"] = json!(result.to_string());
             details["outputDetails"] = json!({"truncated": false});
-            turn.thread_event(id, "TaskSubmitted", Some(("taskSubmittedEventDetails", details)));
+            turn.thread_event(
+                id,
+                "TaskSubmitted",
+                Some(("taskSubmittedEventDetails", details)),
+            );
             if let Some(Phase::Calling(call)) = turn.touch(id).map(|thread| &mut thread.phase) {
                 call.effect = None;
             }
@@ -203,7 +239,11 @@ fn with_state(
     let Some((thread, machine)) = turn.at(id) else {
         return;
     };
-    let Some(state) = machine.blocks.get(thread.block).and_then(|block| block.states.get(thread.state)) else {
+    let Some(state) = machine
+        .blocks
+        .get(thread.block)
+        .and_then(|block| block.states.get(thread.state))
+    else {
         return;
     };
     let crate::asl::definition::Kind::Task(task) = &state.kind else {
@@ -238,7 +278,11 @@ fn succeed(
     } else {
         details["resourceType"] = json!(integration.resource_type);
         details["resource"] = json!(integration.resource);
-        turn.thread_event(id, "TaskSucceeded", Some(("taskSucceededEventDetails", details)));
+        turn.thread_event(
+            id,
+            "TaskSucceeded",
+            Some(("taskSucceededEventDetails", details)),
+        );
     }
     if let Some(thread) = turn.touch(id) {
         thread.phase = Phase::Ready;
@@ -262,7 +306,10 @@ fn failed(turn: &mut Turn<'_>, id: u32, (integration, fault): (&Integration, Fau
     let word = if timed_out { "TimedOut" } else { "Failed" };
     let mut details = end::error_details(fault.error.as_deref(), fault.cause.as_deref());
     let (kind, key) = if integration.family == Family::Function {
-        (format!("LambdaFunction{word}"), format!("lambdaFunction{word}EventDetails"))
+        (
+            format!("LambdaFunction{word}"),
+            format!("lambdaFunction{word}EventDetails"),
+        )
     } else {
         details["resourceType"] = json!(integration.resource_type);
         details["resource"] = json!(integration.resource);
@@ -277,7 +324,9 @@ fn failed(turn: &mut Turn<'_>, id: u32, (integration, fault): (&Integration, Fau
 
 /// A time limit of a Task passed.
 pub(super) fn time_out(turn: &mut Turn<'_>, id: u32) {
-    with_state(turn, id, |_, _, _| Err(Fault::of(Some(TIMEOUT.to_owned()), None)));
+    with_state(turn, id, |_, _, _| {
+        Err(Fault::of(Some(TIMEOUT.to_owned()), None))
+    });
 }
 
 /// Somebody sent a token back. `false` when no task waits for it.
@@ -295,7 +344,12 @@ pub(super) fn on_token(turn: &mut Turn<'_>, (id, token): (u32, &str), word: Sett
 /// A person says what became of a call whose outcome is unknown. `false` when there is none.
 pub(super) fn on_resolve(turn: &mut Turn<'_>, state: &str, word: Settlement) -> bool {
     let found = turn.x.threads.values().find(|thread| {
-        let name = turn.x.machine.blocks.get(thread.block).and_then(|block| block.states.get(thread.state));
+        let name = turn
+            .x
+            .machine
+            .blocks
+            .get(thread.block)
+            .and_then(|block| block.states.get(thread.state));
         let named = name.is_some_and(|at| at.name == state);
         named && matches!(&thread.phase, Phase::Calling(call) if call.unknown.is_some())
     });

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::Decision;
 use model::decision::FrameWrite;
+use model::{Decision, IndexEntry};
 use serde_json::{Map, Value, json};
 
 use crate::asl::definition::State;
-use crate::asl::execution::{Execution, Phase, Thread};
+use crate::asl::execution::{Execution, HISTORY_FAMILY, Phase, Thread};
 use crate::asl::input::{Command, Context};
 use crate::asl::intrinsic::Randomness;
 
@@ -25,6 +25,8 @@ pub(super) struct Turn<'a> {
     pub(super) entered: u32,
     /// Whether the execution is new.
     pub(super) fresh: bool,
+    pub(super) index: Vec<IndexEntry>,
+    pub(super) reply: Value,
     events: Vec<Value>,
     threads: BTreeSet<u32>,
     items: BTreeSet<u32>,
@@ -40,6 +42,8 @@ impl<'a> Turn<'a> {
             random: Randomness::new(cx.entropy, 0),
             entered: 0,
             fresh: false,
+            index: Vec::new(),
+            reply: Value::Null,
             events: Vec::new(),
             threads: BTreeSet::new(),
             items: BTreeSet::new(),
@@ -65,13 +69,15 @@ impl<'a> Turn<'a> {
         frames.extend(self.results.iter().map(|at| self.x.result_frame(*at)));
         if let Some(first) = self.events.first().and_then(|event| event["id"].as_u64()) {
             frames.push(FrameWrite::put(
-                format!("history/{first:08}"),
+                format!("{HISTORY_FAMILY}{first:08}"),
                 Value::Array(self.events),
             ));
         }
         let mut decision = Decision::unchanged(self.x);
         decision.frames = frames;
         decision.commands = self.commands;
+        decision.index = self.index;
+        decision.reply = self.reply;
         decision
     }
 
@@ -97,7 +103,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Adds an event of a thread: the next one follows it.
-    pub(super) fn thread_event(&mut self, id: u32, kind: &str, details: Option<(&str, Value)>) -> u64 {
+    pub(super) fn thread_event(
+        &mut self,
+        id: u32,
+        kind: &str,
+        details: Option<(&str, Value)>,
+    ) -> u64 {
         let previous = self.thread(id).map_or(0, |thread| thread.last);
         let event = self.event(kind, previous, details);
         if let Some(thread) = self.touch(id) {
@@ -117,7 +128,10 @@ impl<'a> Turn<'a> {
     }
 
     /// A thread and the state it is at. The machine is shared, so the state outlives changes of the turn.
-    pub(super) fn at(&self, id: u32) -> Option<(Thread, Arc<crate::asl::definition::StateMachine>)> {
+    pub(super) fn at(
+        &self,
+        id: u32,
+    ) -> Option<(Thread, Arc<crate::asl::definition::StateMachine>)> {
         Some((self.thread(id)?.clone(), Arc::clone(&self.x.machine)))
     }
 
@@ -131,7 +145,9 @@ impl<'a> Turn<'a> {
         let state = self.x.machine.blocks.get(block)?.start;
         let id = self.x.root.threads;
         self.x.root.threads += 1;
-        let last = parent.and_then(|parent| self.thread(parent)).map_or(0, |parent| parent.last);
+        let last = parent
+            .and_then(|parent| self.thread(parent))
+            .map_or(0, |parent| parent.last);
         let thread = Thread {
             v: 1,
             id,
@@ -215,9 +231,7 @@ impl<'a> Turn<'a> {
     fn drop_timers(&mut self, id: u32) {
         let timers = match self.thread(id).map(|thread| &thread.phase) {
             Some(Phase::Waiting { timer } | Phase::Backoff { timer }) => vec![timer.clone()],
-            Some(Phase::Calling(call)) => {
-                call.timer.iter().chain(&call.beat).cloned().collect()
-            }
+            Some(Phase::Calling(call)) => call.timer.iter().chain(&call.beat).cloned().collect(),
             _ => Vec::new(),
         };
         for timer in timers {

@@ -291,7 +291,9 @@ fn compare(operator: Operator, left: Option<Value>, right: Option<Value>) -> boo
     let (left, right) = match (left, right) {
         (Some(left), Some(right)) => (left, right),
         // A property that is not there is unlike everything, also unlike null.
-        (left, right) => return operator == Operator::NotEqual && (left.is_some() || right.is_some()),
+        (left, right) => {
+            return operator == Operator::NotEqual && (left.is_some() || right.is_some());
+        }
     };
     let among = |list: &Value, item: &Value| {
         list.as_array()

@@ -7,6 +7,8 @@
 mod filter;
 mod parse;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::fmt;

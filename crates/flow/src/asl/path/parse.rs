@@ -152,7 +152,27 @@ impl<'a> Reader<'a> {
 
     /// An unquoted name, or a function. Inside a filter a name ends where an operator or a blank begins.
     fn name(&mut self) -> Result<Step, String> {
-        let ends = |c: char| matches!(c, '.' | '[' | ']' | '(' | ')' | ' ' | ',' | '=' | '!' | '<' | '>' | '&' | '|' | '?' | '*' | '\'' | '"');
+        let ends = |c: char| {
+            matches!(
+                c,
+                '.' | '['
+                    | ']'
+                    | '('
+                    | ')'
+                    | ' '
+                    | ','
+                    | '='
+                    | '!'
+                    | '<'
+                    | '>'
+                    | '&'
+                    | '|'
+                    | '?'
+                    | '*'
+                    | '\''
+                    | '"'
+            )
+        };
         let name = self.take_while(|c| !ends(c));
         if name.is_empty() {
             return Err(self.unexpected());
@@ -160,8 +180,8 @@ impl<'a> Reader<'a> {
         if !self.eat("(") {
             return Ok(Step::Name(name));
         }
-        let function = Function::parse(&name)
-            .ok_or_else(|| format!("there is no function `{name}`"))?;
+        let function =
+            Function::parse(&name).ok_or_else(|| format!("there is no function `{name}`"))?;
         if !self.eat(")") {
             return Err(format!("`{name}()` takes no arguments"));
         }

@@ -45,14 +45,16 @@ pub(super) fn read(steps: &[Step], from: &Value, whole: &Value) -> Result<Value,
         return definite(steps, from).cloned();
     }
     // One list of names alone is an object, not a list.
-    let one = !steps.iter().any(|step| {
-        !matches!(step, Step::Name(_) | Step::Index(_) | Step::Names(_))
-    });
+    let one = !steps
+        .iter()
+        .any(|step| !matches!(step, Step::Name(_) | Step::Index(_) | Step::Names(_)));
     let mut found = indefinite(steps, from, whole)?;
     if one && found.len() == 1 {
         return Ok(found.swap_remove(0).into_owned());
     }
-    Ok(Value::Array(found.into_iter().map(Cow::into_owned).collect()))
+    Ok(Value::Array(
+        found.into_iter().map(Cow::into_owned).collect(),
+    ))
 }
 
 fn definite<'a>(steps: &[Step], from: &'a Value) -> Result<&'a Value, Missing> {
@@ -77,9 +79,9 @@ fn definite<'a>(steps: &[Step], from: &'a Value) -> Result<&'a Value, Missing> {
                     java_class(other),
                 )));
             }
-            (Step::Index(at), Value::Array(items)) => {
-                position(*at, items.len()).and_then(|at| items.get(at)).ok_or_else(missing)?
-            }
+            (Step::Index(at), Value::Array(items)) => position(*at, items.len())
+                .and_then(|at| items.get(at))
+                .ok_or_else(missing)?,
             (Step::Index(_), _) => {
                 return Err(Missing(format!(
                     "Filter: {} can only be applied to arrays. Current context is: {value}",
@@ -133,7 +135,11 @@ fn expand<'a>(step: &Step, value: &'a Value, whole: &Value, out: &mut Vec<Cow<'a
             out.push(Cow::Owned(Value::Object(found)));
         }
         (Step::Index(at), Value::Array(items)) => {
-            out.extend(position(*at, items.len()).and_then(|at| items.get(at)).map(Cow::Borrowed));
+            out.extend(
+                position(*at, items.len())
+                    .and_then(|at| items.get(at))
+                    .map(Cow::Borrowed),
+            );
         }
         (Step::Indices(list), Value::Array(items)) => {
             let found = list
@@ -149,7 +155,9 @@ fn expand<'a>(step: &Step, value: &'a Value, whole: &Value, out: &mut Vec<Cow<'a
         (Step::Wildcard, Value::Array(items)) => out.extend(items.iter().map(Cow::Borrowed)),
         (Step::Wildcard, Value::Object(map)) => out.extend(map.values().map(Cow::Borrowed)),
         (Step::Filter(wanted), Value::Array(items)) => {
-            let kept = items.iter().filter(|item| filter::keeps(wanted, item, whole));
+            let kept = items
+                .iter()
+                .filter(|item| filter::keeps(wanted, item, whole));
             out.extend(kept.map(Cow::Borrowed));
         }
         (Step::Filter(wanted), Value::Object(_)) if filter::keeps(wanted, value, whole) => {

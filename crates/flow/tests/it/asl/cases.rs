@@ -33,11 +33,19 @@ fn executions_go_as_on_the_service() {
             }
         }
     }
-    println!("{:<22} {:>6} {:>6} {:>8}", "area", "same", "other", "not run");
+    println!(
+        "{:<22} {:>6} {:>6} {:>8}",
+        "area", "same", "other", "not run"
+    );
     for (area, (same, other, not_run)) in &table {
         println!("{area:<22} {same:>6} {other:>6} {not_run:>8}");
     }
-    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 fn records(folder: &std::path::Path) -> Vec<Value> {
@@ -60,22 +68,34 @@ fn records(folder: &std::path::Path) -> Vec<Value> {
 
 /// The differences, or nothing for a record that this test cannot run.
 fn run(record: &Value) -> Option<Vec<String>> {
-    if record["needs"].as_array().is_none_or(|needs| !needs.is_empty()) {
+    if record["needs"]
+        .as_array()
+        .is_none_or(|needs| !needs.is_empty())
+    {
         return None;
     }
     let mut rules = Rules::of(record);
     if rules.nothing() || record.to_string().contains("DISTRIBUTED") {
         return None;
     }
-    rules.replace.push((EXECUTION.to_owned(), "<ExecArnPart_0idx>".to_owned()));
+    rules
+        .replace
+        .push((EXECUTION.to_owned(), "<ExecArnPart_0idx>".to_owned()));
     let mut lines = Vec::new();
     let mut compared = false;
-    if let (true, Some(name)) = (record["expect"]["history"].is_array(), record["name"].as_str()) {
+    if let (true, Some(name)) = (
+        record["expect"]["history"].is_array(),
+        record["name"].as_str(),
+    ) {
         compared = true;
-        rules.replace.push((name.to_owned(), "<ArnPart_0idx>".to_owned()));
+        rules
+            .replace
+            .push((name.to_owned(), "<ArnPart_0idx>".to_owned()));
         let definition = &record["definition"];
         let begun = Begun {
-            definition: definition.as_str().map_or_else(|| definition.to_string(), str::to_owned),
+            definition: definition
+                .as_str()
+                .map_or_else(|| definition.to_string(), str::to_owned),
             machine: name.to_owned(),
             input: record["input"].clone(),
         };
@@ -84,18 +104,26 @@ fn run(record: &Value) -> Option<Vec<String>> {
     let (begun, histories) = starts(record);
     for (start, expected) in &histories {
         compared = true;
-        rules.replace.push((begun[*start].machine.clone(), "<ArnPart_0idx>".to_owned()));
+        rules
+            .replace
+            .push((begun[*start].machine.clone(), "<ArnPart_0idx>".to_owned()));
         lines.extend(one(record, &begun[*start], expected, &rules));
     }
     // Areas with many machines of one input each.
     let cases = record["expect"]["recorded"]["cases"].as_array();
     for (begun, case) in begun.iter().zip(cases.into_iter().flatten()) {
         compared = true;
-        let output = execute(record, begun).map(|world| world.execution.output().map(str::to_owned));
+        let output =
+            execute(record, begun).map(|world| world.execution.output().map(str::to_owned));
         let expected = case["output"].to_string();
         match output {
-            Ok(Some(output)) if serde_json::from_str::<Value>(&output).ok().as_ref() == Some(&case["output"]) => {}
-            other => lines.push(format!("{}: expected {expected}, found {other:?}", case["input"])),
+            Ok(Some(output))
+                if serde_json::from_str::<Value>(&output).ok().as_ref()
+                    == Some(&case["output"]) => {}
+            other => lines.push(format!(
+                "{}: expected {expected}, found {other:?}",
+                case["input"]
+            )),
         }
     }
     compared.then_some(lines)
@@ -141,7 +169,9 @@ fn starts(record: &Value) -> (Vec<Begun>, Vec<(usize, Value)>) {
             }
             _ => {}
         }
-        let recorded = call["match"].as_str().map(|key| &record["expect"]["recorded"][key]);
+        let recorded = call["match"]
+            .as_str()
+            .map(|key| &record["expect"]["recorded"][key]);
         let start = call["of"].as_u64().and_then(|of| of_call.get(&of));
         if let (Some(recorded), Some(start)) = (recorded, start) {
             if recorded["events"].is_array() {
@@ -177,6 +207,7 @@ fn execute(record: &Value, begun: &Begun) -> Result<World, model::Rejection> {
             machine_arn: format!("{account}:stateMachine:{name}"),
             machine_name: name.clone(),
             definition: begun.definition.clone(),
+            revision: None,
             express: record["type"] == "EXPRESS",
             role_arn: record["roleArn"].as_str().unwrap_or_default().to_owned(),
             input,

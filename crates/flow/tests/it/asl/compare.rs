@@ -27,14 +27,21 @@ impl Rules {
         };
         let mut replace = Vec::new();
         for placeholder in record["placeholders"].as_array().into_iter().flatten() {
-            if let (Some(from), Some(to)) = (placeholder["regex"].as_str(), placeholder["to"].as_str()) {
+            if let (Some(from), Some(to)) =
+                (placeholder["regex"].as_str(), placeholder["to"].as_str())
+            {
                 replace.push((from.replace('\\', ""), to.to_owned()));
             }
         }
-        let parallel = record["placeholders"].to_string().contains("SfnNoneRecursiveParallelTransformer");
+        let parallel = record["placeholders"]
+            .to_string()
+            .contains("SfnNoneRecursiveParallelTransformer");
         Self {
             parallel,
-            lenient: texts(&record["lenient"]).iter().map(|path| names(path)).collect(),
+            lenient: texts(&record["lenient"])
+                .iter()
+                .map(|path| names(path))
+                .collect(),
             replace,
         }
     }
@@ -88,7 +95,9 @@ pub(super) fn differences(expected: &Value, observed: &Value, rules: &Rules) -> 
     for (from, to) in &rules.replace {
         text = text.replace(from.as_str(), to);
     }
-    text = text.replace("us-east-1", "<region>").replace("arn:aws:", "arn:<partition>:");
+    text = text
+        .replace("us-east-1", "<region>")
+        .replace("arn:aws:", "arn:<partition>:");
     let observed: Value = serde_json::from_str(&text).expect("still JSON");
     let mut comparer = Comparer {
         rules,
@@ -110,11 +119,16 @@ impl Comparer<'_> {
         if self.rules.skips(at) {
             return;
         }
-        if at.last().is_some_and(|key| key.to_lowercase().contains("timestamp")) {
+        if at
+            .last()
+            .is_some_and(|key| key.to_lowercase().contains("timestamp"))
+        {
             return;
         }
         match (expected, observed) {
-            (Value::Object(expected), Value::Object(observed)) => self.object(at, expected, observed),
+            (Value::Object(expected), Value::Object(observed)) => {
+                self.object(at, expected, observed)
+            }
             (Value::Array(expected), Value::Array(observed))
                 if expected.len() == observed.len() && !self.rules.parallel =>
             {
@@ -127,19 +141,23 @@ impl Comparer<'_> {
             (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() => {}
             (Value::String(a), Value::String(b)) if self.text(a, b) => {}
             (a, b) if a == b => {}
-            (Value::Number(_) | Value::Bool(_), Value::String(text)) | (Value::Array(_), Value::String(text)) => {
-                match serde_json::from_str(text) {
-                    Ok(inner) => self.value(at, expected, &inner),
-                    Err(_) => self.differ(at, expected, observed),
-                }
-            }
+            (Value::Number(_) | Value::Bool(_), Value::String(text))
+            | (Value::Array(_), Value::String(text)) => match serde_json::from_str(text) {
+                Ok(inner) => self.value(at, expected, &inner),
+                Err(_) => self.differ(at, expected, observed),
+            },
             (Value::Array(a), Value::Array(b)) if self.rules.parallel => self.parallel(at, a, b),
             (Value::Array(a), Value::Array(b)) => self.lengths(at, a, b),
             (a, b) => self.differ(at, a, b),
         }
     }
 
-    fn object(&mut self, at: &mut Vec<String>, expected: &Map<String, Value>, observed: &Map<String, Value>) {
+    fn object(
+        &mut self,
+        at: &mut Vec<String>,
+        expected: &Map<String, Value>,
+        observed: &Map<String, Value>,
+    ) {
         for (key, value) in expected {
             at.push(key.clone());
             match observed.get(key) {
@@ -149,7 +167,10 @@ impl Comparer<'_> {
             }
             at.pop();
         }
-        for (key, value) in observed.iter().filter(|(key, _)| !expected.contains_key(*key)) {
+        for (key, value) in observed
+            .iter()
+            .filter(|(key, _)| !expected.contains_key(*key))
+        {
             at.push(key.clone());
             if !self.rules.skips(at) {
                 self.differ(at, &Value::String("(absent)".to_owned()), value);
@@ -183,8 +204,12 @@ impl Comparer<'_> {
         let mut rest = observed;
         let mut wanted = expected;
         while let Some((before, behind)) = wanted.split_once('<') {
-            let Some((name, after)) = behind.split_once('>') else { break };
-            let Some(found) = rest.strip_prefix(before) else { return false };
+            let Some((name, after)) = behind.split_once('>') else {
+                break;
+            };
+            let Some(found) = rest.strip_prefix(before) else {
+                return false;
+            };
             if let Some(same) = found.strip_prefix(&format!("<{name}>")) {
                 rest = same;
                 wanted = after;
@@ -200,7 +225,10 @@ impl Comparer<'_> {
                 }
             };
             let (value, behind) = found.split_at(end);
-            let known = self.seen.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            let known = self
+                .seen
+                .entry(name.to_owned())
+                .or_insert_with(|| value.to_owned());
             if known != value {
                 return false;
             }

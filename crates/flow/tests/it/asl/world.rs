@@ -1,5 +1,7 @@
 //! A world without time: timers fire as soon as nothing else is to be done.
 
+use std::collections::BTreeMap;
+
 use flow::asl::{self, Command, Context, Execution, Input, Start, Status};
 use jiff::Timestamp;
 use model::Scope;
@@ -11,6 +13,8 @@ pub(super) struct World {
     pub execution: Execution,
     pub history: Vec<Value>,
     pub at: Timestamp,
+    /// What the store would hold.
+    frames: BTreeMap<String, Value>,
     timers: Vec<(Timestamp, String)>,
     turns: u8,
     budget: u32,
@@ -26,6 +30,7 @@ impl World {
             execution: decision.state.clone(),
             history: Vec::new(),
             at,
+            frames: BTreeMap::new(),
             timers: Vec::new(),
             turns: 1,
             budget,
@@ -58,12 +63,20 @@ impl World {
 
     fn take(&mut self, frames: Vec<model::FrameWrite>, commands: Vec<Command>) -> bool {
         for frame in frames {
+            match &frame.body {
+                Some(body) => self.frames.insert(frame.key.clone(), body.clone()),
+                None => self.frames.remove(&frame.key),
+            };
             if let (true, Some(Value::Array(events))) =
                 (frame.key.starts_with("history/"), frame.body)
             {
                 self.history.extend(events);
             }
         }
+        // Killed here, the execution comes back as it is.
+        let stored = self.frames.clone().into_iter().collect();
+        let restored = Execution::restore(stored).expect("an execution");
+        assert!(restored == self.execution, "the frames tell another state");
         let mut goes_on = false;
         for command in commands {
             match command {
