@@ -192,9 +192,8 @@ impl Batch {
             Order::CancelTimer { key } => self.timer(TimerWrite { key, due: None }),
             Order::Send { to, scope, input } => self.sends.push((to, scope, *input)),
             Order::Keep(events) => self.turn.archived.extend(events),
-            Order::Continue => {
-                let go_on = Input::Run(Box::new(flow::automation::Input::Continue));
-                self.sends.push((self.id, self.scope.clone(), go_on));
+            Order::Continue(go_on) => {
+                self.sends.push((self.id, self.scope.clone(), *go_on));
             }
         }
     }

@@ -28,6 +28,8 @@ pub enum Input {
     Schedule(Box<bus::schedule::Input>),
     /// For a replay.
     Replay(Box<bus::replay::Input>),
+    /// For an execution of a state machine.
+    Execution(Box<flow::asl::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -77,6 +79,7 @@ impl Input {
             Self::Parked(_) => Some(AggregateKind::Parked),
             Self::Schedule(_) => Some(AggregateKind::Schedule),
             Self::Replay(_) => Some(AggregateKind::Replay),
+            Self::Execution(_) => Some(AggregateKind::Execution),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

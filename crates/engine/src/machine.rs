@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use crate::input::Input;
 use crate::lookup::Prepared;
-use crate::machines::{call, delivery, engagement, incident, parked, replay, run, schedule};
+use crate::machines::{
+    call, delivery, engagement, execution, incident, parked, replay, run, schedule,
+};
 
 /// An aggregate's state as its machine knows it.
 #[derive(Debug, Clone)]
@@ -25,6 +27,7 @@ pub(crate) enum State {
     Parked(Box<bus::parked::Parked>),
     Schedule(Box<bus::schedule::Schedule>),
     Replay(Box<bus::replay::Replay>),
+    Execution(Box<flow::asl::Execution>),
 }
 
 /// What a decider gets besides its input.
@@ -72,8 +75,8 @@ pub(crate) enum Order {
     },
     /// Keep events for archives.
     Keep(Vec<ArchivedEvent>),
-    /// The budget is spent: the run goes on in a later turn.
-    Continue,
+    /// The budget is spent: the aggregate goes on with this input in a later turn.
+    Continue(Box<Input>),
 }
 
 impl Order {
@@ -92,6 +95,7 @@ impl Order {
 pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
     match kind {
         AggregateKind::Incident | AggregateKind::Parked => Frames::RootAnd(Vec::new()),
+        AggregateKind::Execution => Frames::Without(flow::asl::HISTORY_FAMILY.to_owned()),
         AggregateKind::Engagement
         | AggregateKind::Run
         | AggregateKind::Delivery
@@ -112,6 +116,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Parked => parked::restore(frames),
         AggregateKind::Schedule => schedule::restore(frames),
         AggregateKind::Replay => replay::restore(frames),
+        AggregateKind::Execution => execution::restore(frames),
     }
 }
 
@@ -130,6 +135,7 @@ pub(crate) fn decide(
         AggregateKind::Parked => parked::decide(state, prepared, cx),
         AggregateKind::Schedule => schedule::decide(state, prepared, cx),
         AggregateKind::Replay => replay::decide(state, prepared, cx),
+        AggregateKind::Execution => execution::decide(state, prepared, cx),
     }
 }
 

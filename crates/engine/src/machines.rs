@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod delivery;
 pub(crate) mod engagement;
+pub(crate) mod execution;
 pub(crate) mod incident;
 pub(crate) mod parked;
 pub(crate) mod replay;

@@ -6,6 +6,14 @@ pub use flow::automation::{
     StepExecution, StopKind,
 };
 
+/// State machines: their problems, and their executions.
+pub mod machines {
+    pub use flow::asl::definition::{MachineType, Problem, parse};
+    pub use flow::asl::{
+        Execution, HISTORY_FAMILY, Input, MACHINE_INDEX, Settlement, Start, Status,
+    };
+}
+
 /// Calls that an operator asks for.
 pub use flow::call;
 

@@ -25,11 +25,13 @@ pub enum AggregateKind {
     Schedule,
     /// One replay of an archive (`bus::replay`).
     Replay,
+    /// One execution of a state machine (`flow::asl`).
+    Execution,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
@@ -38,6 +40,7 @@ impl AggregateKind {
         Self::Parked,
         Self::Schedule,
         Self::Replay,
+        Self::Execution,
     ];
 
     /// The name under which the kind is stored.
@@ -52,6 +55,7 @@ impl AggregateKind {
             Self::Parked => "parked",
             Self::Schedule => "schedule",
             Self::Replay => "replay",
+            Self::Execution => "execution",
         }
     }
 
@@ -154,6 +158,20 @@ impl AggregateId {
         Self {
             kind: AggregateKind::Replay,
             id: ids::named(&["replay", tenant, account, region, name]),
+        }
+    }
+
+    /// The id of the execution of a name: names are unique within a state machine.
+    #[must_use]
+    pub fn execution_of(scope: &Scope, machine: &str, name: &str) -> Self {
+        let Scope {
+            tenant,
+            account,
+            region,
+        } = scope;
+        Self {
+            kind: AggregateKind::Execution,
+            id: ids::named(&["execution", tenant, account, region, machine, name]),
         }
     }
 

@@ -21,6 +21,7 @@ pub mod report;
 pub mod resource;
 pub mod scope;
 pub mod sealed;
+pub mod state_machine;
 pub mod text;
 pub mod topic;
 

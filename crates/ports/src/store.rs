@@ -272,6 +272,8 @@ pub enum Frames {
     RootAnd(Vec<String>),
     /// Those whose key begins so (`""` would be all), without the root.
     Prefix(String),
+    /// The root and those whose key does not begin so: what lives, without what is only kept.
+    Without(String),
 }
 
 /// A stored aggregate, or the part of it that was asked for.

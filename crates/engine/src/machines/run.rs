@@ -122,6 +122,8 @@ fn order(command: Command, incident: Option<Uuid>, cx: &Context) -> Order {
             tell(cx, run, automation::Input::ParentStops { kind, by })
         }
         Command::TellParent { run, end } => tell(cx, run, automation::Input::ChildEnded(end)),
-        Command::Continue => Order::Continue,
+        Command::Continue => {
+            Order::Continue(Box::new(Input::Run(Box::new(automation::Input::Continue))))
+        }
     }
 }

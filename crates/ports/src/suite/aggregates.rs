@@ -160,6 +160,11 @@ pub async fn frames_are_chosen_by_key_and_prefix(store: &dyn Store) {
     );
     all.insert(0, String::new());
     assert_eq!(chosen(Frames::All).await, all);
+    let without = |text: &str| Frames::Without(text.to_owned());
+    let mut rest = all.clone();
+    rest.retain(|key| !key.starts_with("event/"));
+    assert_eq!(chosen(without("event/")).await, rest);
+    assert_eq!(chosen(without("none/")).await, all);
 }
 
 /// Deletion takes frames, index entries and timers; journal, inbox, effects and claims stay. The id can be used again.

@@ -44,6 +44,16 @@ pub(super) fn load(
     match frames {
         Frames::All => stored.frames.extend(prefixed(connection, row, "")?),
         Frames::Prefix(prefix) => stored.frames = prefixed(connection, row, prefix)?,
+        Frames::Without(prefix) => {
+            stored
+                .frames
+                .extend(range(connection, row, ("", Some(prefix)))?);
+            if let Some(behind) = behind_prefix(prefix) {
+                stored
+                    .frames
+                    .extend(range(connection, row, (&behind, None))?);
+            }
+        }
         Frames::RootAnd(keys) => {
             let mut keys: Vec<&str> = keys
                 .iter()
@@ -70,8 +80,17 @@ fn frame(connection: &Connection, row: i64, key: &str) -> Answer<Option<(String,
 }
 
 fn prefixed(connection: &Connection, row: i64, prefix: &str) -> Answer<Vec<(String, Value)>> {
+    range(connection, row, (prefix, behind_prefix(prefix).as_deref()))
+}
+
+/// The frames from one key until before another.
+fn range(
+    connection: &Connection,
+    row: i64,
+    (from, until): (&str, Option<&str>),
+) -> Answer<Vec<(String, Value)>> {
     let mut statement = connection.prepare_cached(FRAMES).map_err(failed)?;
-    let rows = statement.query_map(params![row, prefix, behind_prefix(prefix)], |row| {
+    let rows = statement.query_map(params![row, from, until], |row| {
         Ok((row.get(4)?, body(row, 0)?))
     });
     rows.map_err(failed)?

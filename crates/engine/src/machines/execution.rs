@@ -1,0 +1,61 @@
+//! Executions of state machines: `flow::asl`.
+
+use flow::asl::{self, Command, Execution};
+use model::Rejection;
+use serde_json::Value;
+
+use crate::input::Input;
+use crate::lookup::Prepared;
+use crate::machine::{Context, Decided, Order, State, misdirected};
+
+pub(crate) fn restore(frames: Vec<(String, Value)>) -> Result<State, String> {
+    Execution::restore(frames)
+        .map(|execution| State::Execution(Box::new(execution)))
+        .map_err(|error| error.to_string())
+}
+
+pub(crate) fn decide(
+    state: Option<State>,
+    prepared: Prepared,
+    cx: &Context,
+) -> Result<Decided, Rejection> {
+    let execution = match state {
+        Some(State::Execution(execution)) => Some(*execution),
+        Some(_) => return Err(misdirected(cx)),
+        None => None,
+    };
+    let input = match prepared.input {
+        Input::Execution(input) => *input,
+        Input::Settled { effect, outcome } => asl::Input::Effect { effect, outcome },
+        Input::Timer { key } => asl::Input::Timer { key },
+        _ => return Err(misdirected(cx)),
+    };
+    let context = asl::Context {
+        id: cx.id.id,
+        scope: cx.scope.clone(),
+        at: cx.at,
+        entropy: cx.entropy,
+        budget: cx.step_budget,
+    };
+    let decision = asl::step(execution, input, &context)?;
+    Ok(Decided::of(
+        decision,
+        |execution| State::Execution(Box::new(execution)),
+        order,
+    ))
+}
+
+fn order(command: Command) -> Order {
+    match command {
+        Command::Perform { effect, command } => Order::Perform {
+            effect,
+            command,
+            recovery: None,
+        },
+        Command::SetTimer { key, due } => Order::SetTimer { key, due },
+        Command::CancelTimer { key } => Order::CancelTimer { key },
+        Command::Continue => {
+            Order::Continue(Box::new(Input::Execution(Box::new(asl::Input::Continue))))
+        }
+    }
+}
