@@ -77,7 +77,9 @@ pub fn serves(service: &str, operation: &str) -> bool {
     let absent = service == "events" && aws::events::ABSENT.contains(&operation);
     // A runbook's topics are the account's: Quell's own are published to by rules and by callers of this server.
     let topics = service == aws::sns::SERVICE.name;
-    served && !absent && !topics && !MEANT_FOR_AWS.contains(&(service, operation))
+    // So are its state machines: Quell's own are started by callers of this server.
+    let machines = service == aws::states::SERVICE.name;
+    served && !absent && !topics && !machines && !MEANT_FOR_AWS.contains(&(service, operation))
 }
 
 #[cfg(test)]
@@ -95,6 +97,7 @@ mod tests {
             ("events", "ListEventSources", false),
             ("events", "DescribeEndpoint", false),
             ("monitoring", "GetMetricData", false),
+            ("states", "StartExecution", false),
             ("sns", "Publish", false),
             ("ec2", "DescribeInstances", false),
         ] {

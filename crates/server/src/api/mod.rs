@@ -4,6 +4,7 @@ mod aws_calls;
 mod create_aws_call;
 mod deliveries;
 mod event_counts;
+mod executions;
 mod explain_event;
 mod incident_times;
 mod incident_triggers;
@@ -136,6 +137,15 @@ const ROUTES: &[Route] = &[
     Route::new("ListJournal", "GET", "/api/v1/journal", |call| {
         Box::pin(journal::handle(call))
     }),
+    Route::new("ListExecutions", "GET", "/api/v1/executions", |call| {
+        Box::pin(executions::list(call))
+    }),
+    Route::new(
+        "ResolveExecution",
+        "POST",
+        "/api/v1/executions/*/resolve",
+        |call| Box::pin(executions::resolve(call)),
+    ),
     Route::new("ListRuns", "GET", "/api/v1/runs", |call| {
         Box::pin(runs::handle(call))
     }),

@@ -10,6 +10,7 @@ pub(crate) mod incidents;
 pub(crate) mod monitoring;
 pub(crate) mod sns;
 pub(crate) mod ssm;
+pub(crate) mod states;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -33,6 +34,7 @@ const SERVICES: &[&Service] = &[
     &monitoring::SERVICE,
     &sns::SERVICE,
     &ssm::SERVICE,
+    &states::SERVICE,
 ];
 
 /// One service.

@@ -1,0 +1,25 @@
+//! `DescribeStateMachineForExecution`: the definition that an execution runs, whatever the machine's is now.
+
+use serde_json::{Value, json};
+
+use super::executions;
+use crate::call::{Answer, Call, Reply};
+use crate::decode::epoch;
+
+pub(super) async fn handle(call: Call) -> Answer {
+    let (_, execution) = executions::existing(&call).await?;
+    let start = execution.start();
+    let mut body = json!({
+        "stateMachineArn": start.machine_arn,
+        "name": start.machine_name,
+        "definition": start.definition,
+        "roleArn": start.role_arn,
+        "updateDate": epoch(execution.times().0),
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
+        "tracingConfiguration": {"enabled": false},
+    });
+    if let Some(revision) = &start.revision {
+        body["revisionId"] = Value::String(revision.clone());
+    }
+    Ok(Reply::ok(body))
+}

@@ -1,0 +1,126 @@
+//! What the operations on executions share: finding one, its wire form, paging.
+
+use engine::views::machines::{Execution, HISTORY_FAMILY, Status};
+use jiff::Timestamp;
+use model::AggregateId;
+use ports::store::{Frames, Stored};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::names;
+use crate::call::Call;
+use crate::decode::{Text, epoch};
+use crate::error::ApiError;
+use crate::page::Cursor;
+
+/// The execution that the request names, which must exist.
+pub(super) async fn existing(call: &Call) -> Result<(AggregateId, Execution), ApiError> {
+    let (machine, name) = names::execution(call)?;
+    let id = AggregateId::execution_of(&call.scope, &names::machine_arn(call, &machine), &name);
+    match load(call, id).await? {
+        Some(execution) => Ok((id, execution)),
+        None => Err(names::no_execution(&names::execution_arn(
+            call, &machine, &name,
+        ))),
+    }
+}
+
+/// An execution without its history.
+pub(crate) async fn load(call: &Call, id: AggregateId) -> Result<Option<Execution>, ApiError> {
+    let frames = Frames::Without(HISTORY_FAMILY.to_owned());
+    let stored = call.handle().load(id, frames).await?;
+    stored
+        .filter(|stored| stored.scope == call.scope)
+        .map(restored)
+        .transpose()
+}
+
+fn restored(stored: Stored) -> Result<Execution, ApiError> {
+    let id = stored.id;
+    Execution::restore(stored.frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))
+}
+
+/// The members that lists and descriptions share.
+pub(crate) fn listed(execution: &Execution) -> Map<String, Value> {
+    let start = execution.start();
+    let (started, stopped) = execution.times();
+    let mut body = Map::new();
+    body.insert("executionArn".to_owned(), start.arn.as_str().into());
+    body.insert(
+        "stateMachineArn".to_owned(),
+        start.machine_arn.as_str().into(),
+    );
+    body.insert("name".to_owned(), start.name.as_str().into());
+    body.insert("status".to_owned(), execution.status().as_str().into());
+    body.insert("startDate".to_owned(), epoch(started));
+    if let Some(stopped) = stopped {
+        body.insert("stopDate".to_owned(), epoch(stopped));
+    }
+    body
+}
+
+/// All of an execution.
+pub(super) fn described(execution: &Execution) -> Value {
+    let mut body = listed(execution);
+    body.insert("input".to_owned(), execution.start().input.as_str().into());
+    body.insert("inputDetails".to_owned(), json!({"included": true}));
+    if let Some(output) = execution.output() {
+        body.insert("output".to_owned(), output.into());
+        body.insert("outputDetails".to_owned(), json!({"included": true}));
+    }
+    let (error, cause) = execution.failure();
+    for (member, text) in [("error", error), ("cause", cause)] {
+        if let Some(text) = text {
+            body.insert(member.to_owned(), text.into());
+        }
+    }
+    body.insert("redriveCount".to_owned(), 0.into());
+    let reason = match execution.status() {
+        Status::Running => "Execution is RUNNING and cannot be redriven".to_owned(),
+        Status::Succeeded => "Execution is SUCCEEDED and cannot be redriven".to_owned(),
+        other => format!(
+            "Execution is {} and this server does not redrive",
+            other.as_str()
+        ),
+    };
+    body.insert("redriveStatus".to_owned(), "NOT_REDRIVABLE".into());
+    body.insert("redriveStatusReason".to_owned(), reason.into());
+    Value::Object(body)
+}
+
+/// `maxResults`: 0 and absent mean 100.
+pub(super) fn page_size(call: &Call) -> Result<usize, ApiError> {
+    let size = call.fields().integer("maxResults", 0, 1_000)?.unwrap_or(0);
+    let size = if size == 0 { 100 } else { size };
+    Ok(usize::try_from(size).unwrap_or(100))
+}
+
+/// The position in the request's `nextToken`.
+pub(super) fn position(
+    call: &Call,
+    cursor: &Cursor,
+    longest: usize,
+) -> Result<Option<String>, ApiError> {
+    let Some(token) = call.fields().text("nextToken", Text::length(1, longest))? else {
+        return Ok(None);
+    };
+    let found = cursor.position(token);
+    found
+        .map(Some)
+        .ok_or_else(|| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))
+}
+
+/// A place in a list of executions, newest first.
+pub(crate) fn position_of((created, id): (Timestamp, Uuid)) -> String {
+    format!("{created}/{id}")
+}
+
+/// The place in a token's text.
+pub(crate) fn parse_position(text: &str) -> Option<(Timestamp, Uuid)> {
+    let (at, id) = text.split_once('/')?;
+    Some((at.parse().ok()?, id.parse().ok()?))
+}
+
+pub(super) fn next_token(body: &mut Value, token: &str) {
+    body["nextToken"] = token.into();
+}

@@ -1,0 +1,68 @@
+//! `GetExecutionHistory`: an execution's events, from the first or from the last.
+
+use engine::views::machines::HISTORY_FAMILY;
+use ports::store::Frames;
+use serde_json::{Value, json};
+
+use super::executions::{self, next_token, page_size, position};
+use crate::call::{Answer, Call, Reply};
+use crate::decode::epoch;
+use crate::error::ApiError;
+use crate::page::Cursor;
+
+pub(super) async fn handle(call: Call) -> Answer {
+    let fields = call.fields();
+    let limit = page_size(&call)?;
+    let reverse = fields.boolean("reverseOrder")?.unwrap_or(false);
+    let with_data = fields.boolean("includeExecutionData")?.unwrap_or(true);
+    let (id, execution) = executions::existing(&call).await?;
+    let question = json!([execution.start().arn, reverse, with_data]).to_string();
+    let cursor = Cursor::new(&call, "GetExecutionHistory", &question);
+    let after: usize = match position(&call, &cursor, 4096)? {
+        None => 0,
+        Some(text) => text
+            .parse()
+            .map_err(|_| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
+    };
+    let frames = Frames::Prefix(HISTORY_FAMILY.to_owned());
+    let stored = call.handle().load(id, frames).await?;
+    let mut pieces = stored.map(|stored| stored.frames).unwrap_or_default();
+    pieces.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut events: Vec<Value> = Vec::new();
+    for (_, piece) in pieces {
+        if let Value::Array(piece) = piece {
+            events.extend(piece);
+        }
+    }
+    if reverse {
+        events.reverse();
+    }
+    let total = events.len();
+    let page: Vec<Value> = events
+        .into_iter()
+        .skip(after)
+        .take(limit)
+        .map(|event| shown(event, with_data))
+        .collect();
+    let end = after.saturating_add(page.len());
+    let mut body = json!({"events": page});
+    if end < total {
+        next_token(&mut body, &cursor.token(&end.to_string()));
+    }
+    Ok(Reply::ok(body))
+}
+
+/// An event in the wire's form, without payloads if so asked.
+fn shown(mut event: Value, with_data: bool) -> Value {
+    if let Some(millis) = event["timestamp"].as_i64() {
+        event["timestamp"] = epoch(jiff::Timestamp::from_millisecond(millis).unwrap_or_default());
+    }
+    if !with_data && let Some(members) = event.as_object_mut() {
+        for details in members.values_mut().filter_map(Value::as_object_mut) {
+            for payload in ["input", "output", "parameters", "assignedVariables"] {
+                details.remove(payload);
+            }
+        }
+    }
+    event
+}

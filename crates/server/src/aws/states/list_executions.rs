@@ -1,0 +1,83 @@
+//! `ListExecutions` of a machine, newest first.
+
+use engine::views::machines::MACHINE_INDEX;
+use model::{AggregateKind, IndexEntry};
+use ports::store::Query;
+use serde_json::{Value, json};
+
+use super::executions::{self, next_token, page_size, parse_position, position, position_of};
+use super::{machines, names};
+use crate::call::{Answer, Call, Reply};
+use crate::error::ApiError;
+use crate::page::Cursor;
+
+const STATUSES: &[&str] = &[
+    "SUCCEEDED",
+    "TIMED_OUT",
+    "PENDING_REDRIVE",
+    "ABORTED",
+    "FAILED",
+    "RUNNING",
+];
+/// Executions looked at for one page, at most: a filter that finds little then answers a short page with a token.
+const SCAN: usize = 2_000;
+/// Executions read from the store at once.
+const BATCH: usize = 100;
+
+pub(super) async fn handle(call: Call) -> Answer {
+    let fields = call.fields();
+    let status = fields.one_of("statusFilter", STATUSES)?;
+    let limit = page_size(&call)?;
+    names::refuse(
+        &fields,
+        &[("mapRunArn", "this server has no Map Runs, leave it out")],
+    )?;
+    let machine = names::machine(&call, "stateMachineArn")?;
+    machines::existing(&call, &machine).await?;
+    let arn = names::machine_arn(&call, &machine);
+    let cursor = Cursor::new(&call, "ListExecutions", &json!([arn, status]).to_string());
+    let mut before = match position(&call, &cursor, 3096)? {
+        None => None,
+        Some(text) => Some(
+            parse_position(&text)
+                .ok_or_else(|| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
+        ),
+    };
+    let (mut found, mut more, mut seen) = (Vec::new(), false, 0);
+    'reading: loop {
+        let query = Query {
+            kind: AggregateKind::Execution,
+            scope: call.scope.clone(),
+            index: Some(IndexEntry {
+                name: MACHINE_INDEX.to_owned(),
+                value: arn.clone(),
+            }),
+            before,
+            limit: BATCH,
+        };
+        let batch = call.handle().list(query).await?;
+        let full = batch.len() == BATCH;
+        for stored in batch {
+            if found.len() == limit || seen == SCAN {
+                more = true;
+                break 'reading;
+            }
+            seen += 1;
+            let Some(execution) = executions::load(&call, stored.id).await? else {
+                continue;
+            };
+            before = Some((stored.created, stored.id.id));
+            if status.is_none_or(|status| execution.status().as_str() == status) {
+                found.push(Value::Object(executions::listed(&execution)));
+            }
+        }
+        if !full {
+            break;
+        }
+    }
+    let mut body = json!({"executions": found});
+    if let (true, Some(at)) = (more, before) {
+        next_token(&mut body, &cursor.token(&position_of(at)));
+    }
+    Ok(Reply::ok(body))
+}

@@ -1,0 +1,93 @@
+//! `states`: Step Functions, AWS JSON 1.0. Standard machines without versions, aliases and activities.
+
+mod create_state_machine;
+mod delete_state_machine;
+mod describe_execution;
+mod describe_state_machine;
+mod describe_state_machine_for_execution;
+pub(crate) mod executions;
+mod get_execution_history;
+mod list_executions;
+mod list_state_machines;
+mod list_tags_for_resource;
+mod machines;
+pub(crate) mod names;
+mod send_task;
+mod start_execution;
+mod stop_execution;
+mod tag_resource;
+mod untag_resource;
+mod update_state_machine;
+mod validate_state_machine_definition;
+
+use crate::aws::{Operation, Service};
+use crate::voice::Words;
+
+/// Largest body with a definition, which has up to 1 MiB, escaped.
+const DEFINITION_LIMIT: usize = 4 * 1024 * 1024;
+/// Largest body with an input or a task's output, which has up to 256 KiB, escaped.
+const PAYLOAD_LIMIT: usize = 1024 * 1024;
+
+/// The service.
+pub(crate) const SERVICE: Service = Service {
+    name: "states",
+    words: Words::USUAL,
+    operations: OPERATIONS,
+};
+
+const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateStateMachine", |call| {
+        Box::pin(create_state_machine::handle(call))
+    })
+    .body_limit(DEFINITION_LIMIT),
+    Operation::new("DeleteStateMachine", |call| {
+        Box::pin(delete_state_machine::handle(call))
+    }),
+    Operation::new("DescribeExecution", |call| {
+        Box::pin(describe_execution::handle(call))
+    }),
+    Operation::new("DescribeStateMachine", |call| {
+        Box::pin(describe_state_machine::handle(call))
+    }),
+    Operation::new("DescribeStateMachineForExecution", |call| {
+        Box::pin(describe_state_machine_for_execution::handle(call))
+    }),
+    Operation::new("GetExecutionHistory", |call| {
+        Box::pin(get_execution_history::handle(call))
+    }),
+    Operation::new("ListExecutions", |call| {
+        Box::pin(list_executions::handle(call))
+    }),
+    Operation::new("ListStateMachines", |call| {
+        Box::pin(list_state_machines::handle(call))
+    }),
+    Operation::new("ListTagsForResource", |call| {
+        Box::pin(list_tags_for_resource::handle(call))
+    }),
+    Operation::new("SendTaskFailure", |call| Box::pin(send_task::failure(call)))
+        .body_limit(PAYLOAD_LIMIT),
+    Operation::new("SendTaskHeartbeat", |call| {
+        Box::pin(send_task::heartbeat(call))
+    }),
+    Operation::new("SendTaskSuccess", |call| Box::pin(send_task::success(call)))
+        .body_limit(PAYLOAD_LIMIT),
+    Operation::new("StartExecution", |call| {
+        Box::pin(start_execution::handle(call))
+    })
+    .body_limit(PAYLOAD_LIMIT),
+    Operation::new("StopExecution", |call| {
+        Box::pin(stop_execution::handle(call))
+    }),
+    Operation::new("TagResource", |call| Box::pin(tag_resource::handle(call))),
+    Operation::new("UntagResource", |call| {
+        Box::pin(untag_resource::handle(call))
+    }),
+    Operation::new("UpdateStateMachine", |call| {
+        Box::pin(update_state_machine::handle(call))
+    })
+    .body_limit(DEFINITION_LIMIT),
+    Operation::new("ValidateStateMachineDefinition", |call| {
+        Box::pin(validate_state_machine_definition::handle(call))
+    })
+    .body_limit(DEFINITION_LIMIT),
+];
