@@ -4,6 +4,7 @@ pub(crate) mod aws;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod intake;
+pub(crate) mod machine;
 pub(crate) mod playbook;
 pub(crate) mod rules;
 pub(crate) mod run;

@@ -108,6 +108,7 @@ fn interface() -> Command {
                 ),
         )
         .subcommand(commands::run::interface())
+        .subcommand(commands::machine::interface())
         .subcommand(commands::playbook::interface())
         .subcommand(commands::rules::interface())
         .subcommand(commands::intake::interface())
@@ -139,6 +140,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             _ => return Ok(ExitCode::from(2)),
         },
         Some(("run", found)) => commands::run::run(found)?,
+        Some(("machine", found)) => commands::machine::run(found)?,
         Some(("playbook", found)) => return commands::playbook::run(found),
         Some(("rules", found)) => return Ok(commands::rules::run(found)),
         Some(("intake", found)) => commands::intake::run(found)?,

@@ -1,0 +1,146 @@
+//! `quell machine list|resolve`: executions of state machines, and calls of theirs whose outcome is unknown.
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::run::{client, connection, now};
+
+pub(crate) fn interface() -> Command {
+    Command::new("machine")
+        .about("Look at executions of state machines, and settle calls whose outcome is unknown")
+        .subcommand_required(true)
+        .subcommand(
+            connection(Command::new("list").about("Executions, newest first")).arg(
+                Arg::new("unknown")
+                    .long("unknown")
+                    .action(ArgAction::SetTrue)
+                    .help("only those that wait for a person"),
+            ),
+        )
+        .subcommand(
+            connection(
+                Command::new("resolve").about("Say what became of a call whose outcome is unknown"),
+            )
+            .arg(
+                Arg::new("execution")
+                    .required(true)
+                    .value_name("ID")
+                    .help("the execution's id, as `list` shows it"),
+            )
+            .arg(
+                Arg::new("state")
+                    .long("state")
+                    .required(true)
+                    .value_name("NAME")
+                    .help("the state that waits"),
+            )
+            .arg(
+                Arg::new("outcome")
+                    .long("outcome")
+                    .required(true)
+                    .value_parser(["succeeded", "failed", "retry"])
+                    .help("it happened; it did not; do it again"),
+            )
+            .arg(
+                Arg::new("result")
+                    .long("result")
+                    .value_name("JSON")
+                    .help("the task's result, for `succeeded` [default: {}]"),
+            )
+            .arg(
+                Arg::new("error")
+                    .long("error")
+                    .value_name("NAME")
+                    .help("the error's name, for `failed` [default: States.TaskFailed]"),
+            )
+            .arg(
+                Arg::new("message")
+                    .long("message")
+                    .value_name("TEXT")
+                    .help("why, for `failed`"),
+            ),
+        )
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime")?;
+    match matches.subcommand() {
+        Some(("list", found)) => runtime.block_on(list(found)),
+        Some(("resolve", found)) => runtime.block_on(resolve(found)),
+        _ => bail!("`quell machine` needs `list` or `resolve`"),
+    }
+}
+
+async fn list(matches: &ArgMatches) -> Result<()> {
+    let client = client(matches)?;
+    let mut after: Option<String> = None;
+    loop {
+        let mut query: Vec<String> = Vec::new();
+        if matches.get_flag("unknown") {
+            query.push("outcome=unknown".to_owned());
+        }
+        query.extend(after.map(|after| format!("after={after}")));
+        let query = query.join("&");
+        let page = client
+            .call(("GET", "/api/v1/executions", &query), None, now())
+            .await?;
+        for execution in page["executions"].as_array().into_iter().flatten() {
+            println!("{}", line(execution));
+        }
+        match page["nextAfter"].as_str() {
+            Some(next) => after = Some(next.to_owned()),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn line(execution: &Value) -> String {
+    let text = |name: &str| execution[name].as_str().unwrap_or("-").to_owned();
+    let mut line = format!(
+        "{}  {:<10} {}",
+        text("id"),
+        text("status"),
+        text("executionArn")
+    );
+    for unknown in execution["unknownOutcomes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let said = |name: &str| unknown[name].as_str().unwrap_or("-");
+        line.push_str(&format!(
+            "\n    state {} waits: {}",
+            said("state"),
+            said("reason")
+        ));
+    }
+    line
+}
+
+async fn resolve(matches: &ArgMatches) -> Result<()> {
+    let given = |name: &str| matches.get_one::<String>(name).cloned();
+    let required = |name: &str| given(name).ok_or_else(|| anyhow!("--{name} is missing"));
+    let execution: uuid::Uuid = required("execution")?.parse().map_err(|_| {
+        anyhow!("the execution's id must be a UUID, as `quell machine list` shows it")
+    })?;
+    let mut body = json!({"state": required("state")?, "resolution": required("outcome")?});
+    if let Some(text) = given("result") {
+        body["result"] = serde_json::from_str(&text).context("--result is no JSON")?;
+    }
+    for name in ["error", "message"] {
+        if let Some(text) = given(name) {
+            body[name] = text.into();
+        }
+    }
+    let path = format!("/api/v1/executions/{execution}/resolve");
+    let answer = client(matches)?
+        .call(("POST", &path, ""), Some(&body), now())
+        .await?;
+    println!("{}", line(&answer));
+    Ok(())
+}
