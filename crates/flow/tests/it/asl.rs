@@ -3,4 +3,4 @@
 mod cases;
 mod compare;
 mod laws;
-mod world;
+pub(crate) mod world;

@@ -4,6 +4,7 @@ mod actions;
 mod asl;
 mod calls;
 mod children;
+mod corpora;
 mod corpus;
 mod diagnostics;
 mod hostile;

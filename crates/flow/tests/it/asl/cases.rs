@@ -173,10 +173,10 @@ fn starts(record: &Value) -> (Vec<Begun>, Vec<(usize, Value)>) {
             .as_str()
             .map(|key| &record["expect"]["recorded"][key]);
         let start = call["of"].as_u64().and_then(|of| of_call.get(&of));
-        if let (Some(recorded), Some(start)) = (recorded, start) {
-            if recorded["events"].is_array() {
-                histories.push((*start, recorded["events"].clone()));
-            }
+        if let (Some(recorded), Some(start)) = (recorded, start)
+            && recorded["events"].is_array()
+        {
+            histories.push((*start, recorded["events"].clone()));
         }
     }
     (begun, histories)

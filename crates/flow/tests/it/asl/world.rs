@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// One execution, run to its end.
-pub(super) struct World {
+pub(crate) struct World {
     pub execution: Execution,
     pub history: Vec<Value>,
     pub at: Timestamp,
@@ -22,7 +22,7 @@ pub(super) struct World {
 
 impl World {
     /// Runs an execution until it ends or waits for what no timer brings.
-    pub(super) fn run(start: Start, budget: u32) -> Result<Self, model::Rejection> {
+    pub(crate) fn run(start: Start, budget: u32) -> Result<Self, model::Rejection> {
         let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("an instant");
         let cx = context(at, 0, budget);
         let decision = asl::step(None, Input::Start(Box::new(start)), &cx)?;

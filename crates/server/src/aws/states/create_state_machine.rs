@@ -10,39 +10,8 @@ use crate::decode::epoch;
 use crate::error::ApiError;
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let fields = call.fields();
-    let name = names::name(&fields)?.ok_or_else(|| fields.missing("name"))?;
-    if fields.raw("versionDescription").is_some() && fields.boolean("publish")? != Some(true) {
-        return Err(ApiError::validation(
-            "Version description can only be set when publish is true",
-        ));
-    }
-    names::refuse(
-        &fields,
-        &[
-            ("publish", names::NO_VERSIONS),
-            (
-                "encryptionConfiguration",
-                "the store is encrypted as a whole, leave it out",
-            ),
-        ],
-    )?;
-    if fields.one_of("type", &["STANDARD", "EXPRESS"])? == Some("EXPRESS") {
-        return Err(ApiError::new(
-            "StateMachineTypeNotSupported",
-            "This server runs STANDARD state machines",
-        ));
-    }
-    let definition = machines::definition(&fields)?.ok_or_else(|| fields.missing("definition"))?;
-    let wanted = StateMachine {
-        name: name.to_owned(),
-        definition,
-        role_arn: machines::role(&fields)?.ok_or_else(|| fields.missing("roleArn"))?,
-        logging: machines::logging(&fields)?,
-        tracing: machines::tracing(&fields)?.unwrap_or(false),
-        revision: None,
-        tags: super::list_tags_for_resource::read(&fields)?,
-    };
+    let wanted = wanted(&call)?;
+    let name = wanted.name.as_str();
     let key = machines::key(&call, name);
     let family = machines::key(&call, "");
     let all: Vec<_> =
@@ -73,6 +42,43 @@ pub(super) async fn handle(call: Call) -> Answer {
     Ok(Reply::ok(
         json!({"stateMachineArn": arn, "creationDate": epoch(kept.created)}),
     ))
+}
+
+/// The machine that is asked for.
+fn wanted(call: &Call) -> Result<StateMachine, ApiError> {
+    let fields = call.fields();
+    let name = names::name(&fields)?.ok_or_else(|| fields.missing("name"))?;
+    if fields.raw("versionDescription").is_some() && fields.boolean("publish")? != Some(true) {
+        return Err(ApiError::validation(
+            "Version description can only be set when publish is true",
+        ));
+    }
+    names::refuse(
+        &fields,
+        &[
+            ("publish", names::NO_VERSIONS),
+            (
+                "encryptionConfiguration",
+                "keys of KMS are not used by this server, leave it out",
+            ),
+        ],
+    )?;
+    if fields.one_of("type", &["STANDARD", "EXPRESS"])? == Some("EXPRESS") {
+        return Err(ApiError::new(
+            "StateMachineTypeNotSupported",
+            "This server runs STANDARD state machines",
+        ));
+    }
+    let definition = machines::definition(&fields)?.ok_or_else(|| fields.missing("definition"))?;
+    Ok(StateMachine {
+        name: name.to_owned(),
+        definition,
+        role_arn: machines::role(&fields)?.ok_or_else(|| fields.missing("roleArn"))?,
+        logging: machines::logging(&fields)?,
+        tracing: machines::tracing(&fields)?.unwrap_or(false),
+        revision: None,
+        tags: super::list_tags_for_resource::read(&fields)?,
+    })
 }
 
 /// Role and tags are not compared; the definition is, as text.

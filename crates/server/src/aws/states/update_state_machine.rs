@@ -23,7 +23,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             ("publish", names::NO_VERSIONS),
             (
                 "encryptionConfiguration",
-                "the store is encrypted as a whole, leave it out",
+                "keys of KMS are not used by this server, leave it out",
             ),
         ],
     )?;
