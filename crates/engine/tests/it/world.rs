@@ -252,9 +252,10 @@ impl World {
 
     /// Lets turns and effects end. Pauses before repeats pass by moving the clock on.
     pub(crate) async fn settle(&self) {
-        for _ in 0..200 {
-            let settled =
-                tokio::time::timeout(Duration::from_millis(20), self.engine.settle()).await;
+        for attempt in 0..200 {
+            // What goes on beside a starved machine gets more and more of real time.
+            let patience = Duration::from_millis(20 + attempt);
+            let settled = tokio::time::timeout(patience, self.engine.settle()).await;
             if settled.is_ok() {
                 // Timers that are due now belong to what is under way.
                 tokio::task::yield_now().await;
