@@ -634,11 +634,16 @@ fn scripts_get_data_and_keep_their_braces() {
     assert!(!script.isolated && script.assume_role.is_some());
     assert_eq!(script.payload, json!({}));
     world.answer(done(json!({"Payload": null})));
-    assert!(
-        world
-            .failure("shell")
-            .contains("PowerShell 7.0 is not available")
+    let EffectCommand::RunScript(script) = world.performed[2].clone() else {
+        panic!("no script")
+    };
+    assert_eq!(
+        (script.runtime.as_str(), script.handler.as_str()),
+        ("PowerShell 7.0", "")
     );
+    assert!(!script.isolated && script.script == "ls");
+    world.answer(done(json!({"Payload": ["a"]})));
+    assert_eq!(world.output("shell", "Payload"), Some(json!(["a"])));
     let shown = view::steps(world.run());
     assert_eq!(shown[1]["Inputs"]["Script"], "\"import boto3\"");
 }

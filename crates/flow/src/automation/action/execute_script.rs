@@ -1,4 +1,4 @@
-//! `aws:executeScript`: a document's Python function, run in a separate, limited process.
+//! `aws:executeScript`: a document's Python function or PowerShell script, run in a separate, limited process.
 //!
 //! The script's text goes out as it is written: braces in it are Python's own. Values travel in `InputPayload`.
 
@@ -20,16 +20,23 @@ pub(super) fn begin(
     inputs: &Map<String, Value>,
 ) -> Result<Progress, Failure> {
     let runtime = text_input(inputs, "Runtime")?;
-    if !runtime.to_ascii_lowercase().starts_with("python") {
+    let is_powershell = runtime.to_ascii_lowercase().starts_with("powershell");
+    if !is_powershell && !runtime.to_ascii_lowercase().starts_with("python") {
         return Err(Failure::inputs(format!(
-            "Runtime {runtime} is not available on this server; rewrite the script for python3.11."
+            "Runtime {runtime} is not known; write the script for python3.11."
         )));
     }
-    let handler = text_input(inputs, "Handler")?;
+    // PowerShell runs the script as a whole.
+    let handler = if is_powershell {
+        String::new()
+    } else {
+        text_input(inputs, "Handler")?
+    };
     let Some(script) = step.inputs.get("Script").and_then(Value::as_str) else {
         return Err(Failure::inputs("Input Script is missing."));
     };
-    let isolated = isolation::is_isolated(script);
+    // What is told of a script by its words is told of Python.
+    let isolated = !is_powershell && isolation::is_isolated(script);
     let assume_role = turn.run.role(turn.cx).map_err(Failure::inputs)?;
     let limit = step.timeout_seconds.unwrap_or(MAX_SECONDS).min(MAX_SECONDS);
     let payload = inputs
