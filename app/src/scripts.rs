@@ -25,7 +25,6 @@ pub(crate) fn of(config: &Config) -> Result<Option<rim::Scripts>> {
     };
     let scratch = config.server.data_dir.join("scratch");
     wiring::make_private_dir(&scratch)?;
-    sweep(&scratch);
     let mut readable = python.paths;
     let mut interpreters = std::collections::BTreeMap::new();
     for (runtime, path) in &wanted.interpreters {
@@ -103,17 +102,6 @@ pub(crate) async fn check_walls(performer: &Performer, config: &Config) -> Resul
     }
 }
 
-/// Removes what a killed server's scripts have left.
-fn sweep(scratch: &Path) {
-    let entries = std::fs::read_dir(scratch).into_iter().flatten().flatten();
-    for entry in entries {
-        if entry.file_name().to_string_lossy().starts_with("script-") {
-            // What cannot be removed now is tried again at the next start.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 /// The real interpreter behind a name, and where its libraries lie.
 struct Python {
     executable: PathBuf,
@@ -122,18 +110,25 @@ struct Python {
 
 impl Python {
     fn ask(name: &Path) -> Option<Self> {
-        let ask = "import sys; print(sys.executable); print(sys.prefix); print(sys.base_prefix); [print(p) for p in sys.path if p]";
+        // As scripts are run: without the user's own packages and variables.
+        let ask = "import sys; print(sys.executable); print(sys.prefix == sys.base_prefix); [print(p) for p in sys.path if p]";
         let output = Command::new(name)
-            .args(["-c", ask])
+            .args(["-I", "-c", ask])
             .output()
             .ok()
             .filter(|output| output.status.success())?;
         let text = String::from_utf8(output.stdout).ok()?;
-        let mut lines = text.lines().map(PathBuf::from);
-        let executable = lines.next()?;
+        let mut lines = text.lines();
+        let executable = PathBuf::from(lines.next()?);
+        // An environment is found by the path of its link; else the link may lie in a home beside much that is private.
+        let is_itself = lines.next()? == "True";
+        let real = executable.canonicalize().ok().filter(|_| is_itself);
         Some(Self {
-            executable,
-            paths: lines.filter(|path| path.is_dir()).collect(),
+            executable: real.unwrap_or(executable),
+            paths: lines
+                .map(PathBuf::from)
+                .filter(|path| path.exists())
+                .collect(),
         })
     }
 }

@@ -76,6 +76,29 @@ def run(events, context):
         'proc': os.path.exists('/proc/1/environ'),
     }
 """
+SHARED = """
+import boto3, botocore.exceptions
+def tried(call):
+    try:
+        return call()
+    except botocore.exceptions.ClientError as error:
+        return error.response['Error']['Code']
+def run(events, context):
+    ssm, far = boto3.client('ssm'), boto3.client('ssm', region_name='us-west-2')
+    ssm.put_parameter(Name='/script/one', Value='här\u20ac', Type='String')
+    other = boto3.client('ssm', aws_access_key_id='AKIAOTHER', aws_secret_access_key='x')
+    read = ssm.get_parameter(Name='/script/one')['Parameter']
+    return {
+        'one': read['Value'],
+        'modified': type(read['LastModifiedDate']).__name__,
+        'far': tried(lambda: far.get_parameter(Name='/script/one')),
+        'missing': tried(lambda: ssm.get_parameter(Name='/script/none')),
+        'pages': [p['Name'] for page in ssm.get_paginator('describe_parameters').paginate() for p in page['Parameters']],
+        'run': ssm.get_automation_execution(AutomationExecutionId=events['id'])['AutomationExecution']['DocumentName'],
+        'other keys': tried(lambda: other.get_parameter(Name='/script/one')),
+        'sts': boto3.client('sts').get_caller_identity()['Account'],
+    }
+"""
 CHILD = """schemaVersion: "0.3"
 parameters:
   Say: {type: String}
@@ -153,6 +176,25 @@ class ScriptTest(QuellTest):
         _, found = self.run_script("Refused", REFUSED)
         self.assertEqual(set(found.values()), {"AccessDeniedException"}, found)
         self.assertEqual(self.ssm.describe_document(Name="Script-Child")["Document"]["Name"], "Script-Child")
+
+    def test_a_scripts_client_of_ssm_has_one_endpoint(self):
+        child = self.ssm.start_automation_execution(DocumentName="Script-Child", Parameters={"Say": ["x"]})["AutomationExecutionId"]
+        _, found = self.run_script("Shared", SHARED, id=child)
+        self.assertEqual(
+            found,
+            {
+                "one": "här€",
+                "modified": "datetime",
+                "far": "ParameterNotFound",
+                "missing": "ParameterNotFound",
+                "pages": ["/script/one"],
+                "run": "Script-Child",
+                "other keys": "AccessDeniedException",
+                "sts": ACCOUNT,
+            },
+        )
+        parameters = self.moto.client("ssm").describe_parameters()["Parameters"]
+        self.assertIn("/script/one", [one["Name"] for one in parameters])
 
     def test_a_script_acts_on_the_account_as_its_role(self):
         run, found = self.run_script("Act", ACT, bucket="made-by-a-script")

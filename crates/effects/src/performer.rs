@@ -89,9 +89,9 @@ impl Performer {
             local: config.local,
         };
         let endpoints = aws_call::chosen(&calls.aws)?.endpoint_variables;
-        let local = calls.local.clone();
         let identities = Arc::new(Identities::new(&calls)?);
         let client = AwsClient::with_identities(&calls, Arc::clone(&identities))?;
+        let local = calls.local.map(|local| (local, client.clone()));
         let inner = Inner {
             mailer: config.smtp.as_ref().map(Mailer::new).transpose()?,
             webhooks: WebhookSender::new(&config.webhook)?,

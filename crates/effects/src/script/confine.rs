@@ -12,14 +12,21 @@ use super::policy::Policy;
 use super::root::TMP;
 
 /// What any interpreter reads: libraries, certificates, names of hosts and users.
-pub(super) const SYSTEM: [&str; 22] = [
+pub(super) const SYSTEM: [&str; 28] = [
     "/usr",
     "/lib",
     "/lib64",
     "/bin",
     "/sbin",
-    "/etc/ssl",
-    "/etc/pki",
+    // Not the folders above these: the machine's private keys lie there.
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf",
+    "/etc/crypto-policies",
     "/etc/ca-certificates",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",

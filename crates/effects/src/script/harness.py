@@ -67,12 +67,15 @@ def encode(value, request):
         print(f"the result is a list of {len(value)} items: the first {LIST_ITEMS} are kept", file=sys.stderr)
         value = value[:LIST_ITEMS]
     try:
-        text = json.dumps({"Payload": keyed(value)}, default=plain, allow_nan=False)
+        text = json.dumps({"Payload": keyed(value)}, default=plain, allow_nan=False, ensure_ascii=False)
     except ValueError as error:
         raise Refused(f"the result has no JSON form: {error}") from None
-    if len(text) > request["result_bytes"] + len('{"Payload": }'):
-        raise Refused(f"the result has {len(text)} bytes of JSON; at most {request['result_bytes']} are allowed")
-    return text
+    # Half of a surrogate pair, as file names can have, is in no JSON text.
+    data = text.encode("utf-8", "replace")
+    size = len(data) - len(b'{"Payload": }')
+    if size > request["result_bytes"]:
+        raise Refused(f"the result has {size} bytes of JSON; at most {request['result_bytes']} are allowed")
+    return data.decode()
 
 
 def describe(error):
@@ -161,6 +164,7 @@ def run_powershell(request):
         QUELL_SCRIPT=script.name,
         POWERSHELL_TELEMETRY_OPTOUT="1",
         POWERSHELL_UPDATECHECK="Off",
+        POWERSHELL_DIAGNOSTICS_OPTOUT="1",
         DOTNET_EnableDiagnostics="0",
         DOTNET_EnableWriteXorExecute="0",
         DOTNET_GCHeapHardLimit=f"{request['address_space']:x}",

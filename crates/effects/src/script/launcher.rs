@@ -24,6 +24,7 @@ use nix::unistd::{geteuid, getppid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use super::policy::{Policy, Walls};
+use super::syscalls::Around;
 use super::{confine, namespaces, root, syscalls};
 
 /// Exit code for a sandbox that could not be built, as opposed to one in which the script failed.
@@ -76,6 +77,7 @@ fn outside(policy: &Policy) -> Result<ExitStatus, String> {
     }
     no_new_privileges()?;
     limit(policy)?;
+    prefer_for_killing();
     // Later, in a root of its own, the program could not find itself.
     let program = itself()?;
     namespaces::enter(policy.walls)?;
@@ -118,7 +120,10 @@ fn restrict(policy: &Policy) -> Result<(), String> {
         return Err("Landlock was there at the start and is not any more".to_owned());
     }
     if policy.walls.syscalls {
-        syscalls::restrict()?;
+        syscalls::restrict(Around {
+            processes: policy.walls.processes,
+            local_sockets: policy.local_sockets,
+        })?;
     }
     Ok(())
 }
@@ -177,7 +182,10 @@ fn try_walls(policy: &Policy) -> Result<ExitStatus, String> {
         ..policy.clone()
     })
     .unwrap_or_default();
-    walls.syscalls = stands(syscalls::restrict());
+    walls.syscalls = stands(syscalls::restrict(Around {
+        processes: walls.processes,
+        local_sockets: false,
+    }));
     writeln!(std::io::stdout(), "{}", json(&walls)?)
         .map_err(|error| format!("cannot report: {error}"))?;
     for reason in reasons {
@@ -211,6 +219,12 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, String> {
 fn die_with_parent() -> Result<(), String> {
     prctl::set_pdeathsig(Signal::SIGKILL)
         .map_err(|error| format!("cannot bind its life to its parent's: {error}"))
+}
+
+/// When memory runs out, the kernel ends scripts before it ends anything else. Where `/proc` cannot be written to, it
+/// chooses as it does for everybody.
+fn prefer_for_killing() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 fn limit(policy: &Policy) -> Result<(), String> {

@@ -15,6 +15,7 @@ mod pool;
 mod process;
 mod root;
 mod run;
+mod scratch;
 mod sessions;
 mod start;
 mod syscalls;
@@ -31,7 +32,7 @@ pub(crate) use run::ScriptRunner;
 pub use sessions::SessionRegistry;
 
 /// Largest result of `aws:executeScript` in bytes of JSON.
-const RESULT_BYTES: usize = 100_000;
+const RESULT_BYTES: usize = 100 * 1024;
 /// Most bytes of log that a failure's message quotes.
 const TAIL_BYTES: usize = 2048;
 

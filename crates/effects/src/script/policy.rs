@@ -25,6 +25,8 @@ pub(crate) struct Policy {
     pub(crate) walls: Walls,
     /// TCP ports that may be connected to.
     pub(crate) ports: Vec<u16>,
+    /// Whether Unix sockets may be made; only where none of the system's can be seen.
+    pub(crate) local_sockets: bool,
     /// Size of the private `/tmp` in bytes, where the run has a root of its own.
     pub(crate) tmp_size: u64,
     pub(crate) file_size: u64,
@@ -71,15 +73,17 @@ impl Walls {
             ),
             (
                 !self.processes,
-                "no process namespace: what a script leaves behind is killed by its group only",
+                "no process namespace: a script sees other processes; it cannot leave its process group, by which it is killed",
             ),
             (
                 !self.root,
-                "no root of its own: a script's private folder lies on the disk, other files are shut off by Landlock only",
+                "no root of its own: a script's private folder lies on the disk and has no size, other files are shut off by Landlock \
+                 only",
             ),
             (
                 !self.network,
-                "no network namespace: a script is kept from other addresses by Landlock and the filter of system calls only",
+                "no network namespace: a script is kept from other addresses by Landlock only, which knows ports and no hosts: \
+                 it can connect past the relay to any host that listens at the relay's port",
             ),
             (
                 self.landlock < 1,

@@ -1,10 +1,9 @@
-//! A run's process: its private directory, its pipes, its way out, its time limit, and the killing of all that it
+//! A run's process: its pipes, its way out, its time limit, and the killing of all that it
 //! started.
 
 use std::convert::Infallible;
 use std::io::IoSliceMut;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -16,46 +15,10 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio::process::Child;
 
 use super::egress::Egress;
+use super::scratch::PrivateDir;
 
 /// How long output is still read after the process has ended and what it started was killed.
 const DRAIN: Duration = Duration::from_secs(2);
-
-/// A directory of one run, removed with all that is in it.
-pub(super) struct PrivateDir(PathBuf);
-
-impl PrivateDir {
-    /// Makes a directory that only this user can enter.
-    pub(super) fn new(scratch: &Path, name: &str) -> std::io::Result<Self> {
-        use std::os::unix::fs::DirBuilderExt;
-        std::fs::create_dir_all(scratch)?;
-        let scratch = scratch.canonicalize()?;
-        // The name is unique; a process before may have left its directory.
-        for attempt in 0..100_u32 {
-            let path = scratch.join(format!("script-{name}-{attempt}"));
-            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(std::io::Error::new(
-            std::io::ErrorKind::AlreadyExists,
-            "a hundred attempts left their directories: remove them",
-        ))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for PrivateDir {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "cannot remove the directory of a script");
-        }
-    }
-}
 
 /// Where the relay of a process listens.
 pub(super) enum Door {

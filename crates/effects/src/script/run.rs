@@ -9,14 +9,15 @@ use model::effect::Failure;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::egress::{Egress, Rules};
-use super::environment;
+use super::egress::{Egress, Own, Rules};
+use super::environment::{self, Grant};
 use super::job::{End, Finished, Handler, Job, Source};
 use super::launcher::EXIT_SANDBOX;
 use super::policy::Walls;
 use super::pool::Pool;
 use super::process::{Output, OutputLimits, Waiting};
 use super::start::{Profile, Starter};
+use crate::aws_call::AwsClient;
 use crate::config::{Local, Sandbox, Scripts};
 
 /// Room of the result's channel beside the result: names, a message, a trace.
@@ -34,8 +35,8 @@ const DEFAULT_PYTHON: [&str; 6] = [
 /// Runs code as the operator configured it.
 pub(crate) struct ScriptRunner {
     scripts: Scripts,
-    /// Quell's own services.
-    local: Option<Local>,
+    /// Quell's own services, and the client for what they leave to AWS.
+    local: Option<(Local, AwsClient)>,
     starter: OnceCell<Starter>,
     pool: Pool,
 }
@@ -48,7 +49,7 @@ enum Interpreter<'a> {
 }
 
 impl ScriptRunner {
-    pub(crate) fn new(scripts: Scripts, local: Option<Local>) -> Self {
+    pub(crate) fn new(scripts: Scripts, local: Option<(Local, AwsClient)>) -> Self {
         Self {
             pool: Pool::new(scripts.warm),
             scripts,
@@ -111,7 +112,8 @@ impl ScriptRunner {
     ) -> Result<Output, Failure> {
         let endpoints = self.endpoints();
         let variables = environment::variables(&endpoints, waiting.relay_port(), job);
-        let egress = job.grant.as_ref().map(|_| self.egress(&endpoints));
+        let egress = job.grant.as_ref();
+        let egress = egress.map(|grant| self.egress(&endpoints, grant));
         // Escapes make at most six bytes of one.
         let limits = OutputLimits {
             time: Duration::from_secs(u64::from(job.limits.seconds.max(1))),
@@ -165,7 +167,7 @@ impl ScriptRunner {
         if let Source::Directory(path) = job.source {
             readable.push(path.to_path_buf());
         }
-        let (python, bare) = match interpreter {
+        let (python, local_sockets) = match interpreter {
             Interpreter::Python(path) => (*path, false),
             Interpreter::PowerShell(path) => {
                 let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -179,7 +181,7 @@ impl ScriptRunner {
             python: python.to_path_buf(),
             readable,
             networked: starter.walls.network || job.grant.is_some(),
-            bare,
+            local_sockets,
         }
     }
 
@@ -194,14 +196,20 @@ impl ScriptRunner {
         endpoints
     }
 
-    fn egress(&self, endpoints: &BTreeMap<String, String>) -> Egress {
+    fn egress(&self, endpoints: &BTreeMap<String, String>, grant: &Grant<'_>) -> Egress {
         let mut rules = Rules::of_endpoints(endpoints);
         rules.own = self.local.is_some();
         rules.private = self.scripts.private_endpoints;
         rules.named.extend(self.scripts.allow_hosts.iter().cloned());
         Egress {
             rules: Arc::new(rules),
-            own: self.local.as_ref().map(|local| Arc::clone(&local.service)),
+            own: self.local.as_ref().map(|(local, client)| {
+                Arc::new(Own {
+                    service: Arc::clone(&local.service),
+                    client: client.clone(),
+                    keys: grant.keys.cloned(),
+                })
+            }),
         }
     }
 }

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::process::Command;
 
+use super::confine::SYSTEM;
 use super::launcher::PROBE;
 use super::policy::{Policy, RELAY_PORT, Walls};
-use super::process::{Door, PrivateDir, Waiting};
+use super::process::{Door, Waiting};
 use super::root::TMP;
+use super::scratch::{self, PrivateDir};
 use crate::config::Scripts;
 
 const HARNESS: &str = include_str!("harness.py");
@@ -28,8 +30,8 @@ pub(super) struct Profile {
     pub(super) readable: Vec<PathBuf>,
     /// Whether the run may have a way out. In a network of its own that is decided by the request.
     pub(super) networked: bool,
-    /// Whether the interpreter needs the system's own root (PowerShell reads `/proc`).
-    pub(super) bare: bool,
+    /// Whether the interpreter makes Unix sockets for itself, as PowerShell does.
+    pub(super) local_sockets: bool,
 }
 
 /// Starts processes.
@@ -47,7 +49,10 @@ impl Starter {
         let failed =
             |error: std::io::Error| format!("cannot write to `{}`: {error}", scratch.display());
         std::fs::create_dir_all(scratch).map_err(failed)?;
-        let harness = scratch.canonicalize().map_err(failed)?.join("harness.py");
+        let scratch = scratch.canonicalize().map_err(failed)?;
+        keep_apart(&scripts, &scratch)?;
+        scratch::sweep(&scratch);
+        let harness = scratch.join("harness.py");
         write_once(&harness, HARNESS).map_err(failed)?;
         let walls = probe(&scripts).await?;
         Ok(Self {
@@ -69,10 +74,7 @@ impl Starter {
                 scratch.display()
             )
         })?;
-        let walls = Walls {
-            root: self.walls.root && !profile.bare,
-            ..self.walls
-        };
+        let walls = self.walls;
         let (door, ports) = self.door(profile, walls).await?;
         let policy = self.policy(profile, walls, (&home, ports, early));
         let policy = serde_json::to_string(&policy)
@@ -150,6 +152,7 @@ impl Starter {
             readable: self.readable(profile),
             walls,
             ports,
+            local_sockets: profile.local_sockets && walls.root && walls.network,
             tmp_size: limits.tmp_size,
             file_size: limits.file_size,
             open_files: limits.open_files,
@@ -158,22 +161,49 @@ impl Starter {
         }
     }
 
-    /// The harness, the interpreter's own installation (two levels above the binary, also behind a link), the operator's
-    /// list, and what the profile needs.
+    /// The harness, the interpreter's own installation, the operator's list, and what the profile needs.
     fn readable(&self, profile: &Profile) -> Vec<PathBuf> {
-        let installation =
-            |path: &Path| path.parent().and_then(Path::parent).map(Path::to_path_buf);
-        let real = profile.python.canonicalize().ok();
-        [Some(profile.python.as_path()), real.as_deref()]
+        installation(&profile.python)
             .into_iter()
-            .flatten()
-            .filter_map(installation)
-            // `/bin/python` would open the whole file system; `/bin` itself is readable anyway.
-            .filter(|path| path.parent().is_some())
             .chain([self.harness.clone()])
             .chain(self.scripts.readable.iter().cloned())
             .chain(profile.readable.iter().cloned())
             .collect()
+    }
+}
+
+/// What belongs to a Python whose binary lies in `bin` of its installation, also behind a link. Only its own folders: it
+/// may be installed in a home, beside everything that its user has.
+fn installation(python: &Path) -> Vec<PathBuf> {
+    const PARTS: [&str; 6] = ["bin", "lib", "lib64", "pyvenv.cfg", "share/zoneinfo", "ssl"];
+    let real = python.canonicalize().ok();
+    [Some(python), real.as_deref()]
+        .into_iter()
+        .flatten()
+        .filter_map(|path| path.parent().and_then(Path::parent))
+        .flat_map(|prefix| PARTS.map(|part| prefix.join(part)))
+        .filter(|path| path.exists())
+        .collect()
+}
+
+/// Refuses to let scripts read the folder in which this server keeps its own files: database, keys, private folders.
+fn keep_apart(scripts: &Scripts, scratch: &Path) -> Result<(), String> {
+    let pythons = scripts.interpreters.values().chain([&scripts.python]);
+    let shown = SYSTEM
+        .iter()
+        .map(PathBuf::from)
+        .chain(pythons.flat_map(|python| installation(python)))
+        .chain(scripts.readable.iter().cloned())
+        .filter_map(|path| path.canonicalize().ok());
+    // The folder that the scratch directory lies in is the server's.
+    let own = scratch.parent().unwrap_or(scratch);
+    match shown.into_iter().find(|path| own.starts_with(path)) {
+        None => Ok(()),
+        Some(path) => Err(format!(
+            "scripts may read `{}`, and this server's own files are in it: keep them elsewhere than `{}`",
+            path.display(),
+            own.display()
+        )),
     }
 }
 
@@ -215,6 +245,7 @@ async fn probe(scripts: &Scripts) -> Result<Walls, String> {
         readable: scripts.readable.clone(),
         walls: Walls::default(),
         ports: Vec::new(),
+        local_sockets: false,
         tmp_size: scripts.limits.tmp_size,
         file_size: scripts.limits.file_size,
         open_files: scripts.limits.open_files,

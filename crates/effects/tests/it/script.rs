@@ -142,7 +142,10 @@ async fn failures_are_told_in_the_authors_terms() {
         ("run = 3", "defines no function `run`"),
         ("def run(e, c):\n  return (x for x in [1])", "generator"),
         ("def run(e, c):\n  return float('nan')", "no JSON form"),
-        ("def run(e, c):\n  return 'x' * 100_001", "at most 100000"),
+        (
+            "def run(e, c):\n  return 'x' * 102_399",
+            "has 102401 bytes of JSON; at most 102400",
+        ),
         (
             "def run(e, c):\n  a = []; a.append(a); return a",
             "levels deep",
@@ -167,6 +170,119 @@ async fn failures_are_told_in_the_authors_terms() {
         "{}",
         failure.message
     );
+}
+
+#[tokio::test]
+async fn inputs_and_results_may_be_large() {
+    let Some(bench) = bench() else { return };
+    // A hundred KiB with its quotes, whatever it is written in.
+    for (unit, count) in [("x", 102_398), ("ü", 51_199), ("\u{1f600}", 25_599)] {
+        let text = unit.repeat(count);
+        let given = json!({ "unit": unit, "count": count });
+        let script = "def run(e, c): return e['unit'] * e['count']";
+        assert_eq!(payload(&bench, script, given).await, text.as_str());
+    }
+    let large = json!({ "text": "x".repeat(4 << 20), "list": vec![1; 100_000] });
+    let script = "def run(e, c): return [len(e['text']), len(e['list'])]";
+    assert_eq!(
+        payload(&bench, script, large).await,
+        json!([4 << 20, 100_000])
+    );
+    // What no JSON text can hold becomes a question mark, and what breaks lines does not break the answer.
+    let odd = "def run(e, c): return ['a\\ud800b', '\\u2028\\x85\\n']";
+    assert_eq!(
+        payload(&bench, odd, json!({})).await,
+        json!(["a?b", "\u{2028}\u{85}\n"])
+    );
+}
+
+#[tokio::test]
+async fn of_the_log_the_beginning_is_kept_and_its_end_told() {
+    let Some(bench) = bench_with(|scripts| scripts.limits.log_bytes = 100_000) else {
+        return;
+    };
+    let script = "
+import sys
+def run(e, c):
+    print('first')
+    for _ in range(2000): print('x' * 99)
+    print('never kept')
+    raise ValueError('stop')
+";
+    let text = message(&bench, script).await;
+    assert!(text.starts_with("ValueError: stop"), "{text}");
+    assert!(text.contains("Log: ") && text.ends_with("xxx"), "{text}");
+    assert!(
+        !text.contains("never kept") && !text.contains("first"),
+        "{text}"
+    );
+    assert!(text.len() < 8000, "{}", text.len());
+    let both = "import sys\ndef run(e, c):\n  print('out'); print('err', file=sys.stderr); 1 / 0";
+    let text = message(&bench, both).await;
+    assert!(text.contains("Log: out\nerr"), "{text}");
+}
+
+#[tokio::test]
+async fn a_script_without_boto3_runs_on_any_python() {
+    let plain = Path::new("/usr/bin/python3");
+    if !plain.is_file() {
+        eprintln!("not run: no /usr/bin/python3");
+        return;
+    }
+    for early in [0, 1] {
+        let Some(bench) = bench_with(|scripts| {
+            scripts.python = plain.to_path_buf();
+            scripts.warm = early;
+        }) else {
+            return;
+        };
+        for _ in 0..2 {
+            let script = "import json\ndef run(e, c): return json.dumps(e)";
+            assert_eq!(payload(&bench, script, json!({})).await, "{}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_runtime_runs_on_its_own_interpreter_where_one_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("bin/python3.9");
+    std::fs::create_dir(folder.path().join("bin")).unwrap();
+    let Some(bench) = bench_with(|scripts| {
+        let text = format!(
+            "#!/bin/sh\nexport OWN=1\nexec {} \"$@\"\n",
+            scripts.python.display()
+        );
+        std::fs::write(&own, text).unwrap();
+        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let real = scripts.python.canonicalize().unwrap();
+        let prefix = real.parent().and_then(Path::parent).unwrap();
+        scripts
+            .readable
+            .extend(["bin", "lib"].map(|part| prefix.join(part)));
+        scripts.readable.push(scripts.python.clone());
+        for runtime in ["python3.9", "python3.13"] {
+            scripts.interpreters.insert(runtime.to_owned(), own.clone());
+        }
+    }) else {
+        return;
+    };
+    let script = "import os\ndef run(e, c): return 'OWN' in os.environ";
+    for (runtime, is_own) in [
+        ("python3.6", false),
+        ("python3.7", false),
+        ("python3.8", false),
+        ("python3.9", true),
+        ("python3.10", false),
+        ("python3.11", false),
+        ("python3.13", true),
+    ] {
+        let mut call = call(script, json!({}), false);
+        call.runtime = runtime.to_owned();
+        let result = done(perform(&bench.performer, EffectCommand::RunScript(call)).await);
+        assert_eq!(result["Payload"], is_own, "{runtime}");
+    }
 }
 
 #[tokio::test]
@@ -405,8 +521,8 @@ def run(e, c):
 #[tokio::test]
 async fn an_isolated_script_has_no_network() {
     let Some(bench) = bench() else { return };
-    if !namespaces() && !landlock() {
-        eprintln!("not run: this system permits neither namespaces nor Landlock");
+    if !namespaces() && landlock() < 4 {
+        eprintln!("not run: this system permits neither namespaces nor Landlock for TCP");
         return;
     }
     let port = listen_for_connections().await;
@@ -477,8 +593,8 @@ async fn an_open_script_reaches_the_configured_address_and_no_other() {
 #[tokio::test]
 async fn files_outside_are_out_of_reach() {
     let Some(bench) = bench() else { return };
-    if !landlock() {
-        eprintln!("not run: no Landlock on this system");
+    if !namespaces() && landlock() < 6 {
+        eprintln!("not run: neither namespaces nor Landlock for signals on this system");
         return;
     }
     let secret = tempfile::NamedTempFile::new().unwrap();
@@ -509,7 +625,9 @@ def run(e, c):
         json!({"secret": secret.path(), "pid": std::process::id()}),
     )
     .await;
-    for name in ["read", "write", "shadow", "parent", "usr", "kill"] {
+    // In a root of its own a file of the same name in its own `/tmp` is nobody's.
+    assert_eq!(std::fs::read_to_string(secret.path()).unwrap(), "secret");
+    for name in ["read", "shadow", "parent", "usr", "kill"] {
         assert_ne!(result[name], "allowed", "{name}: {result}");
     }
     assert_eq!(result["own"], "x");
@@ -545,7 +663,7 @@ async fn without_namespaces_scripts_run_behind_the_walls_that_are_left() {
         json!([true, true]),
         "no process namespace"
     );
-    if landlock() {
+    if landlock() >= 4 {
         let port = listen_for_connections().await;
         assert_eq!(
             payload(&bench, REACH, json!({ "port": port })).await,
@@ -602,7 +720,7 @@ async fn a_missing_interpreter_is_named() {
 }
 
 /// A listener that accepts and says nothing.
-async fn listen_for_connections() -> u16 {
+pub(crate) async fn listen_for_connections() -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     background(async move {
@@ -624,9 +742,17 @@ pub(crate) fn namespaces() -> bool {
     tried(&["-Urpfn", "true"]) || tried(&["-pfn", "true"])
 }
 
-pub(crate) fn landlock() -> bool {
-    std::fs::read_to_string("/sys/kernel/security/lsm")
-        .is_ok_and(|modules| modules.contains("landlock"))
+/// Version of Landlock's interface that the kernel has, asked of the kernel itself; 0 without it.
+pub(crate) fn landlock() -> u32 {
+    // `landlock_create_ruleset` with no ruleset and the flag "version"; its number is the same everywhere.
+    let ask = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))";
+    let asked = std::process::Command::new("python3")
+        .args(["-c", ask])
+        .output();
+    let text = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 /// Processes whose command line has both texts.

@@ -1,9 +1,10 @@
 //! The only way out of a run: an HTTP proxy that knows which hosts the run may reach.
 //!
 //! The run finds it at its own loopback. It forwards `CONNECT` (TLS, which it does not open) and plain HTTP, connects
-//! only to addresses that it has checked, and answers for Quell's own services itself. It adds no credentials: what a
-//! run sends is what the service gets.
+//! only to addresses that it has checked, and answers for Quell's own services itself. It lends no credentials but the
+//! run's own.
 
+mod own;
 mod rules;
 
 use std::convert::Infallible;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
@@ -24,7 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::config::LocalService;
+pub(crate) use own::Own;
 pub(crate) use rules::{OWN_HOST, Reach, Rules};
 
 /// Connections of one run at once.
@@ -53,7 +54,7 @@ type Body = Either<Incoming, Full<Bytes>>;
 #[derive(Clone)]
 pub(crate) struct Egress {
     pub(crate) rules: Arc<Rules>,
-    pub(crate) own: Option<Arc<dyn LocalService>>,
+    pub(crate) own: Option<Arc<Own>>,
 }
 
 /// A tunnel that begins when its connection's last answer has been sent.
@@ -156,17 +157,18 @@ impl Egress {
         let own = self.own.as_ref();
         let own =
             own.ok_or_else(|| Refused::forbidden("no services are served here".to_owned()))?;
+        if request.method() == Method::CONNECT {
+            return Err(Refused::bad("Quell is reached by plain HTTP here"));
+        }
         // What needs no signature is not for scripts.
-        if !request.headers().contains_key(header::AUTHORIZATION) {
-            return Err(Refused::forbidden(
-                "Quell answers a script's signed requests only".to_owned(),
-            ));
+        if !own::is_signed(request.headers()) {
+            return Err(Refused::forbidden(own::UNSIGNED.to_owned()));
         }
         let (head, body) = request.into_parts();
         let body = Limited::new(body, OWN_BODY).collect().await;
         let body = body.map_err(|_| Refused::bad("the request's body is too long or broke off"))?;
         let request = Request::from_parts(head, body.to_bytes());
-        let answer = own.call(request).await;
+        let answer = own.answer(request).await;
         Ok(answer.map(|bytes| Either::Right(Full::new(bytes))))
     }
 }
@@ -178,6 +180,9 @@ async fn forward(
 ) -> Result<Response<Body>, Refused> {
     let broken =
         |error: hyper::Error| Refused::unreachable(format!("the endpoint failed: {error}"));
+    // Whoever answers at that address must see the name that was decided about.
+    let authority = request.uri().authority();
+    let authority = authority.and_then(|name| HeaderValue::from_str(name.as_str()).ok());
     let path = request
         .uri()
         .path_and_query()
@@ -185,6 +190,9 @@ async fn forward(
     *request.uri_mut() = path
         .parse()
         .map_err(|_| Refused::bad("the request's path cannot be read"))?;
+    if let Some(host) = authority {
+        request.headers_mut().insert(header::HOST, host);
+    }
     for name in &HOP_BY_HOP {
         request.headers_mut().remove(name);
     }

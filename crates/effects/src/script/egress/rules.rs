@@ -5,12 +5,11 @@ use std::net::IpAddr;
 use crate::http::guard;
 
 /// Domains of AWS's own endpoints, of all partitions (botocore's `partitions.json`).
-const AWS_DOMAINS: [&str; 12] = [
+const AWS_DOMAINS: [&str; 11] = [
     "amazonaws.com",
     "amazonaws.com.cn",
     "amazonaws.eu",
     "api.aws",
-    "on.aws",
     "api.amazonwebservices.com.cn",
     "api.amazonwebservices.eu",
     "c2s.ic.gov",
@@ -18,6 +17,23 @@ const AWS_DOMAINS: [&str; 12] = [
     "cloud.adc-e.uk",
     "csp.hci.ic.gov",
     "api.cloud-aws.adc-e.uk",
+];
+/// Labels of AWS's domains below which customers' own machines and code answer: instances, load balancers, gateways,
+/// databases, clusters. As first labels they are services' own endpoints.
+const CUSTOMERS: [&str; 13] = [
+    "aoss",
+    "cache",
+    "compute",
+    "compute-1",
+    "docdb",
+    "elb",
+    "es",
+    "execute-api",
+    "lambda-url",
+    "mq",
+    "neptune",
+    "rds",
+    "redshift",
 ];
 /// The host at which a run finds Quell's own services; no name server knows it.
 pub(crate) const OWN_HOST: &str = "quell.internal";
@@ -101,7 +117,8 @@ impl Rules {
             Reach::Own => Some("Quell itself"),
             // The operator may mean a neighbour; nobody means the cloud's metadata without writing its address.
             Reach::Named if canonical(host).parse() == Ok(address) => None,
-            Reach::Named => guard::forbidden(address).filter(|_| is_metadata(address)),
+            Reach::Named => guard::forbidden(address)
+                .filter(|why| is_metadata(address) || why.starts_with("link-local")),
             Reach::Aws => {
                 guard::forbidden(address).filter(|_| !(self.private && is_private(address)))
             }
@@ -140,9 +157,17 @@ fn is_of_aws(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     host.bytes().all(plain)
         && AWS_DOMAINS.iter().any(|domain| {
-            host.strip_suffix(domain)
-                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+            host.strip_suffix(domain).is_some_and(|rest| {
+                rest.len() > 1 && rest.ends_with('.') && !is_of_a_customer(rest)
+            })
         })
+}
+
+fn is_of_a_customer(labels: &str) -> bool {
+    labels
+        .split('.')
+        .skip(1)
+        .any(|label| CUSTOMERS.contains(&label) || label.starts_with("vpce-svc-"))
 }
 
 fn is_metadata(address: IpAddr) -> bool {
@@ -193,6 +218,8 @@ mod tests {
             "bucket.s3.us-east-1.amazonaws.com",
             "ec2.cn-north-1.amazonaws.com.cn",
             "lambda.us-east-1.api.aws",
+            "rds.eu-west-1.amazonaws.com",
+            "vpce-0a-1b.ec2.us-east-1.vpce.amazonaws.com",
         ] {
             assert_eq!(rules.decide(host, 443), Ok(Reach::Aws), "{host}");
             assert!(rules.decide(host, 80).is_err(), "{host}");
@@ -211,6 +238,15 @@ mod tests {
             ".amazonaws.com",
             "evil.example/.amazonaws.com",
             "quell.internal",
+            // Other customers' machines and code.
+            "ec2-203-0-113-7.compute-1.amazonaws.com",
+            "ec2-203-0-113-7.eu-west-1.compute.amazonaws.com",
+            "a1b2.execute-api.eu-west-1.amazonaws.com",
+            "a1b2.lambda-url.eu-west-1.on.aws",
+            "x-1.eu-west-1.elb.amazonaws.com",
+            "x-1.elb.eu-west-1.amazonaws.com.cn",
+            "db.c1.eu-west-1.rds.amazonaws.com",
+            "vpce-0a-1b.vpce-svc-0c.us-east-1.vpce.amazonaws.com",
         ] {
             assert!(rules.decide(host, 443).is_err(), "{host}");
         }
@@ -289,21 +325,27 @@ mod tests {
                 .decide_address(Reach::Aws, "x", ip("52.1.2.3"))
                 .is_ok()
         );
-        assert!(
-            rules
-                .decide_address(Reach::Named, "moto.example", ip("10.0.0.1"))
-                .is_ok()
-        );
-        assert!(
-            rules
-                .decide_address(Reach::Named, "localhost", ip("127.0.0.1"))
-                .is_ok()
-        );
-        assert!(
-            rules
-                .decide_address(Reach::Named, "rebound.example", ip("169.254.169.254"))
-                .is_err()
-        );
+    }
+
+    #[test]
+    fn a_named_host_leads_anywhere_but_to_the_clouds_metadata() {
+        let rules = Rules::default();
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        for (name, neighbour) in [("moto.example", "10.0.0.1"), ("localhost", "127.0.0.1")] {
+            let decided = rules.decide_address(Reach::Named, name, ip(neighbour));
+            assert!(decided.is_ok(), "{name}");
+        }
+        for rebound in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "fe80::1",
+            "fd00:ec2::254",
+        ] {
+            let decided = rules.decide_address(Reach::Named, "rebound.example", ip(rebound));
+            assert!(decided.is_err(), "{rebound}");
+        }
         assert!(
             rules
                 .decide_address(Reach::Named, "169.254.169.254", ip("169.254.169.254"))
