@@ -17,7 +17,7 @@ const HELP: &str = "cargo xtask <verb>
   test      set up, then run all checks and tests          (what CI runs)
   check     format, lints, layers and unit tests only
   deny      licences, bans and sources of all dependencies
-  bench     the benches of the store and the engine
+  bench     the benches
   fuzz      random input for what reads bytes from outside  [crate|target] [--seconds N]  (needs nightly)
   models    pack the AWS service models anew from the pinned botocore
 ";

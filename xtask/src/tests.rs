@@ -91,7 +91,8 @@ pub(crate) fn bench(rest: &[String]) -> Result<()> {
     run(with_venv(
         benches
             .args([
-                "bench", "-p", "store", "-p", "engine", "-p", "server", "-p", "aws",
+                "bench", "-p", "store", "-p", "engine", "-p", "server", "-p", "aws", "-p",
+                "effects",
             ])
             .args(rest),
         &venv,
