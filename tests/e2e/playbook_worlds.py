@@ -58,6 +58,12 @@ class World:
     file = document = None
     # Changes that only the first run in an account makes.
     once = ()
+    # The output that says whether the run did what it is for.
+    proof = "Prove.Contained"
+    # Changes whose refusal fails the run although it contains: what it was asked for besides is missing then.
+    contained_without = ()
+    # Whether a run that finds everything done says so there too.
+    proves_again = True
 
     def __init__(self, clients, account, token):
         self.clients, self.account, self.token = clients, account, token
@@ -571,15 +577,10 @@ class SharedDatabase(SharedSnapshot):
 
 
 def make_database(rds, name, **more):
-    rds.create_db_instance(
-        DBInstanceIdentifier=name,
-        DBInstanceClass="db.t3.micro",
-        Engine="postgres",
-        AllocatedStorage=20,
-        MasterUsername="admin1",
-        MasterUserPassword="not-a-secret",
-        **more,
-    )
+    given = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres", "AllocatedStorage": 20, "MasterUsername": "admin1"}
+    if "ManageMasterUserPassword" not in more:
+        given["MasterUserPassword"] = "not-a-secret"
+    rds.create_db_instance(DBInstanceIdentifier=name, **{**given, **more})
 
 
 class RobbedBucket(PublicBucket):
@@ -714,13 +715,16 @@ class AttackedDatabase(World):
     file, document = "rds-contain.yaml", "Quell-RDS-Contain"
 
     def build(self):
-        rds, self.network = self.client("rds"), Network(self)
+        self.network = Network(self)
         self.database, self.shared = f"db-{self.token}", f"copy-{self.token}"
         everybody = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
         self.client("ec2").authorize_security_group_ingress(GroupId=self.network.group, IpPermissions=[everybody])
-        make_database(
-            rds, self.database, PubliclyAccessible=True, VpcSecurityGroupIds=[self.network.group], Port=5432
-        )
+        self.make(PubliclyAccessible=True, VpcSecurityGroupIds=[self.network.group], Port=5432)
+
+    def make(self, **more):
+        """The database with a snapshot that is shared."""
+        rds = self.client("rds")
+        make_database(rds, self.database, **more)
         rds.create_db_snapshot(DBSnapshotIdentifier=self.shared, DBInstanceIdentifier=self.database)
         values = ["all", "999988887777"]
         rds.modify_db_snapshot_attribute(
@@ -739,20 +743,29 @@ class AttackedDatabase(World):
         self.client("rds").add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "ir:never-touch", "Value": "yes"}])
 
     def shape(self):
-        rds = self.client("rds")
-        database = rds.describe_db_instances(DBInstanceIdentifier=self.database)["DBInstances"][0]
-        kept = rds.describe_db_snapshots(DBInstanceIdentifier=self.database, SnapshotType="manual")["DBSnapshots"]
+        found = self.client("rds").describe_db_instances(DBInstanceIdentifier=self.database)
         return {
-            "public": database["PubliclyAccessible"],
+            "public": found["DBInstances"][0]["PubliclyAccessible"],
             "rules": self.network.shape()["rules"],
-            "kept": sorted(snapshot["DBSnapshotIdentifier"] for snapshot in kept),
-            "shared": SharedDatabase.shape(self),
+            "kept": self.kept(),
+            "shared": self.sharers(),
         }
+
+    def kept(self):
+        found = self.client("rds").describe_db_snapshots(DBInstanceIdentifier=self.database, SnapshotType="manual")
+        return sorted(snapshot["DBSnapshotIdentifier"] for snapshot in found["DBSnapshots"])
+
+    def sharers(self):
+        return SharedDatabase.shape(self)
+
+    def source(self):
+        """What snapshots are made of."""
+        return self.database
 
     def check(self, test, shape, outputs):
         test.assertFalse(shape["public"])
         test.assertEqual([rule[1] for rule in shape["rules"]], [22, 443])
-        test.assertEqual(shape["kept"], [self.shared, f"quell-{self.database}-20260105-100000"])
+        test.assertEqual(shape["kept"], [self.shared, f"quell-{self.source()}-20260105-100000"])
         test.assertEqual(shape["shared"], [])
 
 

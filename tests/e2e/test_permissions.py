@@ -127,7 +127,8 @@ class Permissions(unittest.TestCase):
         for file in sorted((ROOT / "playbooks").glob("*.yaml")):
             done = text(file)
             self.assertEqual(done.returncode, 0, f"{file.name}: {done.stderr}")
-            self.assertTrue(actions(json.loads(done.stdout)), file.name)
+            # The runbook only runs others: what they need is told with their files.
+            self.assertEqual(bool(actions(json.loads(done.stdout))), file.name != "incident-runbook.yaml", file.name)
 
     def test_bad_input_is_told(self):
         cases = [

@@ -1,0 +1,142 @@
+"""Worlds for the parts of playbooks that only some parameters or resources reach: what a person agrees to, database
+clusters, recovery points, a whole account.
+"""
+
+from instance_worlds import StoppedInstance
+from playbook_worlds import (
+    APPROVER,
+    AttackedDatabase,
+    IamUser,
+    PublicBucket,
+    World,
+    finding_of,
+    looked_up,
+    make_database,
+    or_none,
+)
+from quelltest import ACCOUNT, REGION
+
+
+class UserWithPassword(IamUser):
+    """A person agrees to delete the user's console password."""
+
+    contained_without = ("iam:DeleteLoginProfile",)
+
+    def build(self):
+        super().build()
+        self.client("iam").create_login_profile(UserName=self.user, Password="not-a-secret-1A!")
+
+    def parameters(self, **more):
+        return super().parameters(**{"DeleteLoginProfile": ["true"], "Approvers": [APPROVER], **more})
+
+    def shape(self):
+        iam = self.client("iam")
+        found = or_none(lambda: iam.get_login_profile(UserName=self.user), "NoSuchEntity")
+        return {**super().shape(), "password": found is not None}
+
+    def check(self, test, shape, outputs):
+        test.assertFalse(shape["password"])
+        super().check(test, shape, outputs)
+
+
+class TerminatedInstance(StoppedInstance):
+    """A person agrees to terminate the instance."""
+
+    final, state = "Terminate", "terminated"
+
+
+class AttackedCluster(AttackedDatabase):
+    """A database of a cluster, whose snapshots are those of the cluster."""
+
+    def make(self, **more):
+        rds, self.cluster = self.client("rds"), f"cluster-{self.token}"
+        rds.create_db_cluster(
+            DBClusterIdentifier=self.cluster,
+            Engine="aurora-postgresql",
+            MasterUsername="admin1",
+            MasterUserPassword="not-a-secret",
+            VpcSecurityGroupIds=more["VpcSecurityGroupIds"],
+            Port=more["Port"],
+        )
+        more["DBClusterIdentifier"], more["Engine"] = self.cluster, "aurora-postgresql"
+        make_database(rds, self.database, **more)
+        rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=self.shared, DBClusterIdentifier=self.cluster)
+        values = ["all", "999988887777"]
+        rds.modify_db_cluster_snapshot_attribute(
+            DBClusterSnapshotIdentifier=self.shared, AttributeName="restore", ValuesToAdd=values
+        )
+
+    def kept(self):
+        found = self.client("rds").describe_db_cluster_snapshots(DBClusterIdentifier=self.cluster)["DBClusterSnapshots"]
+        return sorted(s["DBClusterSnapshotIdentifier"] for s in found if s["SnapshotType"] == "manual")
+
+    def sharers(self):
+        found = self.client("rds").describe_db_cluster_snapshot_attributes(DBClusterSnapshotIdentifier=self.shared)
+        attributes = found["DBClusterSnapshotAttributesResult"]["DBClusterSnapshotAttributes"]
+        return sorted(value for attribute in attributes for value in attribute["AttributeValues"])
+
+    def source(self):
+        return self.cluster
+
+
+class ManagedDatabase(AttackedDatabase):
+    """A database whose password Secrets Manager keeps; a person agrees to rotate it."""
+
+    def make(self, **more):
+        super().make(ManageMasterUserPassword=True, **more)
+
+    def parameters(self, **more):
+        return super().parameters(**{"RotateMaster": ["true"], "Approvers": [APPROVER], **more})
+
+
+class InfectedRecoveryPoint(World):
+    """A recovery point of AWS Backup that carries malware."""
+
+    file, document = "malware-quarantine.yaml", "Quell-Malware-Quarantine"
+
+    def build(self):
+        self.point = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:{self.token}"
+        self.client("backup").tag_resource(ResourceArn=self.point, Tags={"owner": "shop"})
+
+    def finding(self):
+        details = {"resourceType": "EBSRecoveryPoint", "recoveryPointDetails": {"recoveryPointArn": self.point}}
+        return finding_of("Execution:EC2/MaliciousFile!RecoveryPoint", details)
+
+    def forbid(self):
+        self.client("backup").tag_resource(ResourceArn=self.point, Tags={"ir:never-touch": "yes"})
+
+    def shape(self):
+        return {"tags": self.client("backup").list_tags(ResourceArn=self.point)["Tags"]}
+
+    def check(self, test, shape, outputs):
+        test.assertEqual(shape["tags"], {"owner": "shop", "quell:malware": "22ff0000000000000000000000000001"})
+
+
+class OwnRoot(World):
+    """The root user of the run's own account was used; nobody asks to deny it. Nothing is changed."""
+
+    file, document = "root-contain.yaml", "Quell-Root-Contain"
+
+    def build(self):
+        self.account.answer_lookup("root", [looked_up("ConsoleLogin", "signin.amazonaws.com")])
+
+    def finding(self):
+        details = {"resourceType": "AccessKey", "accessKeyDetails": {"userType": "Root", "userName": "Root"}}
+        return finding_of("Policy:IAMUser/RootCredentialUsage", details, 2.0)
+
+    def shape(self):
+        return None
+
+
+class OpenAccount(PublicBucket):
+    """An account whose public access block was taken away. There is one account for all: not beside others."""
+
+    def parameters(self, **more):
+        return super().parameters(WholeAccount=["true"], **more)
+
+    def build(self):
+        super().build()
+        self.client("s3control").delete_public_access_block(AccountId=ACCOUNT)
+
+    def finding(self):
+        return finding_of("Policy:S3/AccountBlockPublicAccessDisabled", {"resourceType": "AccessKey"})
