@@ -96,6 +96,9 @@ class FaultyAccount(RecordingProxy):
             # moto names the secrets of managed passwords, but has none.
             return 200, [("Content-Type", "application/x-amz-json-1.1")], b"{}"
         status, headers, answer = super()._forward(handler, seen, body)
+        if status == 500 and not changes(seen):
+            # moto lists things while another thread makes some, and breaks.
+            status, headers, answer = super()._forward(handler, seen, body)
         if seen.operation == "AssumeRole" and status == 200:
             role = dict(seen.params)["RoleArn"].rsplit("/", 1)[-1]
             key = re.search(rb"<AccessKeyId>([^<]+)<", answer)
