@@ -9,6 +9,8 @@ import json
 import re
 import time
 
+import boto3
+import botocore.exceptions
 from recording_proxy import READING, RecordingProxy
 
 # Services that say with the HTTP method what they do.
@@ -51,6 +53,9 @@ class FaultyAccount(RecordingProxy):
         self._refused = {}
         self._losing = {}
         self._events = {}
+        self._s3 = boto3.client(
+            "s3", endpoint_url=target, region_name="us-east-1", aws_access_key_id="AKIDTAGS", aws_secret_access_key="tags"
+        )
         # moto knows no conditions in a bucket's policy, and takes the reading of an object's tags for that of the object:
         # once tagged objects are forbidden it would forbid even to look for the tag. So it keeps another action.
         said, kept = b'["s3:GetObject", "s3:GetObjectVersion"]', b'["s3:GetTaggedObject", "s3:GetObjectVersion"]'
@@ -78,6 +83,17 @@ class FaultyAccount(RecordingProxy):
         """Those that were forwarded and change the account."""
         return [seen for seen in self.of(role) if changes(seen) and seen.forwarded]
 
+    def _tagged(self, seen):
+        """The tags of the buckets that a request asks for; those without tags are left out, as AWS does."""
+        found = []
+        for arn in [value for name, value in seen.params if name.startswith("ResourceARNList.")]:
+            try:
+                tags = self._s3.get_bucket_tagging(Bucket=arn.rpartition(":")[2])["TagSet"]
+            except botocore.exceptions.ClientError:
+                continue
+            found.append({"ResourceARN": arn, "Tags": tags})
+        return {"ResourceTagMappingList": found, "PaginationToken": ""}
+
     def role_of(self, handler):
         """The role that a request acts as, by its key."""
         scope = re.search(r"Credential=([^/]+)/", handler.headers.get("Authorization", ""))
@@ -92,6 +108,9 @@ class FaultyAccount(RecordingProxy):
             asked = next((value for name, value in seen.params if name.endswith("AttributeValue")), "")
             answer = json.dumps({"Events": self._events.get(asked, [])}).encode()
             return 200, [("Content-Type", "application/x-amz-json-1.1")], answer
+        if seen.operation == "GetResources":
+            # moto gives all that has tags, whatever was asked for.
+            return 200, [("Content-Type", "application/x-amz-json-1.1")], json.dumps(self._tagged(seen)).encode()
         if seen.operation == "RotateSecret":
             # moto names the secrets of managed passwords, but has none.
             return 200, [("Content-Type", "application/x-amz-json-1.1")], b"{}"
