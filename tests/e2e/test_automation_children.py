@@ -7,6 +7,7 @@ import unittest
 import boto3
 
 from quelltest import ACCOUNT, REGION, Moto, Quell, wait_until
+from recording_proxy import RecordingProxy
 
 OTHER = "210987654321"
 AMI = "ami-12c6146b"
@@ -92,11 +93,16 @@ class ChildrenTest(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.moto = Moto(folder.name)
         cls.addClassCleanup(cls.moto.close)
-        cls.quell = Quell(folder.name, aws_url=cls.moto.url, extra_config=cls.extra)
+        cls.quell = Quell(folder.name, aws_url=cls.account(), extra_config=cls.extra)
         cls.addClassCleanup(cls.quell.close)
         cls.ssm = cls.quell.client("ssm")
         for name, content in {"TagOne": TAG, "Parent": PARENT, "Many": MANY, "Place": PLACE, "Pause": PAUSE}.items():
             cls.ssm.create_document(Name=name, Content=json.dumps(content), DocumentType="Automation")
+
+    @classmethod
+    def account(cls):
+        """Where the server finds its AWS account."""
+        return cls.moto.url
 
     def ended(self, run):
         def look():
@@ -230,6 +236,88 @@ class Children(ChildrenTest):
         run = self.start("PauseParent", Parameters={"InstanceId": ["none"]})
         [child] = wait_until("the child", lambda: self.children(run))
         self.ssm.stop_automation_execution(AutomationExecutionId=run)
+        self.assertEqual(self.ended(run)["AutomationExecutionStatus"], "Cancelled")
+        self.assertEqual(self.ended(child["AutomationExecutionId"])["AutomationExecutionStatus"], "Cancelled")
+
+
+class Kills(ChildrenTest):
+    """`kill -9` between parents and children: nothing is started twice, nothing is forgotten."""
+
+    @classmethod
+    def account(cls):
+        cls.proxy = RecordingProxy(cls.moto.url)
+        cls.addClassCleanup(cls.proxy.close)
+        return cls.proxy.url
+
+    def kill_at(self, operation, after):
+        """Catches the next call of this name, before the account has it or after."""
+        return self.proxy.hold(lambda seen: seen.operation == operation, after)
+
+    def caught(self, hold):
+        """Kills the server while the caught call is under way, and starts it again."""
+        self.assertTrue(hold.caught.wait(60), "no such call was made")
+        self.quell.kill()
+        hold.drop()
+        self.quell.start()
+
+    def assert_one_writer(self, instance):
+        """All tags that the account was told to set on an instance name the same run."""
+        writes = [dict(seen.params) for seen in self.proxy.requests() if seen.operation == "CreateTags" and seen.forwarded]
+        runs = {value for write in writes if instance in write.values() for key, value in write.items() if key == "Tag.2.Value"}
+        self.assertEqual(runs, {self.tag_of(instance, "By")})
+
+    def test_a_child_is_one_whenever_the_server_dies(self):
+        for operation in ("DescribeInstances", "CreateTags"):
+            for after in (False, True):
+                with self.subTest(operation=operation, after=after):
+                    self.proxy.forget()
+                    [instance] = self.instances(1, {"Env": "kill"})
+                    hold = self.kill_at(operation, after)
+                    run = self.start("Parent", Parameters={"InstanceId": [instance]})
+                    self.caught(hold)
+                    found = self.ended(run)
+                    self.assertEqual(found["AutomationExecutionStatus"], "Success", found.get("FailureMessage"))
+                    [child] = self.children(run)
+                    self.assertEqual(found["StepExecutions"][0]["Outputs"]["ExecutionId"], [child["AutomationExecutionId"]])
+                    self.assertEqual(self.tag_of(instance, "By"), child["AutomationExecutionId"])
+                    self.assert_one_writer(instance)
+
+    def test_a_server_that_dies_at_once_after_the_start(self):
+        [instance] = self.instances(1, {"Env": "kill"})
+        for _ in range(3):
+            run = self.start("Parent", Parameters={"InstanceId": [instance]})
+            self.quell.restart()
+            self.assertEqual(self.ended(run)["AutomationExecutionStatus"], "Success")
+            self.assertEqual(len(self.children(run)), 1)
+
+    def test_one_run_for_each_target_over_many_kills(self):
+        self.proxy.forget()
+        wanted = self.instances(5, {"Env": "many-kills"})
+        hold = self.kill_at("DescribeInstances", after=True)
+        run = self.start(
+            "TagOne", TargetParameterName="InstanceId", Targets=[{"Key": "tag:Env", "Values": ["many-kills"]}], MaxConcurrency="2"
+        )
+        self.caught(hold)
+        for number in range(4):
+            hold = self.kill_at("CreateTags", after=number % 2 == 0)
+            self.quell.kill()
+            self.quell.start()
+            self.caught(hold)
+        found = self.ended(run)
+        self.assertEqual(found["AutomationExecutionStatus"], "Success", found.get("FailureMessage"))
+        self.assertEqual(found["ProgressCounters"]["SuccessSteps"], 5)
+        self.assertEqual(sorted(child["Target"] for child in self.children(run)), wanted)
+        for instance in wanted:
+            self.assert_one_writer(instance)
+
+    def test_a_stop_reaches_the_children_over_a_kill(self):
+        content = json.loads(json.dumps(PARENT))
+        content["mainSteps"][0]["inputs"] = {"DocumentName": "Pause"}
+        self.ssm.create_document(Name="PauseAndKill", Content=json.dumps(content), DocumentType="Automation")
+        run = self.start("PauseAndKill", Parameters={"InstanceId": ["none"]})
+        [child] = wait_until("the child", lambda: self.children(run))
+        self.ssm.stop_automation_execution(AutomationExecutionId=run)
+        self.quell.restart()
         self.assertEqual(self.ended(run)["AutomationExecutionStatus"], "Cancelled")
         self.assertEqual(self.ended(child["AutomationExecutionId"])["AutomationExecutionStatus"], "Cancelled")
 
