@@ -345,6 +345,29 @@ async fn automation(dir: &Path, concurrent: usize, round: usize) -> Figures {
     figures
 }
 
+/// As [`automation`], but what counts is steps: one commit for each.
+async fn steps(dir: &Path, runs: usize, round: usize) -> Figures {
+    let world = world(dir, &format!("steps-{runs}-{round}.sqlite")).await;
+    put_document(&world.handle, "Bench", document(STEPS)).await;
+    let (start, mut count) = (now(), 0);
+    while start.elapsed() < SLICE {
+        let mut tasks = tokio::task::JoinSet::new();
+        for worker in 0..runs {
+            let (handle, effects) = (world.handle.clone(), Arc::clone(&world.effects));
+            let id = model::ids::named(&["run", &worker.to_string(), &count.to_string()]);
+            tasks.spawn(async move { run_once(&handle, &effects, id).await });
+        }
+        tasks.join_all().await;
+        world.engine.settle().await;
+        count += (runs * STEPS) as u64;
+    }
+    let took = start.elapsed();
+    let gaps = std::mem::take(&mut *world.effects.gaps.lock().expect("no panic held it"));
+    let figures = figures(gaps, took, count);
+    world.engine.stop().await;
+    figures
+}
+
 /// Starts a run and waits for its last call; its last turn may still be under way then.
 async fn run_once(handle: &Handle, effects: &Instantly, id: Uuid) {
     let (last, reached) = oneshot::channel();
@@ -522,6 +545,12 @@ fn main() {
                 runtime.block_on(automation(dir, at_once, round))
             });
         }
+    }
+    let name = "automation steps, 64 runs of 20 steps";
+    if chosen(name) {
+        case(dir, name, Some(1.2), |round| {
+            runtime.block_on(steps(dir, 64, round))
+        });
     }
     let name = "finding sent to first containment call";
     if chosen(name) {
