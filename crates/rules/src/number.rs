@@ -19,8 +19,8 @@ pub(crate) fn comparable(raw: &str) -> Option<f64> {
 
 /// The double nearest to a JSON number; infinite ones are none. Zero is positive.
 pub(crate) fn nearest(raw: &str) -> Option<f64> {
-    if let Some(value) = short_decimal(raw.as_bytes()) {
-        return Some(value);
+    if let Some(short) = Short::read(raw.as_bytes()) {
+        return Some(short.nearest());
     }
     let value: f64 = raw.parse().ok()?;
     value
@@ -28,56 +28,155 @@ pub(crate) fn nearest(raw: &str) -> Option<f64> {
         .then_some(if value == 0.0 { 0.0 } else { value })
 }
 
-/// Powers of ten below 2^64, moved up to their highest bit.
+/// The double nearest to the number that a text begins with, if it is a [`Short`] one.
+#[inline]
+pub(crate) fn nearest_in_front(text: &[u8]) -> Option<f64> {
+    Short::read(text).map(|short| short.nearest())
+}
+
+/// Powers of ten below 2^64.
 const TENS: [u64; 20] = {
     let (mut tens, mut ten, mut at) = ([0; 20], 1u64, 0);
     while at < 20 {
-        tens[at] = ten << ten.leading_zeros();
+        tens[at] = ten;
         ten = ten.wrapping_mul(10);
         at += 1;
     }
     tens
 };
 
-/// The double nearest to a number of at most 19 digits without an exponent, which is what nearly
-/// all are; `None` for others.
-fn short_decimal(raw: &[u8]) -> Option<f64> {
-    const MOST: usize = 19;
-    let (negative, unsigned) = match raw.split_first()? {
-        (b'-', rest) => (true, rest),
-        _ => (false, raw),
-    };
-    if unsigned.len() > MOST + 1 {
-        return None;
+/// A number of at most 19 digits without an exponent, which is what nearly all are.
+#[derive(Clone, Copy)]
+struct Short {
+    negative: bool,
+    digits: u64,
+    /// How many of the digits are behind the point.
+    decimals: usize,
+}
+
+impl Short {
+    /// Reads the number that a text begins with; `None` for other numbers.
+    #[inline]
+    fn read(text: &[u8]) -> Option<Short> {
+        const MOST: usize = 19;
+        let (negative, unsigned) = match text.split_first()? {
+            (b'-', rest) => (true, rest),
+            _ => (false, text),
+        };
+        let (whole, count) = leading_digits(unsigned);
+        let rest = unsigned.get(count..)?;
+        let (digits, decimals, end) = match rest.split_first() {
+            Some((b'.', fraction)) => {
+                let (digits, decimals) = leading_digits(fraction);
+                let whole = whole.wrapping_mul(*TENS.get(decimals)?);
+                let end = fraction.get(decimals);
+                (whole.wrapping_add(digits), decimals, end)
+            }
+            end => (whole, 0, end.map(|(byte, _)| byte)),
+        };
+        if count == 0 || count + decimals > MOST || matches!(end, Some(b'e' | b'E')) {
+            return None;
+        }
+        Some(Short {
+            negative,
+            digits,
+            decimals,
+        })
     }
-    let (mut digits, mut point) = (0u64, None);
-    for (at, byte) in unsigned.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => digits = digits.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
-            b'.' if point.is_none() => point = Some(at),
-            _ => return None,
+
+    /// The nearest double; zero is positive.
+    #[inline]
+    fn nearest(self) -> f64 {
+        let Some(ten) = TENS.get(self.decimals) else {
+            return 0.0;
+        };
+        let value = if self.digits < 1 << f64::MANTISSA_DIGITS {
+            // Both are doubles (so are all powers of ten up to the 22nd), and division gives the
+            // nearest double to their ratio.
+            self.digits as f64 / *ten as f64
+        } else {
+            self.divided(*ten)
+        };
+        if self.negative && value != 0.0 {
+            -value
+        } else {
+            value
         }
     }
-    let decimals = point.map_or(0, |point| unsigned.len() - point - 1);
-    if unsigned.len() - usize::from(point.is_some()) > MOST {
-        return None;
+
+    /// The digits, which are not zero, divided by a power of ten.
+    fn divided(self, ten: u64) -> f64 {
+        let (up, ten_up) = (self.digits.leading_zeros(), ten.leading_zeros());
+        // Both have their highest bit set, so the quotient has 63 or 64 bits; a rest is told by
+        // the lowest, which is far below what rounding looks at.
+        let (dividend, divisor) = (
+            u128::from(self.digits << up) << 63,
+            u128::from(ten << ten_up),
+        );
+        let quotient = (dividend / divisor) as u64;
+        let rest = u64::from(u128::from(quotient) * divisor != dividend);
+        // The value is quotient / 2^63 * 2^(ten_up - up).
+        let power = 1023 + u64::from(ten_up) - 63 - u64::from(up);
+        (quotient | rest) as f64 * f64::from_bits(power << 52)
     }
-    if digits == 0 {
-        return Some(0.0);
+
+    /// Whether no other decimal with as many digits behind the point has the same nearest double:
+    /// they are further apart than doubles are. Then it is the shortest that has it.
+    fn is_alone(self) -> bool {
+        let exponent = (self.nearest().abs().to_bits() >> 52) as i64 - 1023;
+        TEN_BITS
+            .get(self.decimals)
+            .is_some_and(|bits| i64::from(*bits) <= 52 - exponent)
     }
-    let ten = *TENS.get(decimals)?;
-    let up = digits.leading_zeros();
-    // Both have their highest bit set, so the quotient has 63 or 64 bits; a rest is told by the
-    // lowest, which is far below what rounding looks at.
-    let dividend = u128::from(digits << up) << 63;
-    let quotient = (dividend / u128::from(ten)) as u64;
-    let rest = u64::from(u128::from(quotient) * u128::from(ten) != dividend);
-    let scale = TEN_BITS.get(decimals)?;
-    // Up to here the value is quotient / 2^63 * 2^(64 - up) / 2^(bits of the power of ten).
-    let exponent = 64 - i64::from(up) - i64::from(*scale) - 63;
-    let power = f64::from_bits(u64::try_from(1023 + exponent).ok()? << 52);
-    let value = (quotient | rest) as f64 * power;
-    Some(if negative { -value } else { value })
+}
+
+/// The value of the digits that a text begins with, and how many they are. Of more than 19 digits
+/// the value is wrong.
+#[inline]
+fn leading_digits(text: &[u8]) -> (u64, usize) {
+    let (mut value, mut count) = (0u64, 0);
+    loop {
+        let rest = text.get(count..).unwrap_or_default();
+        let word = match rest.first_chunk() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => word_of_few(rest),
+        };
+        let (digits, found) = digits_of_word(word);
+        let ten = TENS.get(found).copied().unwrap_or_default();
+        value = value.wrapping_mul(ten).wrapping_add(digits);
+        count += found;
+        if found < 8 || count > 19 {
+            return (value, count);
+        }
+    }
+}
+
+/// Fewer than eight bytes, filled up with zeros.
+#[cold]
+fn word_of_few(bytes: &[u8]) -> u64 {
+    let shifted = bytes.iter().rev();
+    shifted.fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// The value of the digits that eight bytes begin with, and how many they are.
+#[inline]
+fn digits_of_word(word: u64) -> (u64, usize) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let values = word ^ (EACH * 0x30);
+    // The highest bit of each byte tells what is no digit; above the lowest such byte it may be
+    // wrong.
+    let others = (values.wrapping_add(EACH * 0x76) | values) & (EACH * 0x80);
+    let count = others.trailing_zeros() / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    // Zeros in front, and then pairs, fours and eights of digits become one number each.
+    let digits = values << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    const EVERY_OTHER: u64 = 0x0000_00ff_0000_00ff;
+    let odd = (pairs & EVERY_OTHER).wrapping_mul(0x000f_4240_0000_0064);
+    let even = ((pairs >> 16) & EVERY_OTHER).wrapping_mul(0x0000_2710_0000_0001);
+    (odd.wrapping_add(even) >> 32, count as usize)
 }
 
 /// How many bits each of the powers has.
@@ -95,6 +194,9 @@ const TEN_BITS: [u32; 20] = {
 pub(crate) fn is_exact(raw: &str, value: f64) -> bool {
     // Few digits without an exponent survive the way through a double and back.
     if raw.len() <= ALWAYS_EXACT && !raw.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
+        return true;
+    }
+    if Short::read(raw.as_bytes()).is_some_and(Short::is_alone) {
         return true;
     }
     let mut printed = zmij::Buffer::new();
@@ -168,7 +270,7 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::{comparable, nearest};
+    use super::{Decimal, comparable, is_exact, nearest, nearest_in_front};
     use proptest::prelude::*;
 
     #[test]
@@ -184,7 +286,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(100_000))]
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
         fn short_decimals_are_read_as_by_the_standard_library(
@@ -205,6 +307,30 @@ mod tests {
                 let standard: f64 = raw.parse().unwrap();
                 prop_assert_eq!(nearest(&raw), Some(standard + 0.0), "{}", raw);
             }
+        }
+
+        #[test]
+        fn numbers_that_stand_alone_are_printed_back(
+            digits in prop_oneof![0u64..=u64::MAX, 0u64..1 << 54, 0u64..100_000],
+            point in 0usize..20,
+        ) {
+            let digits = digits.to_string();
+            let (whole, fraction) = digits.split_at(digits.len().saturating_sub(point).max(1));
+            let dot = if fraction.is_empty() { "" } else { "." };
+            for raw in [format!("{whole}{dot}{fraction}"), format!("-0.0{digits}")] {
+                let value = nearest(&raw).unwrap();
+                let mut printed = zmij::Buffer::new();
+                let back = Decimal::read(printed.format_finite(value));
+                prop_assert_eq!(is_exact(&raw, value), Decimal::read(&raw) == back, "{}", raw);
+            }
+        }
+
+        #[test]
+        fn the_front_of_a_text_is_read_as_alone(raw in "-?(0|[1-9][0-9]{0,20})([.][0-9]{1,20})?(e[0-9])?", after in "[,} ][0-9a-f]{0,10}") {
+            let text = format!("{raw}{after}");
+            prop_assert!(
+                nearest_in_front(text.as_bytes()).is_none_or(|value| nearest(&raw) == Some(value))
+            );
         }
 
         #[test]

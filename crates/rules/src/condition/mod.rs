@@ -131,7 +131,10 @@ impl Condition {
             Condition::Number {
                 raw: wanted,
                 comparable: exact,
-            } => wanted == raw || (exact.is_some() && *exact == nearest && is_exact(raw, nearest)),
+            } => match exact {
+                Some(_) => *exact == nearest && is_exact(raw, nearest),
+                None => wanted == raw,
+            },
             Condition::Numeric(bounds) => {
                 nearest.is_some_and(|number| bounds.contain(number)) && is_exact(raw, nearest)
             }
@@ -157,6 +160,30 @@ impl Bounds {
 }
 
 impl Excluded {
+    /// The conditions of which none may be met.
+    pub(crate) fn conditions(&self) -> Vec<Condition> {
+        match self {
+            Excluded::Texts(texts) => texts.iter().cloned().map(Condition::Exactly).collect(),
+            Excluded::Numbers(numbers) => {
+                let number = |number: &f64| Condition::Number {
+                    raw: String::new(),
+                    comparable: Some(*number),
+                };
+                numbers.iter().map(number).collect()
+            }
+            Excluded::IgnoreCase(texts) => {
+                let texts = texts.iter().cloned();
+                texts.map(Condition::EqualsIgnoreCase).collect()
+            }
+            Excluded::Prefixes(texts) => texts.iter().cloned().map(Condition::Prefix).collect(),
+            Excluded::Suffixes(texts) => texts.iter().cloned().map(Condition::Suffix).collect(),
+            Excluded::Wildcards(wildcards) => {
+                let wildcards = wildcards.iter().cloned();
+                wildcards.map(Condition::Wildcard).collect()
+            }
+        }
+    }
+
     fn contains(&self, value: ValueRef<'_>) -> bool {
         match (self, value) {
             (

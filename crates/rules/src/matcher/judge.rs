@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::index::{NONE, PathIndex, Postings, Wanted};
-use super::program::{Link, Program, Test, hint};
+use super::program::{EXCEPTION, Link, Program, Test, hint, hint_of_number};
 use super::rule::Rule;
 use crate::event::{ElementId, Elements, NO_ELEMENT};
 use crate::pattern::Field;
@@ -23,6 +23,8 @@ pub(super) struct Room<'a> {
     pub(super) stamps: &'a mut [u32],
     pub(super) stamp: u32,
     pub(super) folded: &'a mut Vec<u8>,
+    /// A bit for each place for any value that a value is an exception to.
+    pub(super) excepted: &'a mut Vec<u64>,
     /// The rules that match, by their place in the list.
     pub(super) matched: &'a mut Vec<u32>,
 }
@@ -35,6 +37,7 @@ pub(super) struct Judge<'a, 'r> {
     stamp: u32,
     stamps: &'r mut [u32],
     folded: &'r mut Vec<u8>,
+    excepted: &'r mut Vec<u64>,
     matched: &'r mut Vec<u32>,
 }
 
@@ -58,6 +61,7 @@ impl<'a, 'r> Judge<'a, 'r> {
             stamp: room.stamp,
             stamps: room.stamps,
             folded: room.folded,
+            excepted: room.excepted,
             matched: room.matched,
         }
     }
@@ -65,15 +69,13 @@ impl<'a, 'r> Judge<'a, 'r> {
     /// Takes everything that one value meets.
     #[inline]
     pub(super) fn look_up(&mut self, leaf: &'a Leaf, index: &PathIndex) {
-        let view = self.view;
-        let wanted = Wanted {
-            kind: leaf.kind,
-            text: view.leaves.text(leaf, view.text),
-            nearest: || view.leaves.nearest(leaf, view.text),
+        let seen = Seen {
+            view: self.view,
+            leaf,
         };
         let mut folded = std::mem::take(self.folded);
         let mut meeting = Meeting { judge: self, leaf };
-        index.look_up(wanted, &mut folded, &mut meeting);
+        index.look_up(&seen, &mut folded, &mut meeting);
         *self.folded = folded;
     }
 
@@ -94,6 +96,13 @@ impl<'a, 'r> Judge<'a, 'r> {
             return;
         };
         let number = definition.rule;
+        if definition.fields == 1 && definition.tests == 0 {
+            if self.stamps.get(number as usize) != Some(&self.stamp) {
+                self.settle(number as usize);
+                self.matched.push(number);
+            }
+            return;
+        }
         if self.is_settled(branch, number) {
             return;
         }
@@ -140,15 +149,18 @@ impl<'a, 'r> Judge<'a, 'r> {
         Search::new(&rule.pattern, &sight).any_branch_holds()
     }
 
-    /// Whether a field that accepts one text only may find it.
+    /// Whether a field that accepts one text or number only may find it.
     #[inline]
     fn may_hold_by_hint(&self, test: &Test) -> bool {
         let (leaves, text) = (self.view.leaves, self.view.text);
-        test.hint == 0
-            || leaves.at(test.path).any(|leaf| {
-                matches!(leaf.kind, Kind::Text | Kind::Unescaped)
-                    && hint(leaves.text(leaf, text)) == test.hint
-            })
+        let may_be = |leaf: &Leaf| match leaf.kind {
+            Kind::Text | Kind::Unescaped => hint(leaves.hash(leaf, text)) == test.hint,
+            Kind::Number => leaves
+                .nearest(leaf, text)
+                .is_some_and(|number| hint_of_number(number) == test.hint),
+            _ => false,
+        };
+        test.hint == 0 || leaves.at(test.path).any(may_be)
     }
 
     /// Whether a field may hold; `exact` says that absence means absence from the whole event.
@@ -208,14 +220,47 @@ impl<'a, 'r> Judge<'a, 'r> {
     }
 }
 
+/// A value as the index asks for it.
+struct Seen<'a> {
+    view: View<'a>,
+    leaf: &'a Leaf,
+}
+
+impl Wanted for Seen<'_> {
+    #[inline]
+    fn kind(&self) -> Kind {
+        self.leaf.kind
+    }
+
+    #[inline]
+    fn text(&self) -> &str {
+        self.view.leaves.text(self.leaf, self.view.text)
+    }
+
+    #[inline]
+    fn hash(&self) -> u64 {
+        self.view.leaves.hash(self.leaf, self.view.text)
+    }
+
+    #[inline]
+    fn nearest(&self) -> Option<f64> {
+        self.view.leaves.nearest(self.leaf, self.view.text)
+    }
+}
+
 impl Postings for Meeting<'_, '_, '_> {
     #[inline]
     fn take(&mut self, head: u32) {
         let mut next = head;
         while let Some(link) = self.judge.program.links.get(next as usize) {
             next = link.next;
-            if link.check == NONE || self.passes(link) {
+            if link.check != NONE && !self.passes(link) {
+                continue;
+            }
+            if link.branch & EXCEPTION == 0 {
                 self.judge.consider(link.branch);
+            } else {
+                self.except((link.branch & !EXCEPTION) as usize);
             }
         }
     }
@@ -224,16 +269,54 @@ impl Postings for Meeting<'_, '_, '_> {
         let mut next = head;
         while let Some(link) = self.judge.program.links.get(next as usize) {
             next = link.next;
-            let branch = self.judge.program.branches.get(link.branch as usize);
-            if branch.is_some_and(|branch| !self.judge.is_settled(link.branch, branch.rule)) {
+            if link.branch & EXCEPTION != 0 || self.is_open(link.branch) {
                 return true;
             }
         }
         false
     }
+
+    #[inline]
+    fn expect(&mut self, places: usize) {
+        self.judge.excepted.clear();
+        self.judge.excepted.resize(places.div_ceil(64), 0);
+    }
+
+    #[inline]
+    fn take_others(&mut self, places: &[u32]) {
+        for (at, places) in places.chunks(64).enumerate() {
+            let excepted = self.judge.excepted.get(at).copied().unwrap_or(0);
+            if excepted == 0 {
+                for branch in places {
+                    self.judge.consider(*branch);
+                }
+                continue;
+            }
+            for (bit, branch) in places.iter().enumerate() {
+                if excepted & (1 << bit) == 0 {
+                    self.judge.consider(*branch);
+                }
+            }
+        }
+    }
 }
 
 impl Meeting<'_, '_, '_> {
+    /// Whether a branch may still change anything.
+    #[inline]
+    fn is_open(&self, branch: u32) -> bool {
+        let judge = &self.judge;
+        let definition = judge.program.branches.get(branch as usize);
+        definition.is_some_and(|definition| !judge.is_settled(branch, definition.rule))
+    }
+
+    #[inline]
+    fn except(&mut self, place: usize) {
+        if let Some(word) = self.judge.excepted.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
+
     /// Whether the check of a link that is left holds.
     fn passes(&self, link: &Link) -> bool {
         let judge = &self.judge;
@@ -244,10 +327,7 @@ impl Meeting<'_, '_, '_> {
         {
             return false;
         }
-        let Some(branch) = judge.program.branches.get(link.branch as usize) else {
-            return false;
-        };
-        if judge.is_settled(link.branch, branch.rule) {
+        if link.branch & EXCEPTION == 0 && !self.is_open(link.branch) {
             return false;
         }
         let condition = judge.program.checks.get(link.check as usize);

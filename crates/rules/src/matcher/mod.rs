@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
+pub(crate) use index::hash;
 pub(crate) use paths::PathTree;
 use paths::Paths;
 use rule::Rule;

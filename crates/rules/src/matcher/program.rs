@@ -51,19 +51,29 @@ pub(super) struct Test {
     pub(super) path: u32,
     /// Its place among the pattern's fields.
     pub(super) field: u32,
-    /// The hash of the one text that the field accepts; zero if it accepts anything else.
+    /// Tells the one text or number that the field accepts from most others; zero if it accepts
+    /// anything else.
     pub(super) hint: u32,
 }
 
-/// The hash of a text that tests compare first; never zero.
-pub(super) fn hint(text: &str) -> u32 {
+/// What tests compare first of a text, given with its [`hash`]; never zero.
+pub(super) fn hint(hash: u64) -> u32 {
     // Truncation is meant.
-    hash(text.as_bytes()) as u32 | 1
+    hash as u32 | 1
 }
+
+/// The same of a number.
+pub(super) fn hint_of_number(number: f64) -> u32 {
+    hint(number.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)
+}
+
+/// Set in a link's branch if the number is that of a place which the value is no longer for.
+pub(super) const EXCEPTION: u32 = 1 << 31;
 
 /// A place where a posting leads to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
+    /// A branch, or an [`EXCEPTION`].
     pub(super) branch: u32,
     /// The condition that has to be checked, if any.
     pub(super) check: u32,
@@ -108,6 +118,19 @@ impl Chains for Linking<'_> {
             end = link.next;
         }
         first
+    }
+
+    fn place(&self) -> u32 {
+        self.branch
+    }
+
+    fn except<'c>(&'c mut self, exception: u32, condition: &'c Condition) -> impl Chains + 'c {
+        Linking {
+            links: self.links,
+            checks: self.checks,
+            branch: EXCEPTION | exception,
+            condition,
+        }
     }
 }
 
@@ -174,7 +197,13 @@ impl Program {
                 path: *path,
                 field: count(index),
                 hint: match field.conditions.as_slice() {
-                    [Condition::Exactly(text)] => hint(text),
+                    [Condition::Exactly(text)] => hint(hash(text.as_bytes())),
+                    [
+                        Condition::Number {
+                            comparable: Some(number),
+                            ..
+                        },
+                    ] => hint_of_number(*number),
                     _ => 0,
                 },
             };

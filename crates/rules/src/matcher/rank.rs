@@ -74,10 +74,11 @@ fn share(condition: &Condition) -> Option<u64> {
     // A text of some length excludes most others.
     let long = |length: usize| 200_000 >> (2 * length.min(6));
     Some(match condition {
-        Condition::Exactly(_) | Condition::Address(_) => 100,
-        Condition::EqualsIgnoreCase(_) => 120,
+        Condition::Exactly(text) => 100 + common(text),
+        Condition::EqualsIgnoreCase(text) => 120 + common(text.as_str()),
+        Condition::Address(_) => 100,
         // Reading a number is dearer than comparing a text.
-        Condition::Number { .. } => 110,
+        Condition::Number { raw, .. } => 105 + common(raw),
         Condition::True | Condition::False => 300_000,
         Condition::Null => 50_000,
         Condition::Prefix(text) | Condition::Suffix(text) => 150 + long(text.len()),
@@ -98,6 +99,14 @@ fn share(condition: &Condition) -> Option<u64> {
         Condition::Present => 1_000_000,
         Condition::Absent => return None,
     })
+}
+
+/// How much more often a text may occur that is short, or that could be a word: names of states
+/// and kinds are words, identifiers have digits.
+fn common(text: &str) -> u64 {
+    let short = 10_000 >> (2 * text.len().min(6));
+    let word = !text.bytes().any(|byte| byte.is_ascii_digit());
+    short + if word { 100 } else { 0 }
 }
 
 /// Names a condition that other rules may have as well.

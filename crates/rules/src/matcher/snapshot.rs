@@ -46,6 +46,7 @@ pub struct Scratch {
     stamps: Vec<u32>,
     stamp: u32,
     folded: Vec<u8>,
+    excepted: Vec<u64>,
     matched: Vec<u32>,
 }
 
@@ -169,6 +170,7 @@ impl<K> Snapshot<K> {
                 stamps: own,
                 stamp,
                 folded: &mut scratch.folded,
+                excepted: &mut scratch.excepted,
                 matched: &mut scratch.matched,
             };
             segment.program.run(&segment.rules, view, &mut room);

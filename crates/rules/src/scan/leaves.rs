@@ -5,6 +5,7 @@
 use std::cell::Cell;
 
 use crate::event::{Element, ElementId, Elements, ValueRef};
+use crate::matcher::hash;
 use crate::number;
 
 /// A value at a mentioned path.
@@ -14,15 +15,18 @@ pub(crate) struct Leaf {
     pub(crate) element: ElementId,
     pub(crate) kind: Kind,
     start: u32,
+    /// Not behind `start` if it has not been looked for, as is usual for numbers.
     end: u32,
     /// The leaf after this one at the same path.
     next: u32,
     /// The nearest double of a number once it was asked for; [`UNKNOWN`] before, not a number if
     /// there is none.
     nearest: Cell<u64>,
+    /// The hash of the text once it was asked for.
+    hash: Cell<u64>,
 }
 
-/// No parsed number has these bits.
+/// No parsed number has these bits; a text whose hash is this is hashed again and again.
 const UNKNOWN: u64 = u64::MAX;
 
 /// What kind of value, and where its text is.
@@ -82,7 +86,8 @@ impl Leaves {
         })
     }
 
-    /// Adds a value whose text is `start..end` of the event.
+    /// Adds a value whose text is `start..end` of the event; the end of what is no string need
+    /// not be known, and is then `start`.
     #[inline]
     pub(crate) fn add(&mut self, path: u32, element: ElementId, kind: Kind, at: (usize, usize)) {
         // An event is no longer than 1 MiB, so places and counts fit.
@@ -95,6 +100,7 @@ impl Leaves {
             end: u32::try_from(at.1).unwrap_or(NONE),
             next: NONE,
             nearest: Cell::new(UNKNOWN),
+            hash: Cell::new(UNKNOWN),
         });
         let Some(chain) = self.chains.get_mut(path as usize) else {
             return;
@@ -150,16 +156,30 @@ impl Leaves {
             Kind::Unescaped => &self.unescaped,
             _ => event,
         };
-        whole
-            .get(leaf.start as usize..leaf.end as usize)
-            .unwrap_or_default()
+        let start = leaf.start as usize;
+        let end = match leaf.kind {
+            Kind::Number if leaf.end == leaf.start => end_of_word(event.as_bytes(), start),
+            _ => leaf.end as usize,
+        };
+        whole.get(start..end).unwrap_or_default()
+    }
+
+    /// The [hash] of the text, made once.
+    #[inline]
+    pub(crate) fn hash(&self, leaf: &Leaf, event: &str) -> u64 {
+        if leaf.hash.get() == UNKNOWN {
+            leaf.hash.set(hash(self.text(leaf, event).as_bytes()));
+        }
+        leaf.hash.get()
     }
 
     /// The double nearest to a number, read once.
     #[inline]
     pub(crate) fn nearest(&self, leaf: &Leaf, event: &str) -> Option<f64> {
         if leaf.nearest.get() == UNKNOWN {
-            let nearest = number::nearest(self.text(leaf, event));
+            let front = event.as_bytes().get(leaf.start as usize..);
+            let nearest = front.and_then(number::nearest_in_front);
+            let nearest = nearest.or_else(|| number::nearest(self.text(leaf, event)));
             leaf.nearest.set(nearest.unwrap_or(f64::NAN).to_bits());
         }
         Some(f64::from_bits(leaf.nearest.get())).filter(|number| !number.is_nan())
@@ -178,6 +198,38 @@ impl Leaves {
             Kind::Null => ValueRef::Null,
         }
     }
+}
+
+/// Where a number or literal ends; at least one byte on.
+#[inline]
+pub(super) fn end_of_word(text: &[u8], at: usize) -> usize {
+    let mut end = at + 1;
+    while let Some(word) = text.get(end..).and_then(|rest| rest.first_chunk()) {
+        let ends = ends_of_words(u64::from_le_bytes(*word));
+        if ends != 0 {
+            // The lowest of the marks is always right.
+            return end + (ends.trailing_zeros() / 8) as usize;
+        }
+        end += 8;
+    }
+    while let Some(byte) = text.get(end) {
+        if matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+/// Marks what ends a number or literal among eight bytes; marks above the lowest may be wrong.
+#[inline]
+fn ends_of_words(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let zeros = |word: u64| word.wrapping_sub(EACH) & !word & TOPS;
+    let spaces = word.wrapping_sub(EACH * 0x21) & !word & TOPS;
+    // `]` and `}` differ in one bit.
+    spaces | zeros(word ^ (EACH * 0x2c)) | zeros((word | (EACH * 0x20)) ^ (EACH * 0x7d))
 }
 
 /// Appends the text that a valid string with escapes stands for.

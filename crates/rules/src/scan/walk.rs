@@ -4,7 +4,7 @@
 //! walk end once it has met every key it is after. Recursion is bounded by the depth of a valid
 //! event. Every step moves forward, so that even a text that is no event comes to an end.
 
-use super::leaves::{Kind, Leaves, unescape};
+use super::leaves::{Kind, Leaves, end_of_word, unescape};
 use super::{Masks, number};
 use crate::event::{ElementId, NO_ELEMENT};
 use crate::event_text::EventText;
@@ -162,7 +162,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Takes a value that is no container; tells where it ends.
+    /// Takes a value that is no container; tells where it ends if it is a string, otherwise where
+    /// it begins.
     #[inline]
     fn scalar(&mut self, at: usize, spot: Spot) -> usize {
         let path = self.tree.path(spot.node);
@@ -179,11 +180,10 @@ impl Walk<'_> {
             Some(b'n') => Kind::Null,
             _ => Kind::Number,
         };
-        let end = self.after_word(at);
         if let Some(path) = path {
-            self.leaves.add(path, spot.element, kind, (at, end));
+            self.leaves.add(path, spot.element, kind, (at, at));
         }
-        end
+        at
     }
 
     #[inline]
@@ -230,7 +230,11 @@ impl Walk<'_> {
                     self.container(at, inner)?;
                     at = self.passed()?;
                 }
-                _ => at = self.scalar(at, spot),
+                b'"' => at = self.scalar(at, spot),
+                _ => {
+                    self.scalar(at, spot);
+                    at = end_of_word(self.bytes, at);
+                }
             }
             index = index.saturating_add(1);
         }
@@ -241,36 +245,4 @@ impl Walk<'_> {
     fn passed(&mut self) -> Option<usize> {
         Some(self.masks.mark(self.next.checked_sub(1)?, self.bytes)? + 1)
     }
-
-    /// Where a number or literal ends; at least one byte on.
-    #[inline]
-    fn after_word(&self, at: usize) -> usize {
-        let mut end = at + 1;
-        while let Some(word) = self.bytes.get(end..).and_then(|rest| rest.first_chunk()) {
-            let ends = ends_of_words(u64::from_le_bytes(*word));
-            if ends != 0 {
-                // The lowest of the marks is always right.
-                return end + (ends.trailing_zeros() / 8) as usize;
-            }
-            end += 8;
-        }
-        while let Some(byte) = self.byte(end) {
-            if matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') {
-                break;
-            }
-            end += 1;
-        }
-        end
-    }
-}
-
-/// Marks what ends a number or literal among eight bytes; marks above the lowest may be wrong.
-#[inline]
-fn ends_of_words(word: u64) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    let zeros = |word: u64| word.wrapping_sub(EACH) & !word & TOPS;
-    let spaces = word.wrapping_sub(EACH * 0x21) & !word & TOPS;
-    // `]` and `}` differ in one bit.
-    spaces | zeros(word ^ (EACH * 0x2c)) | zeros((word | (EACH * 0x20)) ^ (EACH * 0x7d))
 }

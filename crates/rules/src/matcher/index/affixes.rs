@@ -9,14 +9,75 @@ use super::table::{NONE, TextTable};
 /// Lengths that are still looked up one by one.
 const FEW_LENGTHS: usize = 3;
 
+/// Texts that are still compared one by one, if they are short.
+const FEW: usize = 8;
+
+/// Bytes that are compared at once.
+const WORD: usize = 8;
+
 /// A set of prefixes, each with a number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Affixes {
+    few: Vec<Short>,
     /// The lengths of the texts in the table; none if the tree holds them.
     lengths: Vec<usize>,
     table: TextTable,
     nodes: Vec<Node>,
     labels: Vec<u8>,
+}
+
+/// One of few prefixes: a text has it where `word` holds what `counts` says.
+#[derive(Clone, Copy, Debug)]
+struct Short {
+    word: u64,
+    counts: u64,
+    length: usize,
+    value: u32,
+}
+
+impl Short {
+    fn new(text: &[u8], value: u32, from: From) -> Short {
+        let all = word(text, from);
+        let bits = 8 * u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let counts = match from {
+            From::Front => !u64::MAX.checked_shl(bits).unwrap_or(0),
+            From::Back => !u64::MAX.checked_shr(bits).unwrap_or(0),
+        };
+        Short {
+            word: all & counts,
+            counts,
+            length: text.len(),
+            value,
+        }
+    }
+}
+
+/// The first bytes of a text, the first lowest, or the last, the last highest; zeros for what is
+/// missing.
+#[inline]
+fn word(text: &[u8], from: From) -> u64 {
+    let whole = match from {
+        From::Front => text.first_chunk(),
+        From::Back => text.last_chunk(),
+    };
+    if let Some(whole) = whole {
+        return u64::from_le_bytes(*whole);
+    }
+    let word = match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last));
+            u64::from(u32::from_le_bytes(*first)) | (last << (8 * (text.len() - 4)))
+        }
+        _ => {
+            let bytes = text.iter().rev();
+            bytes.fold(0, |word, byte| (word << 8) | u64::from(*byte))
+        }
+    };
+    match from {
+        From::Front => word,
+        From::Back if text.is_empty() => 0,
+        From::Back => word << (8 * (WORD - text.len())),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +138,13 @@ impl Affixes {
     pub(crate) fn new(texts: TextTable, from: From) -> Affixes {
         let mut affixes = Affixes::default();
         if texts.is_empty() {
+            return affixes;
+        }
+        if texts.len() <= FEW && texts.iter().all(|(text, _)| text.len() <= WORD) {
+            let few = texts
+                .iter()
+                .map(|(text, value)| Short::new(text, value, from));
+            affixes.few = few.collect();
             return affixes;
         }
         let mut lengths: Vec<usize> = Vec::new();
@@ -153,6 +221,7 @@ impl Affixes {
     /// Tells the number of every prefix that the text starts with.
     #[inline]
     pub(crate) fn of_front(&self, text: &[u8], mut tell: impl FnMut(u32)) {
+        self.of_few(text, From::Front, &mut tell);
         for length in &self.lengths {
             let front = text.get(..*length);
             if let Some(value) = front.and_then(|front| self.table.get(front)) {
@@ -179,6 +248,7 @@ impl Affixes {
     /// Tells the number of every suffix that the text ends with.
     #[inline]
     pub(crate) fn of_back(&self, text: &[u8], mut tell: impl FnMut(u32)) {
+        self.of_few(text, From::Back, &mut tell);
         for length in &self.lengths {
             let start = text.len().checked_sub(*length);
             let back = start.and_then(|start| text.get(start..));
@@ -206,6 +276,19 @@ impl Affixes {
     }
 
     #[inline]
+    fn of_few(&self, text: &[u8], from: From, tell: &mut impl FnMut(u32)) {
+        if self.few.is_empty() {
+            return;
+        }
+        let word = word(text, from);
+        for short in &self.few {
+            if word & short.counts == short.word && short.length <= text.len() {
+                tell(short.value);
+            }
+        }
+    }
+
+    #[inline]
     fn label(&self, node: &Node) -> &[u8] {
         let (start, end) = node.label;
         self.labels
@@ -218,6 +301,7 @@ impl Affixes {
         self.nodes.capacity() * size_of::<Node>()
             + self.labels.capacity()
             + self.table.memory()
+            + self.few.capacity() * size_of::<Short>()
             + self.lengths.capacity() * size_of::<usize>()
     }
 }

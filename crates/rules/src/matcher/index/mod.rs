@@ -13,7 +13,8 @@ use std::net::IpAddr;
 
 use affixes::{Affixes, From};
 use intervals::{Intervals, ordered};
-pub(super) use table::{NONE, TextTable, hash};
+pub(crate) use table::hash;
+pub(super) use table::{NONE, TextTable};
 use words::Words;
 
 use crate::address::{AddressRange, parse_address};
@@ -42,6 +43,7 @@ pub(super) struct Gathering {
     v4: Intervals<u32>,
     v6: Intervals<u128>,
     lists: Lists,
+    others: Vec<u32>,
 }
 
 /// Postings that need no looking up.
@@ -73,6 +75,13 @@ pub(super) trait Chains {
 
     /// Joins two chains.
     fn join(&mut self, first: u32, second: u32) -> u32;
+
+    /// The place in rules that links now lead to.
+    fn place(&self) -> u32;
+
+    /// Makes links which say that the `exception`th place for any value is not for this one.
+    /// `condition` is what these links check.
+    fn except<'c>(&'c mut self, exception: u32, condition: &'c Condition) -> impl Chains + 'c;
 }
 
 /// What is left to be checked where a posting leads.
@@ -114,6 +123,19 @@ impl Guard {
 impl Gathering {
     /// Files a condition, which is not [`Condition::Absent`].
     pub(super) fn file(&mut self, condition: &Condition, chains: &mut impl Chains) {
+        let Condition::AnythingBut(excluded) = condition else {
+            return self.file_plain(condition, chains);
+        };
+        let exception = u32::try_from(self.others.len()).unwrap_or(NONE);
+        self.others.push(chains.place());
+        for condition in excluded.conditions() {
+            let mut chains = chains.except(exception, &condition);
+            self.file_plain(&condition, &mut chains);
+        }
+    }
+
+    /// Files a condition that is met by what it names.
+    fn file_plain(&mut self, condition: &Condition, chains: &mut impl Chains) {
         let mut sure = |head: u32| chains.link(head, Left::Nothing);
         match condition {
             Condition::Exactly(text) => self.texts.update(text.as_bytes(), sure),
@@ -144,11 +166,7 @@ impl Gathering {
             | Condition::PrefixIgnoreCase(text)
             | Condition::SuffixIgnoreCase(text) => self.file_folded(condition, text, chains),
             Condition::Wildcard(wildcard) => self.file_wildcard(wildcard, chains),
-            Condition::AnythingBut(_) => {
-                let left = Left::Check(Guard::default());
-                self.lists.any_value = chains.link(self.lists.any_value, left);
-            }
-            Condition::Absent => {}
+            Condition::AnythingBut(_) | Condition::Absent => {}
         }
     }
 
@@ -243,6 +261,7 @@ impl Gathering {
         self.v6.build(|one, other| chains.join(one, other));
         self.texts.shrink();
         self.folded.shrink();
+        self.others.shrink_to_fit();
         let words = if self.words.len() < FEW_WORDS {
             None
         } else {
@@ -277,6 +296,7 @@ impl Gathering {
             v4: self.v4,
             v6: self.v6,
             lists: self.lists,
+            others: self.others,
         }
     }
 }
@@ -342,16 +362,22 @@ pub(super) struct PathIndex {
     v4: Intervals<u32>,
     v6: Intervals<u128>,
     lists: Lists,
+    /// The places for any value that is no exception.
+    others: Vec<u32>,
 }
 
-/// A value that is looked up.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted<'a, N> {
-    pub(super) kind: Kind,
+/// A value that is looked up. What it is asked for may have to be found first.
+pub(super) trait Wanted {
+    fn kind(&self) -> Kind;
+
     /// The text of a string or number.
-    pub(super) text: &'a str,
-    /// Reads a number.
-    pub(super) nearest: N,
+    fn text(&self) -> &str;
+
+    /// The [hash] of the text.
+    fn hash(&self) -> u64;
+
+    /// The double nearest to a number.
+    fn nearest(&self) -> Option<f64>;
 }
 
 /// Takes the postings that a value has.
@@ -360,6 +386,12 @@ pub(super) trait Postings {
 
     /// Whether a chain holds anything not yet settled; if not it need not be taken.
     fn is_news(&self, head: u32) -> bool;
+
+    /// Takes note that there are so many places for any value, and no exception yet.
+    fn expect(&mut self, places: usize);
+
+    /// Takes the places for any value of which no posting made an exception.
+    fn take_others(&mut self, places: &[u32]);
 }
 
 impl PathIndex {
@@ -367,17 +399,21 @@ impl PathIndex {
     #[inline]
     pub(super) fn look_up(
         &self,
-        wanted: Wanted<'_, impl FnOnce() -> Option<f64>>,
+        wanted: &impl Wanted,
         room: &mut Vec<u8>,
         postings: &mut impl Postings,
     ) {
-        let list = match wanted.kind {
+        let others = self.others.as_slice();
+        if !others.is_empty() {
+            postings.expect(others.len());
+        }
+        let list = match wanted.kind() {
             Kind::Text | Kind::Unescaped => {
-                self.look_up_text(wanted.text, room, postings);
+                self.look_up_text(wanted, room, postings);
                 self.lists.any_text
             }
             Kind::Number => {
-                self.look_up_number(wanted.text, wanted.nearest, postings);
+                self.look_up_number(wanted, postings);
                 NONE
             }
             Kind::True => self.lists.yes,
@@ -389,13 +425,17 @@ impl PathIndex {
                 postings.take(head);
             }
         }
+        if !others.is_empty() {
+            postings.take_others(others);
+        }
     }
 
-    fn look_up_text(&self, text: &str, room: &mut Vec<u8>, postings: &mut impl Postings) {
+    fn look_up_text(&self, wanted: &impl Wanted, room: &mut Vec<u8>, postings: &mut impl Postings) {
+        let text = wanted.text();
         let bytes = text.as_bytes();
         let asked = self.asked;
         if asked.texts
-            && let Some(head) = self.texts.get(bytes)
+            && let Some(head) = self.texts.get_hashed(bytes, wanted.hash())
         {
             postings.take(head);
         }
@@ -435,25 +475,23 @@ impl PathIndex {
         }
     }
 
-    fn look_up_number(
-        &self,
-        raw: &str,
-        nearest: impl FnOnce() -> Option<f64>,
-        postings: &mut impl Postings,
-    ) {
-        if let Some(head) = self.spelled.get(raw.as_bytes()) {
+    fn look_up_number(&self, wanted: &impl Wanted, postings: &mut impl Postings) {
+        if !self.spelled.is_empty()
+            && let Some(head) = self.spelled.get(wanted.text().as_bytes())
+        {
             postings.take(head);
         }
         if self.numbers.is_empty() {
             return;
         }
-        let Some(number) = nearest() else {
+        let Some(number) = wanted.nearest() else {
             return;
         };
         // Whether the number may be compared at all is dear to find out, so only when it matters.
         let mut exact = None;
         self.numbers.of(ordered(number), |head| {
-            if postings.is_news(head) && *exact.get_or_insert_with(|| number::is_exact(raw, number))
+            if postings.is_news(head)
+                && *exact.get_or_insert_with(|| number::is_exact(wanted.text(), number))
             {
                 postings.take(head);
             }
@@ -480,5 +518,6 @@ impl PathIndex {
             + self.numbers.memory()
             + self.v4.memory()
             + self.v6.memory()
+            + self.others.capacity() * size_of::<u32>()
     }
 }

@@ -43,11 +43,13 @@ impl TextTable {
     /// The number of a text.
     #[inline]
     pub(crate) fn get(&self, text: &[u8]) -> Option<u32> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        let hash = hash(text);
-        let mask = self.slots.len() - 1;
+        self.get_hashed(text, hash(text))
+    }
+
+    /// The same if the [`hash`] of the text is known.
+    #[inline]
+    pub(crate) fn get_hashed(&self, text: &[u8], hash: u64) -> Option<u32> {
+        let mask = self.slots.len().wrapping_sub(1);
         let (tag, mut at) = split(hash);
         loop {
             let slot = self.slots.get(at & mask)?;
