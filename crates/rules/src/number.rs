@@ -34,6 +34,45 @@ pub(crate) fn nearest_in_front(text: &[u8]) -> Option<f64> {
     Short::read(text).map(|short| short.nearest())
 }
 
+/// Whether the number that a text begins with surely lies between two others, as far as its first
+/// digits tell.
+#[inline]
+pub(crate) fn is_surely_between(text: &[u8], low: f64, high: f64) -> bool {
+    roughly(text).is_some_and(|(least, most)| low < least && most < high)
+}
+
+/// What the number is at least and at most that a text begins with, from its first digits.
+#[inline]
+fn roughly(text: &[u8]) -> Option<(f64, f64)> {
+    /// More than what rounding may make of the first digits.
+    const ROUNDING: f64 = 1e-14;
+    let (negative, unsigned) = match text.split_first()? {
+        (b'-', rest) => (true, rest),
+        _ => (false, text),
+    };
+    let (whole, count) = digits_of_word(u64::from_le_bytes(*unsigned.first_chunk()?));
+    let rest = unsigned.get(count..)?.strip_prefix(b".")?;
+    let (fraction, decimals) = digits_of_word(u64::from_le_bytes(*rest.first_chunk()?));
+    // What follows are more digits, or the number ends here.
+    let after = rest.get(decimals..)?;
+    let more = count_digits(u64::from_le_bytes(*after.first_chunk()?));
+    if count == 0 || more == 8 || matches!(after.get(more), Some(b'e' | b'E')) {
+        return None;
+    }
+    let unit = UNITS.get(decimals)?;
+    let least = whole as f64 + fraction as f64 * unit;
+    let rounding = least * ROUNDING;
+    let (least, most) = (least - rounding, least + unit + rounding);
+    Some(if negative {
+        (-most, -least)
+    } else {
+        (least, most)
+    })
+}
+
+/// Negative powers of ten.
+const UNITS: [f64; 9] = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
+
 /// Powers of ten below 2^64.
 const TENS: [u64; 20] = {
     let (mut tens, mut ten, mut at) = ([0; 20], 1u64, 0);
@@ -158,25 +197,33 @@ fn word_of_few(bytes: &[u8]) -> u64 {
     shifted.fold(0, |word, byte| (word << 8) | u64::from(*byte))
 }
 
-/// The value of the digits that eight bytes begin with, and how many they are.
+const EACH: u64 = 0x0101_0101_0101_0101;
+const ZEROS: u64 = EACH * 0x30;
+
+/// How many digits eight bytes begin with.
 #[inline]
-fn digits_of_word(word: u64) -> (u64, usize) {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let values = word ^ (EACH * 0x30);
+fn count_digits(word: u64) -> usize {
+    let values = word ^ ZEROS;
     // The highest bit of each byte tells what is no digit; above the lowest such byte it may be
     // wrong.
     let others = (values.wrapping_add(EACH * 0x76) | values) & (EACH * 0x80);
-    let count = others.trailing_zeros() / 8;
+    (others.trailing_zeros() / 8) as usize
+}
+
+/// The value of the digits that eight bytes begin with, and how many they are.
+#[inline]
+fn digits_of_word(word: u64) -> (u64, usize) {
+    let count = count_digits(word);
     if count == 0 {
         return (0, 0);
     }
     // Zeros in front, and then pairs, fours and eights of digits become one number each.
-    let digits = values << (64 - 8 * count);
+    let digits = (word ^ ZEROS) << (64 - 8 * count);
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     const EVERY_OTHER: u64 = 0x0000_00ff_0000_00ff;
     let odd = (pairs & EVERY_OTHER).wrapping_mul(0x000f_4240_0000_0064);
     let even = ((pairs >> 16) & EVERY_OTHER).wrapping_mul(0x0000_2710_0000_0001);
-    (odd.wrapping_add(even) >> 32, count as usize)
+    (odd.wrapping_add(even) >> 32, count)
 }
 
 /// How many bits each of the powers has.
@@ -270,7 +317,7 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decimal, comparable, is_exact, nearest, nearest_in_front};
+    use super::{Decimal, comparable, is_exact, nearest, nearest_in_front, roughly};
     use proptest::prelude::*;
 
     #[test]
@@ -331,6 +378,15 @@ mod tests {
             prop_assert!(
                 nearest_in_front(text.as_bytes()).is_none_or(|value| nearest(&raw) == Some(value))
             );
+        }
+
+        #[test]
+        fn rough_numbers_hold_the_nearest(raw in "-?(0|[1-9][0-9]{0,9})([.][0-9]{1,20})?(e[0-9])?") {
+            let text = format!("{raw},\"next\":12345678");
+            if let Some((least, most)) = roughly(text.as_bytes()) {
+                let number = nearest(&raw).unwrap();
+                prop_assert!(least <= number && number <= most, "{} {} {}", least, raw, most);
+            }
         }
 
         #[test]

@@ -39,12 +39,34 @@ pub(super) struct Judge<'a, 'r> {
     folded: &'r mut Vec<u8>,
     excepted: &'r mut Vec<u64>,
     matched: &'r mut Vec<u32>,
+    known: [Known; KNOWN],
 }
+
+/// Between which numbers a path has nothing more to say.
+#[derive(Clone, Copy)]
+struct Known {
+    index: u32,
+    above: f64,
+    below: f64,
+}
+
+impl Known {
+    const NOTHING: Known = Known {
+        index: NONE,
+        above: 0.0,
+        below: 0.0,
+    };
+}
+
+/// For so many paths it is remembered: coordinates have few.
+const KNOWN: usize = 4;
 
 /// Takes what one value meets.
 struct Meeting<'j, 'a, 'r> {
     judge: &'j mut Judge<'a, 'r>,
     leaf: &'a Leaf,
+    /// The number of the index that is asked.
+    index: u32,
 }
 
 impl<'a, 'r> Judge<'a, 'r> {
@@ -63,18 +85,23 @@ impl<'a, 'r> Judge<'a, 'r> {
             folded: room.folded,
             excepted: room.excepted,
             matched: room.matched,
+            known: [Known::NOTHING; KNOWN],
         }
     }
 
-    /// Takes everything that one value meets.
+    /// Takes everything that one value meets in an index, given with its number.
     #[inline]
-    pub(super) fn look_up(&mut self, leaf: &'a Leaf, index: &PathIndex) {
+    pub(super) fn look_up(&mut self, leaf: &'a Leaf, (number, index): (u32, &PathIndex)) {
         let seen = Seen {
             view: self.view,
             leaf,
         };
         let mut folded = std::mem::take(self.folded);
-        let mut meeting = Meeting { judge: self, leaf };
+        let mut meeting = Meeting {
+            judge: self,
+            leaf,
+            index: number,
+        };
         index.look_up(&seen, &mut folded, &mut meeting);
         *self.folded = folded;
     }
@@ -274,6 +301,29 @@ impl Postings for Meeting<'_, '_, '_> {
             }
         }
         false
+    }
+
+    #[inline]
+    fn is_like_before(&self) -> bool {
+        let view = self.judge.view;
+        let known = self.judge.known.get(self.index as usize % KNOWN);
+        known.is_some_and(|known| {
+            known.index == self.index
+                && view
+                    .leaves
+                    .is_surely_between(self.leaf, view.text, known.above, known.below)
+        })
+    }
+
+    #[inline]
+    fn remember(&mut self, (above, below): (f64, f64)) {
+        if let Some(known) = self.judge.known.get_mut(self.index as usize % KNOWN) {
+            *known = Known {
+                index: self.index,
+                above,
+                below,
+            };
+        }
     }
 
     #[inline]

@@ -33,7 +33,10 @@ use crate::scan::LastBytes;
 
 /// A segment is merged with the smaller ones after it once they have together a
 /// `MERGE_AT`th of its rules.
-const MERGE_AT: usize = 7;
+const MERGE_AT: usize = 5;
+
+/// So few rules are always in one segment. AWS allows a bus 300 rules unless asked for more.
+const SMALL: usize = 300;
 
 /// Fewer rules or paths than this are not worth tidying up.
 const LITTER: usize = 64;
@@ -281,9 +284,11 @@ impl<K: Clone + Ord> Writer<K> {
         let mut merged = Vec::new();
         let mut first = self.shelves.len();
         let mut count = rules.len();
+        let kept = self.shelves.iter().map(|shelf| shelf.segment.keys.len());
+        let is_small = kept.sum::<usize>() + count <= SMALL;
         while let Some(before) = first.checked_sub(1)
             && let Some(shelf) = self.shelves.get(before)
-            && shelf.segment.keys.len() <= MERGE_AT * count
+            && (is_small || shelf.segment.keys.len() <= MERGE_AT * count)
         {
             count += shelf.segment.keys.len();
             first = before;

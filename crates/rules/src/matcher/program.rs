@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::index::{Chains, Gathering, Guard, Left, NONE, PathIndex, hash};
 use super::judge::{Judge, Room, View};
-use super::rank::Crowds;
+use super::rank::Ranking;
 use super::rule::Rule;
 use crate::condition::Condition;
 
@@ -136,7 +136,7 @@ impl Chains for Linking<'_> {
 
 impl Program {
     pub(super) fn new(rules: &[Arc<Rule>]) -> Program {
-        let crowds = Crowds::count(rules.iter().map(Arc::as_ref));
+        let ranking = Ranking::of(rules);
         let mut program = Program {
             rules: rules.len(),
             ..Program::default()
@@ -144,7 +144,7 @@ impl Program {
         let mut gatherings: Vec<(u32, Gathering)> = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
             for (ordinal, fields) in rule.pattern.branches().iter().enumerate() {
-                let filed = program.add_branch((number, ordinal), rule, fields, &crowds);
+                let filed = program.add_branch((number, ordinal), rule, fields, &ranking);
                 if let Some((branch, field)) = filed {
                     program.file(rule, branch, field, &mut gatherings);
                 }
@@ -177,22 +177,16 @@ impl Program {
         (rule_number, ordinal): (usize, usize),
         rule: &Rule,
         fields: &[usize],
-        crowds: &Crowds,
+        ranking: &Ranking,
     ) -> Option<(u32, usize)> {
         let mut tests: Vec<(u64, Test)> = Vec::with_capacity(fields.len());
-        let mut best: Option<(u64, usize)> = None;
         for &index in fields {
             let (Some(field), Some(path)) =
                 (rule.pattern.fields().get(index), rule.paths.get(index))
             else {
                 continue;
             };
-            let load = crowds.load(field, *path);
-            if let Some(load) = load
-                && best.is_none_or(|(least, _)| load < least)
-            {
-                best = Some((load, index));
-            }
+            let load = ranking.load(rule_number, index);
             let test = Test {
                 path: *path,
                 field: count(index),
@@ -211,7 +205,7 @@ impl Program {
         }
         // What excludes most is tested first.
         tests.sort_by_key(|(load, _)| *load);
-        let filed_under = best.map(|(_, index)| index);
+        let filed_under = ranking.choose(rule_number, rule, fields);
         let first = count(self.tests.len());
         let left = tests.into_iter().map(|(_, test)| test);
         self.tests
@@ -274,7 +268,7 @@ impl Program {
             if let Some(place) = self.places.get(place)
                 && let Some(index) = self.indexes.get(*place as usize)
             {
-                judge.look_up(leaf, index);
+                judge.look_up(leaf, (*place, index));
             }
         }
     }

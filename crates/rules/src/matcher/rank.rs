@@ -1,20 +1,93 @@
-//! How rare the values are that a field accepts: rules are found by their rarest field.
+//! How rare the values are that a field accepts: rules are found by their rarest field. Of fields
+//! about as rare as each other, that is taken whose path most rules are found by, so that few
+//! paths have to be looked up.
 //!
 //! A guess from the conditions alone, since events are not known in advance. A wrong guess costs
 //! time, never a match.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use super::index::hash;
 use super::rule::Rule;
 use crate::condition::Condition;
 use crate::pattern::Field;
 
+/// A field may be so many times as common as the rarest to be preferred for its path.
+const ABOUT: u64 = 2;
+
+/// What a list of rules is found by.
+#[derive(Default)]
+pub(super) struct Ranking {
+    /// For each field of each rule, a measure of how many events it accepts, times how many rules
+    /// it accepts them for; `None` for a field that absence satisfies.
+    loads: Vec<Option<u64>>,
+    /// For each rule, where its fields begin.
+    starts: Vec<usize>,
+    /// For each path, how many branches have their rarest field there.
+    votes: Vec<u32>,
+}
+
+impl Ranking {
+    pub(super) fn of(rules: &[Arc<Rule>]) -> Ranking {
+        let mut crowds = Crowds::count(rules.iter().map(Arc::as_ref));
+        let mut ranking = Ranking::default();
+        for (number, rule) in rules.iter().enumerate() {
+            ranking.starts.push(ranking.loads.len());
+            for field in rule.pattern.fields() {
+                ranking.loads.push(crowds.load(rule, field));
+            }
+            for fields in rule.pattern.branches() {
+                let loads = fields
+                    .iter()
+                    .filter_map(|field| Some((ranking.load(number, *field)?, *field)));
+                if let Some((_, field)) = loads.min()
+                    && let Some(path) = rule.paths.get(field)
+                {
+                    let path = *path as usize;
+                    if ranking.votes.len() <= path {
+                        ranking.votes.resize(path + 1, 0);
+                    }
+                    if let Some(votes) = ranking.votes.get_mut(path) {
+                        *votes += 1;
+                    }
+                }
+            }
+        }
+        ranking
+    }
+
+    /// How common what a field accepts is.
+    pub(super) fn load(&self, rule: usize, field: usize) -> Option<u64> {
+        *self.loads.get(self.starts.get(rule)? + field)?
+    }
+
+    /// Which of the fields of a branch the rule is to be found by; none if absence satisfies all.
+    pub(super) fn choose(&self, number: usize, rule: &Rule, fields: &[usize]) -> Option<usize> {
+        let loads = || {
+            let loads = fields.iter();
+            loads.filter_map(|field| Some((self.load(number, *field)?, *field)))
+        };
+        let (least, _) = loads().min()?;
+        let votes = |field: usize| {
+            let path = rule.paths.get(field);
+            path.and_then(|path| self.votes.get(*path as usize))
+        };
+        let about = loads().filter(|(load, _)| *load <= least.saturating_mul(ABOUT));
+        about
+            .max_by_key(|(load, field)| (votes(*field), Reverse(*load), Reverse(*field)))
+            .map(|(_, field)| field)
+    }
+}
+
 /// How often conditions that many rules might share occur.
 #[derive(Default)]
-pub(super) struct Crowds {
+struct Crowds {
     counts: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    /// The keys of all conditions counted.
+    keys: std::vec::IntoIter<u64>,
 }
 
 /// Takes keys that are hashes already.
@@ -37,37 +110,52 @@ impl Hasher for Hashed {
 
 impl Crowds {
     /// Counts the conditions of all rules that have a choice between fields.
-    pub(super) fn count<'a>(rules: impl Iterator<Item = &'a Rule>) -> Crowds {
-        let mut crowds = Crowds::default();
-        for rule in rules {
-            let choice = rule.pattern.branches().iter().any(|b| b.len() > 1);
-            if !choice {
-                continue;
-            }
-            for (field, path) in rule.pattern.fields().iter().zip(&rule.paths) {
-                for condition in &field.conditions {
-                    if let Some(key) = key(condition, *path) {
-                        *crowds.counts.entry(key).or_default() += 1;
-                    }
-                }
-            }
+    fn count<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Crowds {
+        let choosing = rules.filter(|rule| has_choice(rule));
+        let fields = choosing.flat_map(|rule| rule.pattern.fields().iter().zip(&rule.paths));
+        let keys: Vec<u64> = fields
+            .flat_map(|(field, path)| field.conditions.iter().map(|c| key(c, *path)))
+            .collect();
+        let mut crowds = Crowds {
+            counts: HashMap::with_capacity_and_hasher(keys.len(), BuildHasherDefault::default()),
+            keys: Vec::new().into_iter(),
+        };
+        for key in keys.iter().filter(|key| **key != UNSHARED) {
+            *crowds.counts.entry(*key).or_default() += 1;
         }
+        crowds.keys = keys.into_iter();
         crowds
     }
 
     /// A measure of how many events a field accepts, times how many rules it accepts them for;
-    /// `None` for a field that absence satisfies.
-    pub(super) fn load(&self, field: &Field, path: u32) -> Option<u64> {
-        let mut load = 0u64;
+    /// `None` for a field that absence satisfies. To be asked for the fields in the order in which
+    /// they were counted.
+    fn load(&mut self, rule: &Rule, field: &Field) -> Option<u64> {
+        let mut load = Some(0u64);
+        let has_choice = has_choice(rule);
         for condition in &field.conditions {
-            let crowd = key(condition, path)
+            let key = self.keys.by_ref().take(usize::from(has_choice)).next();
+            let crowd = key
                 .and_then(|key| self.counts.get(&key))
                 .map_or(1, |count| u64::from(*count));
-            load = load.saturating_add(share(condition)?.saturating_mul(crowd));
+            load = load
+                .zip(share(condition))
+                .map(|(load, share)| load.saturating_add(share.saturating_mul(crowd)));
         }
-        Some(load)
+        load
     }
 }
+
+/// Whether a rule can be found by one field or another.
+fn has_choice(rule: &Rule) -> bool {
+    rule.pattern
+        .branches()
+        .iter()
+        .any(|branch| branch.len() > 1)
+}
+
+/// The key of a condition that no other rule has.
+const UNSHARED: u64 = 0;
 
 /// Of a million values, how many a condition may accept.
 fn share(condition: &Condition) -> Option<u64> {
@@ -78,7 +166,7 @@ fn share(condition: &Condition) -> Option<u64> {
         Condition::EqualsIgnoreCase(text) => 120 + common(text.as_str()),
         Condition::Address(_) => 100,
         // Reading a number is dearer than comparing a text.
-        Condition::Number { raw, .. } => 105 + common(raw),
+        Condition::Number { raw, .. } => 205 + common(raw),
         Condition::True | Condition::False => 300_000,
         Condition::Null => 50_000,
         Condition::Prefix(text) | Condition::Suffix(text) => 150 + long(text.len()),
@@ -91,7 +179,7 @@ fn share(condition: &Condition) -> Option<u64> {
         }
         Condition::Cidr(_) => 2_000,
         Condition::Numeric(bounds) => match (bounds.low, bounds.high) {
-            (Some(low), Some(high)) if low == high => 110,
+            (Some(low), Some(high)) if low == high => 210,
             (Some(_), Some(_)) => 5_000,
             _ => 300_000,
         },
@@ -110,7 +198,7 @@ fn common(text: &str) -> u64 {
 }
 
 /// Names a condition that other rules may have as well.
-fn key(condition: &Condition, path: u32) -> Option<u64> {
+fn key(condition: &Condition, path: u32) -> u64 {
     let (kind, text) = match condition {
         Condition::Exactly(text) => (1, text.as_str()),
         Condition::Number { raw, .. } => (2, raw.as_str()),
@@ -127,7 +215,7 @@ fn key(condition: &Condition, path: u32) -> Option<u64> {
         | Condition::Address(_)
         | Condition::Numeric(_)
         | Condition::Cidr(_)
-        | Condition::Absent => return None,
+        | Condition::Absent => return UNSHARED,
     };
-    Some(hash(text.as_bytes()) ^ (u64::from(path) << 8) ^ kind)
+    hash(text.as_bytes()) ^ (u64::from(path) << 8) ^ kind
 }

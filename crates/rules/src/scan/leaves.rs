@@ -185,6 +185,13 @@ impl Leaves {
         Some(f64::from_bits(leaf.nearest.get())).filter(|number| !number.is_nan())
     }
 
+    /// Whether a number surely lies between two others; it may, too, if this says no.
+    #[inline]
+    pub(crate) fn is_surely_between(&self, leaf: &Leaf, event: &str, low: f64, high: f64) -> bool {
+        let front = event.as_bytes().get(leaf.start as usize..);
+        front.is_some_and(|front| number::is_surely_between(front, low, high))
+    }
+
     /// The value as conditions take it.
     pub(crate) fn value<'a>(&'a self, leaf: &Leaf, event: &'a str) -> ValueRef<'a> {
         match leaf.kind {

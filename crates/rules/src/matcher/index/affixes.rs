@@ -156,6 +156,7 @@ impl Affixes {
         if lengths.len() <= FEW_LENGTHS {
             affixes.lengths = lengths;
             affixes.table = texts;
+            affixes.table.shrink();
             return affixes;
         }
         let mut sorted: Vec<Text> = texts

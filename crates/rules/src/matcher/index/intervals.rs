@@ -58,7 +58,16 @@ impl<T: Copy + Ord> Intervals<T> {
     /// Tells the value of every interval that holds the point.
     #[inline]
     pub(crate) fn of(&self, point: T, mut tell: impl FnMut(u32)) {
-        stab(&self.list, point, &mut tell);
+        let mut cell = Cell::default();
+        stab(&self.list, point, &mut cell, &mut tell);
+    }
+
+    /// The same, and tells between which ends all other points are in the same intervals. `None` stands for no limit.
+    #[inline]
+    pub(crate) fn around(&self, point: T, mut tell: impl FnMut(u32)) -> Cell<T> {
+        let mut cell = Cell::default();
+        stab(&self.list, point, &mut cell, &mut tell);
+        cell
     }
 
     /// Bytes kept.
@@ -76,7 +85,12 @@ fn reach<T: Copy + Ord>(range: &mut [Interval<T>]) -> Option<T> {
     Some(middle.reach)
 }
 
-fn stab<T: Copy + Ord>(range: &[Interval<T>], point: T, tell: &mut impl FnMut(u32)) {
+fn stab<T: Copy + Ord>(
+    range: &[Interval<T>],
+    point: T,
+    cell: &mut Cell<T>,
+    tell: &mut impl FnMut(u32),
+) {
     let mut range = range;
     loop {
         let (below, rest) = range.split_at(range.len() / 2);
@@ -84,17 +98,54 @@ fn stab<T: Copy + Ord>(range: &[Interval<T>], point: T, tell: &mut impl FnMut(u3
             return;
         };
         if middle.reach < point {
+            cell.is_above(middle.reach);
             return;
         }
         if middle.low > point {
+            cell.is_below(middle.low);
             range = below;
             continue;
         }
-        if middle.high >= point && middle.value != NONE {
-            tell(middle.value);
+        // The cell has the lower end in it, but nothing is lost without it.
+        cell.is_above(middle.low);
+        if middle.high >= point {
+            cell.is_below(middle.high);
+            if middle.value != NONE {
+                tell(middle.value);
+            }
+        } else {
+            cell.is_above(middle.high);
         }
-        stab(below, point, tell);
+        stab(below, point, cell, tell);
         range = above;
+    }
+}
+
+/// Points between two ends, which are not of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell<T> {
+    pub(crate) above: Option<T>,
+    pub(crate) below: Option<T>,
+}
+
+impl<T> Default for Cell<T> {
+    fn default() -> Self {
+        Cell {
+            above: None,
+            below: None,
+        }
+    }
+}
+
+impl<T: Copy + Ord> Cell<T> {
+    #[inline]
+    fn is_above(&mut self, end: T) {
+        self.above = self.above.max(Some(end));
+    }
+
+    #[inline]
+    fn is_below(&mut self, end: T) {
+        self.below = Some(self.below.map_or(end, |below| below.min(end)));
     }
 }
 
@@ -104,4 +155,73 @@ pub(crate) fn ordered(number: f64) -> u64 {
     const SIGN: u64 = 1 << 63;
     let bits = number.to_bits();
     if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
+
+impl Cell<u64> {
+    /// The ends as doubles, for points that are [`ordered`] ones.
+    #[inline]
+    pub(crate) fn doubles(self) -> (f64, f64) {
+        let above = self.above.map_or(f64::NAN, double);
+        let below = self.below.map_or(f64::NAN, double);
+        let limit = |end: f64, limit: f64| if end.is_nan() { limit } else { end };
+        (limit(above, f64::NEG_INFINITY), limit(below, f64::INFINITY))
+    }
+}
+
+/// The double that [`ordered`] made a whole number of; the least and the greatest come from none.
+#[inline]
+fn double(ordered: u64) -> f64 {
+    const SIGN: u64 = 1 << 63;
+    f64::from_bits(if ordered & SIGN == 0 {
+        !ordered
+    } else {
+        ordered & !SIGN
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Intervals, ordered};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn all_points_of_a_cell_are_in_the_same_intervals(
+            ends in prop::collection::vec((0u64..20, 0u64..20), 0..12),
+            point in 0u64..20,
+        ) {
+            let mut intervals = Intervals::default();
+            for (number, (low, high)) in (0..).zip(&ends) {
+                intervals.add(*low, *high, number);
+            }
+            // Equal intervals become one, and tell of the first.
+            intervals.build(|first, _| first);
+            let of = |point: u64| {
+                let mut told = Vec::new();
+                let cell = intervals.around(point, |value| told.push(value));
+                told.sort_unstable();
+                (told, cell)
+            };
+            let (told, cell) = of(point);
+            for value in &told {
+                let (low, high) = ends[*value as usize];
+                prop_assert!(low <= point && point <= high);
+            }
+            for (low, high) in &ends {
+                let known = told.iter().any(|value| ends[*value as usize] == (*low, *high));
+                prop_assert_eq!(known, *low <= point && point <= *high);
+            }
+            for other in 0..20 {
+                let above = cell.above.is_none_or(|end| end < other);
+                if above && cell.below.is_none_or(|end| other < end) {
+                    prop_assert_eq!(&of(other).0, &told);
+                }
+            }
+        }
+
+        #[test]
+        fn ends_come_back_as_doubles(number in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
+            prop_assert_eq!(super::double(ordered(number)), number);
+        }
+    }
 }

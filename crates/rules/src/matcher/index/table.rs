@@ -10,6 +10,20 @@ pub(crate) struct TextTable {
     slots: Vec<Slot>,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
+    /// For each text two bits of a word, both told by its hash; empty if there are few texts. It
+    /// fits into nearer caches than the slots do.
+    filter: Vec<u64>,
+}
+
+/// Fewer texts need no filter.
+const MANY: usize = 2048;
+
+/// So many texts share a word of the filter, or fewer.
+const TEXTS_OF_WORD: usize = 4;
+
+/// Two bits of a word of a filter.
+fn bits_of_filter(hash: u64) -> u64 {
+    (1 << (hash >> 58)) | (1 << ((hash >> 52) & 63))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +63,9 @@ impl TextTable {
     /// The same if the [`hash`] of the text is known.
     #[inline]
     pub(crate) fn get_hashed(&self, text: &[u8], hash: u64) -> Option<u32> {
+        if !self.may_have(hash) {
+            return None;
+        }
         let mask = self.slots.len().wrapping_sub(1);
         let (tag, mut at) = split(hash);
         loop {
@@ -63,6 +80,18 @@ impl TextTable {
                 return Some(entry.value);
             }
             at += 1;
+        }
+    }
+
+    /// Whether a text with this hash may be in the table.
+    #[inline]
+    fn may_have(&self, hash: u64) -> bool {
+        let mask = self.filter.len().wrapping_sub(1);
+        let bits = bits_of_filter(hash);
+        // Truncation is meant.
+        match self.filter.get(hash as usize & mask) {
+            Some(word) => word & bits == bits,
+            None => true,
         }
     }
 
@@ -92,6 +121,7 @@ impl TextTable {
 
     fn add(&mut self, text: &[u8], (at, tag): (usize, u32)) -> usize {
         let entry = self.entries.len();
+        self.filter.clear();
         // Rules of more than 4 GiB of text do not fit into memory either.
         let fits = |count: usize| u32::try_from(count).unwrap_or(NONE);
         self.entries.push(Entry {
@@ -149,10 +179,24 @@ impl TextTable {
         self.slots.capacity() * size_of::<Slot>()
             + self.entries.capacity() * size_of::<Entry>()
             + self.bytes.capacity()
+            + self.filter.capacity() * size_of::<u64>()
     }
 
-    /// Gives back memory that growing took in advance.
+    /// Gives back memory that growing took in advance, and makes the filter: nothing is to be
+    /// added any more.
     pub(crate) fn shrink(&mut self) {
+        if self.entries.len() >= MANY {
+            let words = (self.entries.len() / TEXTS_OF_WORD).next_power_of_two();
+            let mut filter = vec![0u64; words];
+            for entry in &self.entries {
+                let hash = hash(self.text(entry));
+                // Truncation is meant.
+                if let Some(word) = filter.get_mut(hash as usize & (words - 1)) {
+                    *word |= bits_of_filter(hash);
+                }
+            }
+            self.filter = filter;
+        }
         self.entries.shrink_to_fit();
         self.bytes.shrink_to_fit();
     }
