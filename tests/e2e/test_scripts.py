@@ -1,12 +1,16 @@
 """Scripts of runbooks under the real server: what they reach, as whom, and what they do not see."""
 
 import json
+import os
 import re
+import shutil
 import socket
+import subprocess
+import tempfile
 import threading
 import unittest
 
-from quelltest import ACCOUNT, REGION, QuellTest, program, wait_until
+from quelltest import ACCOUNT, QuellTest, binary, free_port, program, wait_until
 
 ENDED = ("Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure")
 # Scripts that look at runs, as forty of AWS's own documents do; the second starts one.
@@ -154,12 +158,15 @@ class ScriptTest(QuellTest):
         run = self.ssm.start_automation_execution(DocumentName=name, Parameters=parameters)["AutomationExecutionId"]
         return run, self.ended(run)
 
-    def ended(self, run):
+    def until_ended(self, run):
         def look():
             found = self.ssm.get_automation_execution(AutomationExecutionId=run)["AutomationExecution"]
             return found if found["AutomationExecutionStatus"] in ENDED else None
 
-        found = wait_until("the run's end", look)
+        return wait_until("the run's end", look)
+
+    def ended(self, run):
+        found = self.until_ended(run)
         self.assertEqual(found["AutomationExecutionStatus"], "Success", found.get("FailureMessage"))
         return json.loads(found["StepExecutions"][0]["Outputs"]["Payload"][0])
 
@@ -226,9 +233,60 @@ class ScriptTest(QuellTest):
         )
         self.assertEqual(came, [])
 
+    def test_powershell_runs_where_it_is_and_is_missed_clearly(self):
+        text = (
+            'schemaVersion: "0.3"\nmainSteps:\n  - name: Run\n    action: aws:executeScript\n    inputs:\n'
+            "      Runtime: PowerShell Core 6.0\n      InputPayload: {a: 1}\n"
+            "      Script: \"@{ twice = 2 * ($env:InputPayload | ConvertFrom-Json).a }\"\n"
+        )
+        self.create("Shell", text)
+        run = self.ssm.start_automation_execution(DocumentName="Shell")["AutomationExecutionId"]
+        found = self.until_ended(run)
+        if shutil.which("pwsh"):
+            self.assertEqual(json.loads(found["StepExecutions"][0]["Outputs"]["Payload"][0]), {"twice": 2}, found)
+        else:
+            self.assertEqual(found["AutomationExecutionStatus"], "Failed")
+            self.assertIn("`pwsh` is not installed on this server", found["StepExecutions"][0]["FailureMessage"])
+
+    def test_runtimes_of_python_are_known_to_311(self):
+        for runtime, known in (("python3.6", True), ("python3.7", True), ("python3.9", True), ("python3.10", True), ("python3.99", False)):
+            name = runtime.replace(".", "-")
+            text = document("def run(e, c): return {'says': 'yes'}", role=False).replace("python3.11", runtime)
+            self.create(name, text)
+            run = self.ssm.start_automation_execution(DocumentName=name)["AutomationExecutionId"]
+            if known:
+                self.assertEqual(self.ended(run), {"says": "yes"}, runtime)
+                continue
+            found = self.until_ended(run)
+            self.assertIn("no interpreter for runtime `python3.99`: known are python3.6", found["StepExecutions"][0]["FailureMessage"])
+
+    def test_a_script_is_stopped_at_its_time_limit(self):
+        text = document("import time\ndef run(e, c): print('began', flush=True); time.sleep(60)", role=False)
+        self.create("Slow", text.replace("    action: aws:executeScript\n", "    action: aws:executeScript\n    timeoutSeconds: 2\n"))
+        run = self.ssm.start_automation_execution(DocumentName="Slow")["AutomationExecutionId"]
+
+        found = self.until_ended(run)
+        self.assertEqual(found["StepExecutions"][0]["StepStatus"], "TimedOut")
+        self.assertIn("Log: began", found["StepExecutions"][0]["FailureMessage"])
+
+    def test_a_large_result_reaches_the_next_step(self):
+        script = "def run(e, c): return {'text': 'x' * 90_000, 'got': len(e['text'])}"
+        _, found = self.run_script("Large", script, role=False, text="y" * 70_000)
+        self.assertEqual((len(found["text"]), found["got"]), (90_000, 70_000))
+
     def test_the_server_tells_its_walls_at_the_start(self):
         log = self.quell.log.read_text()
         self.assertRegex(log, re.compile("all walls of the script sandbox stand|the script sandbox is weaker on this system"))
+
+    def test_a_strict_server_does_not_start_where_a_wall_is_missing(self):
+        if "all walls of the script sandbox stand" in self.quell.log.read_text():
+            self.skipTest("no wall is missing on this machine")
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "QUELL_SCRIPTS_SANDBOX": "strict", "QUELL_SCRIPTS_PYTHON": program("python3")}
+            command = [binary(), "serve", "--data-dir", f"{folder}/data", "--listen", f"127.0.0.1:{free_port()}"]
+            ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        self.assertNotEqual(ended.returncode, 0)
+        self.assertIn("`scripts.sandbox` is `strict` and this system lacks walls: ", ended.stderr + ended.stdout)
 
 
 if __name__ == "__main__":
