@@ -1,5 +1,6 @@
 //! Third-party documents: each is valid, or every complaint about it is a known one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use flow::automation::document::{DiagnosticKind, Format, parse};
@@ -50,8 +51,70 @@ const KNOWN: [(&str, &str); 14] = [
     ("", "%%"),
 ];
 
+/// Documents whose scripts are attachments.
+const ATTACHED: [&str; 2] = [
+    "Digito-AddNetworkLatencyUsingAppliance.yml",
+    "Digito-RouteThroughAppliance.yml",
+];
+
+/// What the walk over all documents counts.
+#[derive(Default)]
+struct Table {
+    documents: usize,
+    valid: usize,
+    refused: Vec<String>,
+    steps: usize,
+    /// Steps by action.
+    actions: BTreeMap<&'static str, usize>,
+    unsupported: Vec<String>,
+    /// Script steps whose code is an attachment of the document.
+    attachments: Vec<String>,
+}
+
+impl Table {
+    fn add(&mut self, name: &str, text: &str, format: Format) {
+        let (document, diagnostics) = parse(text, format);
+        assert_eq!(document.is_some(), diagnostics.is_empty(), "{name}");
+        self.documents += 1;
+        for diagnostic in diagnostics {
+            let line = format!("{name}: {diagnostic}");
+            if diagnostic.message.starts_with("an Attachment in step") {
+                self.attachments.push(line);
+            } else if diagnostic.kind == DiagnosticKind::UnsupportedAction
+                || diagnostic.message.starts_with("Unknown action")
+            {
+                self.unsupported.push(line);
+            } else {
+                self.refused.push(line);
+            }
+        }
+        let Some(document) = document else { return };
+        self.valid += 1;
+        self.steps += document.steps.len();
+        for step in &document.steps {
+            *self.actions.entry(step.action.as_str()).or_default() += 1;
+        }
+    }
+
+    fn print(&self) {
+        println!("documents    {:>5}", self.documents);
+        println!("  valid      {:>5}", self.valid);
+        println!("  refused    {:>5}", self.documents - self.valid);
+        println!("steps        {:>5}", self.steps);
+        println!("actions      {:>5}", self.actions.len());
+        for (action, steps) in &self.actions {
+            println!("  {action:32} {steps:>5}");
+        }
+        println!("unsupported  {:>5}", self.unsupported.len());
+        println!("attachments  {:>5}", self.attachments.len());
+        let told = [&self.unsupported, &self.attachments, &self.refused];
+        told.into_iter()
+            .flatten()
+            .for_each(|line| println!("  {line}"));
+    }
+}
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "one walk with its figures")]
 fn every_third_party_document_is_understood() {
     let Some(folder) = crate::cases("automation-documents") else {
         return;
@@ -62,46 +125,25 @@ fn every_third_party_document_is_understood() {
         .map(|entry| entry.path())
         .collect();
     paths.sort();
-    let (mut parsed, mut valid, mut unsupported, mut other) = (0, 0, 0, Vec::new());
+    let mut table = Table::default();
     for path in &paths {
         let format = match path.extension().and_then(|ext| ext.to_str()) {
             Some("json") => Format::Json,
             Some("yml" | "yaml") => Format::Yaml,
             _ => continue,
         };
-        let name = path
-            .file_name()
-            .expect("a file")
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().expect("a file").to_string_lossy();
         let text = std::fs::read_to_string(path).expect("readable");
-        let (document, diagnostics) = parse(&text, format);
-        assert_eq!(document.is_some(), diagnostics.is_empty(), "{name}");
-        if !diagnostics.iter().any(|d| d.kind == DiagnosticKind::Syntax) {
-            parsed += 1;
-        }
-        if document.is_some() {
-            valid += 1;
-        } else if diagnostics
-            .iter()
-            .all(|d| d.kind == DiagnosticKind::UnsupportedAction)
-        {
-            unsupported += 1;
-        } else {
-            other.extend(
-                diagnostics
-                    .iter()
-                    .filter(|d| d.kind != DiagnosticKind::UnsupportedAction)
-                    .map(|d| format!("{name}: {d}")),
-            );
-        }
+        table.add(&name, &text, format);
     }
-    println!(
-        "documents: parsed {parsed}, valid {valid}, only unsupported actions {unsupported}, other {}",
-        other.len()
-    );
-    other.iter().for_each(|line| println!("  {line}"));
-    let surprising: Vec<&String> = other
+    table.print();
+    assert!(table.unsupported.is_empty(), "{:#?}", table.unsupported);
+    // The one kind of document that is refused for what this version lacks.
+    let attached = |line: &&String| !ATTACHED.iter().any(|name| line.contains(name));
+    let more: Vec<&String> = table.attachments.iter().filter(attached).collect();
+    assert!(more.is_empty(), "{more:#?}");
+    let surprising: Vec<&String> = table
+        .refused
         .iter()
         .filter(|line| {
             !KNOWN
@@ -111,7 +153,7 @@ fn every_third_party_document_is_understood() {
         .collect();
     assert!(surprising.is_empty(), "{surprising:#?}");
     assert!(
-        parsed >= 95 && valid >= 40 && valid + unsupported >= 80,
-        "the corpus is understood less well than it was"
+        table.valid * 100 >= table.documents * 85,
+        "the documents are understood less well than they were"
     );
 }
