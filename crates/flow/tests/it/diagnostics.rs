@@ -125,6 +125,18 @@ fn rule_table() {
             "the key \"x{{ global:REGION }}\" holds a reference",
         ),
         (
+            document(
+                "- name: a\n  action: aws:executeAwsApi\n  inputs: {Service: s, Api: b, Map: 'x {{ ssm-secure:/a }}'}\n",
+            ),
+            "`ssm-secure:` is not resolved in runbooks",
+        ),
+        (
+            document(
+                "- name: a\n  action: aws:executeAwsApi\n  inputs: {Service: s, Api: b, Map: '{{ ssm:/a }}'}\n",
+            ),
+            "\"{{ ssm:/a }}\": parameters of the parameter store may only",
+        ),
+        (
             format!(
                 "{}files: {{a.zip: {{checksums: {{sha256: abc}}}}}}\n",
                 document(sleep)

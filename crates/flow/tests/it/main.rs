@@ -8,6 +8,7 @@ mod corpora;
 mod corpus;
 mod diagnostics;
 mod hostile;
+mod language;
 mod playbooks;
 mod properties;
 mod review;

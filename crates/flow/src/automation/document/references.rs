@@ -11,6 +11,8 @@ use crate::source::child_pointer;
 /// What `global:` knows.
 const GLOBALS: [&str; 5] = ["ACCOUNT_ID", "REGION", "AWS_PARTITION", "DATE", "DATE_TIME"];
 
+const SECRET: &str = "`ssm-secure:` is not resolved in runbooks, since the value would stand in the run's record; let a script read it with GetParameter where it is used";
+
 /// Checks all texts that are resolved at run time. A script's text is not one of them.
 pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
     if let Some(text) = &document.assume_role {
@@ -19,6 +21,10 @@ pub(super) fn check(notes: &mut Notes<'_>, document: &Document) {
     for (at, step) in document.steps.iter().enumerate() {
         let looping = step.parent.is_some() || step.action == Action::Loop;
         resolved_texts(document, at, &mut |pointer, text| {
+            // A command document resolves it on the instance.
+            if step.action != Action::RunCommand && names_secret(text) {
+                notes.add(pointer, SECRET);
+            }
             check_text(notes, document, (pointer, looping), text);
         });
         check_keys(
@@ -126,6 +132,13 @@ fn check_text(
             }
         }
     }
+}
+
+/// Whether a text refers to a SecureString parameter.
+fn names_secret(text: &str) -> bool {
+    text.split("{{")
+        .skip(1)
+        .any(|behind| behind.trim_start().starts_with("ssm-secure:"))
 }
 
 /// A supported step that neither declares the output nor has it by nature.
