@@ -171,7 +171,15 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
         .backtrack_limit(BACKTRACK_LIMIT)
         .delegate_size_limit(8 << 20)
         .build()
-        .map_err(|error| format!("allowedPattern is not a valid regular expression: {error}"))
+        .map_err(|error| {
+            let words = error.to_string();
+            // The place counts what stands around the pattern here.
+            let reason = match words.strip_prefix("Parsing error at position ") {
+                Some(rest) => rest.split_once(": ").map_or(rest, |(_, reason)| reason),
+                None => &words,
+            };
+            format!("allowedPattern is not a valid regular expression: {reason}")
+        })
 }
 
 /// Whether a typed value keeps the declared rules.

@@ -252,3 +252,29 @@ fn mistakes_come_with_a_remedy_and_their_place() {
     let large = findings(&format!("# {}", "x".repeat(70_000)));
     assert_eq!(large.first().map(|finding| finding.code), Some("too-large"));
 }
+
+#[test]
+fn misspelt_names_are_recognised() {
+    let text = "schemaVersion: '0.3'\nparameters:\n  Name: {type: Strin}\n  Word: {type: String, allowedPattern: '(a'}\nmainSteps:\n- name: first\n  action: aws:branch\n  onfailure: Abort\n  inputs:\n    Choices:\n    - {NextStep: secnd, Variable: a, StringEquals: a}\n    Default: nowhere\n- name: second\n  action: aws:changeInstanceState\n  inputs: {InstanceIds: [i-1], DesiredState: stoped}\n- name: third\n  action: aws:branch\n  inputs: {Choices: [{NextStep: first, Variable: '{{ global:REGIN }}', StringEqual: a}]}\n";
+    let told: Vec<(u32, u32, Option<String>)> = findings(text)
+        .into_iter()
+        .map(|finding| (finding.line, finding.column, finding.remedy))
+        .collect();
+    let meant = |name: &str| Some(format!("did you mean `{name}`?"));
+    let brackets = "write a Java regular expression; brackets, dots and signs that stand for themselves need a `\\` before them";
+    let jump = "did you mean `second`? A jump stays within its list of steps";
+    let steps = "name one of the steps of the same list: first, second, third";
+    assert_eq!(
+        told,
+        [
+            (3, 9, meant("String")),
+            (4, 40, Some(brackets.to_owned())),
+            (8, 14, meant("onFailure")),
+            (11, 18, Some(jump.to_owned())),
+            (12, 14, Some(steps.to_owned())),
+            (15, 46, meant("stopped")),
+            (18, 22, meant("StringEquals")),
+            (18, 50, meant("REGION")),
+        ]
+    );
+}

@@ -348,9 +348,16 @@ fn check_jumps(notes: &mut Notes<'_>, document: &Document) {
                 .get(target)
                 .is_some_and(|(parent, _)| *parent == step.parent)
         };
-        let mut complain = |target: &str, member: &str| {
+        // `path` ends with the member's name.
+        let mut complain = |target: &str, path: &str| {
+            let member = path.rsplit('/').next().unwrap_or(path);
+            let member = if member == "NextStep" {
+                "nextStep"
+            } else {
+                member
+            };
             let message = format!("Unknown step name: \"{target}\" in {member}");
-            notes.add_step(&format!("{here}/{member}"), &step.name, message);
+            notes.add_step(&format!("{here}/{path}"), &step.name, message);
         };
         if let Some(target) = step.next_step.as_deref().filter(|target| !known(target)) {
             complain(target, "nextStep");
@@ -361,15 +368,14 @@ fn check_jumps(notes: &mut Notes<'_>, document: &Document) {
             complain(target, "onFailure");
         }
         if let Body::Branch { choices, default } = &step.body {
-            choices
-                .iter()
-                .map(|(_, target)| target)
-                .filter(|t| !known(t))
-                .for_each(|t| complain(t, "nextStep"));
+            let targets = choices.iter().map(|(_, target)| target).enumerate();
+            targets
+                .filter(|(_, target)| !known(target))
+                .for_each(|(n, t)| complain(t, &format!("inputs/Choices/{n}/NextStep")));
             default
                 .iter()
                 .filter(|target| !known(target))
-                .for_each(|target| complain(target, "Default"));
+                .for_each(|target| complain(target, "inputs/Default"));
         }
         if let Some(target) = &step.on_cancel {
             if !known(target) {

@@ -47,10 +47,33 @@ pub(super) fn of(message: &str, document: Option<&Document>) -> Option<String> {
         "check indentation, quotes and colons before this place".to_owned()
     } else if message.starts_with("not valid JSON") {
         "check quotes, commas and brackets before this place".to_owned()
+    } else if message.starts_with("allowedPattern is not") {
+        "write a Java regular expression; brackets, dots and signs that stand for themselves need a `\\` before them".to_owned()
+    } else if message.contains(" has no output \"") {
+        "give the step an entry of `outputs` with Name, Selector and Type, or correct the name"
+            .to_owned()
     } else {
-        return None;
+        return one_of_the_known(message);
     };
     Some(text)
+}
+
+/// For messages that say what was found and what is known: the name that was probably meant.
+fn one_of_the_known(message: &str) -> Option<String> {
+    let (found, known) = match message.split_once("; known are ") {
+        Some((before, known)) => (before.split_once("unknown ")?.1, known),
+        None => {
+            let (_, rest) = message.split_once(" must be one of ")?;
+            let (known, found) = rest.split_once(", found ")?;
+            (found, known)
+        }
+    };
+    let found = found.split(['"', '`']).nth(1)?;
+    let found = found.strip_prefix("global:").unwrap_or(found);
+    let known = known
+        .split(", ")
+        .map(|name| name.trim_start_matches("and "));
+    nearest(found, known).map(|near| format!("did you mean `{near}`?"))
 }
 
 fn default_remedy(type_name: &str) -> &'static str {
