@@ -2,13 +2,9 @@
 //!
 //! Knows nothing of documents. The grammar is serde_json's; this module adds limits and finds the places.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
-use crate::source::{
-    MAX_BYTES, MAX_DEPTH, MAX_NODES, PLACE_DEPTH, Place, Source, Unreadable, child_pointer,
-};
+use crate::source::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Place, Places, Source, Unreadable};
 
 /// Reads a JSON text.
 ///
@@ -47,10 +43,9 @@ pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
         column: 1,
         counted: 0,
         nodes: 0,
-        places: HashMap::new(),
     };
-    finder.value("", 0)?;
-    Ok(Source::new(value, finder.places))
+    let places = finder.value(0)?;
+    Ok(Source::new(value, places))
 }
 
 /// Walks a text that is known to be valid JSON and notes where its values begin.
@@ -62,7 +57,6 @@ struct Finder<'a> {
     column: u32,
     counted: usize,
     nodes: usize,
-    places: HashMap<String, Place>,
 }
 
 impl Finder<'_> {
@@ -100,7 +94,7 @@ impl Finder<'_> {
         }
     }
 
-    fn value(&mut self, pointer: &str, depth: usize) -> Result<(), Unreadable> {
+    fn value(&mut self, depth: usize) -> Result<Places, Unreadable> {
         self.blank();
         self.nodes += 1;
         let place = self.place();
@@ -110,19 +104,18 @@ impl Finder<'_> {
                 message: format!("more than {MAX_NODES} values"),
             });
         }
-        if depth <= PLACE_DEPTH {
-            self.places.insert(pointer.to_owned(), place);
-        }
-        match self.peek() {
-            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(Unreadable {
-                place,
-                message: format!("nested deeper than {MAX_DEPTH} levels"),
-            }),
-            Some(b'{') => self.object(pointer, depth),
-            Some(b'[') => self.array(pointer, depth),
+        let parts = match self.peek() {
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => {
+                return Err(Unreadable {
+                    place,
+                    message: format!("nested deeper than {MAX_DEPTH} levels"),
+                });
+            }
+            Some(b'{') => self.object(depth)?,
+            Some(b'[') => self.array(depth)?,
             Some(b'"') => {
                 self.string();
-                Ok(())
+                Vec::new()
             }
             _ => {
                 while self.peek().is_some_and(|b| {
@@ -130,19 +123,21 @@ impl Finder<'_> {
                 }) {
                     self.at += 1;
                 }
-                Ok(())
+                Vec::new()
             }
-        }
+        };
+        Ok(Places { here: place, parts })
     }
 
-    fn object(&mut self, pointer: &str, depth: usize) -> Result<(), Unreadable> {
+    fn object(&mut self, depth: usize) -> Result<Vec<Places>, Unreadable> {
         self.at += 1;
+        let mut parts = Vec::new();
         let mut seen = std::collections::HashSet::new();
         loop {
             self.blank();
             if self.peek() != Some(b'"') {
                 self.at += 1;
-                return Ok(());
+                return Ok(parts);
             }
             let place = self.place();
             let from = self.at;
@@ -155,21 +150,20 @@ impl Finder<'_> {
                     message: format!("duplicate key `{key}`"),
                 });
             }
-            self.value(&child_pointer(pointer, &key), depth + 1)?;
+            parts.push(self.value(depth + 1)?);
         }
     }
 
-    fn array(&mut self, pointer: &str, depth: usize) -> Result<(), Unreadable> {
+    fn array(&mut self, depth: usize) -> Result<Vec<Places>, Unreadable> {
         self.at += 1;
-        let mut n = 0_usize;
+        let mut parts = Vec::new();
         loop {
             self.blank();
             if matches!(self.peek(), Some(b']') | None) {
                 self.at += 1;
-                return Ok(());
+                return Ok(parts);
             }
-            self.value(&format!("{pointer}/{n}"), depth + 1)?;
-            n += 1;
+            parts.push(self.value(depth + 1)?);
         }
     }
 

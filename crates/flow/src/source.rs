@@ -1,8 +1,8 @@
 //! A text's data together with the places it stands at, whichever notation it was written in.
 //!
+//! Places form a tree of the same shape as the data: pointers are made only where something is to be told.
+//!
 //! Knows the limits that hold for both notations, but no notation and no document.
-
-use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -12,8 +12,6 @@ pub(crate) const MAX_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_NODES: usize = 20_000;
 /// Deepest nesting of lists and maps.
 pub(crate) const MAX_DEPTH: usize = 32;
-/// Places are kept for the outer levels only: `/mainSteps/0/inputs/Steps/0/inputs/Choices/0`.
-pub(crate) const PLACE_DEPTH: usize = 9;
 
 /// A place in a text, both parts from 1; 0 when unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,7 +27,16 @@ pub(crate) struct Place {
 pub(crate) struct Source {
     /// The data.
     pub(crate) value: Value,
-    places: HashMap<String, Place>,
+    places: Places,
+}
+
+/// Where a value begins, and where its parts do, in the order of the data.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// The value itself.
+    pub(crate) here: Place,
+    /// Items of a list, values of a map.
+    pub(crate) parts: Vec<Places>,
 }
 
 /// Why a text is not data.
@@ -43,22 +50,36 @@ pub(crate) struct Unreadable {
 
 impl Source {
     /// Joins data with its places.
-    pub(crate) fn new(value: Value, places: HashMap<String, Place>) -> Self {
+    pub(crate) fn new(value: Value, places: Places) -> Self {
         Self { value, places }
     }
 
     /// Where the part at `pointer` stands, or the nearest part around it.
     pub(crate) fn place(&self, pointer: &str) -> Place {
-        let mut rest = pointer;
-        loop {
-            if let Some(place) = self.places.get(rest) {
-                return *place;
-            }
-            match rest.rfind('/') {
-                Some(cut) => rest = &rest[..cut],
-                None => return Place::default(),
-            }
+        let (mut value, mut places) = (&self.value, &self.places);
+        for part in pointer.split('/').skip(1) {
+            let inner = match value {
+                Value::Object(map) => {
+                    let key = part.replace("~1", "/").replace("~0", "~");
+                    let mut members = map.iter().enumerate();
+                    members
+                        .find(|(_, (name, _))| **name == key)
+                        .map(|(at, (_, inner))| (at, inner))
+                }
+                Value::Array(items) => {
+                    let at = part.parse::<usize>().ok();
+                    at.and_then(|at| Some((at, items.get(at)?)))
+                }
+                _ => None,
+            };
+            let Some((inner, deeper)) =
+                inner.and_then(|(at, inner)| Some((inner, places.parts.get(at)?)))
+            else {
+                break;
+            };
+            (value, places) = (inner, deeper);
         }
+        places.here
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of documents. Limits: see [`crate::source`]; aliases, merge keys and duplicate keys are refused.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -12,9 +11,7 @@ use serde_saphyr::Spanned;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy};
 
-use crate::source::{
-    MAX_BYTES, MAX_DEPTH, MAX_NODES, PLACE_DEPTH, Place, Source, Unreadable, child_pointer,
-};
+use crate::source::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Place, Places, Source, Unreadable};
 
 /// Reads a YAML text.
 ///
@@ -42,8 +39,7 @@ pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
                 },
             }
         })?;
-    let mut places = HashMap::new();
-    let value = into_value(node, "", 0, &mut places);
+    let (value, places) = into_value(node);
     Ok(Source::new(value, places))
 }
 
@@ -212,33 +208,26 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 }
 
-fn into_value(
-    node: Spanned<Node>,
-    pointer: &str,
-    depth: usize,
-    places: &mut HashMap<String, Place>,
-) -> Value {
-    if depth <= PLACE_DEPTH {
-        places.insert(pointer.to_owned(), place_of(node.referenced));
-    }
-    match node.value {
+fn into_value(node: Spanned<Node>) -> (Value, Places) {
+    let mut parts = Vec::new();
+    let mut inner = |node| {
+        let (value, places) = into_value(node);
+        parts.push(places);
+        value
+    };
+    let value = match node.value {
         Node::Scalar(value) => value,
-        Node::List(items) => Value::Array(
-            items
-                .into_iter()
-                .enumerate()
-                .map(|(n, item)| into_value(item, &format!("{pointer}/{n}"), depth + 1, places))
-                .collect(),
-        ),
+        Node::List(items) => Value::Array(items.into_iter().map(&mut inner).collect()),
         Node::Map(entries) => {
-            let mut map = Map::new();
+            let mut map = Map::with_capacity(entries.len());
             for (key, item) in entries {
-                let value = into_value(item, &child_pointer(pointer, &key), depth + 1, places);
-                map.insert(key, value);
+                map.insert(key, inner(item));
             }
             Value::Object(map)
         }
-    }
+    };
+    let here = place_of(node.referenced);
+    (value, Places { here, parts })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub fn child(parent: Uuid, sequence: u64) -> Uuid {
 /// An id for the thing that `parts` name together. Parts are length-prefixed: `["ab","c"]` and `["a","bc"]` differ.
 #[must_use]
 pub fn named(parts: &[&str]) -> Uuid {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
     for part in parts {
         bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
         bytes.extend_from_slice(part.as_bytes());

@@ -2,6 +2,8 @@
 //!
 //! Knows references only through a lookup.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::expr::reference::{Lookup, substitute};
@@ -189,13 +191,27 @@ impl Condition {
                 variable,
                 operator,
                 operand,
-            } => {
-                let resolve =
-                    |value: &Value| substitute(value, lookup).map_err(|error| error.to_string());
-                compare(*operator, &resolve(variable)?, &resolve(operand)?)
-            }
+            } => compare(
+                *operator,
+                resolve(variable, lookup)?.as_ref(),
+                resolve(operand, lookup)?.as_ref(),
+            ),
         }
     }
+}
+
+/// A side of a comparison. Most right-hand sides are constants, which are not copied.
+fn resolve<'a>(value: &'a Value, lookup: &Lookup<'_>) -> Result<Cow<'a, Value>, String> {
+    let constant = match value {
+        Value::String(text) => !text.contains("{{"),
+        Value::Array(_) | Value::Object(_) => false,
+        _ => true,
+    };
+    if constant {
+        return Ok(Cow::Borrowed(value));
+    }
+    let resolved = substitute(value, lookup).map_err(|error| error.to_string())?;
+    Ok(Cow::Owned(resolved))
 }
 
 fn compare(operator: Operator, left: &Value, right: &Value) -> Result<bool, String> {

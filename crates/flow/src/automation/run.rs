@@ -40,52 +40,52 @@ pub struct Run {
     pub(crate) members: Arc<Vec<Member>>,
 }
 
-/// What changes from turn to turn.
+/// What changes from turn to turn. What is empty is left out of its frame: most of it is, most of the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Root {
     pub(crate) v: u16,
     pub(crate) id: Uuid,
     pub(crate) status: Status,
     pub(crate) started: Timestamp,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<Timestamp>,
     /// The step that begins next, as soon as it may.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<usize>,
     /// The step that waits for something.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) current: Option<Current>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) in_loop: Option<LoopState>,
     /// Interactive runs: whether somebody has started the next step.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) started_by_hand: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop: Option<Stop>,
     /// Number of effect ids given out.
     pub(crate) effects: u64,
     /// Seconds that a throttled call is tried again for.
     #[serde(default)]
     pub(crate) throttle_secs: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) variables: Map<String, Value>,
     /// Parameters whose defaults come from the parameter store and are still to be looked up.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) lookups: Vec<String>,
     /// The look-up in flight.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lookup: Option<Uuid>,
     /// Parameters that were looked up.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) looked_up: Map<String, Value>,
     /// Message of the last critical step that failed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
     /// What the run tells about its failure.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure_message: Option<String>,
     /// Outputs in wire shape, once the run has ended.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     /// The children, when the run has them in the place of steps.
     #[serde(default)]
@@ -100,19 +100,19 @@ pub(crate) struct Current {
     /// Its position in the document.
     pub(crate) step: usize,
     /// The effect in flight.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) effect: Option<Uuid>,
     /// Whether that effect only reads, so that nothing is lost by not waiting for it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) reading: bool,
     /// The effect that nobody knows the outcome of, and why.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unknown: Option<(Uuid, String)>,
     /// Its time ran out while an effect that changes the world was in flight.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) overdue: bool,
     /// Timers that are set.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) timers: Vec<String>,
     /// Number of timers set so far: makes their keys unique.
     #[serde(default)]

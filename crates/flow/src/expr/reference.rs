@@ -192,6 +192,13 @@ pub fn whole(text: &str) -> Option<Reference> {
     if !trimmed.starts_with("{{") || !trimmed.ends_with("}}") {
         return None;
     }
+    let inner = trimmed
+        .get(2..trimmed.len().saturating_sub(2))
+        .unwrap_or_default();
+    if !inner.contains(['{', '}']) {
+        // By far the most frequent case.
+        return Reference::parse(inner);
+    }
     match find(trimmed).as_slice() {
         [one] if one.range == (0..trimmed.len()) => Some(one.reference.clone()),
         _ => None,

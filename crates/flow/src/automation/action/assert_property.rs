@@ -3,7 +3,7 @@
 use model::effect::Failure as EffectFailure;
 use serde_json::{Map, Value};
 
-use super::execute_api::{OWN_INPUTS, parts};
+use super::execute_api::{OWN_INPUTS, called, parts};
 use super::{EXECUTING, Progress, call, call_failure, list_input, outputs, text_input};
 use crate::automation::document::Step;
 use crate::automation::machine::Turn;
@@ -26,10 +26,9 @@ pub(super) fn on_effect(
     step: &Step,
     answer: Result<Value, EffectFailure>,
 ) -> Result<Progress, Failure> {
-    let inputs = turn.current_inputs();
-    let (service, api, _) = parts(&inputs, &OWN_INPUTS)?;
+    let (service, api) = called(turn)?;
     let result = answer.map_err(|error| call_failure(EXECUTING, (&service, &api), &error))?;
-    let (selector, wanted) = desired(&inputs)?;
+    let (selector, wanted) = awaited(turn)?;
     match compare(&selector, &wanted, &result) {
         Ok(()) => outputs::select(step, &result).map(Progress::done),
         Err(found) => Err(Failure::verification(format!(
@@ -44,6 +43,15 @@ pub(super) fn desired(inputs: &Map<String, Value>) -> Result<(Selector, Vec<Stri
     let selector =
         Selector::parse(&text_input(inputs, "PropertySelector")?).map_err(Failure::inputs)?;
     Ok((selector, list_input(inputs, "DesiredValues")?))
+}
+
+/// The selector and the desired values of the current step.
+pub(super) fn awaited(turn: &Turn<'_>) -> Result<(Selector, Vec<String>), Failure> {
+    desired(
+        turn.run
+            .current()
+            .map_or(&Map::new(), |record| &record.inputs),
+    )
 }
 
 /// Whether the selected value is one of the desired ones; otherwise what it is. Booleans compare in any case, since

@@ -30,6 +30,13 @@ pub(super) fn parts(
     ))
 }
 
+/// Service and operation of the current step's call.
+pub(super) fn called(turn: &Turn<'_>) -> Result<(String, String), Failure> {
+    let empty = Map::new();
+    let inputs = turn.run.current().map_or(&empty, |record| &record.inputs);
+    Ok((text_input(inputs, "Service")?, text_input(inputs, "Api")?))
+}
+
 pub(super) fn begin(
     turn: &mut Turn<'_>,
     step: &Step,
@@ -49,7 +56,7 @@ pub(super) fn on_effect(
     step: &Step,
     answer: Result<Value, EffectFailure>,
 ) -> Result<Progress, Failure> {
-    let (service, api, _) = parts(&turn.current_inputs(), &["Service", "Api"])?;
+    let (service, api) = called(turn)?;
     match answer {
         Ok(result) => outputs::select(step, &result).map(Progress::done),
         Err(error) => Err(call_failure(EXECUTING, (&service, &api), &error)),

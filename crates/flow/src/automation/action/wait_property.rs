@@ -3,8 +3,8 @@
 use model::effect::Failure as EffectFailure;
 use serde_json::{Map, Value};
 
-use super::assert_property::{compare, desired};
-use super::execute_api::{OWN_INPUTS, parts};
+use super::assert_property::{awaited, compare, desired};
+use super::execute_api::{OWN_INPUTS, called, parts};
 use super::{DEFAULT_TIMEOUT, POLLING, Phase, Progress, call, call_failure, outputs, polling};
 use crate::automation::document::Step;
 use crate::automation::machine::Turn;
@@ -32,8 +32,7 @@ pub(super) fn on_effect(
     step: &Step,
     answer: Result<Value, EffectFailure>,
 ) -> Result<Progress, Failure> {
-    let inputs = turn.current_inputs();
-    let (service, api, _) = parts(&inputs, &OWN_INPUTS)?;
+    let (service, api) = called(turn)?;
     let result = match answer {
         Err(error) if polling::is_final(&error.code) => {
             return Err(call_failure(POLLING, (&service, &api), &error));
@@ -41,7 +40,7 @@ pub(super) fn on_effect(
         Err(_) => return Ok(polling::again(turn)),
         Ok(result) => result,
     };
-    let (selector, wanted) = desired(&inputs)?;
+    let (selector, wanted) = awaited(turn)?;
     match compare(&selector, &wanted, &result) {
         Ok(()) => outputs::select(step, &result).map(Progress::done),
         Err(_) => Ok(polling::again(turn)),

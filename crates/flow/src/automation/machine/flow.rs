@@ -89,9 +89,15 @@ fn begin(turn: &mut Turn<'_>, at: usize) {
         *slot = Some(seq);
     }
     turn.touch(seq);
-    let body =
-        json!({"run": turn.cx.id, "seq": seq, "step": step.name, "action": step.action.as_str()});
-    turn.fact("run.step.started", body);
+    turn.fact_of(
+        "run.step.started",
+        [
+            ("run", turn.cx.id.to_string().into()),
+            ("seq", seq.into()),
+            ("step", step.name.as_str().into()),
+            ("action", step.action.as_str().into()),
+        ],
+    );
     turn.run.root.current = Some(Current {
         seq,
         step: at,

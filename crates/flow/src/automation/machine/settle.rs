@@ -1,7 +1,7 @@
 //! How far the current step came: waiting, done, or failed and tried again.
 
 use model::report::RunReport;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::flow::{follow, follow_failure};
 use super::rounds;
@@ -196,16 +196,20 @@ pub(super) fn close(turn: &mut Turn<'_>, seq: u32, status: Status) {
         record.ended = Some(at);
     }
     if let Some(record) = turn.run.record(seq) {
-        let body = json!({
-            "run": turn.cx.id,
-            "seq": seq,
-            "step": record.name,
-            "action": record.action,
-            "status": status.as_str(),
-            "attempts": record.attempt,
-            "message": record.failure.as_ref().map(|failure| &failure.message),
-        });
-        turn.fact("run.step.ended", body);
+        let message = record.failure.as_ref().map(|failure| &failure.message);
+        let members = [
+            ("run", turn.cx.id.to_string().into()),
+            ("seq", seq.into()),
+            ("step", record.name.as_str().into()),
+            ("action", record.action.as_str().into()),
+            ("status", status.as_str().into()),
+            ("attempts", record.attempt.into()),
+            (
+                "message",
+                message.map_or(Value::Null, |text| text.as_str().into()),
+            ),
+        ];
+        turn.fact_of("run.step.ended", members);
     }
     report_step(turn, seq, None);
 }

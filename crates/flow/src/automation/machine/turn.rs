@@ -89,7 +89,9 @@ impl<'a> Turn<'a> {
 
     /// A step execution's record, to be changed and therefore written.
     pub(crate) fn touch(&mut self, seq: u32) -> Option<&mut StepExecution> {
-        self.touched.insert(seq);
+        if self.touched.last() != Some(&seq) {
+            self.touched.insert(seq);
+        }
         self.run.record_mut(seq)
     }
 
@@ -231,6 +233,15 @@ impl<'a> Turn<'a> {
         if let Some(child) = self.current_mut().and_then(|current| current.child.take()) {
             self.stop_child(child, StopKind::Cancel, by);
         }
+    }
+
+    /// A fact with these members. Every step has two, so that they are made with some care.
+    pub(crate) fn fact_of<const N: usize>(&mut self, name: &str, members: [(&str, Value); N]) {
+        let mut body = Map::with_capacity(N);
+        for (key, value) in members {
+            body.insert(key.to_owned(), value);
+        }
+        self.fact(name, Value::Object(body));
     }
 
     /// Tells the incident, if there is one.
