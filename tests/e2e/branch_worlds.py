@@ -2,6 +2,8 @@
 clusters, recovery points, a whole account.
 """
 
+import urllib.request
+
 from instance_worlds import StoppedInstance
 from playbook_worlds import (
     APPROVER,
@@ -21,6 +23,7 @@ class UserWithPassword(IamUser):
     """A person agrees to delete the user's console password."""
 
     contained_without = ("iam:DeleteLoginProfile",)
+    stays = ("password",)
 
     def build(self):
         super().build()
@@ -47,6 +50,8 @@ class TerminatedInstance(StoppedInstance):
 
 class AttackedCluster(AttackedDatabase):
     """A database of a cluster, whose snapshots are those of the cluster."""
+
+    stays = ("kept", "shared")
 
     def make(self, **more):
         rds, self.cluster = self.client("rds"), f"cluster-{self.token}"
@@ -93,6 +98,7 @@ class InfectedRecoveryPoint(World):
     """A recovery point of AWS Backup that carries malware."""
 
     file, document = "malware-quarantine.yaml", "Quell-Malware-Quarantine"
+    undone_by = None
 
     def build(self):
         self.point = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:{self.token}"
@@ -136,7 +142,11 @@ class OpenAccount(PublicBucket):
 
     def build(self):
         super().build()
-        self.client("s3control").delete_public_access_block(AccountId=ACCOUNT)
+        # boto3 would put the account's number before the host's name, which is an address here.
+        url = f"{self.client('s3').meta.endpoint_url}/v20180820/configuration/publicAccessBlock"
+        scope = f"AWS4-HMAC-SHA256 Credential=AKIDMOTO/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
+        headers = {"x-amz-account-id": ACCOUNT, "Authorization": scope}
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE", headers=headers)).close()
 
     def finding(self):
         return finding_of("Policy:S3/AccountBlockPublicAccessDisabled", {"resourceType": "AccessKey"})

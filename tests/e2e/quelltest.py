@@ -201,8 +201,6 @@ class Moto:
             region_name=region,
             aws_access_key_id="AKIDMOTO",
             aws_secret_access_key="moto-secret-moto-secret",
-            # An account's number is no part of the host's name here.
-            config=botocore.config.Config(inject_host_prefix=False),
         )
 
     def close(self):

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+from enforced import actions, permissions
 from playbook_worlds import finding_of
 from quelltest import ACCOUNT, DEADLINE, REGION, ROOT, QuellTest, wait_until
 
@@ -102,6 +103,24 @@ class LibraryTest(QuellTest):
             self.assertIn(f"# {playbook['document']}: ", text)
             declared = set(re.findall(r"^  (\w+):$", text.partition("\nparameters:\n")[2], re.M))
             self.assertEqual(set(playbook["parameters"]) - declared, set(), name)
+
+    def test_the_catalogue_tells_parameters_and_permissions(self):
+        page = (ROOT / "docs/playbooks.md").read_text()
+        table = page.partition("## Parameters and permissions\n")[2].partition("\n## ")[0]
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| `")]
+        told = {row[0].strip("`"): row[1:] for row in rows}
+        self.assertEqual(set(told), {playbook["document"] for playbook in INDEX["playbooks"].values()})
+        alike = {"FindingJson", "IncidentArn", "AutomationAssumeRole", "AskFirst", "Approvers"}
+        for playbook in INDEX["playbooks"].values():
+            with self.subTest(playbook["document"]):
+                path = LIBRARY / playbook["file"]
+                parameters, needed = told[playbook["document"]]
+                block = path.read_text().partition("\nparameters:\n")[2].partition("\nmainSteps:")[0]
+                declared = set(re.findall(r"^  (\w+):$", block.partition("\nvariables:")[0], re.M))
+                self.assertEqual(set(re.findall(r"`(\w+)`", parameters)), declared - alike)
+                services = re.findall(r"`([a-z0-9-]+)`: ((?:`\w+`(?:, )?)+)", needed)
+                named = {f"{service}:{action}" for service, all_ in services for action in re.findall(r"`(\w+)`", all_)}
+                self.assertEqual(sorted(named), actions(permissions(path)))
 
     def test_every_type_starts_its_playbook(self):
         kinds = sorted(INDEX["types"])

@@ -1,0 +1,195 @@
+"""A shipped playbook succeeds with the policy that `quell playbook permissions` makes of it, and fails when any one
+action is taken out of that policy.
+
+The proxy in front of moto enforces the policies, action by action: moto's own enforcement takes signatures of texts with
+spaces and of paths with ARNs for false, and does not ask for what AWS asks for besides. Every run has a role of its own,
+so that all of them go at the same time.
+"""
+
+import collections
+import contextlib
+import functools
+import re
+import shutil
+import tempfile
+import unittest
+
+import branch_worlds
+from enforced import actions, permissions, without
+from faulty_account import FaultyAccount, refusal
+from quelltest import Moto, Quell, wait_until
+from test_playbooks import FINAL, LIBRARY, WORLDS, document_name
+
+PATIENCE = 240.0
+# The playbooks that are tried so.
+TRIED = ("Quell-IAM-Contain", "Quell-S3-BlockPublic", "Quell-Malware-Quarantine", "Quell-Lambda-Contain")
+# Who may not run beside others of its kind: there is one account for all.
+ALONE = [branch_worlds.OpenAccount]
+# What S3 requests ask for beside their method.
+S3_ACTIONS = {
+    ("GET", "acl"): "s3:GetBucketAcl",
+    ("GET", "list-type"): "s3:ListBucket",
+    ("GET", "logging"): "s3:GetBucketLogging",
+    ("PUT", "logging"): "s3:PutBucketLogging",
+    ("GET", "policy"): "s3:GetBucketPolicy",
+    ("PUT", "policy"): "s3:PutBucketPolicy",
+    ("GET", "publicAccessBlock"): "s3:GetBucketPublicAccessBlock",
+    ("PUT", "publicAccessBlock"): "s3:PutBucketPublicAccessBlock",
+    ("GET", "tagging"): "s3:GetObjectTagging",
+    ("PUT", "tagging"): "s3:PutObjectTagging",
+    ("GET", "versioning"): "s3:GetBucketVersioning",
+}
+# What Lambda's requests ask for, by method and the part of the path after the function's name.
+LAMBDA_ACTIONS = {
+    ("GET", ""): "lambda:GetFunction",
+    ("GET", "concurrency"): "lambda:GetFunctionConcurrency",
+    ("PUT", "concurrency"): "lambda:PutFunctionConcurrency",
+    ("GET", "url"): "lambda:GetFunctionUrlConfig",
+    ("PUT", "url"): "lambda:UpdateFunctionUrlConfig",
+    ("GET", "policy"): "lambda:GetPolicy",
+    ("DELETE", "policy"): "lambda:RemovePermission",
+    ("GET", "versions"): "lambda:ListVersionsByFunction",
+    ("POST", "versions"): "lambda:PublishVersion",
+}
+# Actions that AWS asks for besides the operation's own.
+BESIDES = {
+    "ec2:AssociateIamInstanceProfile": ["iam:PassRole"],
+    "rds:CreateDBSnapshot": ["rds:AddTagsToResource"],
+    "rds:CreateDBClusterSnapshot": ["rds:AddTagsToResource"],
+}
+PREFIXES = {"tagging": "tag"}
+# AWS asks nobody for a permission of these, so that taking it away changes nothing.
+FREE = {"sts:GetCallerIdentity", "sts:AssumeRole"}
+
+
+def needed(seen):
+    """The actions that a request asks for."""
+    path, _, query = seen.path.partition("?")
+    if seen.service == "s3":
+        if path.startswith("/v20180820/configuration/publicAccessBlock"):
+            return ["s3:GetAccountPublicAccessBlock" if seen.method == "GET" else "s3:PutAccountPublicAccessBlock"]
+        return [S3_ACTIONS[seen.method, re.split(r"[=&]", query)[0]]]
+    if seen.service == "lambda":
+        part = (path.rstrip("/") + "///").split("/")[4]
+        return [LAMBDA_ACTIONS[seen.method, part]]
+    if seen.service == "backup":
+        return ["backup:ListTags" if seen.method == "GET" else "backup:TagResource"]
+    name = f"{PREFIXES.get(seen.service, seen.service)}:{seen.operation}"
+    return [name, *BESIDES.get(name, [])]
+
+
+class EnforcedAccount(FaultyAccount):
+    """An account that enforces the roles' policies."""
+
+    def __init__(self, target):
+        super().__init__(target)
+        self._allowed = {}
+
+    def allow(self, role, policy):
+        self._allowed[role] = {*actions(policy), *FREE}
+
+    def _forward(self, handler, seen, body):
+        allowed = self._allowed.get(self.role_of(handler))
+        if allowed is not None and not allowed.issuperset(needed(seen)):
+            seen.role = self.role_of(handler)
+            return refusal(seen)
+        return super()._forward(handler, seen, body)
+
+
+class PlaybookPermissions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.mkdtemp(prefix="quell-playbook-permissions-")
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
+        cls.moto = Moto(folder)
+        cls.addClassCleanup(cls.moto.close)
+        cls.account = EnforcedAccount(cls.moto.url)
+        cls.addClassCleanup(cls.account.close)
+        cls.quell = Quell(folder, aws_url=cls.account.url)
+        cls.addClassCleanup(cls.quell.close)
+        cls.ssm = cls.quell.client("ssm")
+        cls.clients = staticmethod(functools.lru_cache(maxsize=None)(cls.moto.client))
+        cls.policies = {}
+        for path in sorted(LIBRARY.glob("*.yaml")):
+            name = document_name(path)
+            cls.policies[name] = permissions(path)
+            cls.ssm.create_document(
+                Name=name, Content=path.read_text(), DocumentType="Automation", DocumentFormat="YAML"
+            )
+        cls.worlds = 0
+
+    def start(self, kind, policy):
+        """Starts a run in a new world with a policy."""
+        type(self).worlds += 1
+        world = kind(self.clients, self.account, f"p{self.worlds}")
+        world.build()
+        self.account.allow(world.role, policy)
+        world.run = self.ssm.start_automation_execution(DocumentName=world.document, Parameters=world.parameters())[
+            "AutomationExecutionId"
+        ]
+        return world
+
+    def ended(self, world):
+        """The status with which a run ends, and its message."""
+        run = wait_until(f"the end of {world.document} for {world.token}", lambda: self.end_of(world.run), PATIENCE)
+        return run["AutomationExecutionStatus"], run.get("FailureMessage")
+
+    def end_of(self, run):
+        found = self.ssm.get_automation_execution(AutomationExecutionId=run)["AutomationExecution"]
+        if found["AutomationExecutionStatus"] == "Waiting":
+            with contextlib.suppress(self.ssm.exceptions.InvalidAutomationSignalException):
+                self.ssm.send_automation_signal(AutomationExecutionId=run, SignalType="Approve")
+        return found if found["AutomationExecutionStatus"] in FINAL else None
+
+    def test_the_policy_is_enough_and_nothing_of_it_too_much(self):
+        whole, kinds = [], collections.defaultdict(list)
+        for kind in [kind for kind in WORLDS if kind.document in TRIED]:
+            whole.append(self.start(kind, self.policies[kind.document]))
+        used = {}
+        for world in whole:
+            with self.subTest(playbook=world.document, world=type(world).__name__):
+                self.assertEqual(self.ended(world)[0], "Success", self.ended(world)[1])
+            kinds[world.document].append(type(world))
+            used[type(world)] = self.used(world)
+        less = []
+        for document, worlds in kinds.items():
+            for action in self.removable(document):
+                # The first world that asks for it; none is told below.
+                for kind in [kind for kind in worlds if action in used[kind]][:1]:
+                    less.append((action, self.start(kind, without(self.policies[document], action))))
+        ends = {(world.document, action): self.told_end(world) for action, world in less}
+        for kind in ALONE:
+            ends.update(self.ends_alone(kind))
+        for document in kinds:
+            for action in self.removable(document):
+                with self.subTest(playbook=document, without=action):
+                    self.assertEqual(ends.get((document, action), "no world asks for it"), "Failed")
+
+    def told_end(self, world):
+        """The status with which a run ends; a failure must say why, and leave no step under way."""
+        run = wait_until(f"the end of {world.document} for {world.token}", lambda: self.end_of(world.run), PATIENCE)
+        under_way = {step["StepStatus"] for step in run["StepExecutions"]} & {"InProgress", "Waiting"}
+        self.assertEqual(under_way, set())
+        if run["AutomationExecutionStatus"] == "Failed":
+            self.assertTrue(run["FailureMessage"])
+        return run["AutomationExecutionStatus"]
+
+    def used(self, world):
+        """The actions that a run asked for."""
+        return {action for seen in self.account.of(world.role) for action in needed(seen)}
+
+    def removable(self, document):
+        """The actions of a playbook's policy whose lack is told."""
+        return [action for action in actions(self.policies[document]) if action not in FREE]
+
+    def ends_alone(self, kind):
+        """How runs of a world end without the actions that only it asks for; one after the other."""
+        policy, found = self.policies[kind.document], {}
+        self.assertEqual(self.ended(self.start(kind, policy))[0], "Success")
+        for action in ("s3:GetAccountPublicAccessBlock", "s3:PutAccountPublicAccessBlock"):
+            found[kind.document, action] = self.told_end(self.start(kind, without(policy, action)))
+        return found
+
+
+if __name__ == "__main__":
+    unittest.main()
