@@ -1,4 +1,7 @@
-//! `quell run list|resolve`: runs that wait for a person to say what became of an effect.
+//! `quell run list|resolve|undo`: runs, those that wait for a person to say what became of an effect, and taking runs
+//! back.
+
+mod undo;
 
 use std::path::Path;
 
@@ -13,8 +16,9 @@ use crate::credentials;
 
 pub(crate) fn interface() -> Command {
     Command::new("run")
-        .about("Look at runs, and settle steps whose outcome is unknown")
+        .about("Look at runs, settle steps whose outcome is unknown, and take runs back")
         .subcommand_required(true)
+        .subcommand(undo::interface())
         .subcommand(
             connection(Command::new("list").about("Runs, newest first")).arg(
                 Arg::new("unknown")
@@ -95,7 +99,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
     match matches.subcommand() {
         Some(("list", found)) => runtime.block_on(list(found)),
         Some(("resolve", found)) => runtime.block_on(resolve(found)),
-        _ => bail!("`quell run` needs `list` or `resolve`"),
+        Some(("undo", found)) => runtime.block_on(undo::run(found)),
+        _ => bail!("`quell run` needs `list`, `resolve` or `undo`"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What readers are shown: the pure crates' views, for `server`, which may not ask those crates itself.
 
+pub use flow::automation::undo;
 pub use flow::automation::view as automation;
 pub use flow::automation::{
     Document, Format, Input as RunInput, Resolution, RestoreError, Run, Signal, SignalKind, Status,

@@ -47,6 +47,53 @@ pub struct StartRun {
     /// The resource that a child of a rate-controlled run is for.
     #[serde(default)]
     pub target: Option<RunTarget>,
+    /// What is kept for taking the run back, or what a run that takes another one back expects.
+    #[serde(default)]
+    pub undo: UndoWish,
+}
+
+/// Taking back: what a run keeps for it, and what a run that does it expects.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UndoWish {
+    /// Whether the state before each call with a known inverse is read and kept.
+    #[serde(default)]
+    pub capture: bool,
+    /// The run that this one takes back.
+    #[serde(default)]
+    pub of: Option<Uuid>,
+    /// What the steps of this run must find, by step name.
+    #[serde(default)]
+    pub expect: BTreeMap<String, Expected>,
+}
+
+/// The state that a step which takes a call back must find.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The call that is taken back: boto3's service name.
+    pub service: String,
+    /// Its operation.
+    pub operation: String,
+    /// Its parameters.
+    pub params: Value,
+    /// The state before it.
+    pub before: Value,
+    /// The state that it left; `None` when that could not be read.
+    #[serde(
+        default,
+        deserialize_with = "maybe_null",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub after: Option<Value>,
+    /// Whether another state is overwritten as well.
+    #[serde(default)]
+    pub accept_drift: bool,
+    /// The step to go on with when the state is as before already.
+    pub then: String,
+}
+
+/// A member that may be null: null is a state like any other, absence is none.
+pub fn maybe_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
 
 /// What a run tells its incident.

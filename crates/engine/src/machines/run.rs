@@ -34,7 +34,9 @@ pub(crate) fn decide(
                 message: message.to_owned(),
             });
         }
-        (Input::StartRun(request), Lookup::Document(found)) => {
+        (Input::StartRun(mut request), Lookup::Document(found)) => {
+            // Every run that does not take another one back can be taken back itself.
+            request.undo.capture = request.undo.of.is_none();
             automation::Input::Start(Box::new(Start {
                 request: *request,
                 document: found.source,

@@ -9,14 +9,18 @@ pub mod fleet;
 pub mod parameters;
 pub mod review;
 pub mod survey;
+pub mod undo;
 pub mod view;
 
 mod action;
+mod captured;
 mod input;
+mod inverse;
 mod java_pattern;
 mod machine;
 mod record;
 mod resolve;
+mod restore_error;
 mod run;
 
 pub use document::{Diagnostic, Document, Format};

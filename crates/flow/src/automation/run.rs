@@ -13,12 +13,14 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::action::Memory;
+use super::captured::{Capture, Captured};
 use super::document::{self, Document, Format};
 use super::fleet::{Fleet, Member, Members};
 use super::record::{Status, StepExecution};
+pub use super::restore_error::RestoreError;
 
 /// Version of the frames' shapes.
-const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 1;
 /// Key of the frame with the document and what the run was started with.
 const DOCUMENT_FRAME: &str = "document";
 /// Key of the frame that says what a fleet's children are for.
@@ -38,6 +40,8 @@ pub struct Run {
     pub(crate) latest: Vec<Option<u32>>,
     /// What a fleet's children are for, in the order in which they begin; steps are their executions then.
     pub(crate) members: Arc<Vec<Member>>,
+    /// Changing calls that were prepared for being taken back, in their order.
+    pub(crate) undo: Vec<Arc<Captured>>,
 }
 
 /// What changes from turn to turn. What is empty is left out of its frame: most of it is, most of the time.
@@ -122,6 +126,9 @@ pub(crate) struct Current {
     /// The child run that it waits for.
     #[serde(default)]
     pub(crate) child: Option<Uuid>,
+    /// How far the reading around a changing call came.
+    #[serde(default)]
+    pub(crate) capture: Option<Box<Capture>>,
 }
 
 /// The loop around the current step.
@@ -166,35 +173,6 @@ pub(crate) struct Origin {
     pub(crate) account: String,
     /// Parameters, typed.
     pub(crate) parameters: Map<String, Value>,
-}
-
-/// Why frames are no run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
-    /// A frame that every run has is missing.
-    #[error("the run has no frame `{0}`: the store is damaged, restore it from a backup")]
-    Missing(String),
-    /// A frame's body has another shape.
-    #[error("frame `{key}` cannot be read: {reason}")]
-    Unreadable {
-        /// The frame.
-        key: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A frame was written by a newer version.
-    #[error(
-        "frame `{key}` has version {version}, this program reads up to {VERSION}: use a newer one"
-    )]
-    Newer {
-        /// The frame.
-        key: String,
-        /// Its version.
-        version: u64,
-    },
-    /// The stored document is not valid for this version.
-    #[error("the run's document cannot be read any more: {0}")]
-    Document(String),
 }
 
 impl Origin {
@@ -245,6 +223,7 @@ impl Run {
             steps: Vec::new(),
             latest,
             members: Arc::default(),
+            undo: Vec::new(),
         }
     }
 
@@ -257,6 +236,7 @@ impl Run {
         let mut origin: Option<Origin> = None;
         let mut steps: BTreeMap<u32, StepExecution> = BTreeMap::new();
         let mut members: Vec<Member> = Vec::new();
+        let mut undo: BTreeMap<u32, Arc<Captured>> = BTreeMap::new();
         for (key, body) in frames {
             if key.is_empty() {
                 root = Some(read(&key, body)?);
@@ -267,6 +247,9 @@ impl Run {
                 steps.insert(record.seq, record);
             } else if key == MEMBERS_FRAME {
                 members = read::<Members>(&key, body)?.members;
+            } else if key.starts_with("undo/") {
+                let record: Captured = read(&key, body)?;
+                undo.insert(record.n, Arc::new(record));
             }
         }
         let root = root.ok_or_else(|| RestoreError::Missing(String::new()))?;
@@ -308,6 +291,7 @@ impl Run {
             steps: steps.into_values().map(Arc::new).collect(),
             latest,
             members: Arc::new(members),
+            undo: undo.into_values().collect(),
         };
         run.check_positions()?;
         Ok(run)
@@ -355,6 +339,14 @@ impl Run {
             members: self.members.as_ref().clone(),
         };
         FrameWrite::put(MEMBERS_FRAME, to_value(&members))
+    }
+
+    pub(crate) fn undo_frame(&self, n: u32) -> Option<FrameWrite> {
+        let record = self.undo.get(usize::try_from(n).ok()?)?;
+        Some(FrameWrite::put(
+            format!("undo/{n:06}"),
+            to_value(record.as_ref()),
+        ))
     }
 
     pub(crate) fn record(&self, seq: u32) -> Option<&StepExecution> {
@@ -472,6 +464,7 @@ impl PartialEq for Run {
             && self.origin == other.origin
             && self.steps == other.steps
             && self.members == other.members
+            && self.undo == other.undo
     }
 }
 

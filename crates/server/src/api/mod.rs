@@ -16,6 +16,7 @@ mod parked;
 mod resolve_aws_call;
 mod resolve_run;
 mod runs;
+mod undo_run;
 
 mod routes;
 
@@ -151,5 +152,8 @@ const ROUTES: &[Route] = &[
     }),
     Route::new("ResolveRun", "POST", "/api/v1/runs/*/resolve", |call| {
         Box::pin(resolve_run::handle(call))
+    }),
+    Route::new("UndoRun", "POST", "/api/v1/runs/*/undo", |call| {
+        Box::pin(undo_run::handle(call))
     }),
 ];

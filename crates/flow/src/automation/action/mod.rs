@@ -58,7 +58,7 @@ pub(crate) use loop_control::{another_pass, begin as begin_loop};
 pub(crate) use sleep::seconds as sleep_seconds;
 
 use super::document::{Action, Step};
-use super::machine::Turn;
+use super::machine::{Turn, begin_capture};
 use super::record::Failure;
 use crate::expr::value_type::{kind_of, text_of};
 
@@ -416,15 +416,17 @@ fn call_within(
     (reading, seconds): (bool, u64),
 ) -> Result<Progress, Failure> {
     let assume_role = turn.run.role(turn.cx).map_err(Failure::inputs)?;
-    let command = model::EffectCommand::CallAws(model::effect::AwsCall {
+    let call = model::effect::AwsCall {
         service: service.to_owned(),
         operation: api.to_owned(),
         params: Value::Object(params),
         region: turn.run.request().region.clone(),
         assume_role,
         timeout_secs: u32::try_from(seconds).unwrap_or(u32::MAX),
-    });
-    turn.perform(command, reading);
+    };
+    if reading || !begin_capture(turn, &call) {
+        turn.perform(model::EffectCommand::CallAws(call), reading);
+    }
     Ok(Progress::Waiting)
 }
 

@@ -4,6 +4,7 @@ use model::effect::{Failure as EffectFailure, Outcome};
 use model::fleet::ChildEnd;
 use uuid::Uuid;
 
+use super::capture;
 use super::settle::{drop_timers, report_step, settle};
 use super::turn::{THROTTLE, TIMEOUT, Turn};
 use super::{fleet, rounds};
@@ -27,6 +28,12 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
     }
     let (seq, at, reading, overdue) = (current.seq, current.step, current.reading, current.overdue);
     let Some(step) = document.steps.get(at) else {
+        return;
+    };
+    let Some(outcome) = capture::on_outcome(turn, (outcome, late)) else {
+        return;
+    };
+    let Some(current) = turn.current_mut() else {
         return;
     };
     let answer = match outcome {

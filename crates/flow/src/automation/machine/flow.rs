@@ -109,6 +109,7 @@ fn begin(turn: &mut Turn<'_>, at: usize) {
         ticks: 0,
         memory: Memory::Nothing,
         child: None,
+        capture: None,
     });
     match turn.run.inputs(turn.cx, step) {
         Err(failure) => settle(turn, Progress::Failed(failure)),

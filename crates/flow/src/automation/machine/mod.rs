@@ -23,6 +23,7 @@
 //! | ended | Effect, Timer, Continue | nothing: it came too late |
 
 mod arrivals;
+mod capture;
 mod fleet;
 mod flow;
 mod person;
@@ -35,6 +36,7 @@ mod turn;
 use model::effect::Outcome;
 use model::{Decision, Rejection};
 
+pub(crate) use capture::begin as begin_capture;
 pub(crate) use turn::Turn;
 
 use super::input::{Command, Context, Input};

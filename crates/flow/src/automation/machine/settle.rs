@@ -160,6 +160,7 @@ pub(super) fn restart(turn: &mut Turn<'_>, step: &Step) {
         current.overdue = false;
         current.child = None;
         current.memory = Memory::Nothing;
+        current.capture = None;
     }
     let inputs = turn.current_inputs();
     // An action that fails at once takes its attempts one after another here: as deep as there are attempts.

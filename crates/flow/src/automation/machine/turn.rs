@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::automation::action::Memory;
+use crate::automation::captured::Captured;
 use crate::automation::document::Document;
 use crate::automation::input::{Command, Context, StopKind};
 use crate::automation::record::StepExecution;
@@ -34,6 +35,8 @@ pub(crate) struct Turn<'a> {
     /// Whether a fleet's members are new, so that they are written as well.
     pub(crate) members_changed: bool,
     touched: BTreeSet<u32>,
+    /// Records of changing calls that were written in this turn.
+    captured: BTreeSet<u32>,
 }
 
 impl<'a> Turn<'a> {
@@ -49,6 +52,7 @@ impl<'a> Turn<'a> {
             fresh: false,
             members_changed: false,
             touched: BTreeSet::new(),
+            captured: BTreeSet::new(),
         }
     }
 
@@ -74,6 +78,7 @@ impl<'a> Turn<'a> {
                 .iter()
                 .filter_map(|seq| self.run.step_frame(*seq)),
         );
+        frames.extend(self.captured.iter().filter_map(|n| self.run.undo_frame(*n)));
         let mut decision = Decision::unchanged(self.run);
         decision.frames = frames;
         decision.commands = self.commands;
@@ -93,6 +98,13 @@ impl<'a> Turn<'a> {
             self.touched.insert(seq);
         }
         self.run.record_mut(seq)
+    }
+
+    /// The record of a changing call, to be changed and therefore written.
+    pub(crate) fn captured(&mut self, n: u32) -> Option<&mut Captured> {
+        self.captured.insert(n);
+        let record = self.run.undo.get_mut(usize::try_from(n).ok()?)?;
+        Some(Arc::make_mut(record))
     }
 
     pub(crate) fn current_mut(&mut self) -> Option<&mut Current> {

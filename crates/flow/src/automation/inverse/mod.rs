@@ -1,0 +1,194 @@
+//! Calls that can be taken back: what to read before them, what of the answer is the state they change, and which calls
+//! bring that state back.
+//!
+//! One file per group of services. A rule reads the same state before and after the call; taking it back compares the
+//! present state with what the call left, so that nothing that others did since is overwritten unnoticed.
+
+mod access;
+mod compute;
+mod data;
+mod network;
+mod scaling;
+
+use serde_json::{Map, Value, json};
+
+/// Parameters of a call.
+pub(crate) type Params = Map<String, Value>;
+
+/// A call, to read with or to take back with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) service: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) params: Value,
+}
+
+impl Call {
+    fn new(service: &'static str, operation: &'static str, params: Value) -> Self {
+        Self {
+            service,
+            operation,
+            params,
+        }
+    }
+}
+
+/// How one operation is taken back.
+#[derive(Clone, Copy)]
+pub(crate) struct Rule {
+    /// The call that reads the state; `None` when these parameters have no known inverse.
+    read: fn(&Params) -> Option<Call>,
+    /// The state in the answer of that call.
+    state: fn(&Params, &Value) -> Value,
+    /// Errors of the reading call that mean "there is none": the state is null then.
+    absent: &'static [&'static str],
+    /// The calls that lead from the second state back to the first.
+    back: fn(&Params, &Value, &Value) -> Vec<Call>,
+    /// The call that reads the state after the change, where it is another one: knows the state before.
+    read_after: Option<fn(&Params, &Value) -> Option<Call>>,
+}
+
+impl Rule {
+    const fn new(
+        read: fn(&Params) -> Option<Call>,
+        state: fn(&Params, &Value) -> Value,
+        back: fn(&Params, &Value, &Value) -> Vec<Call>,
+    ) -> Self {
+        Self {
+            read,
+            state,
+            absent: &[],
+            back,
+            read_after: None,
+        }
+    }
+
+    const fn absent(mut self, codes: &'static [&'static str]) -> Self {
+        self.absent = codes;
+        self
+    }
+
+    const fn after(mut self, read: fn(&Params, &Value) -> Option<Call>) -> Self {
+        self.read_after = Some(read);
+        self
+    }
+
+    /// The call to make before the change.
+    pub(crate) fn reading(&self, params: &Params) -> Option<Call> {
+        (self.read)(params)
+    }
+
+    /// The call to make after the change.
+    pub(crate) fn reading_after(&self, params: &Params, before: &Value) -> Option<Call> {
+        match self.read_after {
+            Some(read) => read(params, before),
+            None => (self.read)(params),
+        }
+    }
+
+    /// The state that an answer tells; the error's code and words when it tells none.
+    pub(crate) fn state(
+        &self,
+        params: &Params,
+        answer: Result<&Value, (&str, &str)>,
+    ) -> Result<Value, String> {
+        match answer {
+            Ok(answer) => Ok((self.state)(params, answer)),
+            Err((code, _)) if self.absent.contains(&code) => Ok(Value::Null),
+            Err((code, message)) => Err(format!("{message} ({code})")),
+        }
+    }
+
+    /// The calls that lead back to `before`.
+    pub(crate) fn back(&self, params: &Params, before: &Value, after: &Value) -> Vec<Call> {
+        (self.back)(params, before, after)
+    }
+}
+
+/// The rule of an operation; names meet whatever their case and separators.
+pub(crate) fn rule(service: &str, operation: &str) -> Option<Rule> {
+    let (service, operation) = (plain(service), plain(operation));
+    let rule = match service.as_str() {
+        "ec2" => compute::rule(&operation).or_else(|| network::rule(&operation)),
+        "s3" | "s3control" => data::rule(&service, &operation),
+        "iam" => access::rule(&operation),
+        "autoscaling" | "elbv2" => scaling::rule(&service, &operation),
+        "kms" | "lambda" | "cloudtrail" | "rds" => data::rule(&service, &operation),
+        _ => None,
+    };
+    rule
+}
+
+/// What can be said of taking a call back, before it is made.
+pub(crate) fn prospect(service: &str, operation: &str, params: &Params) -> &'static str {
+    if rule(service, operation).is_some_and(|rule| rule.reading(params).is_some()) {
+        return "can be undone";
+    }
+    let plain = plain(operation);
+    let begins = |verbs: &[&str]| verbs.iter().any(|verb| plain.starts_with(verb));
+    if begins(&["create", "run", "copy", "allocate", "import", "start"]) {
+        "undone by deleting what it makes"
+    } else if begins(&["terminate", "delete", "deregister", "release", "purge"]) {
+        "cannot be undone: what it removes is gone"
+    } else {
+        "cannot be undone: no inverse is known"
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+/// A parameter that is there.
+fn get(params: &Params, name: &str) -> Option<Value> {
+    params.get(name).filter(|value| !value.is_null()).cloned()
+}
+
+/// The value at a path, or null.
+fn at(value: &Value, path: &str) -> Value {
+    value.pointer(path).cloned().unwrap_or_default()
+}
+
+/// The items of a list at a path.
+fn items<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
+    let list = value.pointer(path).and_then(Value::as_array);
+    list.into_iter().flatten()
+}
+
+/// A member of each item, sorted: lists come in no particular order.
+fn sorted(value: &Value, path: &str, member: &str) -> Value {
+    let mut found: Vec<String> = items(value, path)
+        .filter_map(|item| item.get(member)?.as_str().map(str::to_owned))
+        .collect();
+    found.sort();
+    found.dedup();
+    json!(found)
+}
+
+/// Items sorted by their text.
+fn ordered(mut list: Vec<Value>) -> Value {
+    list.sort_by_key(Value::to_string);
+    list.dedup();
+    Value::Array(list)
+}
+
+/// Items of the first list that the second lacks.
+fn missing(from: &Value, than: &Value) -> Vec<Value> {
+    let than: Vec<&Value> = items(than, "").collect();
+    items(from, "")
+        .filter(|item| !than.contains(item))
+        .cloned()
+        .collect()
+}
+
+/// The list that a parameter is; one scalar is a list of one.
+fn list(params: &Params, name: &str) -> Option<Vec<Value>> {
+    match get(params, name)? {
+        Value::Array(list) if !list.is_empty() => Some(list),
+        Value::String(one) => Some(vec![json!(one)]),
+        _ => None,
+    }
+}
