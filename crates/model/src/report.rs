@@ -89,6 +89,9 @@ pub struct Expected {
     pub accept_drift: bool,
     /// The step to go on with when the state is as before already.
     pub then: String,
+    /// Whether the step only compares.
+    #[serde(default)]
+    pub check: bool,
 }
 
 /// A member that may be null: null is a state like any other, absence is none.

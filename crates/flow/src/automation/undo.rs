@@ -22,6 +22,8 @@ use super::run::Run;
 pub const DOCUMENT_NAME: &str = "Quell-Undo";
 /// Name of the last step, which does nothing.
 const LAST: &str = "Finished";
+/// Beginning of the names of steps that only compare; no step of a playbook's own undo has it.
+const CHECK: &str = "Check";
 
 /// One call of the run, and how it is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,13 +53,22 @@ pub struct UndoPlan {
 /// Plans to take a run back. `accept` names steps whose state is overwritten even if somebody changed it since.
 ///
 /// # Errors
-/// The run has not ended, or `accept` names a step that it does not have.
+/// The run has not ended, takes back another one itself, or `accept` names a step that it does not have.
 pub fn plan(run: &Run, accept: &BTreeSet<String>, by: &str) -> Result<UndoPlan, Rejection> {
     if !run.status().is_final() {
         return Err(Rejection::Conflict {
             code: "InvalidAutomationStatusUpdateException".to_owned(),
             message: format!(
                 "execution {} has not ended: stop it, then undo it",
+                run.id()
+            ),
+        });
+    }
+    if let Some(of) = run.request().undo.of {
+        return Err(Rejection::Conflict {
+            code: "InvalidAutomationStatusUpdateException".to_owned(),
+            message: format!(
+                "execution {} took back execution {of}: to do its work again, start its playbook again",
                 run.id()
             ),
         });
@@ -165,6 +176,48 @@ fn reads(api: &str) -> bool {
     .any(|verb| api.starts_with(verb))
 }
 
+/// The state before a call and the calls that bring it back, or why there are none.
+fn calls_back(record: &Captured) -> Result<(&Value, Vec<inverse::Call>), String> {
+    let Some(before) = &record.before else {
+        let reason = record.unreadable.as_deref().unwrap_or_default();
+        return Err(format!(
+            "cannot be undone: the prior state could not be read: {reason}"
+        ));
+    };
+    let empty = inverse::Params::new();
+    let params = record.params.as_object().unwrap_or(&empty);
+    let rule = inverse::rule(&record.service, &record.operation);
+    // A state after the call that is not known is taken for another one: everything is brought back.
+    let unknown = Value::Null;
+    let after = record.after.as_ref().unwrap_or(&unknown);
+    let calls = match rule {
+        Some(rule) if record.after.as_ref() != Some(before) => rule.back(params, before, after),
+        _ => Vec::new(),
+    };
+    if calls.is_empty() {
+        return Err(match record.after {
+            Some(_) => "nothing to undo: it changed nothing".to_owned(),
+            // What it may have added is not known, so it cannot be taken away.
+            None => format!(
+                "cannot be undone by itself: the state that it left is not known; before it was {}",
+                shown(before)
+            ),
+        });
+    }
+    if rule
+        .and_then(|rule| rule.reading_after(params, before))
+        .is_none()
+    {
+        return Err("cannot be undone: its present state cannot be looked at".to_owned());
+    }
+    Ok((before, calls))
+}
+
+/// A state, in short.
+fn shown(state: &Value) -> String {
+    state.to_string().chars().take(300).collect()
+}
+
 /// Collects the steps of the reverse document.
 #[derive(Default)]
 struct Maker {
@@ -172,6 +225,10 @@ struct Maker {
     expect: BTreeMap<String, Expected>,
     parameters: BTreeMap<String, Vec<String>>,
     declared: Map<String, Value>,
+    /// The steps that compare before anything is changed.
+    checks: Vec<Value>,
+    /// States that newer changes touched.
+    seen: Vec<inverse::Call>,
 }
 
 impl Maker {
@@ -187,33 +244,15 @@ impl Maker {
             how,
             calls,
         };
-        let Some(before) = &record.before else {
-            let reason = record.unreadable.as_deref().unwrap_or_default();
-            let how = format!("cannot be undone: the prior state could not be read: {reason}");
-            return told(false, how, Vec::new());
+        let (before, calls) = match calls_back(record) {
+            Ok(found) => found,
+            Err(how) => return told(false, how, Vec::new()),
         };
-        let empty = inverse::Params::new();
-        let params = record.params.as_object().unwrap_or(&empty);
-        let rule = inverse::rule(&record.service, &record.operation);
-        // A state after the call that is not known is taken for another one: everything is brought back.
-        let unknown = Value::Null;
-        let after = record.after.as_ref().unwrap_or(&unknown);
-        let calls = match rule {
-            Some(rule) if record.after.as_ref() != Some(before) => rule.back(params, before, after),
-            _ => Vec::new(),
-        };
-        if calls.is_empty() {
-            return told(
-                false,
-                "nothing to undo: it changed nothing".to_owned(),
-                Vec::new(),
-            );
-        }
-        let name = format!("Undo{}", record.n);
         let shown: Vec<Value> = calls
             .iter()
             .map(|call| json!({"service": call.service, "operation": call.operation, "params": call.params}))
             .collect();
+        let name = format!("Undo{}", record.n);
         for (at, call) in calls.iter().enumerate() {
             let name = if at == 0 {
                 name.clone()
@@ -231,7 +270,9 @@ impl Maker {
             accept_drift: accept.contains(&step),
             // Filled in when the next step is known.
             then: String::new(),
+            check: false,
         };
+        self.check(record.n, &expected);
         self.expect.insert(name, expected);
         let how = match (&record.after, record.call.as_str()) {
             (None, _) => {
@@ -243,15 +284,43 @@ impl Maker {
         told(true, how.to_owned(), shown)
     }
 
+    /// Compares a state before anything at all is changed: of each state only the newest change, for that is what is
+    /// there now.
+    fn check(&mut self, n: u32, expected: &Expected) {
+        let empty = inverse::Params::new();
+        let params = expected.params.as_object().unwrap_or(&empty);
+        let rule = inverse::rule(&expected.service, &expected.operation);
+        let reading = rule.and_then(|rule| rule.reading_after(params, &expected.before));
+        let Some(reading) = reading else {
+            return;
+        };
+        let first = !self.seen.contains(&reading);
+        if first && !expected.accept_drift {
+            let name = format!("{CHECK}{n}");
+            let step = self.made(&name, &reading);
+            self.checks.push(step);
+            let check = Expected {
+                check: true,
+                ..expected.clone()
+            };
+            self.expect.insert(name, check);
+        }
+        self.seen.push(reading);
+    }
+
     fn step(&mut self, name: &str, call: &inverse::Call) {
+        let step = self.made(name, call);
+        self.steps.push(step);
+    }
+
+    fn made(&mut self, name: &str, call: &inverse::Call) -> Value {
         let mut inputs = Map::new();
         inputs.insert("Service".to_owned(), json!(call.service));
         inputs.insert("Api".to_owned(), json!(call.operation));
         for (key, value) in call.params.as_object().into_iter().flatten() {
             inputs.insert(key.clone(), self.literal(value));
         }
-        self.steps
-            .push(json!({"name": name, "action": "aws:executeAwsApi", "inputs": inputs}));
+        json!({"name": name, "action": "aws:executeAwsApi", "inputs": inputs})
     }
 
     /// A value as an input. What looks like a reference travels as a parameter's value, which is not looked at again.
@@ -278,11 +347,13 @@ impl Maker {
         self.steps
             .push(json!({"name": LAST, "action": "aws:sleep", "inputs": {"Duration": "PT0S"}}));
         self.link();
+        let mut steps = std::mem::take(&mut self.checks);
+        steps.append(&mut self.steps);
         let request = run.request();
         let mut document = json!({
             "schemaVersion": "0.3",
             "description": format!("Takes back what execution {} did.", run.id()),
-            "mainSteps": self.steps,
+            "mainSteps": steps,
         });
         if !self.declared.is_empty() {
             document["parameters"] = Value::Object(self.declared);

@@ -13,6 +13,7 @@ mod playbooks;
 mod properties;
 mod review;
 mod survey;
+mod undo;
 mod waiting_actions;
 mod world;
 

@@ -8,7 +8,6 @@ const NONE: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
 
 pub(super) fn rule(operation: &str) -> Option<Rule> {
     Some(match operation {
-        "updateaccesskey" => Rule::new(read_keys, key_status, set_key),
         "putrolepolicy" | "deleterolepolicy" => Rule::new(
             |p| inline(p, "GetRolePolicy", "RoleName"),
             document,
@@ -66,6 +65,13 @@ pub(super) fn rule(operation: &str) -> Option<Rule> {
                 )
             },
         ),
+        _ => return principals(operation),
+    })
+}
+
+fn principals(operation: &str) -> Option<Rule> {
+    Some(match operation {
+        "updateaccesskey" => Rule::new(read_keys, key_status, set_key),
         "putrolepermissionsboundary" | "deleterolepermissionsboundary" => Rule::new(
             |p| named(p, "GetRole", "RoleName"),
             |_, answer| at(answer, "/Role/PermissionsBoundary/PermissionsBoundaryArn"),

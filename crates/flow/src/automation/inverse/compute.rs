@@ -28,11 +28,7 @@ pub(super) fn rule(operation: &str) -> Option<Rule> {
                 Some(Call::new("ec2", "DescribeSnapshotAttribute", json!({"SnapshotId": id, "Attribute": "createVolumePermission"})))
             },
             |_, answer| ordered(items(answer, "/CreateVolumePermissions").cloned().collect()),
-            |p, before, after| {
-                let change = json!({"Add": missing(before, after), "Remove": missing(after, before)});
-                let params = json!({"SnapshotId": p.get("SnapshotId"), "CreateVolumePermission": change});
-                vec![Call::new("ec2", "ModifySnapshotAttribute", params)]
-            },
+            share_snapshot,
         ),
         "modifyimageattribute" => Rule::new(
             |p| {
@@ -297,4 +293,31 @@ fn associate(_: &Params, before: &Value, _: &Value) -> Vec<Call> {
     }
     let params = json!({"InstanceId": before.get("InstanceId"), "IamInstanceProfile": {"Arn": before.get("Arn")}});
     vec![Call::new("ec2", "AssociateIamInstanceProfile", params)]
+}
+
+/// Brings back who may make volumes of a snapshot.
+fn share_snapshot(params: &Params, before: &Value, after: &Value) -> Vec<Call> {
+    let changes = [
+        ("add", missing(before, after)),
+        ("remove", missing(after, before)),
+    ];
+    let mut calls = Vec::new();
+    for (change, permissions) in changes {
+        let of = |member: &str| -> Vec<Value> {
+            let all = permissions.iter();
+            all.filter_map(|one| one.get(member).cloned()).collect()
+        };
+        for (list, values) in [("UserIds", of("UserId")), ("GroupNames", of("Group"))] {
+            if !values.is_empty() {
+                let given = json!({
+                    "SnapshotId": params.get("SnapshotId"),
+                    "Attribute": "createVolumePermission",
+                    "OperationType": change,
+                    list: values,
+                });
+                calls.push(Call::new("ec2", "ModifySnapshotAttribute", given));
+            }
+        }
+    }
+    calls
 }

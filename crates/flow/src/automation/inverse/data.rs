@@ -84,6 +84,12 @@ fn bucket(operation: &str) -> Option<Rule> {
             },
         )
         .absent(&["OwnershipControlsNotFoundError"]),
+        _ => return settings(operation),
+    })
+}
+
+fn settings(operation: &str) -> Option<Rule> {
+    Some(match operation {
         "putbuckettagging" | "deletebuckettagging" => Rule::new(
             |p| read(p, "GetBucketTagging"),
             |_, answer| json!({"TagSet": at(answer, "/TagSet")}),
@@ -165,28 +171,6 @@ fn account_block(params: &Params, before: &Value) -> Vec<Call> {
 
 fn others(service: &str, operation: &str) -> Option<Rule> {
     Some(match (service, operation) {
-        ("kms", "disablekey" | "enablekey") => Rule::new(
-            |p| {
-                Some(Call::new(
-                    "kms",
-                    "DescribeKey",
-                    json!({"KeyId": get(p, "KeyId")?}),
-                ))
-            },
-            |_, answer| at(answer, "/KeyMetadata/Enabled"),
-            |p, before, _| {
-                let operation = if before == &json!(true) {
-                    "EnableKey"
-                } else {
-                    "DisableKey"
-                };
-                vec![Call::new(
-                    "kms",
-                    operation,
-                    json!({"KeyId": p.get("KeyId")}),
-                )]
-            },
-        ),
         ("lambda", "putfunctionconcurrency" | "deletefunctionconcurrency") => Rule::new(
             |p| {
                 Some(Call::new(
@@ -228,6 +212,34 @@ fn others(service: &str, operation: &str) -> Option<Rule> {
                     "cloudtrail",
                     operation,
                     json!({"Name": p.get("Name")}),
+                )]
+            },
+        ),
+        _ => return keys_and_databases(service, operation),
+    })
+}
+
+fn keys_and_databases(service: &str, operation: &str) -> Option<Rule> {
+    Some(match (service, operation) {
+        ("kms", "disablekey" | "enablekey") => Rule::new(
+            |p| {
+                Some(Call::new(
+                    "kms",
+                    "DescribeKey",
+                    json!({"KeyId": get(p, "KeyId")?}),
+                ))
+            },
+            |_, answer| at(answer, "/KeyMetadata/Enabled"),
+            |p, before, _| {
+                let operation = if before == &json!(true) {
+                    "EnableKey"
+                } else {
+                    "DisableKey"
+                };
+                vec![Call::new(
+                    "kms",
+                    operation,
+                    json!({"KeyId": p.get("KeyId")}),
                 )]
             },
         ),

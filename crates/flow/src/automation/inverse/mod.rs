@@ -108,15 +108,14 @@ impl Rule {
 /// The rule of an operation; names meet whatever their case and separators.
 pub(crate) fn rule(service: &str, operation: &str) -> Option<Rule> {
     let (service, operation) = (plain(service), plain(operation));
-    let rule = match service.as_str() {
+    match service.as_str() {
         "ec2" => compute::rule(&operation).or_else(|| network::rule(&operation)),
         "s3" | "s3control" => data::rule(&service, &operation),
         "iam" => access::rule(&operation),
         "autoscaling" | "elbv2" => scaling::rule(&service, &operation),
         "kms" | "lambda" | "cloudtrail" | "rds" => data::rule(&service, &operation),
         _ => None,
-    };
-    rule
+    }
 }
 
 /// What can be said of taking a call back, before it is made.

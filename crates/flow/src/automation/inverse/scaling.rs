@@ -18,7 +18,7 @@ pub(super) fn rule(service: &str, operation: &str) -> Option<Rule> {
                     "ProcessName",
                 )
             },
-            |p, before, after| set_processes(p, before, after),
+            set_processes,
         ),
         ("autoscaling", "updateautoscalinggroup") => Rule::new(read_sizes, sizes, set_sizes),
         ("elbv2", "registertargets" | "deregistertargets") => Rule::new(
@@ -30,7 +30,7 @@ pub(super) fn rule(service: &str, operation: &str) -> Option<Rule> {
                 ))
             },
             targets,
-            |p, before, after| set_targets(p, before, after),
+            set_targets,
         ),
         _ => return None,
     })

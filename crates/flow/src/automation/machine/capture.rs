@@ -134,18 +134,24 @@ fn compare(turn: &mut Turn<'_>, call: AwsCall, (expected, outcome): (&Expected, 
         &expected.operation,
         (&expected.params, outcome),
     );
-    if let Ok(state) = &found
-        && *state == expected.before
-        && expected.after.as_ref() != Some(state)
-    {
+    let as_left = matches!((&found, &expected.after), (Ok(state), Some(left)) if state == left);
+    let as_before = matches!(&found, Ok(state) if *state == expected.before);
+    if (as_before && !as_left) || (expected.check && as_left) {
+        let (response, goto) = match (as_left, expected.check) {
+            (true, _) => ("the state is as the run left it", None),
+            (false, true) => ("the state is already as it was before", None),
+            (false, false) => (
+                "the state is already as it was before",
+                Some(Goto(expected.then.clone())),
+            ),
+        };
         let success = Success {
-            response: Some("the state is already as it was before".to_owned()),
-            goto: Some(Goto(expected.then.clone())),
+            response: Some(response.to_owned()),
+            goto,
             ..Success::default()
         };
         return settle(turn, Progress::Done(success));
     }
-    let as_left = matches!((&found, &expected.after), (Ok(state), Some(left)) if state == left);
     if as_left || expected.accept_drift {
         return turn.perform(EffectCommand::CallAws(call), false);
     }
