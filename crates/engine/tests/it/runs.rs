@@ -268,13 +268,18 @@ async fn the_journal_replayed_gives_the_state() {
 fn journaled(body: &Value) -> RunInput {
     let read = |name: &str| body["input"][name].clone();
     match body["machine"].as_str() {
-        Some("start_run") => RunInput::Start(Box::new(flow::automation::Start {
-            request: serde_json::from_value(body["input"].clone()).expect("a request"),
-            document: serde_json::from_value(body["document"].clone()).expect("a document"),
-            parsed: flow::automation::Parsed::default(),
-            target_type: None,
-            queued: body["queued"] == true,
-        })),
+        Some("start_run") => {
+            let mut request: model::report::StartRun =
+                serde_json::from_value(body["input"].clone()).expect("a request");
+            request.undo.capture = true;
+            RunInput::Start(Box::new(flow::automation::Start {
+                request,
+                document: serde_json::from_value(body["document"].clone()).expect("a document"),
+                parsed: flow::automation::Parsed::default(),
+                target_type: None,
+                queued: body["queued"] == true,
+            }))
+        }
         Some("settled") => RunInput::Effect {
             effect: serde_json::from_value(read("effect")).expect("an id"),
             outcome: serde_json::from_value(read("outcome")).expect("an outcome"),

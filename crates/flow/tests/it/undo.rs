@@ -20,6 +20,7 @@ fn context(id: u128) -> Context {
         at: "2026-11-21T03:00:00Z".parse().expect("an instant"),
         entropy: Default::default(),
         budget: DEFAULT_BUDGET,
+        throttle_retry_secs: 0,
     }
 }
 
@@ -124,6 +125,8 @@ fn start(steps: Value) -> Start {
             content,
         },
         parsed: Default::default(),
+        target_type: None,
+        queued: false,
     }
 }
 
