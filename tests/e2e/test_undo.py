@@ -159,7 +159,7 @@ class Undo(QuellTest):
         self.assertEqual(ended["AutomationExecutionStatus"], "Success", ended.get("FailureMessage"))
         self.assertEqual((tags(), state()), before)
         apis = [step["Inputs"]["Api"] for step in ended["StepExecutions"] if "Api" in step["Inputs"]]
-        self.assertEqual([json.loads(api) if api.startswith('"') else api for api in apis], ["StartInstances", "CreateTags"])
+        self.assertEqual([json.loads(api) if api.startswith('"') else api for api in apis], ["DescribeInstances", "DescribeTags", "StartInstances", "CreateTags"])
 
     def test_security_groups_and_acls(self):
         def rules():

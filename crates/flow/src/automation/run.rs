@@ -176,6 +176,16 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// The document, parsed; an empty one for a run that found none.
+    fn parsed(&self) -> Result<Document, RestoreError> {
+        if self.content.is_empty() {
+            return Ok(Document::default());
+        }
+        let (document, diagnostics) = document::parse(&self.content, self.format);
+        let first = || diagnostics.first().map(ToString::to_string);
+        document.ok_or_else(|| RestoreError::Document(first().unwrap_or_default()))
+    }
+
     pub(crate) fn new(request: StartRun, account: &str) -> Self {
         let there = request.location.as_ref().map(|at| at.account.as_str());
         let account = there.unwrap_or(account).to_owned();
@@ -254,19 +264,7 @@ impl Run {
         }
         let root = root.ok_or_else(|| RestoreError::Missing(String::new()))?;
         let origin = origin.ok_or_else(|| RestoreError::Missing(DOCUMENT_FRAME.to_owned()))?;
-        let document = if origin.content.is_empty() {
-            Document::default()
-        } else {
-            let (document, diagnostics) = document::parse(&origin.content, origin.format);
-            document.ok_or_else(|| {
-                RestoreError::Document(
-                    diagnostics
-                        .first()
-                        .map(ToString::to_string)
-                        .unwrap_or_default(),
-                )
-            })?
-        };
+        let document = origin.parsed()?;
         let mut latest = vec![None; document.steps.len()];
         for (n, (seq, record)) in steps.iter().enumerate() {
             if u32::try_from(n) != Ok(*seq) {

@@ -73,6 +73,15 @@ pub fn plan(run: &Run, accept: &BTreeSet<String>, by: &str) -> Result<UndoPlan, 
             ),
         });
     }
+    if run.is_fleet() {
+        return Err(Rejection::Conflict {
+            code: "InvalidAutomationStatusUpdateException".to_owned(),
+            message: format!(
+                "execution {} is one run for each resource or place: undo those by their own ids",
+                run.id()
+            ),
+        });
+    }
     if let Some(name) = accept.iter().find(|name| run.document.step(name).is_none()) {
         return Err(Rejection::not_found("AutomationStep", name.clone()));
     }
