@@ -16,6 +16,7 @@ class CompromisedInstance(World):
 
     file, document = "ec2-isolate.yaml", "Quell-EC2-Isolate"
     contained_without = ("ec2:CreateSnapshots", "ec2:CreateTags")
+    undone_by, stays = "Quell-EC2-Release", ("snapshots", "tags")
 
     def build(self):
         self.name = f"shop-{self.token}"
@@ -62,6 +63,10 @@ class CompromisedInstance(World):
         }
         details = {"resourceType": "Instance", "instanceDetails": {"instanceId": self.instance}}
         return finding_of("Backdoor:EC2/C&CActivity.B", details, 8.0, action)
+
+    def undoing(self):
+        """What the release is started with."""
+        return {"InstanceId": [self.instance], "KeepSessionRevocation": ["false"]}
 
     def forbid(self):
         self.network.tag(self.instance, "ir:never-touch")
@@ -138,7 +143,7 @@ class IsolatedInstance(CompromisedInstance):
     """An instance that was isolated before."""
 
     file, document = "ec2-release.yaml", "Quell-EC2-Release"
-    proof, proves_again = "Prove.Restored", False
+    proof, proves_again, undone_by = "Prove.Restored", False, None
     contained_without = ("ec2:CreateTags", "ssm:PutParameter")
 
     def build(self):

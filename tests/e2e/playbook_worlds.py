@@ -62,6 +62,9 @@ class World:
     proof = "Prove.Contained"
     # Changes whose refusal fails the run although it contains: what it was asked for besides is missing then.
     contained_without = ()
+    # What takes the run back, and the parts of the shape that stay: evidence that is kept, and calls without an inverse.
+    undone_by = "quell run undo"
+    stays = ()
     # Whether a run that finds everything done says so there too.
     proves_again = True
 
@@ -72,6 +75,10 @@ class World:
 
     def client(self, service):
         return self.clients(service)
+
+    def whole(self):
+        """What must be as before once the run was taken back: the shape, and what it leaves out for brevity."""
+        return self.shape()
 
     def parameters(self, **more):
         """What the run is started with."""
@@ -376,6 +383,17 @@ class Network:
         ]
         return {"rules": sorted(rules), "entries": sorted(entries)}
 
+    def whole(self):
+        """The group's rules and the network ACL's entries with all that belongs to them."""
+        group = self.ec2.describe_security_groups(GroupIds=[self.group])["SecurityGroups"][0]
+        acls = self.ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["NetworkAcls"]
+        for rule in group["IpPermissions"]:
+            rule["IpRanges"].sort(key=lambda one: one["CidrIp"])
+        for acl in acls:
+            acl["Entries"].sort(key=lambda one: (one["Egress"], one["RuleNumber"]))
+        group["IpPermissions"].sort(key=lambda rule: rule.get("FromPort", 0))
+        return [group, acls]
+
 
 class ExposedInstance(World):
     """An instance that somebody tries passwords on."""
@@ -403,6 +421,9 @@ class ExposedInstance(World):
     def shape(self):
         return self.network.shape()
 
+    def whole(self):
+        return {"network": self.network.whole()}
+
     def check(self, test, shape, outputs):
         test.assertEqual(shape["rules"], [("tcp", 22, ["10.0.0.0/8"], []), ("tcp", 443, ["0.0.0.0/0"], [])])
         denies = [entry for entry in shape["entries"] if entry[2] == f"{ATTACKER}/32"]
@@ -413,6 +434,7 @@ class StoppedTrail(World):
     """A trail that somebody stopped after narrowing what it records, in a region of its own."""
 
     file, document = "logging-restore.yaml", "Quell-Logging-Restore"
+    stays = ("selectors",)
 
     def build(self):
         s3, trails, self.trail = self.client("s3"), self.client("cloudtrail"), f"trail-{self.token}"
@@ -452,6 +474,7 @@ class SilentBucket(World):
     """A bucket whose access log was turned off, in a VPC account without flow logs."""
 
     file, document = "logging-restore.yaml", "Quell-Logging-Restore"
+    stays = ("flows", "selectors")
 
     def build(self):
         s3, self.bucket, self.logs = self.client("s3"), f"quiet-{self.token}", f"logs-{self.token}"
@@ -638,6 +661,7 @@ class HijackedFunction(World):
     """A function with a public URL and a public policy."""
 
     file, document = "lambda-contain.yaml", "Quell-Lambda-Contain"
+    stays = ("statements", "url", "versions")
 
     def build(self):
         functions, self.function = self.client("lambda"), f"fn-{self.token}"
@@ -713,6 +737,7 @@ class AttackedDatabase(World):
     """A database that everybody may reach, with a shared snapshot."""
 
     file, document = "rds-contain.yaml", "Quell-RDS-Contain"
+    stays = ("kept",)
 
     def build(self):
         self.network = Network(self)
@@ -751,6 +776,9 @@ class AttackedDatabase(World):
             "shared": self.sharers(),
         }
 
+    def whole(self):
+        return {**self.shape(), "network": self.network.whole()}
+
     def kept(self):
         found = self.client("rds").describe_db_snapshots(DBInstanceIdentifier=self.database, SnapshotType="manual")
         return sorted(snapshot["DBSnapshotIdentifier"] for snapshot in found["DBSnapshots"])
@@ -773,6 +801,7 @@ class UsedRoot(World):
     """A member account whose root user was used; a person agrees to deny it."""
 
     file, document = "root-contain.yaml", "Quell-Root-Contain"
+    undone_by = None
     once = ("organizations:CreatePolicy",)
 
     def build(self):

@@ -1,5 +1,5 @@
 """The shipped playbooks against moto: each does what it promises, proves it, refuses what it must not touch, fails
-cleanly when any of its changes is refused, and does no harm when a change is made twice.
+cleanly when any of its changes is refused, does no harm when a change is made twice, and can be taken back.
 
 All worlds share one Quell and one moto; every run has a role of its own, by which the proxy between knows it.
 """
@@ -8,7 +8,9 @@ import contextlib
 import functools
 import itertools
 import json
+import os
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -17,7 +19,7 @@ import instance_worlds
 import malware_worlds
 import playbook_worlds
 from faulty_account import FaultyAccount, changes
-from quelltest import ROOT, Moto, Quell, wait_until
+from quelltest import DEADLINE, REGION, ROOT, Moto, Quell, binary, wait_until
 
 LIBRARY = ROOT / "playbooks"
 WORLDS = [
@@ -70,7 +72,7 @@ class PlaybooksTest(unittest.TestCase):
         cls.worlds += 1
         world = kind(cls.clients, cls.account, f"w{cls.worlds}")
         world.build()
-        world.before = world.shape()
+        world.before, world.untouched = world.shape(), world.whole()
         return world
 
     @classmethod
@@ -121,6 +123,7 @@ class PlaybooksTest(unittest.TestCase):
                 world.after = world.shape()
                 self.assertNotEqual(world.after, world.before)
                 world.check(self, world.after, run["Outputs"])
+                world.first = world.run
                 world.changed = len(self.account.changes_of(world.role))
                 self.assertGreater(world.changed, 0)
                 self.start(world)
@@ -192,6 +195,39 @@ class PlaybooksTest(unittest.TestCase):
             with self.on(world, mended=world.fault):
                 self.succeeded(world)
                 self.assertEqual(neutral(world), neutral(world.plain))
+
+    def test_5_what_a_playbook_did_is_taken_back(self):
+        worlds = [world for world in self.plain if world.undone_by]
+        for world in worlds:
+            with self.on(world):
+                if world.undone_by == "quell run undo":
+                    world.run = self.undo(world.first)
+                else:
+                    parameters = {**world.undoing(), "AutomationAssumeRole": world.parameters()["AutomationAssumeRole"]}
+                    world.run = self.ssm.start_automation_execution(
+                        DocumentName=world.undone_by, Parameters=parameters
+                    )["AutomationExecutionId"]
+        for world in worlds:
+            with self.on(world):
+                run = self.ended(world)
+                self.assertEqual(run["AutomationExecutionStatus"], "Success", run.get("FailureMessage"))
+                self.assertEqual(restored(world, world.whole()), restored(world, world.untouched))
+
+    def undo(self, run):
+        """Starts taking a run back; gives the run that does it."""
+        command = [binary(), "run", "undo", run, "--endpoint-url", self.quell.url]
+        command += ["--credentials", str(self.quell.credentials)]
+        environment = {"PATH": os.environ.get("PATH", ""), "AWS_REGION": REGION}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, env=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("started ", done.stdout)
+        return done.stdout.split("started ")[1].strip()
+
+
+def restored(world, whole):
+    """All of a world, byte for byte, without what stays as it is when the rest is taken back."""
+    kept = {key: value for key, value in whole.items() if key not in world.stays} if isinstance(whole, dict) else whole
+    return json.dumps(kept, sort_keys=True, default=str)
 
 
 def kind_of(seen, world):
