@@ -6,6 +6,7 @@
 //! | Module | Decides |
 //! |---|---|
 //! | [`delivery`] | one event on its way to one target, with its retries |
+//! | [`invocation`] | one event that a function takes asynchronously |
 //! | [`parked`] | a message that could not be taken in, until an operator retries or discards it |
 //! | [`replay`] | the events of an archive, once more to the rules of their bus |
 //! | [`schedule`] | when a scheduled rule fires |
@@ -14,6 +15,7 @@
 //! [`measures`] counts what became of events, by the names of CloudWatch's `AWS/Events`.
 
 pub mod delivery;
+pub mod invocation;
 pub mod measures;
 pub mod parked;
 pub mod replay;

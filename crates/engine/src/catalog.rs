@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::Scope;
 use model::bus;
+use model::function::FUNCTION;
 use model::resource::Expect;
 use model::topic::TOPIC;
 use ports::store::{NewInput, ResourceWrite, Turn};
@@ -54,6 +55,7 @@ async fn change_whole(
     let rules = of_kind(&changes, bus::RULE);
     let archives = of_kind(&changes, bus::ARCHIVE);
     let topics = of_kind(&changes, TOPIC);
+    let functions = of_kind(&changes, FUNCTION);
     let resources = changes
         .into_iter()
         .map(|change| ResourceWrite {
@@ -100,6 +102,9 @@ async fn change_whole(
     }
     for (scope, name, body) in topics {
         shared.topics.apply(&scope, &name, body);
+    }
+    for (scope, name, body) in functions {
+        shared.functions.apply(&scope, &name, body.is_some());
     }
     Ok(committed.resources)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bus::schedule::Missed;
 use jiff::{SignedDuration, Timestamp};
 use model::bus::RULE;
+use model::function::FUNCTION;
 use model::resource::Resource;
 use model::topic::TOPIC;
 use ports::store::{ResourceQuery, Retention};
@@ -15,6 +16,7 @@ use crate::accept::Counters;
 use crate::archives::{self, Archives};
 use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
+use crate::functions::FunctionNames;
 use crate::handle::Handle;
 use crate::metrics::{self, Metrics};
 use crate::places::{self, Places, RunLimits};
@@ -105,6 +107,7 @@ pub(crate) struct Shared {
     pub(crate) archives: Archives,
     pub(crate) schedules: Schedules,
     pub(crate) topics: TopicRegistry,
+    pub(crate) functions: FunctionNames,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) timers: TimerWheel,
     pub(crate) tasks: Tasks,
@@ -158,6 +161,7 @@ impl Engine {
             archives: Archives::default(),
             schedules: Schedules::default(),
             topics: TopicRegistry::default(),
+            functions: FunctionNames::default(),
             timers: TimerWheel::default(),
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
@@ -171,17 +175,7 @@ impl Engine {
             shared: Arc::clone(&shared),
         };
         let marks = shared.ports.store.marks().await?;
-        load(&shared, RULE, |found| {
-            let (schedules, rules) = (&shared.schedules, &shared.rules);
-            schedules.load(&found.scope, &found.name, &found.body);
-            rules.apply(&found.scope, &found.name, Some(found.body));
-        })
-        .await?;
-        load(&shared, TOPIC, |found| {
-            let topics = &shared.topics;
-            topics.apply(&found.scope, &found.name, Some(found.body));
-        })
-        .await?;
+        load_resources(&shared).await?;
         archives::load(&shared).await?;
         places::restore(&shared).await?;
         ready(&handle);
@@ -226,6 +220,25 @@ impl Engine {
     pub async fn settle(&self) {
         self.shared.tasks.idle().await;
     }
+}
+
+/// Reads what must be at hand of the store's resources.
+async fn load_resources(shared: &Shared) -> Result<(), StoreError> {
+    load(shared, RULE, |found| {
+        let (schedules, rules) = (&shared.schedules, &shared.rules);
+        schedules.load(&found.scope, &found.name, &found.body);
+        rules.apply(&found.scope, &found.name, Some(found.body));
+    })
+    .await?;
+    load(shared, TOPIC, |found| {
+        let topics = &shared.topics;
+        topics.apply(&found.scope, &found.name, Some(found.body));
+    })
+    .await?;
+    load(shared, FUNCTION, |found| {
+        shared.functions.apply(&found.scope, &found.name, true);
+    })
+    .await
 }
 
 /// Shows every stored resource of a family.

@@ -315,6 +315,34 @@ impl Handle {
         topics::publish(&self.shared, scope, topic, messages).await
     }
 
+    /// Whether there is a topic of this name here.
+    #[must_use]
+    pub fn holds_topic(&self, scope: &Scope, name: &str) -> bool {
+        self.shared.topics.holds(scope, name)
+    }
+
+    /// Whether there is a function of this name here.
+    #[must_use]
+    pub fn holds_function(&self, scope: &Scope, name: &str) -> bool {
+        self.shared.functions.holds(scope, name)
+    }
+
+    /// Takes an event for a function: answered once it is durable. The id is the request's.
+    ///
+    /// # Errors
+    /// Nothing was taken.
+    pub async fn invoke_later(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        start: bus::invocation::Start,
+    ) -> Result<(), AskError> {
+        let input = bus::invocation::Input::Start(Box::new(start));
+        let input = Input::Invocation(Box::new(input));
+        let to = AggregateId::invocation(id);
+        self.ask(to, scope, input).await.map(|_| ())
+    }
+
     /// Names the chat channels that get what topics publish.
     pub fn show_in_chat(&self, channels: &[ChatChannel]) {
         self.shared.topics.show_in_chat(channels);

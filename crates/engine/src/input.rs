@@ -30,6 +30,8 @@ pub enum Input {
     Replay(Box<bus::replay::Input>),
     /// For an execution of a state machine.
     Execution(Box<flow::asl::Input>),
+    /// For an asynchronous invocation.
+    Invocation(Box<bus::invocation::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -80,6 +82,7 @@ impl Input {
             Self::Schedule(_) => Some(AggregateKind::Schedule),
             Self::Replay(_) => Some(AggregateKind::Replay),
             Self::Execution(_) => Some(AggregateKind::Execution),
+            Self::Invocation(_) => Some(AggregateKind::Invocation),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

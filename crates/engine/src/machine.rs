@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machines::{
-    call, delivery, engagement, execution, incident, parked, replay, run, schedule,
+    call, delivery, engagement, execution, incident, invocation, parked, replay, run, schedule,
 };
 
 /// An aggregate's state as its machine knows it.
@@ -28,6 +28,7 @@ pub(crate) enum State {
     Schedule(Box<bus::schedule::Schedule>),
     Replay(Box<bus::replay::Replay>),
     Execution(Box<flow::asl::Execution>),
+    Invocation(Box<bus::invocation::Invocation>),
 }
 
 /// What a decider gets besides its input.
@@ -101,7 +102,8 @@ pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
         | AggregateKind::Delivery
         | AggregateKind::Call
         | AggregateKind::Schedule
-        | AggregateKind::Replay => Frames::All,
+        | AggregateKind::Replay
+        | AggregateKind::Invocation => Frames::All,
     }
 }
 
@@ -117,6 +119,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Schedule => schedule::restore(frames),
         AggregateKind::Replay => replay::restore(frames),
         AggregateKind::Execution => execution::restore(frames),
+        AggregateKind::Invocation => invocation::restore(frames),
     }
 }
 
@@ -136,6 +139,7 @@ pub(crate) fn decide(
         AggregateKind::Schedule => schedule::decide(state, prepared, cx),
         AggregateKind::Replay => replay::decide(state, prepared, cx),
         AggregateKind::Execution => execution::decide(state, prepared, cx),
+        AggregateKind::Invocation => invocation::decide(state, prepared, cx),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod delivery;
 pub(crate) mod engagement;
 pub(crate) mod execution;
 pub(crate) mod incident;
+pub(crate) mod invocation;
 pub(crate) mod parked;
 pub(crate) mod replay;
 pub(crate) mod run;

@@ -37,6 +37,9 @@ pub use response::{contact_rules, engage, filters, incident, view};
 /// Deliveries of events.
 pub use bus::delivery;
 
+/// Asynchronous invocations of functions.
+pub use bus::invocation;
+
 /// What was counted of events, by the names of CloudWatch's `AWS/Events`.
 pub use bus::measures;
 

@@ -27,11 +27,13 @@ pub enum AggregateKind {
     Replay,
     /// One execution of a state machine (`flow::asl`).
     Execution,
+    /// One asynchronous invocation of a function, with its retries (`bus::invocation`).
+    Invocation,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
@@ -41,6 +43,7 @@ impl AggregateKind {
         Self::Schedule,
         Self::Replay,
         Self::Execution,
+        Self::Invocation,
     ];
 
     /// The name under which the kind is stored.
@@ -56,6 +59,7 @@ impl AggregateKind {
             Self::Schedule => "schedule",
             Self::Replay => "replay",
             Self::Execution => "execution",
+            Self::Invocation => "invocation",
         }
     }
 
@@ -172,6 +176,15 @@ impl AggregateId {
         Self {
             kind: AggregateKind::Execution,
             id: ids::named(&["execution", tenant, account, region, machine, name]),
+        }
+    }
+
+    /// The id of an asynchronous invocation: its request's.
+    #[must_use]
+    pub fn invocation(id: Uuid) -> Self {
+        Self {
+            kind: AggregateKind::Invocation,
+            id,
         }
     }
 

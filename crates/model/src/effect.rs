@@ -23,8 +23,8 @@ pub enum Command {
     PostWebhook(WebhookPost),
     /// Send an event to an API destination, through its connection.
     InvokeApiDestination(ApiDestinationCall),
-    /// Call AWS itself for an event's target or its dead-letter queue: never answered by this process, tried once, and
-    /// in places of its own, so that a target that hangs holds up no runbook and no other target.
+    /// Call AWS for an event's target or its dead-letter queue: answered by this process only where the target is its
+    /// own (a function, say), tried once, and in places of its own, so that a target that hangs holds up no runbook and no other target.
     DeliverByAws(AwsCall),
     /// Append one line to a log group that this server keeps in files.
     AppendLog(LogAppend),
@@ -34,6 +34,28 @@ pub enum Command {
     PostChat(ChatPost),
     /// Call a webhook that a secret parameter of the parameter store describes.
     InvokeIntegration(IntegrationCall),
+    /// Run a function of this server.
+    InvokeFunction(Box<FunctionCall>),
+}
+
+/// One invocation of a function of this server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionCall {
+    /// Whose function it is.
+    pub scope: Scope,
+    /// Its name.
+    pub function: String,
+    /// `$LATEST` or a number: an alias was resolved when the invocation was accepted.
+    pub version: String,
+    /// The ARN that was invoked, with its qualifier: the code sees it.
+    pub invoked_arn: String,
+    /// `AwsRequestId`: the same for every attempt.
+    pub request_id: uuid::Uuid,
+    /// The event: a JSON text.
+    pub payload: String,
+    /// The client's context: a JSON text.
+    #[serde(default)]
+    pub client_context: Option<String>,
 }
 
 /// One AWS API call in boto3's spelling.

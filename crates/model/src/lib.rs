@@ -14,6 +14,7 @@ pub mod effect;
 pub mod event;
 pub mod fleet;
 pub mod frames;
+pub mod function;
 pub mod ids;
 pub mod incident;
 pub mod plan;

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod connection;
 pub mod effects;
+pub mod function;
 pub mod limits;
 pub mod memory;
 pub mod notary;

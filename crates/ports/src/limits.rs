@@ -164,7 +164,8 @@ impl Turn {
                 | EffectCommand::AppendLog(_)
                 | EffectCommand::SendTopicMessage(_)
                 | EffectCommand::InvokeIntegration(_)
-                | EffectCommand::PostChat(_) => None,
+                | EffectCommand::PostChat(_)
+                | EffectCommand::InvokeFunction(_) => None,
             });
         shallow("effect", commands)?;
         let outcomes = self

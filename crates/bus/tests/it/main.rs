@@ -6,6 +6,7 @@
 )]
 
 mod delivery;
+mod invocation;
 mod parked;
 
 use jiff::Timestamp;
