@@ -100,6 +100,7 @@ fn performer(python: &Path, scratch: &Path, warm: usize) -> Performer {
         logs: None,
         vault: None,
         destinations: None,
+        functions: None,
         topics: None,
     };
     Performer::new(config).expect("a configuration")

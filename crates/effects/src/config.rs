@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::function::FunctionShelf;
 use aws::client::{AssumedRole, Concurrency};
 use aws::credentials::Credentials;
 use aws::settings::SettingError;
@@ -78,8 +79,23 @@ pub struct Config {
     pub vault: Option<Arc<dyn Vault>>,
     /// Finds how API destinations are called; `None` makes every call of one fail with a message that says so.
     pub destinations: Option<Arc<dyn Destinations>>,
+    /// How functions are found and run; `None` makes every invocation fail with a message that says so.
+    pub functions: Option<Functions>,
     /// How messages of topics are signed and sent; `None` makes each of them fail with a message that says so.
     pub topics: Option<Topics>,
+}
+
+/// How functions are found and run.
+#[derive(Clone)]
+pub struct Functions {
+    /// Finds them.
+    pub source: Arc<dyn ports::function::Functions>,
+    /// Where their code lies.
+    pub shelf: FunctionShelf,
+    /// Directory of their logs.
+    pub logs: PathBuf,
+    /// How long an invocation waits for a place.
+    pub patience: Duration,
 }
 
 /// What messages of topics need besides themselves.
@@ -396,10 +412,33 @@ impl Default for Webhook {
     }
 }
 
+/// A call that is about to go out, as far as it decides where it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// boto3's client name.
+    pub service: &'a str,
+    /// Operation in the model's spelling.
+    pub operation: &'a str,
+    /// Parameters.
+    pub params: &'a serde_json::Value,
+    /// Region that is called.
+    pub region: &'a str,
+    /// Account of the role that it is made as; `None` is the server's own identity.
+    pub account: Option<&'a str>,
+    /// Whether it delivers an event; else a runbook or an operator makes it.
+    pub delivers: bool,
+}
+
 /// A service answered by Quell itself, called in this process.
 pub trait LocalService: Send + Sync + 'static {
     /// Whether Quell answers this operation; both names as in the service's model, e.g. `ssm`, `StartAutomationExecution`.
     fn serves(&self, service: &str, operation: &str) -> bool;
+    /// Whether what a call is for is this server's own though the operation is AWS's otherwise: a function, or for a
+    /// delivery a topic or a bus.
+    fn owns(&self, call: &Outgoing<'_>) -> bool {
+        let _ = call;
+        false
+    }
     /// Answers one signed request as the network door would.
     fn call(&self, request: http::Request<Bytes>) -> BoxFuture<'static, http::Response<Bytes>>;
 }

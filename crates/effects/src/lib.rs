@@ -8,6 +8,7 @@ mod aws_call;
 pub mod config;
 mod credentials;
 mod event_log;
+pub mod function;
 mod http;
 mod http_call;
 mod integration;
@@ -19,7 +20,7 @@ mod places;
 pub mod script;
 
 pub use aws_call::{AwsClient, AwsClientConfig};
-pub use config::{Config, ConfigError, Local, LocalService};
+pub use config::{Config, ConfigError, Local, LocalService, Outgoing};
 pub use http::fetch::Fetcher;
 pub use performer::Performer;
 pub use script::{SessionRegistry, Walls};

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::effect::{AwsCall, EmailMessage, Failure, Intent, ScriptCall};
+use model::effect::{AwsCall, EmailMessage, Failure, FunctionCall, Intent, ScriptCall};
 use model::{EffectCommand, Outcome, Recovery};
 use ports::connection::Authorizer;
+use ports::function::Invoker;
 use ports::{BoxFuture, Effects, Probe};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -17,6 +18,7 @@ use crate::aws_call::{self, AwsCaller, AwsClient, AwsClientConfig, plain_failure
 use crate::config::{Config, ConfigError, Scripts};
 use crate::credentials::Identities;
 use crate::event_log::EventLogs;
+use crate::function::{self, FunctionHost, Surroundings};
 use crate::http_call::WebhookSender;
 use crate::integration;
 use crate::notify::email::Mailer;
@@ -57,8 +59,9 @@ struct Inner {
     webhooks: WebhookSender,
     destinations: ApiDestinations,
     courier: Courier,
-    scripts: Option<ScriptRunner>,
+    scripts: Option<Arc<ScriptRunner>>,
     sessions: Arc<SessionRegistry>,
+    functions: Option<FunctionHost>,
     aws: AwsCaller,
     identities: Arc<Identities>,
     logs: Option<EventLogs>,
@@ -92,14 +95,26 @@ impl Performer {
         let identities = Arc::new(Identities::new(&calls)?);
         let client = AwsClient::with_identities(&calls, Arc::clone(&identities))?;
         let local = calls.local.map(|local| (local, client.clone()));
+        let scripts = config
+            .scripts
+            .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints), local))
+            .map(Arc::new);
+        let around = Surroundings {
+            clock: calls.clock,
+            identities: Arc::clone(&identities),
+            vault: config.vault,
+            scripts: scripts.clone(),
+            sessions: Arc::clone(&config.sessions),
+        };
         let inner = Inner {
             mailer: config.smtp.as_ref().map(Mailer::new).transpose()?,
             webhooks: WebhookSender::new(&config.webhook)?,
             destinations,
             courier: Courier::new(config.topics),
-            scripts: config
-                .scripts
-                .map(|scripts| ScriptRunner::new(with_endpoints(scripts, &endpoints), local)),
+            functions: config
+                .functions
+                .map(|functions| FunctionHost::new(functions, around)),
+            scripts,
             sessions: config.sessions,
             logs: config.logs.map(EventLogs::new),
             aws: AwsCaller::new(client),
@@ -131,6 +146,13 @@ impl Performer {
             Some(scripts) => Some(scripts.walls().await),
             None => None,
         }
+    }
+
+    /// Runs functions; `None` where none are set up.
+    #[must_use]
+    pub fn functions(&self) -> Option<Arc<dyn Invoker>> {
+        let host = self.inner.functions.clone()?;
+        Some(Arc::new(host))
     }
 
     /// Access key id that AWS calls without a role are signed with. Asks the source of the keys if they are not at hand.
@@ -211,7 +233,8 @@ impl Effects for Performer {
             | EffectCommand::DeliverByAws(_)
             | EffectCommand::AppendLog(_)
             | EffectCommand::SendTopicMessage(_)
-            | EffectCommand::PostChat(_) => Recovery::Repeat,
+            | EffectCommand::PostChat(_)
+            | EffectCommand::InvokeFunction(_) => Recovery::Repeat,
             EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
             // What a webhook sets off is not known.
             EffectCommand::RunScript(_) | EffectCommand::InvokeIntegration(_) => Recovery::Ask,
@@ -284,6 +307,7 @@ impl Inner {
                     .within(format!("integration {}", call.name), bytes, work)
                     .await
             }
+            EffectCommand::InvokeFunction(call) => self.function(call).await,
             EffectCommand::RunScript(call) => {
                 let _place = self.script_places.acquire().await;
                 self.script(intent, call).await
@@ -292,6 +316,17 @@ impl Inner {
                 let _place = self.aws_places.acquire().await;
                 self.aws.perform(intent, call).await
             }
+        }
+    }
+
+    async fn function(&self, call: &FunctionCall) -> Outcome {
+        match &self.functions {
+            Some(host) => function::outcome(host.run(call).await),
+            None => Outcome::Failed(plain_failure(
+                "ServiceException",
+                "functions are not set up on this server".to_owned(),
+                true,
+            )),
         }
     }
 

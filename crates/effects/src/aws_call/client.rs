@@ -14,7 +14,7 @@ use ports::{Clock, EntropySource};
 use super::chosen;
 use super::doors::{ProcessClock, Tokens};
 use super::network::{InProcess, Network};
-use crate::config::{Aws, ConfigError, Local};
+use crate::config::{Aws, ConfigError, Local, Outgoing};
 use crate::credentials::Identities;
 
 /// What a client of AWS needs.
@@ -118,6 +118,23 @@ impl AwsClient {
         self.network.call(request, policy).await
     }
 
+    /// As [`AwsClient::call`] for the delivery of an event: answered by this process only where what it is for is this
+    /// server's own.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(crate) async fn deliver(
+        &self,
+        request: &Request,
+        policy: Policy,
+    ) -> Result<Answer, CallError> {
+        let (client, request) = match self.owner(request, true) {
+            Some(own) => own,
+            None => (&self.network, Cow::Borrowed(request)),
+        };
+        client.call(&request, policy).await
+    }
+
     /// The pages of a call. An operation without a paginator has one page.
     ///
     /// # Errors
@@ -164,20 +181,37 @@ impl AwsClient {
 
     /// Which client makes the call, and the call in its words: what Quell serves itself is signed with its own keys.
     fn route<'a>(&self, request: &'a Request) -> (&Client, Cow<'a, Request>) {
+        let own = self.owner(request, false);
+        own.unwrap_or((&self.network, Cow::Borrowed(request)))
+    }
+
+    /// The client of this process, if the call is for what Quell has or serves itself.
+    fn owner<'a>(&self, request: &Request, delivers: bool) -> Option<(&Client, Cow<'a, Request>)> {
+        let (local, client) = self.local.as_ref()?;
         let names = aws::resolve_names(&request.service, &request.operation);
-        match (&self.local, names) {
-            (Some((local, client)), Ok((service, operation)))
-                if local.service.serves(&service, &operation) =>
-            {
-                let request = Request {
-                    identity: Identity::Keys(Box::new(local.credentials.clone())),
-                    endpoint_url: Some(local.url.clone()),
-                    ..request.clone()
-                };
-                (client, Cow::Owned(request))
-            }
-            _ => (&self.network, Cow::Borrowed(request)),
+        let (service, operation) = names.ok()?;
+        let account = match &request.identity {
+            Identity::Role(role) => role.role_arn.split(':').nth(4),
+            Identity::Own | Identity::Keys(_) | Identity::Anonymous => None,
+        };
+        let call = Outgoing {
+            service: &service,
+            operation: &operation,
+            params: &request.params,
+            region: &request.region,
+            account,
+            delivers,
+        };
+        let serves = !delivers && local.service.serves(&service, &operation);
+        if !serves && !local.service.owns(&call) {
+            return None;
         }
+        let request = Request {
+            identity: Identity::Keys(Box::new(local.credentials.clone())),
+            endpoint_url: Some(local.url.clone()),
+            ..request.clone()
+        };
+        Some((client, Cow::Owned(request)))
     }
 }
 

@@ -83,11 +83,7 @@ impl AwsCaller {
             max_attempts: Some(1),
             ..policy(call)
         };
-        match self
-            .client
-            .call_outside(&request(intent, call), policy)
-            .await
-        {
+        match self.client.deliver(&request(intent, call), policy).await {
             Ok(answer) => Outcome::Done {
                 result: answer.value,
             },
@@ -199,7 +195,18 @@ fn request(intent: &Intent, call: &AwsCall) -> Request {
 }
 
 fn policy(call: &AwsCall) -> Policy {
-    Policy::default().within(Duration::from_secs(u64::from(call.timeout_secs.max(1))))
+    let within = Duration::from_secs(u64::from(call.timeout_secs.max(1)));
+    let mut policy = Policy::default().within(within);
+    // A function answers when it has done its work, which may take a quarter of an hour.
+    if is_invocation(call) {
+        policy.attempt_timeout = within;
+    }
+    policy
+}
+
+fn is_invocation(call: &AwsCall) -> bool {
+    let names = aws::resolve_names(&call.service, &call.operation);
+    names.is_ok_and(|(service, operation)| (&*service, &*operation) == ("lambda", "Invoke"))
 }
 
 /// A role to act as, or the process itself.

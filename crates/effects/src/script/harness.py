@@ -25,6 +25,10 @@ CPU_GRACE = 5
 class Refused(Exception):
     """The request or the result breaks the contract; the text is for the document's author."""
 
+    def __init__(self, message, kind="Refused"):
+        super().__init__(message)
+        self.kind = kind
+
 
 def plain(value):
     """Turns the types that scripts commonly return into JSON's."""
@@ -62,8 +66,27 @@ def keyed(value, depth=0):
     return value
 
 
+def encode_strictly(value, request):
+    """As Lambda's runtime: what JSON does not have is an error, but for decimal numbers."""
+    def number(other):
+        if isinstance(other, decimal.Decimal):
+            return int(other) if other == other.to_integral_value() else float(other)
+        raise TypeError(f"Object of type {type(other).__name__} is not JSON serializable")
+
+    try:
+        text = json.dumps({"Payload": value}, default=number, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused(f"Unable to marshal response: {error}", "Runtime.MarshalError") from None
+    if len(text) > request["result_bytes"] + len('{"Payload": }'):
+        message = f"Response payload size exceeded maximum allowed payload size ({request['result_bytes']} bytes)."
+        raise Refused(message, "Function.ResponseSizeTooLarge")
+    return text
+
+
 def encode(value, request):
-    if request["kind"] != "lambda" and isinstance(value, (list, tuple)) and len(value) > LIST_ITEMS:
+    if request["kind"] == "lambda":
+        return encode_strictly(value, request)
+    if isinstance(value, (list, tuple)) and len(value) > LIST_ITEMS:
         print(f"the result is a list of {len(value)} items: the first {LIST_ITEMS} are kept", file=sys.stderr)
         value = value[:LIST_ITEMS]
     try:
@@ -118,17 +141,20 @@ def function_of_text(request):
 def function_of_package(request):
     """`module.function` of the package, the module by its path as Lambda spells it (`folder/module.function`)."""
     sys.path.insert(0, request["directory"])
+    os.chdir(request["directory"])
     path, dot, name = request["handler"].rpartition(".")
     if not dot:
-        raise Refused(f"the handler `{request['handler']}` names no function: write `module.function`")
+        raise Refused(f"Bad handler '{name}': write `module.function`", "Runtime.MalformedHandlerName")
     module = path.replace("/", ".")
     try:
         loaded = importlib.import_module(module)
     except ImportError as error:
-        raise Refused(f"Unable to import module '{path}': {error}") from error
+        raise Refused(f"Unable to import module '{path}': {error}", "Runtime.ImportModuleError") from error
+    except SyntaxError as error:
+        raise Refused(f"Syntax error in module '{path}': {error}", "Runtime.UserCodeSyntaxError") from error
     handler = getattr(loaded, name, None)
     if not callable(handler):
-        raise Refused(f"Handler '{name}' missing on module '{path}'")
+        raise Refused(f"Handler '{name}' missing on module '{path}'", "Runtime.HandlerNotFound")
     return handler
 
 
@@ -137,10 +163,49 @@ class Context(types.SimpleNamespace):
 
     def __init__(self, members, seconds):
         super().__init__(**members)
+        self.client_context = client_context(members.get("client_context"))
+        self.identity = types.SimpleNamespace(cognito_identity_id=None, cognito_identity_pool_id=None)
         self._end = time.monotonic() + seconds
+
+    @staticmethod
+    def log(message):
+        print(message)
 
     def get_remaining_time_in_millis(self):
         return max(0, int((self._end - time.monotonic()) * 1000))
+
+
+def client_context(given):
+    """The client's context as an object: `client`, `custom` and `env`; None where the caller gave none."""
+    if not isinstance(given, dict):
+        return None
+    client = given.get("client")
+    names = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+    described = {name: client.get(name) for name in names} if isinstance(client, dict) else None
+    return types.SimpleNamespace(
+        client=described and types.SimpleNamespace(**described), custom=given.get("custom"), env=given.get("env")
+    )
+
+
+def limit_memory(request):
+    """A function's memory: what the interpreter itself has is not counted."""
+    most = (int(request["context"]["memory_limit_in_mb"]) + 64) << 20
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = most if hard == resource.RLIM_INFINITY else min(hard, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def log_as_lambda(request):
+    """Lambda gives the root logger a handler before the function's own code runs."""
+    import logging
+
+    identity = request["context"]["aws_request_id"]
+    handler = logging.StreamHandler(sys.stderr)
+    form = f"[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t{identity}\t%(message)s\n"
+    handler.setFormatter(logging.Formatter(form, "%Y-%m-%dT%H:%M:%S"))
+    handler.terminator = ""
+    logging.Formatter.converter = time.gmtime
+    logging.getLogger().addHandler(handler)
 
 
 # The script's own output is what it returns, as JSON; a text that is not JSON is a text.
@@ -189,6 +254,8 @@ def run(request):
     if request["kind"] == "powershell":
         return run_powershell(request)
     if request["kind"] == "lambda":
+        limit_memory(request)
+        log_as_lambda(request)
         handler, context = function_of_package(request), Context(request["context"], request["seconds"])
     else:
         handler, context = function_of_text(request), request["context"]
@@ -219,6 +286,12 @@ def get_ready():
         pass
 
 
+def say(request, text):
+    """A function's error stands in its log, too."""
+    if request["kind"] == "lambda":
+        print(f"[ERROR] {text}", file=sys.stderr)
+
+
 def write_all(channel, text):
     data = (text + "\n").encode()
     while data:
@@ -244,14 +317,24 @@ def main():
     try:
         answer = encode(run(request), request)
     except Refused as error:
-        answer = json.dumps({"error": "Refused", "message": str(error)})
+        answer = json.dumps({"error": error.kind, "message": str(error)})
+        say(request, f"{error.kind}: {error}")
     except SystemExit as error:
-        answer = json.dumps({"error": "SystemExit", "message": f"the script ended the interpreter by sys.exit({error.code!r})"})
+        kind, message = "SystemExit", f"the script ended the interpreter by sys.exit({error.code!r})"
+        if request["kind"] == "lambda":
+            status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+            kind, message = "Runtime.ExitError", f"Runtime exited with error: exit status {status}"
+        answer = json.dumps({"error": kind, "message": message})
+        say(request, message)
     except BaseException as error:  # noqa: BLE001 - whatever the script raises is its failure
-        answer = json.dumps(describe(error))
+        described = describe(error)
+        answer = json.dumps(described)
+        said = f"{described['error']}: {described['message']}\nTraceback (most recent call last):\n"
+        say(request, said + "".join(described["trace"]))
     sys.stdout.flush()
     sys.stderr.flush()
     write_all(channel, answer)
+    write_all(channel, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
     os.close(channel)
     # Ends at once: threads or exit handlers that a script left behind have no say any more.
     os._exit(0)

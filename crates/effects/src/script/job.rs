@@ -31,7 +31,6 @@ pub(crate) struct Job<'a> {
 pub(crate) enum Source<'a> {
     /// The text of one module.
     Text(&'a str),
-    #[expect(dead_code, reason = "functions of packages have it")]
     /// An unpacked package, which the run may read and not change.
     Directory(&'a Path),
 }
@@ -42,7 +41,6 @@ pub(crate) enum Handler<'a> {
     /// A function of the text's module, as `aws:executeScript` calls it: the context is a dictionary, a list of more
     /// than 100 items is cut, the result has at most 100 KB.
     Script(&'a str),
-    #[expect(dead_code, reason = "functions of packages have it")]
     /// `module.function` of the directory, as Lambda calls it: the context is an object with the members of
     /// [`Job::context`] as attributes and `get_remaining_time_in_millis()`.
     Lambda(&'a str),
@@ -67,9 +65,8 @@ pub(crate) struct Finished {
     pub(crate) end: End,
     /// What it printed, from the beginning.
     pub(crate) log: String,
-    /// Whether more was printed than is kept.
-    #[expect(dead_code, reason = "functions of packages read it")]
-    pub(crate) log_cut: bool,
+    /// Most memory that it had, in KiB, where it lived to say so.
+    pub(crate) memory_kib: Option<u64>,
 }
 
 /// How a run ended.
@@ -80,13 +77,10 @@ pub(crate) enum End {
     /// The handler, or the code around it, raised an exception; or what it returned cannot be taken.
     Raised {
         /// The exception's type.
-        #[expect(dead_code, reason = "functions of packages read it")]
         kind: String,
         /// Its text.
-        #[expect(dead_code, reason = "functions of packages read it")]
         message: String,
         /// The frames of the code, outermost first, as Python prints them.
-        #[expect(dead_code, reason = "functions of packages read it")]
         trace: Vec<String>,
         /// All of it for people, at most a few thousand characters.
         shown: String,

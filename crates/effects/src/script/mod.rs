@@ -26,7 +26,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub(crate) use environment::Grant;
-use job::{End, Handler, Job, JobLimits, Source};
+pub(crate) use job::{End, Finished, Handler, Job, JobLimits, Source};
 pub use policy::Walls;
 pub(crate) use run::ScriptRunner;
 pub use sessions::SessionRegistry;

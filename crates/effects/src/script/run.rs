@@ -136,6 +136,15 @@ impl ScriptRunner {
         matches!(job.source, Source::Text(_))
     }
 
+    /// The runtime of whose interpreter a declared runtime makes do: its own where the operator configured it.
+    pub(crate) fn nearest<'a>(&self, runtime: &'a str) -> &'a str {
+        let own = self.scripts.interpreters.contains_key(runtime);
+        if own || DEFAULT_PYTHON.contains(&runtime) {
+            return runtime;
+        }
+        "python3.11"
+    }
+
     fn interpreter(&self, runtime: &str) -> Result<Interpreter<'_>, Failure> {
         if runtime.to_ascii_lowercase().starts_with("powershell") {
             let path = self.scripts.pwsh.as_deref();
@@ -255,6 +264,7 @@ fn judge(job: &Job<'_>, output: Output) -> Finished {
     let answer = lines
         .next()
         .and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let memory_kib = lines.next().and_then(|line| line.parse().ok());
     let told = answer.and_then(end_of);
     let end = match (output.timed_out, told) {
         (true, _) => End::TimedOut,
@@ -264,7 +274,7 @@ fn judge(job: &Job<'_>, output: Output) -> Finished {
     Finished {
         end,
         log: output.log,
-        log_cut: output.log_cut,
+        memory_kib,
     }
 }
 

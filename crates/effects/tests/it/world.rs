@@ -70,6 +70,7 @@ pub(crate) fn config() -> Config {
         webhook: Webhook::default(),
         local: None,
         logs: None,
+        functions: None,
         vault: None,
         destinations: None,
         topics: None,
