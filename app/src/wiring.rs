@@ -8,14 +8,17 @@ use anyhow::{Context, Result, anyhow};
 use aws::client::Concurrency;
 use bytes::Bytes;
 use effects::config as rim;
+use effects::function::FunctionShelf;
 use effects::notary::FileNotary;
-use effects::{AwsClient, AwsClientConfig, Local, LocalService, Performer, SessionRegistry};
-use engine::{ChatChannel, Engine, Handle, Options, Ports, StoredDestinations};
+use effects::{
+    AwsClient, AwsClientConfig, Local, LocalService, Outgoing, Performer, SessionRegistry,
+};
+use engine::{ChatChannel, Engine, Handle, Options, Ports, StoredDestinations, StoredFunctions};
 use intake::source::Sources;
 use jiff::SignedDuration;
 use ports::connection::Authorizer;
 use ports::{BoxFuture, Clock, EntropySource, Notary, Store, Vault};
-use server::{AccessKey, AppState, Router, ServerConfig};
+use server::{AccessKey, AppState, FunctionPorts, Router, ServerConfig};
 use store::SqliteStore;
 
 use crate::clock::{SystemClock, SystemEntropy};
@@ -55,10 +58,12 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let doors = crate::intake::doors((&clock, &entropy), &aws)?;
     let shelf: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
     let notary = notary(data_dir, &clock, &entropy);
-    let kept = Kept::new(&vault, &shelf, &notary);
+    let code = code_shelf(config, &clock)?;
+    let kept = Kept::new((&vault, &shelf), &notary, &code);
     let performer = performer(config, (&clock, &entropy, aws), &internal, &inside, kept)?;
     crate::scripts::check_walls(&performer, config).await?;
     let authorizer = performer.authorizer();
+    let functions = function_ports(&performer, code);
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
     minted.tell();
@@ -73,17 +78,14 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
         handle.show_in_chat(&chat_channels(config));
         let mut server = server_config(config, &minted, (&internal, &inside), (vault, authorizer));
         server.notary = Some(notary);
+        server.functions = functions;
         let state = AppState::new(handle.clone(), server);
         let _ = inside.router.set(server::router(state.clone()));
         let _ = inside.state.set(state);
     })
     .await
     .context("the engine cannot start")?;
-    let state = inside
-        .state
-        .get()
-        .cloned()
-        .ok_or_else(|| anyhow!("the server was not put together"))?;
+    let state = inside.state()?;
     if let Some(proof) = proof {
         let kept = handle.change(vec![proof]).await;
         kept.context("the proof of the key file cannot be kept")?;
@@ -172,6 +174,7 @@ fn server_config(
     server.authorizer = Some(authorizer);
     server.sessions = Some(Arc::<SessionRegistry>::clone(&inside.sessions));
     server.allow_http_endpoints = config.webhooks.allow_http;
+    server.public_url = addresses(config).1;
     server.event_size_limit = config.events.max_request_bytes;
     server.scrape = server::ScrapeConfig {
         token: server::ScrapeToken(config.metrics.scrape_token.clone()),
@@ -187,20 +190,60 @@ struct Kept<'a> {
     vault: &'a Arc<dyn Vault>,
     store: &'a Arc<dyn Store>,
     notary: &'a Arc<dyn Notary>,
+    code: &'a FunctionShelf,
 }
 
 impl<'a> Kept<'a> {
     fn new(
-        vault: &'a Arc<dyn Vault>,
-        store: &'a Arc<dyn Store>,
+        (vault, store): (&'a Arc<dyn Vault>, &'a Arc<dyn Store>),
         notary: &'a Arc<dyn Notary>,
+        code: &'a FunctionShelf,
     ) -> Self {
         Self {
             vault,
             store,
             notary,
+            code,
         }
     }
+}
+
+/// Where the code of functions lies.
+fn code_shelf(config: &Config, clock: &Arc<dyn Clock>) -> Result<FunctionShelf> {
+    let functions = &config.functions;
+    let limits = ports::function::CodeLimits {
+        archive_bytes: functions.max_archive_mib << 20,
+        unpacked_bytes: functions.max_unpacked_mib << 20,
+        overall_bytes: functions.code_storage_mib << 20,
+        concurrent: functions.max_concurrent,
+    };
+    let directory = config.server.data_dir.join("functions");
+    make_private_dir(&directory)?;
+    FunctionShelf::new(&directory, limits, Arc::clone(clock))
+        .with_context(|| format!("the code of functions in {}", directory.display()))
+}
+
+fn function_ports(performer: &Performer, code: FunctionShelf) -> Option<FunctionPorts> {
+    let invoker = performer.functions()?;
+    Some(FunctionPorts {
+        invoker,
+        code: Arc::new(code),
+    })
+}
+
+/// The address of this server's listener, and the one under which others reach it.
+fn addresses(config: &Config) -> (String, String) {
+    let scheme = if config.server.tls_certificate.is_empty() {
+        "http"
+    } else {
+        "https"
+    };
+    let url = format!("{scheme}://{}", config.server.listen);
+    let public_url = match config.server.public_url.as_str() {
+        "" => url.clone(),
+        own => own.trim_end_matches('/').to_owned(),
+    };
+    (url, public_url)
 }
 
 /// The signer of topics' messages; its key is made when it is first needed.
@@ -221,16 +264,7 @@ fn performer(
     inside: &Arc<Inside>,
     kept: Kept<'_>,
 ) -> Result<Performer> {
-    let scheme = if config.server.tls_certificate.is_empty() {
-        "http"
-    } else {
-        "https"
-    };
-    let url = format!("{scheme}://{}", config.server.listen);
-    let public_url = match config.server.public_url.as_str() {
-        "" => url.clone(),
-        own => own.to_owned(),
-    };
+    let (url, public_url) = addresses(config);
     let ca_bundle = aws.ca_bundle.clone();
     let rim = rim::Config {
         clock: Arc::clone(clock),
@@ -252,6 +286,12 @@ fn performer(
             url,
         }),
         logs: Some(rim::LogFiles::new(config.server.data_dir.join("logs"))),
+        functions: Some(rim::Functions {
+            source: Arc::new(StoredFunctions::new(Arc::clone(kept.store))),
+            shelf: kept.code.clone(),
+            logs: config.server.data_dir.join("logs/functions"),
+            patience: Duration::from_secs(config.functions.queue_secs),
+        }),
         vault: Some(Arc::clone(kept.vault)),
         destinations: Some(Arc::new(StoredDestinations::new(Arc::clone(kept.store)))),
         topics: Some(topics(config, public_url, kept.notary)),
@@ -364,9 +404,29 @@ struct Inside {
     sessions: Arc<SessionRegistry>,
 }
 
+impl Inside {
+    fn state(&self) -> Result<AppState> {
+        let state = self.state.get().cloned();
+        state.ok_or_else(|| anyhow!("the server was not put together"))
+    }
+}
+
 impl LocalService for Inside {
     fn serves(&self, service: &str, operation: &str) -> bool {
         server::serves(service, operation)
+    }
+
+    fn owns(&self, call: &Outgoing<'_>) -> bool {
+        let call = server::Outgoing {
+            service: call.service,
+            operation: call.operation,
+            params: call.params,
+            region: call.region,
+            account: call.account,
+            delivers: call.delivers,
+        };
+        let state = self.state.get();
+        state.is_some_and(|state| server::owns(state, &call))
     }
 
     fn call(&self, request: http::Request<Bytes>) -> BoxFuture<'static, http::Response<Bytes>> {

@@ -22,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) aws: Aws,
     pub(crate) smtp: Smtp,
     pub(crate) scripts: Scripts,
+    pub(crate) functions: Functions,
     pub(crate) webhooks: Webhooks,
     pub(crate) chat: Chat,
     pub(crate) events: Events,
@@ -119,6 +120,16 @@ pub(crate) enum Encryption {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Functions {
+    pub(crate) max_concurrent: usize,
+    pub(crate) queue_secs: u64,
+    pub(crate) max_archive_mib: u64,
+    pub(crate) max_unpacked_mib: u64,
+    pub(crate) code_storage_mib: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Webhooks {
     pub(crate) allow_http: bool,
     pub(crate) allow_private: bool,
@@ -191,6 +202,7 @@ pub(crate) struct Partial {
     aws: Option<toml::Table>,
     smtp: Option<toml::Table>,
     scripts: Option<toml::Table>,
+    functions: Option<toml::Table>,
     webhooks: Option<toml::Table>,
     chat: Option<toml::Table>,
     events: Option<toml::Table>,
@@ -389,6 +401,20 @@ impl Config {
             ),
             ("smtp.timeout_secs", self.smtp.timeout_secs),
             ("scripts.memory_mib", self.scripts.memory_mib),
+            (
+                "functions.max_concurrent",
+                self.functions.max_concurrent as u64,
+            ),
+            ("functions.queue_secs", self.functions.queue_secs),
+            ("functions.max_archive_mib", self.functions.max_archive_mib),
+            (
+                "functions.max_unpacked_mib",
+                self.functions.max_unpacked_mib,
+            ),
+            (
+                "functions.code_storage_mib",
+                self.functions.code_storage_mib,
+            ),
             ("webhooks.timeout_secs", self.webhooks.timeout_secs),
             (
                 "webhooks.destination_timeout_secs",

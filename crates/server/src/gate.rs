@@ -7,7 +7,7 @@
 use std::panic::AssertUnwindSafe;
 
 use aws::inbound::{self, Limits};
-use aws::model::Protocol;
+use aws::model::{self as models, Protocol};
 use aws::sigv4::VerifyError;
 use axum::Router;
 use axum::body::Body;
@@ -47,6 +47,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/oauth/token", any(intake::answer))
         .route("/metrics", get(scrape::answer))
         .merge(topic_links::routes())
+        .merge(services::lambda::routes())
         .fallback(answer)
         .with_state(state)
 }
@@ -202,7 +203,8 @@ fn read_call(
         return Err(too_large(operation.body_limit));
     }
     auth::may(&caller, served.service.name, operation.name)?;
-    if matches!(served.model.protocol, Protocol::Json | Protocol::RestJson) {
+    let json = matches!(served.model.protocol, Protocol::Json | Protocol::RestJson);
+    if json && !has_raw_body(&served.model, model) {
         require_json(&parts.headers, &bytes)?;
     }
     require_ready(state)?;
@@ -258,6 +260,17 @@ async fn run_operator(
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, json);
     Ok(response)
+}
+
+/// Whether an operation's body is bytes of the caller's own and no document of the protocol.
+fn has_raw_body(service: &models::Service, operation: &models::Operation) -> bool {
+    let input = operation.input.as_ref();
+    let input = input.and_then(|input| service.structure(input));
+    let payload = input.and_then(models::Structure::payload_member);
+    payload.is_some_and(|payload| {
+        let shape = service.shape(&payload.target);
+        matches!(shape, models::Shape::Blob | models::Shape::String { .. })
+    })
 }
 
 pub(crate) fn require_ready(state: &AppState) -> Result<(), ApiError> {

@@ -28,7 +28,7 @@ mod wire;
 pub use axum::Router;
 pub use listen::{ListenError, ListenOptions, TlsConfig, serve};
 pub use scrape::{ScrapeConfig, ScrapeToken};
-pub use state::{AccessKey, AppState, Peer, Readiness, ServerConfig};
+pub use state::{AccessKey, AppState, FunctionPorts, Peer, Readiness, ServerConfig};
 
 /// Everything that Quell answers, also usable in-process (`tower::ServiceExt::oneshot`) for calls from runbooks to Quell itself.
 pub fn router(state: AppState) -> Router {
@@ -68,7 +68,67 @@ const MEANT_FOR_AWS: [(&str, &str); 5] = [
     ("ssm", "ListTagsForResource"),
 ];
 
+/// A call that is about to go out, as far as it decides where it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// boto3's client name.
+    pub service: &'a str,
+    /// Operation in the model's spelling.
+    pub operation: &'a str,
+    /// Parameters.
+    pub params: &'a serde_json::Value,
+    /// Region that is called.
+    pub region: &'a str,
+    /// Account of the role that it is made as; `None` is the server's own identity.
+    pub account: Option<&'a str>,
+    /// Whether it delivers an event; else a runbook or an operator makes it.
+    pub delivers: bool,
+}
+
+/// Whether what a call is for is this server's own: a function that is invoked, or for a delivery a topic or a bus.
+#[must_use]
+pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
+    let text = |name: &str| call.params.get(name).and_then(serde_json::Value::as_str);
+    let scope = model::Scope::new(&state.config().account, call.region);
+    match (call.service, call.operation) {
+        ("lambda", "Invoke") => {
+            let named = text("FunctionName").and_then(model::function::Named::parse);
+            named.is_some_and(|named| {
+                // A name alone is that of a function in the caller's account.
+                let account = named.account.as_deref().or(call.account);
+                let own = account.is_none_or(|account| account == scope.account);
+                own && named.is_of(&scope.account, &scope.region)
+                    && state.handle().holds_function(&scope, &named.name)
+            })
+        }
+        ("sns", "Publish") if call.delivers => {
+            let topic = text("TopicArn").and_then(|arn| model::topic::topic_name(&scope, arn));
+            topic.is_some_and(|topic| state.handle().holds_topic(&scope, &topic))
+        }
+        ("events", "PutEvents") if call.delivers => {
+            let entries = call
+                .params
+                .get("Entries")
+                .and_then(serde_json::Value::as_array);
+            entries.is_some_and(|entries| {
+                let own = |entry: &serde_json::Value| {
+                    let bus = entry
+                        .get("EventBusName")
+                        .and_then(serde_json::Value::as_str);
+                    let arn = bus.and_then(model::arn::Arn::parse);
+                    arn.is_some_and(|arn| {
+                        arn.account == scope.account && arn.region == scope.region
+                    })
+                };
+                !entries.is_empty() && entries.iter().all(own)
+            })
+        }
+        _ => false,
+    }
+}
+
 /// Whether a runbook's call of this operation is answered by Quell itself; all others go to AWS.
+/// Functions are looked up one by one: [`owns`].
 ///
 /// `service` is the SigV4 signing name, `operation` the name in the service model (`PutEvents`).
 #[must_use]
@@ -79,7 +139,10 @@ pub fn serves(service: &str, operation: &str) -> bool {
     let topics = service == aws::sns::SERVICE.name;
     // So are its state machines: Quell's own are started by callers of this server.
     let machines = service == aws::states::SERVICE.name;
-    served && !absent && !topics && !machines && !MEANT_FOR_AWS.contains(&(service, operation))
+    // Functions are looked up one by one: [`owns`].
+    let functions = service == aws::lambda::SERVICE.name;
+    let by_name = topics || machines || functions;
+    served && !absent && !by_name && !MEANT_FOR_AWS.contains(&(service, operation))
 }
 
 #[cfg(test)]
@@ -99,6 +162,8 @@ mod tests {
             ("monitoring", "GetMetricData", false),
             ("states", "StartExecution", false),
             ("sns", "Publish", false),
+            ("lambda", "Invoke", false),
+            ("lambda", "PutFunctionConcurrency", false),
             ("ec2", "DescribeInstances", false),
         ] {
             assert_eq!(serves(service, operation), want, "{service} {operation}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use engine::Handle;
 use intake::source::Sources;
 use ports::connection::Authorizer;
+use ports::function::{CodeShelf, Invoker};
 use ports::{Notary, Session, Sessions, Vault};
 
 use crate::error::ApiError;
@@ -58,6 +59,10 @@ pub struct ServerConfig {
     pub allow_http_endpoints: bool,
     /// Who may read the numbers at `/metrics`.
     pub scrape: ScrapeConfig,
+    /// Keeps the code of functions and runs them; `None` refuses both.
+    pub functions: Option<FunctionPorts>,
+    /// Address under which this server is reached, for links to code; without a slash at its end.
+    pub public_url: String,
     /// Seals the tokens of subscriptions and shows the certificate of messages; `None` refuses both.
     pub notary: Option<Arc<dyn Notary>>,
     /// Sessions that scripts were given; `None` knows none.
@@ -70,6 +75,21 @@ impl fmt::Debug for ServerConfig {
             .field("account", &self.account)
             .field("keys", &self.keys)
             .finish_non_exhaustive()
+    }
+}
+
+/// The doors to functions.
+#[derive(Clone)]
+pub struct FunctionPorts {
+    /// Runs them.
+    pub invoker: Arc<dyn Invoker>,
+    /// Keeps their code.
+    pub code: Arc<dyn CodeShelf>,
+}
+
+impl fmt::Debug for FunctionPorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionPorts").finish_non_exhaustive()
     }
 }
 
@@ -89,6 +109,8 @@ impl ServerConfig {
             allow_http_endpoints: false,
             notary: None,
             sessions: None,
+            functions: None,
+            public_url: "http://127.0.0.1:8710".to_owned(),
         }
     }
 }

@@ -181,6 +181,7 @@ impl Caller {
             webhook: rim::Webhook::default(),
             local: None,
             logs: None,
+            functions: None,
             vault: None,
             destinations: None,
             topics: None,

@@ -45,6 +45,7 @@ impl Client {
             webhook: rim::Webhook::default(),
             local: None,
             logs: None,
+            functions: None,
             vault: None,
             destinations: None,
             topics: None,

@@ -6,6 +6,7 @@ mod deliveries;
 mod event_counts;
 mod executions;
 mod explain_event;
+mod function_log;
 mod incident_times;
 mod incident_triggers;
 mod intake_sources;
@@ -66,6 +67,9 @@ const ROUTES: &[Route] = &[
         "/api/v1/events/rules/*/*/near-misses",
         |call| Box::pin(near_misses::handle(call)),
     ),
+    Route::new("GetFunctionLog", "GET", "/api/v1/functions/*/log", |call| {
+        Box::pin(function_log::handle(call))
+    }),
     Route::new("GetMetricData", "POST", "/api/v1/metrics/data", |call| {
         Box::pin(metric_data::handle(call))
     }),

@@ -7,6 +7,7 @@
 pub(crate) mod contacts;
 pub(crate) mod events;
 pub(crate) mod incidents;
+pub(crate) mod lambda;
 pub(crate) mod monitoring;
 pub(crate) mod sns;
 pub(crate) mod ssm;
@@ -31,6 +32,7 @@ const SERVICES: &[&Service] = &[
     &contacts::SERVICE,
     &events::SERVICE,
     &incidents::SERVICE,
+    &lambda::SERVICE,
     &monitoring::SERVICE,
     &sns::SERVICE,
     &ssm::SERVICE,

@@ -201,7 +201,7 @@ async fn rest_services_and_the_own_api_refuse_with_403() {
 async fn unknown_services_and_operations_say_what_is_served() {
     let world = World::new().await;
     let client = world.client();
-    let unknown = client.rest("lambda", "GET", "/functions", None).await;
+    let unknown = client.rest("batch", "GET", "/functions", None).await;
     assert_eq!(
         (unknown.status, unknown.code()),
         (404, "UnknownOperationException")

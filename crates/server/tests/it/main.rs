@@ -11,6 +11,7 @@ mod documents;
 mod escalations;
 mod events;
 mod explain;
+mod functions;
 mod limits;
 mod listen;
 mod metrics;
