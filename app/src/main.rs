@@ -111,6 +111,7 @@ fn interface() -> Command {
         .subcommand(commands::machine::interface())
         .subcommand(commands::playbook::interface())
         .subcommand(commands::rules::interface())
+        .subcommand(commands::function::interface())
         .subcommand(commands::intake::interface())
         .subcommand(commands::aws::interface())
         .subcommand(commands::demo::interface())
@@ -143,6 +144,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("machine", found)) => commands::machine::run(found)?,
         Some(("playbook", found)) => return commands::playbook::run(found),
         Some(("rules", found)) => return Ok(commands::rules::run(found)),
+        Some(("function", found)) => commands::function::run(found)?,
         Some(("intake", found)) => commands::intake::run(found)?,
         Some(("demo", found)) => return commands::demo::run(found),
         _ => return Ok(ExitCode::from(2)),

@@ -414,7 +414,7 @@ class AgainstTheServer(QuellTest):
 
     def test_operations_are_those_served(self):
         page = Page(DOCS / "reference/aws-apis.md")
-        services = {"events": "AWSEvents", "ssm-contacts": "SSMContacts", "ssm": "AmazonSSM", "states": "AWSStepFunctions", "ssm-incidents": None, "quell": None, "sns": "query"}
+        services = {"events": "AWSEvents", "ssm-contacts": "SSMContacts", "ssm": "AmazonSSM", "states": "AWSStepFunctions", "ssm-incidents": None, "lambda": None, "quell": None, "sns": "query"}
         for service, prefix in services.items():
             with self.subTest(service=service):
                 told = [row[0].strip("`") for row in page.table(service) if re.match(r"`[A-Z]\w+`$", row[0])]
