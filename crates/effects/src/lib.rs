@@ -12,6 +12,7 @@ pub mod function;
 mod http;
 mod http_call;
 mod integration;
+mod local;
 pub mod notary;
 mod notify;
 pub mod operator;
