@@ -48,7 +48,16 @@ pub(crate) fn all() -> Result<()> {
 
 /// The crates' own tests, and the real binary under the AWS CLI, boto3 and Terraform, file by file, longest first.
 fn jobs(venv: &Path) -> Result<Vec<Job>> {
-    const LONGEST: [&str; 4] = ["test_crash", "test_terraform", "test_docs", "test_story"];
+    const LONGEST: [&str; 8] = [
+        "test_playbooks",
+        "test_playbook_permissions",
+        "test_documents",
+        "test_crash",
+        "test_terraform",
+        "test_docs",
+        "test_crash_playbook",
+        "test_story",
+    ];
     let folder = root().join("tests/e2e");
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {

@@ -2,10 +2,12 @@
 //!
 //! `mail ─► load ─► look up ─► fold into a batch ─► commit ─► timers, sends, effects, answers`
 
+mod refuse;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use model::{AggregateId, AggregateKind, Rejection, Scope, ids};
+use model::{AggregateId, AggregateKind, Rejection, Scope};
 use ports::CommitError;
 use ports::store::Turn;
 use serde_json::Value;
@@ -406,75 +408,6 @@ impl Actor {
             }
         }
         Attempt::Done
-    }
-
-    /// Refuses an input: the asker is told; an accepted one is consumed, or routed anew if the incident is closed.
-    async fn refuse(&mut self, item: Item, rejection: Rejection) {
-        if rejection == Rejection::Closed {
-            let fresh = ids::random(&self.shared.ports.entropy.draw(), "incident");
-            return self.pass_on(item, AggregateId::incident(fresh)).await;
-        }
-        let mut turn = Turn::default();
-        match item.origin {
-            Origin::Ask { answer, .. } => {
-                let _ = answer.send(Err(AskError::Rejected(rejection)));
-                return;
-            }
-            Origin::Inbox { seq } => turn.inbox_done.push(seq),
-            Origin::Timer => {
-                if let Input::Timer { key } = &item.prepared.input {
-                    self.shared.timers.remove(self.id, key);
-                }
-            }
-            Origin::Settled => {
-                if let Input::Settled { effect, outcome } = item.prepared.input {
-                    turn.effects_settled.push(ports::store::SettledEffect {
-                        id: effect,
-                        outcome,
-                    });
-                }
-            }
-        }
-        tracing::warn!(aggregate = %self.id, reason = %rejection, "an accepted input was refused by its machine");
-        if let Err(error) = commit(&self.shared, turn).await {
-            tracing::error!(error = %error, "the refusal of an input could not be recorded");
-        }
-    }
-
-    /// Gives an input to another aggregate: an accepted one durably, an asked one in memory.
-    async fn pass_on(&self, item: Item, to: AggregateId) {
-        let input = item.prepared.input;
-        match item.origin {
-            Origin::Ask { claims, answer } => {
-                self.shared.dispatcher.send(
-                    to,
-                    self.scope.clone(),
-                    Mail::Ask {
-                        input,
-                        claims,
-                        answer,
-                    },
-                );
-            }
-            Origin::Inbox { seq } => {
-                let mut batch = Batch::new(
-                    to,
-                    self.scope.clone(),
-                    self.shared.ports.clock.now(),
-                    [0; 32],
-                );
-                batch.consume(seq);
-                batch.forward(to, self.scope.clone(), input);
-                let Some(ready) = batch.finish(0) else { return };
-                match commit(&self.shared, ready.turn).await {
-                    Ok(committed) => self.release(ready.after, &committed.inbox),
-                    Err(error) => {
-                        tracing::error!(error = %error, "an input could not be passed on; it stays in the inbox")
-                    }
-                }
-            }
-            Origin::Timer | Origin::Settled => {}
-        }
     }
 }
 
