@@ -123,14 +123,16 @@ fn occurrences_are_not_repeated() {
         "Execute",
         "PutRecord",
     ];
-    // Each of them only switches something on: a second start finds it on.
-    const JUDGED: [(&str, &str); 7] = [
+    // Each of them only switches something on: a second start finds it on. A version of unchanged code is the one that is
+    // there. Source: Lambda API reference, PublishVersion.
+    const JUDGED: [(&str, &str); 8] = [
         ("cloudtrail", "StartEventDataStoreIngestion"),
         ("cloudwatch", "StartMetricStreams"),
         ("config", "StartConfigurationRecorder"),
         ("detective", "StartMonitoringMember"),
         ("ec2", "StartInstances"),
         ("guardduty", "StartMonitoringMembers"),
+        ("lambda", "PublishVersion"),
         ("rds", "StartDBInstance"),
     ];
     let mut found = Vec::new();
