@@ -33,7 +33,7 @@ use crate::scan::LastBytes;
 
 /// A segment is merged with the smaller ones after it once they have together a
 /// `MERGE_AT`th of its rules.
-const MERGE_AT: usize = 5;
+const MERGE_AT: usize = 7;
 
 /// So few rules are always in one segment. AWS allows a bus 300 rules unless asked for more.
 const SMALL: usize = 300;

@@ -6,8 +6,6 @@
 //! time, never a match.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::index::hash;
@@ -82,30 +80,13 @@ impl Ranking {
     }
 }
 
-/// How often conditions that many rules might share occur.
+/// How often conditions that many rules might share occur, or more often where keys meet.
 #[derive(Default)]
 struct Crowds {
-    counts: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    /// The counts of keys, told by some of their bits.
+    counts: Vec<u16>,
     /// The keys of all conditions counted.
     keys: std::vec::IntoIter<u64>,
-}
-
-/// Takes keys that are hashes already.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 ^= hash(bytes);
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 impl Crowds {
@@ -117,14 +98,22 @@ impl Crowds {
             .flat_map(|(field, path)| field.conditions.iter().map(|c| key(c, *path)))
             .collect();
         let mut crowds = Crowds {
-            counts: HashMap::with_capacity_and_hasher(keys.len(), BuildHasherDefault::default()),
+            counts: vec![0; (keys.len() * 2).next_power_of_two()],
             keys: Vec::new().into_iter(),
         };
         for key in keys.iter().filter(|key| **key != UNSHARED) {
-            *crowds.counts.entry(*key).or_default() += 1;
+            let place = crowds.place(*key);
+            if let Some(count) = crowds.counts.get_mut(place) {
+                *count = count.saturating_add(1);
+            }
         }
         crowds.keys = keys.into_iter();
         crowds
+    }
+
+    fn place(&self, key: u64) -> usize {
+        // Truncation is meant.
+        key as usize & self.counts.len().wrapping_sub(1)
     }
 
     /// A measure of how many events a field accepts, times how many rules it accepts them for;
@@ -135,9 +124,10 @@ impl Crowds {
         let has_choice = has_choice(rule);
         for condition in &field.conditions {
             let key = self.keys.by_ref().take(usize::from(has_choice)).next();
-            let crowd = key
-                .and_then(|key| self.counts.get(&key))
-                .map_or(1, |count| u64::from(*count));
+            let count = key
+                .filter(|key| *key != UNSHARED)
+                .and_then(|key| self.counts.get(self.place(key)));
+            let crowd = count.map_or(1, |count| u64::from(*count));
             load = load
                 .zip(share(condition))
                 .map(|(load, share)| load.saturating_add(share.saturating_mul(crowd)));
@@ -217,5 +207,5 @@ fn key(condition: &Condition, path: u32) -> u64 {
         | Condition::Cidr(_)
         | Condition::Absent => return UNSHARED,
     };
-    hash(text.as_bytes()) ^ (u64::from(path) << 8) ^ kind
+    hash(text.as_bytes()) ^ (u64::from(path) << 4) ^ kind
 }
