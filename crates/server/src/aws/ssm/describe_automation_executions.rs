@@ -1,6 +1,6 @@
 //! `DescribeAutomationExecutions`, newest first.
 
-use engine::views::automation;
+use engine::views::{Run, automation};
 use serde_json::{Value, json};
 
 use super::filters::{self, Filter};
@@ -19,18 +19,20 @@ pub(super) async fn handle(call: Call) -> Answer {
         .unwrap_or_default();
     let cursor = Cursor::new(&call, "DescribeAutomationExecutions", &question);
     let after = names::position(&call, &cursor)?;
-    let page = runs::page(
-        &call,
-        (after.as_deref(), Filter::parent(&filters)),
-        limit,
-        |run| {
-            let shown = automation::metadata(run);
-            filters
-                .iter()
-                .all(|filter| Filter::fits_execution(filter, &shown, &run.request().tags))
-        },
-    )
-    .await?;
+    let wanted = |run: &Run| {
+        let shown = automation::metadata(run);
+        filters
+            .iter()
+            .all(|filter| filter.fits_execution(&shown, &run.request().tags))
+    };
+    let named = Filter::executions(&filters).filter(|named| named.len() <= limit);
+    let page = match named {
+        Some(named) => runs::named(&call, &named, wanted).await?,
+        None => {
+            let place = (after.as_deref(), Filter::parent(&filters));
+            runs::page(&call, place, limit, wanted).await?
+        }
+    };
     let list: Vec<Value> = page.runs.iter().map(automation::metadata).collect();
     let mut body = json!({ "AutomationExecutionMetadataList": list });
     if let Some(next) = page.next {

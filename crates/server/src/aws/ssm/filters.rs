@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::decode::{Fields, Text};
 use crate::error::ApiError;
@@ -114,6 +115,14 @@ impl Filter {
             [one] => Some(one),
             _ => None,
         }
+    }
+
+    /// The executions that are named, if they are: they are found without a search.
+    pub(super) fn executions(filters: &[Self]) -> Option<Vec<Uuid>> {
+        let filter = filters.iter().find(|filter| filter.key == "ExecutionId")?;
+        // What is no id is no execution's.
+        let ids = filter.values.iter().filter_map(|id| id.parse().ok());
+        Some(ids.collect())
     }
 
     fn is_target_group(&self, shown: &Value) -> bool {

@@ -1,5 +1,8 @@
 //! What the automation operations share: finding runs, and the exceptions for what the engine refuses.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use engine::views::Run;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -77,6 +80,35 @@ pub(crate) struct Page {
     pub(crate) runs: Vec<Run>,
     /// Position for the next page, unless this was the last one.
     pub(crate) next: Option<String>,
+}
+
+/// Those of the named runs of the call's account and region that `wanted` picks, newest first, as the only page.
+pub(crate) async fn named(
+    call: &Call,
+    ids: &[Uuid],
+    wanted: impl Fn(&Run) -> bool + Send + Sync,
+) -> Result<Page, ApiError> {
+    let ids: BTreeSet<Uuid> = ids.iter().copied().collect();
+    let mut found = Vec::new();
+    for id in ids {
+        let stored = call
+            .handle()
+            .load(AggregateId::run(id), Frames::All)
+            .await?;
+        let Some(stored) = stored.filter(|stored| stored.scope == call.scope) else {
+            continue;
+        };
+        let place = (stored.created, id);
+        let run = restored(stored)?;
+        if wanted(&run) {
+            found.push((place, run));
+        }
+    }
+    found.sort_by_key(|(place, _)| Reverse(*place));
+    Ok(Page {
+        runs: found.into_iter().map(|(_, run)| run).collect(),
+        next: None,
+    })
 }
 
 /// The newest runs of the call's account and region behind `after` that `wanted` picks; of one parent's children if it
