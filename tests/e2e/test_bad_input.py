@@ -307,7 +307,7 @@ class Documents(BadInput):
         ('schemaVersion: "2.2"\nmainSteps: []\n', "InvalidDocumentSchemaVersion", ("line 1, column 16", '"0.3"', "line 2")),
         ('schemaVersion: "0.3"\n', "InvalidDocumentContent", "mainSteps"),
         (GOOD + "  - name: B\n    action: aws:teleport\n", "InvalidDocumentContent", ("line 8, column 13", "aws:teleport")),
-        (HEAD + "  - name: A\n    action: aws:runRockets\n", "InvalidDocumentContent", ("line 4, column 13", "aws:runRockets", "aws:executeAwsApi")),
+        (HEAD + "  - name: A\n    action: aws:runRockets\n", "InvalidDocumentContent", ("line 4, column 13", "aws:runRockets")),
         (HEAD + '  - name: "A\n', "InvalidDocumentContent", ("line 4", "not valid YAML")),
         (HEAD + "\t- x\n", "InvalidDocumentContent", ("line 3", "tabs")),
         (GOOD + 'schemaVersion: "0.3"\n', "InvalidDocumentContent", ("line 7, column 1", "duplicate mapping key: schemaVersion")),
