@@ -662,8 +662,6 @@ class HijackedFunction(World):
 
     file, document = "lambda-contain.yaml", "Quell-Lambda-Contain"
     stays = ("statements", "url", "versions")
-    # Refused a version, the playbook stops the function all the same, and a second run, which finds it stopped, keeps none.
-    once = ("lambda:POST /2015-03-31/functions/fn-*/versions",)
 
     def build(self):
         functions, self.function = self.client("lambda"), f"fn-{self.token}"
