@@ -334,6 +334,7 @@ class Quell:
             "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials),
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_PAGER": "",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
         command = [program("aws"), "--endpoint-url", self.url, "--region", region, "--output", "json", *arguments]
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=DEADLINE * 2)

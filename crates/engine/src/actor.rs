@@ -368,6 +368,7 @@ impl Actor {
                 .dispatcher
                 .send(to, scope, Mail::Inbox { seq: *seq, input });
         }
+        self.shared.watches.committed(self.id);
         for intent in after.intents {
             recovery::start(&self.shared, self.id, self.scope.clone(), intent);
         }

@@ -28,6 +28,7 @@ use crate::schedules::Schedules;
 use crate::tasks::Tasks;
 use crate::timers::TimerWheel;
 use crate::topics::TopicRegistry;
+use crate::watch::Watches;
 
 /// The doors that the engine works through.
 #[derive(Clone)]
@@ -119,6 +120,7 @@ pub(crate) struct Shared {
     pub(crate) documents: Documents,
     pub(crate) places: Places,
     pub(crate) commits: tokio::sync::Semaphore,
+    pub(crate) watches: Watches,
 }
 
 /// A running engine. Dropping it does not stop it: call [`Engine::stop`].
@@ -170,6 +172,7 @@ impl Engine {
             documents: Documents::default(),
             places: Places::new(options.runs),
             commits: tokio::sync::Semaphore::new(MAX_COMMITS),
+            watches: Watches::default(),
         });
         let handle = Handle {
             shared: Arc::clone(&shared),

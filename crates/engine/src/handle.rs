@@ -24,6 +24,7 @@ use crate::recent::NearMisses;
 use crate::replays::{self, StartReplayError};
 use crate::take_in::{self, Message, TakeInError, TakenIn};
 use crate::topics::{self, ChatChannel};
+use crate::watch::Watch;
 
 /// A client's idempotency token for one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +159,12 @@ impl Handle {
         trigger: model::incident::Trigger,
     ) -> Result<Value, AskError> {
         accept::trigger(&self.shared, scope, trigger).await
+    }
+
+    /// Waits for commits of an aggregate from now on.
+    #[must_use]
+    pub fn watch(&self, id: AggregateId) -> Watch {
+        Watch::new(&self.shared, id)
     }
 
     /// One aggregate, or the frames of it that are asked for.

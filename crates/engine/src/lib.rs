@@ -37,6 +37,7 @@ mod tasks;
 mod timers;
 mod topics;
 pub mod views;
+mod watch;
 
 pub use accept::{EntryOutcome, EventCounts, PutEntry};
 pub use bus::schedule::Missed as MissedSchedules;
@@ -53,3 +54,4 @@ pub use recent::{NearMiss, NearMisses, RecentLimits};
 pub use replays::StartReplayError;
 pub use take_in::{Arriving, DedupeKey, Message, TakeInError, Taken, TakenIn};
 pub use topics::ChatChannel;
+pub use watch::Watch;

@@ -100,6 +100,8 @@ fn run(definition: &str) {
         machine_name: "m".to_owned(),
         definition: definition.to_owned(),
         revision: None,
+        version: None,
+        alias: None,
         express: false,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: INPUT.to_owned(),

@@ -104,6 +104,12 @@ pub struct Start {
     /// `revisionId` of the definition; the first has none.
     #[serde(default)]
     pub revision: Option<String>,
+    /// ARN of the version that it was started by, or that the alias chose.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// ARN of the alias that it was started by.
+    #[serde(default)]
+    pub alias: Option<String>,
     /// Whether it is an Express machine.
     #[serde(default)]
     pub express: bool,

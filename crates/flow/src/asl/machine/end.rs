@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::fork;
 use super::turn::Turn;
 use crate::asl::execution::Status;
-use crate::asl::fault::Fault;
+use crate::asl::fault::{Fault, TIMEOUT};
 
 /// A thread has come to the end of its block.
 pub(super) fn block(turn: &mut Turn<'_>, id: u32, output: Value) {
@@ -44,6 +44,9 @@ pub(super) fn time_out(turn: &mut Turn<'_>) {
     turn.x.root.limit = None;
     let last = turn.x.root.events;
     turn.event("ExecutionTimedOut", last, None);
+    if turn.x.origin.start.express {
+        turn.x.root.error = Some(TIMEOUT.to_owned());
+    }
     close(turn, Status::TimedOut);
 }
 

@@ -37,7 +37,9 @@ use turn::Turn;
 
 /// Events after which an execution enters no further state: the service ends one at 25,000.
 const MAX_EVENTS: u64 = 24_990;
-/// What such an execution says.
+/// Seconds after which the service ends an execution of an Express machine.
+const EXPRESS_SECONDS: u64 = 300;
+/// What an execution with too many events says.
 const TOO_LONG: &str = "The execution reached the maximum number of history events (25000).";
 
 /// Name of the index that finds a machine's executions.
@@ -132,12 +134,21 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
     let input: Value = serde_json::from_str(&start.input)
         .map_err(|error| Rejection::invalid("input", error.to_string()))?;
     let machine = execution::parse(&start).map_err(|all| Rejection::invalid("definition", all))?;
-    let details = json!({
+    let mut details = json!({
         "input": start.input,
         "inputDetails": {"truncated": false},
         "roleArn": start.role_arn,
     });
-    let limit = machine.timeout_seconds;
+    for (member, arn) in [
+        ("stateMachineAliasArn", &start.alias),
+        ("stateMachineVersionArn", &start.version),
+    ] {
+        if let Some(arn) = arn {
+            details[member] = json!(arn);
+        }
+    }
+    let longest = start.express.then_some(EXPRESS_SECONDS);
+    let limit = machine.timeout_seconds.into_iter().chain(longest).min();
     let execution = Execution::new(cx.id, cx.at, start, std::sync::Arc::new(machine));
     let mut turn = Turn::new(execution, cx);
     turn.fresh = true;
@@ -151,13 +162,29 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
         turn.x.root.limit = Some(key);
     }
     turn.begin_thread(None, (0, 0), (input, None));
-    turn.index = vec![IndexEntry {
-        name: MACHINE_INDEX.to_owned(),
-        value: turn.x.origin.start.machine_arn.clone(),
-    }];
+    turn.index = index(&turn.x.origin.start);
     turn.reply = started_reply(&turn);
     advance(&mut turn);
     Ok(turn.finish())
+}
+
+/// What finds the execution: its machine, version and alias. Express executions are not listed.
+fn index(start: &Start) -> Vec<IndexEntry> {
+    if start.express {
+        return Vec::new();
+    }
+    [
+        Some(&start.machine_arn),
+        start.version.as_ref(),
+        start.alias.as_ref(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|arn| IndexEntry {
+        name: MACHINE_INDEX.to_owned(),
+        value: arn.clone(),
+    })
+    .collect()
 }
 
 /// Enters states until all threads wait, the execution ends, or the budget is spent.
@@ -171,7 +198,7 @@ fn advance(turn: &mut Turn<'_>) {
             return;
         };
         turn.entered += 1;
-        if turn.x.root.events >= MAX_EVENTS {
+        if turn.x.root.events >= MAX_EVENTS && !turn.x.origin.start.express {
             return end::failed(
                 turn,
                 thread,

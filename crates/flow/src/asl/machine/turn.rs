@@ -67,7 +67,14 @@ impl<'a> Turn<'a> {
         frames.extend(self.threads.iter().map(|id| self.x.thread_frame(*id)));
         frames.extend(self.items.iter().map(|id| self.x.items_frame(*id)));
         frames.extend(self.results.iter().map(|at| self.x.result_frame(*at)));
-        if let Some(first) = self.events.first().and_then(|event| event["id"].as_u64()) {
+        // Executions of Express machines have no history: the service writes theirs to logs only.
+        let kept = !self.x.origin.start.express;
+        if let Some(first) = self
+            .events
+            .first()
+            .filter(|_| kept)
+            .and_then(|event| event["id"].as_u64())
+        {
             frames.push(FrameWrite::put(
                 format!("{HISTORY_FAMILY}{first:08}"),
                 Value::Array(self.events),
@@ -263,11 +270,13 @@ impl<'a> Turn<'a> {
                 "StartTime": instant(self.x.root.started),
                 "Name": start.name,
                 "RoleArn": start.role_arn,
-                "RedriveCount": 0,
             },
             "StateMachine": {"Id": start.machine_arn, "Name": start.machine_name},
             "State": {"Name": state.name, "EnteredTime": instant(thread.entered_at)},
         });
+        if !start.express {
+            context["Execution"]["RedriveCount"] = json!(0);
+        }
         if !state.retry.is_empty() || state.kind.as_str() == "Task" {
             context["State"]["RetryCount"] = json!(thread.retries.iter().sum::<u64>());
         }

@@ -208,6 +208,8 @@ fn execute(record: &Value, begun: &Begun) -> Result<World, model::Rejection> {
             machine_name: name.clone(),
             definition: begun.definition.clone(),
             revision: None,
+            version: None,
+            alias: None,
             express: record["type"] == "EXPRESS",
             role_arn: record["roleArn"].as_str().unwrap_or_default().to_owned(),
             input,

@@ -14,6 +14,8 @@ fn run(definition: &Value, input: &Value, budget: u32) -> World {
         machine_name: "m".to_owned(),
         definition: definition.to_string(),
         revision: None,
+        version: None,
+        alias: None,
         express: false,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),

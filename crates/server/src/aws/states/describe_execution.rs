@@ -1,9 +1,10 @@
 //! `DescribeExecution`.
 
-use super::executions;
+use super::{executions, included};
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
     let (_, execution) = executions::existing(&call).await?;
-    Ok(Reply::ok(executions::described(&execution)))
+    let with_data = included(&call.fields())?;
+    Ok(Reply::ok(executions::described(&execution, with_data)))
 }

@@ -1,17 +1,45 @@
-//! `DescribeStateMachine`.
+//! `DescribeStateMachine`: a machine as it is, or one of its versions; of an alias the version that most goes to.
 
 use serde_json::Value;
 
-use super::{machines, names};
+use super::{included, machines, names};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::epoch;
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let name = names::machine(&call, "stateMachineArn")?;
-    let kept = machines::existing(&call, &name).await?;
-    let mut body = machines::described(&call, &kept.body);
-    body.insert("status".to_owned(), "ACTIVE".into());
-    body.insert("type".to_owned(), "STANDARD".into());
-    body.insert("creationDate".to_owned(), epoch(kept.created));
+    let place = names::place(&call, "stateMachineArn")?;
+    let with_data = included(&call.fields())?;
+    let asked = place.arn(&call);
+    let number = match (place.version(), place.alias()) {
+        (Some(number), _) => Some(number),
+        (None, Some(alias)) => {
+            let kept = machines::existing(&call, &place.name).await?;
+            let found = kept.body.aliases.get(alias);
+            let most = found.and_then(|found| found.routes.iter().max_by_key(|route| route.weight));
+            Some(most.ok_or_else(|| names::no_machine(&asked))?.version)
+        }
+        (None, None) if place.qualifier.is_some() => return Err(names::no_machine(&asked)),
+        (None, None) => None,
+    };
+    let mut body = match number {
+        None => {
+            let kept = machines::existing(&call, &place.name).await?;
+            let mut body = machines::described(asked, &kept.body);
+            body.insert("creationDate".to_owned(), epoch(kept.created));
+            body
+        }
+        Some(number) => {
+            let kept = machines::existing_version(&call, (&place.name, number), &asked).await?;
+            let mut body = machines::described(asked, &kept.body.machine);
+            if let Some(description) = kept.body.description {
+                body.insert("description".to_owned(), description.into());
+            }
+            body.insert("creationDate".to_owned(), epoch(kept.created));
+            body
+        }
+    };
+    if !with_data {
+        body.insert("definition".to_owned(), Value::String("{}".to_owned()));
+    }
     Ok(Reply::ok(Value::Object(body)))
 }

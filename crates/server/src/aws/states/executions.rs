@@ -50,6 +50,14 @@ pub(crate) fn listed(execution: &Execution) -> Map<String, Value> {
         "stateMachineArn".to_owned(),
         start.machine_arn.as_str().into(),
     );
+    for (member, arn) in [
+        ("stateMachineVersionArn", &start.version),
+        ("stateMachineAliasArn", &start.alias),
+    ] {
+        if let Some(arn) = arn {
+            body.insert(member.to_owned(), arn.as_str().into());
+        }
+    }
     body.insert("name".to_owned(), start.name.as_str().into());
     body.insert("status".to_owned(), execution.status().as_str().into());
     body.insert("startDate".to_owned(), epoch(started));
@@ -60,13 +68,18 @@ pub(crate) fn listed(execution: &Execution) -> Map<String, Value> {
 }
 
 /// All of an execution.
-pub(super) fn described(execution: &Execution) -> Value {
+pub(super) fn described(execution: &Execution, with_data: bool) -> Value {
     let mut body = listed(execution);
-    body.insert("input".to_owned(), execution.start().input.as_str().into());
-    body.insert("inputDetails".to_owned(), json!({"included": true}));
+    let details = json!({"included": with_data});
+    body.insert("inputDetails".to_owned(), details.clone());
+    if with_data {
+        body.insert("input".to_owned(), execution.start().input.as_str().into());
+    }
     if let Some(output) = execution.output() {
-        body.insert("output".to_owned(), output.into());
-        body.insert("outputDetails".to_owned(), json!({"included": true}));
+        body.insert("outputDetails".to_owned(), details);
+        if with_data {
+            body.insert("output".to_owned(), output.into());
+        }
     }
     let (error, cause) = execution.failure();
     for (member, text) in [("error", error), ("cause", cause)] {

@@ -32,9 +32,11 @@ pub(super) async fn handle(call: Call) -> Answer {
         &fields,
         &[("mapRunArn", "this server has no Map Runs, leave it out")],
     )?;
-    let machine = names::machine(&call, "stateMachineArn")?;
-    machines::existing(&call, &machine).await?;
-    let arn = names::machine_arn(&call, &machine);
+    let place = names::place(&call, "stateMachineArn")?;
+    if machines::existing(&call, &place.name).await?.body.express {
+        return Err(names::wrong_machine_type());
+    }
+    let arn = place.arn(&call);
     let cursor = Cursor::new(&call, "ListExecutions", &json!([arn, status]).to_string());
     let mut before = match position(&call, &cursor, 3096)? {
         None => None,

@@ -1,10 +1,12 @@
 //! What the operations on state machines share: checking a definition, reading one, its wire form.
 
 use engine::views::machines::{self, MachineType, Problem};
-use model::state_machine::{STATE_MACHINE, StateMachine};
+use model::state_machine::{
+    MachineVersion, STATE_MACHINE, STATE_MACHINE_VERSION, StateMachine, version_name,
+};
 use serde_json::{Map, Value, json};
 
-use super::names;
+use super::names::{self, Place};
 use crate::call::Call;
 use crate::catalog::{self, Kept, Key};
 use crate::decode::{Fields, Text, epoch};
@@ -23,6 +25,15 @@ pub(super) fn key(call: &Call, name: &str) -> Key {
     }
 }
 
+/// Where a version is kept.
+pub(super) fn version_key(call: &Call, name: &str, number: u32) -> Key {
+    Key {
+        scope: call.scope.clone(),
+        kind: STATE_MACHINE_VERSION,
+        name: version_name(name, number),
+    }
+}
+
 /// A machine that must exist.
 pub(super) async fn existing(call: &Call, name: &str) -> Result<Kept<StateMachine>, ApiError> {
     catalog::read(call.handle(), &key(call, name))
@@ -30,19 +41,74 @@ pub(super) async fn existing(call: &Call, name: &str) -> Result<Kept<StateMachin
         .ok_or_else(|| names::no_machine(&names::machine_arn(call, name)))
 }
 
+/// A version that must exist; `asked` is the ARN that it was asked for by.
+pub(super) async fn existing_version(
+    call: &Call,
+    (name, number): (&str, u32),
+    asked: &str,
+) -> Result<Kept<MachineVersion>, ApiError> {
+    catalog::read(call.handle(), &version_key(call, name, number))
+        .await?
+        .ok_or_else(|| names::no_machine(asked))
+}
+
+/// The machine, version or alias that is to be run.
+pub(super) struct Chosen {
+    /// As it is now, or as it was when the version was published.
+    pub(super) machine: StateMachine,
+    /// ARN of the version.
+    pub(super) version: Option<String>,
+    /// ARN of the alias.
+    pub(super) alias: Option<String>,
+}
+
+/// What a place means; `chance`, from 0 to below 1, chooses between an alias's versions.
+pub(super) async fn chosen(call: &Call, place: &Place, chance: f64) -> Result<Chosen, ApiError> {
+    let asked = place.arn(call);
+    let (number, alias) = match (place.version(), place.alias()) {
+        (Some(number), _) => (number, None),
+        (None, Some(alias)) => {
+            let kept = existing(call, &place.name).await?;
+            let found = kept.body.aliases.get(alias);
+            let number = found.and_then(|found| found.route(chance));
+            let number = number.ok_or_else(|| names::no_machine(&asked))?;
+            (number, Some(asked.clone()))
+        }
+        (None, None) if place.qualifier.is_some() => return Err(names::no_machine(&asked)),
+        (None, None) => {
+            return Ok(Chosen {
+                machine: existing(call, &place.name).await?.body,
+                version: None,
+                alias: None,
+            });
+        }
+    };
+    let kept = existing_version(call, (&place.name, number), &asked).await?;
+    Ok(Chosen {
+        machine: kept.body.machine,
+        version: Some(names::version_arn(call, &place.name, number)),
+        alias,
+    })
+}
+
 /// The request's definition, if it has one, checked.
-pub(super) fn definition(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
+pub(super) fn definition(fields: &Fields<'_>, express: bool) -> Result<Option<String>, ApiError> {
     let Some(text) = fields.text("definition", DEFINITION)? else {
         return Ok(None);
     };
-    match machines::parse(text, MachineType::Standard) {
+    let kind = if express {
+        MachineType::Express
+    } else {
+        MachineType::Standard
+    };
+    match machines::parse(text, kind) {
         Ok(_) => Ok(Some(text.to_owned())),
         Err(problems) => Err(invalid(&problems)),
     }
 }
 
 /// All problems in one message, as the service joins them.
-fn invalid(problems: &[Problem]) -> ApiError {
+pub(super) fn invalid(problems: &[Problem]) -> ApiError {
     let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let message = format!("Invalid State Machine Definition: '{}'", all.join(", "));
     ApiError::new("InvalidDefinition", message)
@@ -94,9 +160,8 @@ pub(super) fn tracing(fields: &Fields<'_>) -> Result<Option<bool>, ApiError> {
 }
 
 /// The members that `DescribeStateMachine` and its sibling share.
-pub(super) fn described(call: &Call, machine: &StateMachine) -> Map<String, Value> {
+pub(super) fn described(arn: String, machine: &StateMachine) -> Map<String, Value> {
     let mut body = Map::new();
-    let arn = names::machine_arn(call, &machine.name);
     body.insert("stateMachineArn".to_owned(), arn.into());
     body.insert("name".to_owned(), machine.name.as_str().into());
     body.insert("definition".to_owned(), machine.definition.as_str().into());
@@ -113,7 +178,17 @@ pub(super) fn described(call: &Call, machine: &StateMachine) -> Map<String, Valu
     if let Some(revision) = machine.revision {
         body.insert("revisionId".to_owned(), revision.to_string().into());
     }
+    body.insert("type".to_owned(), kind(machine).into());
+    body.insert("status".to_owned(), "ACTIVE".into());
     body
+}
+
+fn kind(machine: &StateMachine) -> &'static str {
+    if machine.express {
+        "EXPRESS"
+    } else {
+        "STANDARD"
+    }
 }
 
 /// One machine of a list.
@@ -121,7 +196,7 @@ pub(super) fn listed(call: &Call, kept: &Kept<StateMachine>) -> Value {
     json!({
         "stateMachineArn": names::machine_arn(call, &kept.body.name),
         "name": kept.body.name,
-        "type": "STANDARD",
+        "type": kind(&kept.body),
         "creationDate": epoch(kept.created),
     })
 }

@@ -1,5 +1,6 @@
-//! `states`: Step Functions, AWS JSON 1.0. Standard machines without versions, aliases and activities.
+//! `states`: Step Functions, AWS JSON 1.0. Machines without activities and Map Runs.
 
+mod aliases;
 mod create_state_machine;
 mod delete_state_machine;
 mod describe_execution;
@@ -19,9 +20,18 @@ mod tag_resource;
 mod untag_resource;
 mod update_state_machine;
 mod validate_state_machine_definition;
+mod versions;
 
 use crate::aws::{Operation, Service};
+use crate::decode::Fields;
+use crate::error::ApiError;
 use crate::voice::Words;
+
+/// Whether an answer is to hold inputs, outputs and definitions (`includedData`).
+fn included(fields: &Fields<'_>) -> Result<bool, ApiError> {
+    let kinds = ["ALL_DATA", "METADATA_ONLY"];
+    Ok(fields.one_of("includedData", &kinds)? != Some("METADATA_ONLY"))
+}
 
 /// Largest body with a definition, which has up to 1 MiB, escaped.
 const DEFINITION_LIMIT: usize = 4 * 1024 * 1024;
@@ -40,14 +50,26 @@ const OPERATIONS: &[Operation] = &[
         Box::pin(create_state_machine::handle(call))
     })
     .body_limit(DEFINITION_LIMIT),
+    Operation::new("CreateStateMachineAlias", |call| {
+        Box::pin(aliases::create(call))
+    }),
     Operation::new("DeleteStateMachine", |call| {
         Box::pin(delete_state_machine::handle(call))
+    }),
+    Operation::new("DeleteStateMachineAlias", |call| {
+        Box::pin(aliases::delete(call))
+    }),
+    Operation::new("DeleteStateMachineVersion", |call| {
+        Box::pin(versions::delete(call))
     }),
     Operation::new("DescribeExecution", |call| {
         Box::pin(describe_execution::handle(call))
     }),
     Operation::new("DescribeStateMachine", |call| {
         Box::pin(describe_state_machine::handle(call))
+    }),
+    Operation::new("DescribeStateMachineAlias", |call| {
+        Box::pin(aliases::describe(call))
     }),
     Operation::new("DescribeStateMachineForExecution", |call| {
         Box::pin(describe_state_machine_for_execution::handle(call))
@@ -58,11 +80,20 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("ListExecutions", |call| {
         Box::pin(list_executions::handle(call))
     }),
+    Operation::new("ListStateMachineAliases", |call| {
+        Box::pin(aliases::list(call))
+    }),
+    Operation::new("ListStateMachineVersions", |call| {
+        Box::pin(versions::list(call))
+    }),
     Operation::new("ListStateMachines", |call| {
         Box::pin(list_state_machines::handle(call))
     }),
     Operation::new("ListTagsForResource", |call| {
         Box::pin(list_tags_for_resource::handle(call))
+    }),
+    Operation::new("PublishStateMachineVersion", |call| {
+        Box::pin(versions::create(call))
     }),
     Operation::new("SendTaskFailure", |call| Box::pin(send_task::failure(call)))
         .body_limit(PAYLOAD_LIMIT),
@@ -73,6 +104,10 @@ const OPERATIONS: &[Operation] = &[
         .body_limit(PAYLOAD_LIMIT),
     Operation::new("StartExecution", |call| {
         Box::pin(start_execution::handle(call))
+    })
+    .body_limit(PAYLOAD_LIMIT),
+    Operation::new("StartSyncExecution", |call| {
+        Box::pin(start_execution::sync(call))
     })
     .body_limit(PAYLOAD_LIMIT),
     Operation::new("StopExecution", |call| {
@@ -86,6 +121,9 @@ const OPERATIONS: &[Operation] = &[
         Box::pin(update_state_machine::handle(call))
     })
     .body_limit(DEFINITION_LIMIT),
+    Operation::new("UpdateStateMachineAlias", |call| {
+        Box::pin(aliases::update(call))
+    }),
     Operation::new("ValidateStateMachineDefinition", |call| {
         Box::pin(validate_state_machine_definition::handle(call))
     })

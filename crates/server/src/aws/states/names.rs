@@ -31,6 +31,67 @@ pub(super) fn machine_arn(call: &Call, name: &str) -> String {
     call.arn("states", &format!("stateMachine:{name}"))
 }
 
+/// A state machine's name in an ARN, with what stands behind it: a version's number or an alias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) qualifier: Option<String>,
+}
+
+impl Place {
+    /// The number, if the qualifier is a version.
+    pub(super) fn version(&self) -> Option<u32> {
+        let qualifier = self.qualifier.as_deref()?;
+        let digits = qualifier.bytes().all(|byte| byte.is_ascii_digit());
+        qualifier.parse().ok().filter(|_| digits)
+    }
+
+    /// The name, if the qualifier is an alias: one that holds more than digits.
+    pub(super) fn alias(&self) -> Option<&str> {
+        let qualifier = self.qualifier.as_deref()?;
+        let digits = qualifier.bytes().all(|byte| byte.is_ascii_digit());
+        (!digits).then_some(qualifier)
+    }
+
+    pub(super) fn arn(&self, call: &Call) -> String {
+        let arn = machine_arn(call, &self.name);
+        match &self.qualifier {
+            Some(qualifier) => format!("{arn}:{qualifier}"),
+            None => arn,
+        }
+    }
+}
+
+/// The machine, version or alias in a text, of the call's account and region.
+pub(super) fn parse_place(call: &Call, text: &str) -> Result<Place, ApiError> {
+    let resource = resource(text)?;
+    let tail = resource
+        .strip_prefix("stateMachine:")
+        .ok_or_else(|| wrong_type(resource))?;
+    let (name, qualifier) = match tail.split_once(':') {
+        Some((name, qualifier)) => (name, Some(qualifier.to_owned())),
+        None => (tail, None),
+    };
+    let place = Place {
+        name: name.to_owned(),
+        qualifier,
+    };
+    if place.arn(call) != text {
+        return Err(no_machine(text));
+    }
+    Ok(place)
+}
+
+/// The machine, version or alias that a member names by ARN.
+pub(super) fn place(call: &Call, member: &str) -> Result<Place, ApiError> {
+    parse_place(call, call.fields().required_text(member, ARN)?)
+}
+
+/// A machine's version by number.
+pub(super) fn version_arn(call: &Call, name: &str, number: u32) -> String {
+    format!("{}:{number}", machine_arn(call, name))
+}
+
 /// The name of the machine that a member names by ARN, of the call's account and region.
 pub(super) fn machine(call: &Call, member: &str) -> Result<String, ApiError> {
     let fields = call.fields();
@@ -92,6 +153,22 @@ pub(super) fn no_execution(arn: &str) -> ApiError {
     ApiError::new("ExecutionDoesNotExist", message)
 }
 
+/// The exception for an operation that the machine's type does not have.
+pub(super) fn wrong_machine_type() -> ApiError {
+    ApiError::new(
+        "StateMachineTypeNotSupported",
+        "This operation is not supported by this type of state machine",
+    )
+}
+
+/// The exception for an alias or version that is not there.
+pub(super) fn no_resource() -> ApiError {
+    ApiError::new(
+        "ResourceNotFound",
+        "Request references a resource that does not exist.",
+    )
+}
+
 /// The exception for an input that an execution refused.
 pub(crate) fn refused(rejection: Rejection) -> ApiError {
     match rejection {
@@ -116,6 +193,8 @@ pub(super) fn refuse(fields: &Fields<'_>, members: &[(&str, &str)]) -> Result<()
     Ok(())
 }
 
-/// Why there are no versions.
-pub(super) const NO_VERSIONS: &str =
-    "this server keeps no versions of state machines, leave it out";
+/// Members that mean keys of KMS.
+pub(super) const NO_KEYS: &[(&str, &str)] = &[(
+    "encryptionConfiguration",
+    "keys of KMS are not used by this server, leave it out",
+)];

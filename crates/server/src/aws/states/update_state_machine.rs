@@ -3,31 +3,20 @@
 use model::state_machine::StateMachine;
 use serde_json::json;
 
-use super::{machines, names};
+use super::create_state_machine::settled;
+use super::{machines, names, versions};
 use crate::call::{Answer, Call, Reply};
-use crate::catalog::{self, Edit};
+use crate::catalog;
 use crate::decode::epoch;
 use crate::error::ApiError;
 
 pub(super) async fn handle(call: Call) -> Answer {
     let fields = call.fields();
     let name = names::machine(&call, "stateMachineArn")?;
-    if fields.raw("versionDescription").is_some() && fields.boolean("publish")? != Some(true) {
-        return Err(ApiError::validation(
-            "Version description can only be set when publish is true",
-        ));
-    }
-    names::refuse(
-        &fields,
-        &[
-            ("publish", names::NO_VERSIONS),
-            (
-                "encryptionConfiguration",
-                "keys of KMS are not used by this server, leave it out",
-            ),
-        ],
-    )?;
-    let definition = machines::definition(&fields)?;
+    let publishing = versions::read(&fields)?;
+    names::refuse(&fields, names::NO_KEYS)?;
+    let express = machines::existing(&call, &name).await?.body.express;
+    let definition = machines::definition(&fields, express)?;
     let role = machines::role(&fields)?;
     let logging = machines::logging(&fields)?;
     let tracing = machines::tracing(&fields)?;
@@ -40,8 +29,10 @@ pub(super) async fn handle(call: Call) -> Answer {
     let revision = call.handle().new_id();
     let arn = names::machine_arn(&call, &name);
     let key = machines::key(&call, &name);
-    let changed = catalog::edit(call.handle(), &key, |found: Option<StateMachine>| {
-        let found = found.ok_or_else(|| names::no_machine(&arn))?;
+    let edit = |found: Option<StateMachine>| {
+        let found = found
+            .filter(|found| found.express == express)
+            .ok_or_else(|| names::no_machine(&arn))?;
         let mut machine = found.clone();
         if let Some(definition) = &definition {
             machine.definition.clone_from(definition);
@@ -53,17 +44,23 @@ pub(super) async fn handle(call: Call) -> Answer {
             machine.logging = Some(logging.clone());
         }
         machine.tracing = tracing.unwrap_or(machine.tracing);
-        if machine == found {
-            return Ok((Edit::Keep, found.revision));
+        let unchanged = machine == found;
+        if !unchanged {
+            machine.revision = Some(revision);
+            machine.published = None;
         }
-        machine.revision = Some(revision);
-        Ok((Edit::Put(machine), Some(revision)))
-    })
-    .await?;
+        let held = machine.revision;
+        let (edit, changes, number) = settled(&call, machine, (unchanged, &publishing))?;
+        Ok((edit, changes, (held, number)))
+    };
+    let (held, number) = catalog::edit_with(call.handle(), &key, edit).await?;
     let kept = machines::existing(&call, &name).await?;
     let mut body = json!({"updateDate": epoch(kept.updated)});
-    if let Some(revision) = changed {
+    if let Some(revision) = held {
         body["revisionId"] = revision.to_string().into();
+    }
+    if let Some(number) = number {
+        body["stateMachineVersionArn"] = names::version_arn(&call, &name, number).into();
     }
     Ok(Reply::ok(body))
 }
