@@ -3,6 +3,7 @@
 pub(crate) mod aws;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod findings;
 pub(crate) mod function;
 pub(crate) mod intake;
 pub(crate) mod machine;

@@ -141,7 +141,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             _ => return Ok(ExitCode::from(2)),
         },
         Some(("run", found)) => commands::run::run(found)?,
-        Some(("machine", found)) => commands::machine::run(found)?,
+        Some(("machine", found)) => return commands::machine::run(found),
         Some(("playbook", found)) => return commands::playbook::run(found),
         Some(("rules", found)) => return Ok(commands::rules::run(found)),
         Some(("function", found)) => commands::function::run(found)?,

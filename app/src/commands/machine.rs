@@ -1,4 +1,9 @@
-//! `quell machine list|resolve`: executions of state machines, and calls of theirs whose outcome is unknown.
+//! `quell machine`: state machines before they run, their executions, and calls of theirs whose outcome is unknown.
+
+mod check;
+mod graph;
+
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -8,8 +13,10 @@ use super::run::{client, connection, now};
 
 pub(crate) fn interface() -> Command {
     Command::new("machine")
-        .about("Look at executions of state machines, and settle calls whose outcome is unknown")
+        .about("Look at state machines before they run and at their executions, and settle calls whose outcome is unknown")
         .subcommand_required(true)
+        .subcommand(check::interface())
+        .subcommand(graph::interface())
         .subcommand(
             connection(Command::new("list").about("Executions, newest first")).arg(
                 Arg::new("unknown")
@@ -64,16 +71,21 @@ pub(crate) fn interface() -> Command {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode> {
+    if let Some(("check", found)) = matches.subcommand() {
+        return Ok(check::run(found));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the async runtime")?;
     match matches.subcommand() {
+        Some(("graph", found)) => runtime.block_on(graph::run(found)),
         Some(("list", found)) => runtime.block_on(list(found)),
         Some(("resolve", found)) => runtime.block_on(resolve(found)),
-        _ => bail!("`quell machine` needs `list` or `resolve`"),
-    }
+        _ => bail!("`quell machine` needs one of its subcommands: see `quell machine --help`"),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn list(matches: &ArgMatches) -> Result<()> {

@@ -18,7 +18,7 @@ pub(crate) fn interface() -> Command {
 /// Runs the subcommand.
 pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     match matches.subcommand() {
-        Some(("check", found)) => check::run(found),
+        Some(("check", found)) => Ok(check::run(found)),
         Some(("permissions", found)) => permissions::run(found),
         _ => Ok(ExitCode::from(2)),
     }

@@ -10,6 +10,7 @@ pub use flow::automation::{
 /// State machines: their problems, and their executions.
 pub mod machines {
     pub use flow::asl::definition::{MachineType, Problem, parse};
+    pub use flow::asl::graph;
     pub use flow::asl::{
         Execution, HISTORY_FAMILY, Input, MACHINE_INDEX, Settlement, Start, Status,
     };

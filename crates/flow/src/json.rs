@@ -1,22 +1,23 @@
-//! JSON text to data with places, under the same limits as YAML.
+//! JSON text to data with places, under given limits.
 //!
 //! Knows nothing of documents. The grammar is serde_json's; this module adds limits and finds the places.
 
 use serde_json::Value;
 
-use crate::source::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Place, Places, Source, Unreadable};
+use crate::source::{Limits, Place, Places, Source, Unreadable};
 
 /// Reads a JSON text.
 ///
 /// # Errors
 /// The first syntax error or broken limit, with its place.
-pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
-    if text.len() > MAX_BYTES {
+pub(crate) fn parse(text: &str, limits: Limits) -> Result<Source, Unreadable> {
+    if text.len() > limits.bytes {
         return Err(Unreadable {
             place: Place { line: 1, column: 1 },
             message: format!(
-                "the text has {} bytes, at most {MAX_BYTES} are allowed",
-                text.len()
+                "the text has {} bytes, at most {} are allowed",
+                text.len(),
+                limits.bytes
             ),
         });
     }
@@ -43,6 +44,7 @@ pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
         column: 1,
         counted: 0,
         nodes: 0,
+        limits,
     };
     let places = finder.value(0)?;
     Ok(Source::new(value, places))
@@ -57,6 +59,7 @@ struct Finder<'a> {
     column: u32,
     counted: usize,
     nodes: usize,
+    limits: Limits,
 }
 
 impl Finder<'_> {
@@ -98,17 +101,17 @@ impl Finder<'_> {
         self.blank();
         self.nodes += 1;
         let place = self.place();
-        if self.nodes > MAX_NODES {
+        if self.nodes > self.limits.nodes {
             return Err(Unreadable {
                 place,
-                message: format!("more than {MAX_NODES} values"),
+                message: format!("more than {} values", self.limits.nodes),
             });
         }
         let parts = match self.peek() {
-            Some(b'{' | b'[') if depth >= MAX_DEPTH => {
+            Some(b'{' | b'[') if depth >= self.limits.depth => {
                 return Err(Unreadable {
                     place,
-                    message: format!("nested deeper than {MAX_DEPTH} levels"),
+                    message: format!("nested deeper than {} levels", self.limits.depth),
                 });
             }
             Some(b'{') => self.object(depth)?,
@@ -183,6 +186,11 @@ impl Finder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{DOCUMENT, MAX_NODES};
+
+    fn parse(text: &str) -> Result<Source, Unreadable> {
+        super::parse(text, DOCUMENT)
+    }
 
     #[test]
     fn finds_places() {

@@ -8,6 +8,7 @@ pub mod asl;
 pub mod automation;
 pub mod call;
 pub mod expr;
+pub mod finding;
 
 mod json;
 mod source;

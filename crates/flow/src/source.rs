@@ -2,7 +2,7 @@
 //!
 //! Places form a tree of the same shape as the data: pointers are made only where something is to be told.
 //!
-//! Knows the limits that hold for both notations, but no notation and no document.
+//! Knows the limits that hold for documents in both notations, but no notation and no document.
 
 use serde_json::Value;
 
@@ -12,6 +12,24 @@ pub(crate) const MAX_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_NODES: usize = 20_000;
 /// Deepest nesting of lists and maps.
 pub(crate) const MAX_DEPTH: usize = 32;
+
+/// How large a text may be. Reading recurses, so `depth` must stay below the 128 levels that serde_json allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Most bytes.
+    pub(crate) bytes: usize,
+    /// Most scalars, lists and maps.
+    pub(crate) nodes: usize,
+    /// Deepest nesting of lists and maps.
+    pub(crate) depth: usize,
+}
+
+/// Limits of an automation document.
+pub(crate) const DOCUMENT: Limits = Limits {
+    bytes: MAX_BYTES,
+    nodes: MAX_NODES,
+    depth: MAX_DEPTH,
+};
 
 /// A place in a text, both parts from 1; 0 when unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

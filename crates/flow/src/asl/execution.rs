@@ -367,6 +367,12 @@ impl Execution {
         })
     }
 
+    /// The machine that it runs.
+    #[must_use]
+    pub fn machine(&self) -> &StateMachine {
+        &self.machine
+    }
+
     /// What it was started with.
     #[must_use]
     pub fn start(&self) -> &Start {

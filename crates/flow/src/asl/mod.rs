@@ -6,9 +6,11 @@
 pub mod choice;
 pub mod definition;
 pub mod fault;
+pub mod graph;
 pub mod intrinsic;
 pub mod jsonata;
 pub mod path;
+pub mod review;
 pub mod template;
 
 mod execution;

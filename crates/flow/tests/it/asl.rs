@@ -2,5 +2,7 @@
 
 mod cases;
 mod compare;
+mod graph;
 mod laws;
+mod review;
 pub(crate) mod world;

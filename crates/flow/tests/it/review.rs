@@ -1,7 +1,8 @@
 //! What is said about valid documents: each warning where it belongs, and nowhere else.
 
 use flow::automation::document::Format;
-use flow::automation::review::{Finding, Severity, review};
+use flow::automation::review::review;
+use flow::finding::{Finding, Severity};
 
 use crate::world::document;
 
@@ -15,7 +16,7 @@ fn findings(text: &str) -> Vec<Finding> {
 fn told(text: &str) -> Vec<(&'static str, u32, String)> {
     let all = findings(text);
     all.into_iter()
-        .map(|finding| (finding.code, finding.line, finding.step.unwrap_or_default()))
+        .map(|finding| (finding.code, finding.line, finding.part.unwrap_or_default()))
         .collect()
 }
 
@@ -30,7 +31,7 @@ fn missing(steps: &str) -> Vec<String> {
     all.filter(|finding| finding.code == "output-may-be-missing")
         .map(|finding| {
             let part = finding.message.split('"').nth(3).unwrap_or_default();
-            format!("{}: {part}", finding.step.unwrap_or_default())
+            format!("{}: {part}", finding.part.unwrap_or_default())
         })
         .collect()
 }

@@ -1,9 +1,11 @@
 //! Executions of state machines, for operators: `GET /api/v1/executions?outcome=unknown&after=&limit=`, newest first, and
 //! `POST /api/v1/executions/{id}/resolve`, where a person says what became of a call whose outcome is unknown.
+//! `GET /api/v1/executions/{id}/graph?format=svg|mermaid` draws what became of its states.
 //!
-//! Body: `{"state": "Name", "resolution": "succeeded|failed|retry", "result": ...?, "error": "..."?, "message": "..."?}`.
+//! Body of `resolve`: `{"state": "Name", "resolution": "succeeded|failed|retry", "result": ...?, "error": "..."?, "message": "..."?}`.
 
 use engine::Input;
+use engine::views::machines::graph::Marks;
 use engine::views::machines::{self, Execution, Settlement};
 use model::{AggregateId, AggregateKind};
 use ports::store::Query;
@@ -82,6 +84,30 @@ fn view(id: AggregateId, execution: &Execution) -> Value {
         body.insert("unknownOutcomes".to_owned(), unknown.into());
     }
     Value::Object(body)
+}
+
+pub(super) async fn graph(call: Call) -> Answer {
+    let format = match call.query.first("format") {
+        None | Some("" | "svg") => "svg",
+        Some("mermaid") => "mermaid",
+        Some(_) => return Err(ApiError::validation("`format` must be `svg` or `mermaid`")),
+    };
+    let id = AggregateId {
+        kind: AggregateKind::Execution,
+        id: uuid("id", call.segment(0))?,
+    };
+    let missing = || ApiError::not_found("there is no such execution");
+    let execution = executions::load(&call, id).await?.ok_or_else(missing)?;
+    let events = executions::events(&call, id).await?;
+    let marks = Marks::of(&events);
+    let drawn = match format {
+        "svg" => machines::graph::svg(execution.machine(), &marks),
+        _ => machines::graph::mermaid(execution.machine(), &marks),
+    };
+    let mut body = view(id, &execution);
+    body["format"] = format.into();
+    body["graph"] = drawn.into();
+    Ok(Reply::ok(body))
 }
 
 pub(super) async fn resolve(call: Call) -> Answer {

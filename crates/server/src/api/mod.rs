@@ -146,6 +146,12 @@ const ROUTES: &[Route] = &[
         Box::pin(executions::list(call))
     }),
     Route::new(
+        "GetExecutionGraph",
+        "GET",
+        "/api/v1/executions/*/graph",
+        |call| Box::pin(executions::graph(call)),
+    ),
+    Route::new(
         "ResolveExecution",
         "POST",
         "/api/v1/executions/*/resolve",

@@ -9,6 +9,8 @@ mod read;
 mod rules;
 mod states;
 
+pub(crate) use check::arrows;
+pub(crate) use read::parse_with_places;
 pub(crate) use states::instant;
 
 use std::fmt;

@@ -24,6 +24,14 @@ const TOP: [&str; 6] = [
 /// # Errors
 /// All problems that were found.
 pub fn parse(text: &str, kind: MachineType) -> Result<StateMachine, Vec<Problem>> {
+    parse_with_places(text, kind).map(|(machine, _)| machine)
+}
+
+/// The same, with the location of each block's object.
+pub(crate) fn parse_with_places(
+    text: &str,
+    kind: MachineType,
+) -> Result<(StateMachine, Vec<String>), Vec<Problem>> {
     let value = json(text).map_err(|problem| vec![problem])?;
     let Value::Object(map) = &value else {
         return Err(vec![not_an_object()]);
@@ -54,7 +62,7 @@ pub fn parse(text: &str, kind: MachineType) -> Result<StateMachine, Vec<Problem>
     };
     let problems = check::graph(&machine, &reader.places);
     if problems.is_empty() {
-        Ok(machine)
+        Ok((machine, reader.places))
     } else {
         Err(problems)
     }

@@ -60,7 +60,7 @@ pub(super) fn load(content: &str, format: Format) -> Result<Source, Diagnostic> 
         });
     }
     let loaded = match format {
-        Format::Json => crate::json::parse(content),
+        Format::Json => crate::json::parse(content, crate::source::DOCUMENT),
         Format::Yaml => crate::yaml::parse(content),
     };
     loaded.map_err(|error| Diagnostic {

@@ -8,40 +8,10 @@ mod remedy;
 mod shell;
 mod warnings;
 
-use serde_json::Value;
+pub(crate) use shell::is_code;
 
 use super::document::{self, Diagnostic, DiagnosticKind, Format};
-
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The document is refused.
-    Error,
-    /// The document is taken; it may not do what its author thinks.
-    Warning,
-}
-
-/// One thing that is said about a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How much it weighs.
-    pub severity: Severity,
-    /// What it is, as a word that stays the same from version to version, e.g. `unused-parameter`.
-    pub code: &'static str,
-    /// Line from 1; 0 when unknown.
-    pub line: u32,
-    /// Column from 1, in characters; 0 when unknown.
-    pub column: u32,
-    /// The step at fault.
-    pub step: Option<String>,
-    /// What is the case.
-    pub message: String,
-    /// What to do about it, unless the message says so.
-    pub remedy: Option<String>,
-}
-
-/// Whether a call may be made again when nobody knows whether it happened: service, operation, parameters as written.
-pub type Repeatable<'a> = dyn Fn(&str, &str, &Value) -> bool + 'a;
+use crate::finding::{Finding, Repeatable, Severity};
 
 /// Says everything about a document's text, in the order of the text.
 #[must_use]
@@ -74,7 +44,7 @@ fn refusal(diagnostic: &Diagnostic, document: Option<&document::Document>) -> Fi
         },
         line: diagnostic.line,
         column: diagnostic.column,
-        step: diagnostic.step.clone(),
+        part: diagnostic.step.clone(),
         message: diagnostic.message.clone(),
         remedy: remedy::of(&diagnostic.message, document),
     }

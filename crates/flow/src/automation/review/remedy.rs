@@ -1,6 +1,7 @@
 //! What to do about a mistake whose message is AWS's own and does not say so.
 
 use crate::automation::document::{Action, Document};
+use crate::finding::nearest;
 
 /// The remedy for a message, if there is more to say.
 pub(super) fn of(message: &str, document: Option<&Document>) -> Option<String> {
@@ -104,60 +105,4 @@ fn listed(names: &[&str]) -> String {
         ""
     };
     format!("{}{more}", shown.join(", "))
-}
-
-/// The name that was probably meant: at most a third of its letters are wrong.
-fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(steps, candidate)| *steps * 3 <= candidate.chars().count().max(3))
-        .min_by_key(|(steps, _)| *steps)
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many letters must be put in, taken out or changed, whatever their case.
-fn distance(left: &str, right: &str) -> usize {
-    let lower = |text: &str| -> Vec<char> { text.to_lowercase().chars().take(128).collect() };
-    let (left, right) = (lower(left), lower(right));
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (n, a) in left.iter().enumerate() {
-        let mut before = row.first().copied().unwrap_or_default();
-        if let Some(first) = row.first_mut() {
-            *first = n + 1;
-        }
-        let mut above_left;
-        for (at, b) in right.iter().enumerate() {
-            above_left = before;
-            before = row.get(at + 1).copied().unwrap_or_default();
-            let to_the_left = row.get(at).copied().unwrap_or_default();
-            let cost = usize::from(a != b);
-            if let Some(cell) = row.get_mut(at + 1) {
-                *cell = (above_left + cost).min(before + 1).min(to_the_left + 1);
-            }
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_meant() {
-        for (left, right, steps) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("kitten", "sitting", 3),
-            ("Isolate", "isolate", 0),
-            ("abc", "cab", 2),
-        ] {
-            assert_eq!(distance(left, right), steps, "{left} {right}");
-        }
-        let known = ["isolate", "release", "x"];
-        assert_eq!(nearest("isolat", known), Some("isolate"));
-        assert_eq!(nearest("Relaese", known), Some("release"));
-        assert_eq!(nearest("quarantine", known), None);
-    }
 }

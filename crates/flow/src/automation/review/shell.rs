@@ -21,6 +21,11 @@ const HOSTILE: [&str; 8] = [
     "$(id)", "`id`", "a; id", "a | id", "a && id", "a\nid", "a' id", "a\" id",
 ];
 
+/// Whether a command document's parameter of this name is code.
+pub(crate) fn is_code(parameter: &str) -> bool {
+    CODE.contains(&parameter.to_ascii_lowercase().as_str())
+}
+
 /// The texts of a step that become code of a shell on an instance, with their places.
 pub(super) fn texts<'a>(step: &'a Step, inputs: &str) -> Vec<(String, &'a str)> {
     let mut found = Vec::new();
@@ -32,7 +37,7 @@ pub(super) fn texts<'a>(step: &'a Step, inputs: &str) -> Vec<(String, &'a str)> 
     if step.action == Action::RunCommand || is_call("ssm", "SendCommand") {
         let parameters = step.inputs.get("Parameters").and_then(Value::as_object);
         for (name, value) in parameters.into_iter().flatten() {
-            if CODE.contains(&name.to_ascii_lowercase().as_str()) {
+            if is_code(name) {
                 let place = child_pointer(&format!("{inputs}/Parameters"), name);
                 visit_texts_at(value, &place, &mut |place, text| {
                     found.push((place.to_owned(), text));

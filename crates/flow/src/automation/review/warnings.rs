@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::graph::Graph;
-use super::{Finding, Repeatable, Severity, shell};
+use super::shell;
 use crate::automation::action;
 use crate::automation::document::{Action, Body, Document, Step, pointer_of, resolved_texts};
 use crate::expr::reference::{Reference, find};
+use crate::finding::{Finding, Repeatable, Severity};
 use crate::source::Source;
 
 /// Keys of a parameter's declaration.
@@ -87,7 +88,7 @@ impl Notes<'_> {
             code,
             line: place.line,
             column: place.column,
-            step: step.map(|step| step.name.clone()),
+            part: step.map(|step| step.name.clone()),
             message,
             remedy: Some(remedy.to_owned()),
         };

@@ -35,6 +35,21 @@ pub(crate) async fn load(call: &Call, id: AggregateId) -> Result<Option<Executio
         .transpose()
 }
 
+/// The events of an execution, oldest first.
+pub(crate) async fn events(call: &Call, id: AggregateId) -> Result<Vec<Value>, ApiError> {
+    let frames = Frames::Prefix(HISTORY_FAMILY.to_owned());
+    let stored = call.handle().load(id, frames).await?;
+    let mut pieces = stored.map(|stored| stored.frames).unwrap_or_default();
+    pieces.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut events: Vec<Value> = Vec::new();
+    for (_, piece) in pieces {
+        if let Value::Array(piece) = piece {
+            events.extend(piece);
+        }
+    }
+    Ok(events)
+}
+
 fn restored(stored: Stored) -> Result<Execution, ApiError> {
     let id = stored.id;
     Execution::restore(stored.frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))

@@ -1,7 +1,5 @@
 //! `GetExecutionHistory`: an execution's events, from the first or from the last.
 
-use engine::views::machines::HISTORY_FAMILY;
-use ports::store::Frames;
 use serde_json::{Value, json};
 
 use super::executions::{self, next_token, page_size, position};
@@ -24,16 +22,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             .parse()
             .map_err(|_| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
     };
-    let frames = Frames::Prefix(HISTORY_FAMILY.to_owned());
-    let stored = call.handle().load(id, frames).await?;
-    let mut pieces = stored.map(|stored| stored.frames).unwrap_or_default();
-    pieces.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut events: Vec<Value> = Vec::new();
-    for (_, piece) in pieces {
-        if let Value::Array(piece) = piece {
-            events.extend(piece);
-        }
-    }
+    let mut events = executions::events(&call, id).await?;
     if reverse {
         events.reverse();
     }

@@ -1,0 +1,194 @@
+//! What is said about definitions: each mistake and each warning at its place, and nothing about good ones.
+
+use flow::asl::definition::MachineType;
+use flow::asl::review::review;
+use flow::finding::{Finding, Severity};
+use serde_json::{Value, json};
+
+fn findings(text: &str) -> Vec<Finding> {
+    let repeatable = |service: &str, operation: &str, params: &Value| {
+        (service, operation) != ("sns", "Publish") || params.get("MessageDeduplicationId").is_some()
+    };
+    review(text, MachineType::Standard, &repeatable)
+}
+
+/// Code, line, column and state of everything that is said.
+fn told(text: &str) -> Vec<(String, u32, u32, String)> {
+    findings(text)
+        .into_iter()
+        .map(|found| {
+            let state = found.part.unwrap_or_default();
+            (found.code.to_owned(), found.line, found.column, state)
+        })
+        .collect()
+}
+
+/// Codes and states, whatever the places.
+fn codes(machine: &Value) -> Vec<(&'static str, String)> {
+    findings(&machine.to_string())
+        .into_iter()
+        .map(|found| (found.code, found.part.unwrap_or_default()))
+        .collect()
+}
+
+fn of(code: &'static str, state: &str) -> Vec<(&'static str, String)> {
+    vec![(code, state.to_owned())]
+}
+
+const BROKEN: &str = r#"{
+  "StartAt": "a/b[0]",
+  "States": {
+    "a/b[0]": {"Type": "Pass", "Next": "Secnd"},
+    "Second": {
+      "Type": "Parallel", "End": true, "Branch": [],
+      "Branches": [{"StartAt": "States", "States": {
+        "States": {"Type": "Wait", "Seconds": 5, "Timestamp": "2030-01-01"}
+      }}]
+    },
+    "Third": {"Type": "Succeed", "Nextt": "a"}
+  }
+}"#;
+
+#[test]
+fn every_mistake_has_its_place() {
+    let schema = "SCHEMA_VALIDATION_FAILED".to_owned();
+    assert_eq!(
+        told(BROKEN),
+        [
+            (
+                "MISSING_TRANSITION_TARGET".to_owned(),
+                4,
+                40,
+                "a/b[0]".to_owned()
+            ),
+            (schema.clone(), 6, 50, "Second".to_owned()),
+            (schema.clone(), 8, 19, "States".to_owned()),
+            (schema.clone(), 8, 19, "States".to_owned()),
+            (schema, 11, 43, "Third".to_owned()),
+        ]
+    );
+    let remedies: Vec<String> = findings(BROKEN)
+        .into_iter()
+        .map(|found| found.remedy.unwrap_or_default())
+        .collect();
+    for (n, part) in [(0, "`Second`"), (1, "`Branches`"), (4, "`Next`")] {
+        assert!(remedies[n].contains(part), "{n}: {remedies:?}");
+    }
+    let syntax = findings("{\n  \"StartAt\": }");
+    assert_eq!((syntax[0].line, syntax[0].severity), (2, Severity::Error));
+    let twice = findings("{\"States\": {},\n \"States\": {}}");
+    assert_eq!((twice[0].line, twice[0].column), (2, 2));
+}
+
+fn machine(states: Value) -> Value {
+    let start = states
+        .as_object()
+        .and_then(|map| map.keys().next().cloned());
+    json!({"StartAt": start, "States": states})
+}
+
+#[test]
+fn a_good_machine_gets_no_word() {
+    let good = machine(json!({
+        "Ask": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "TimeoutSeconds": 600, "Assign": {"who.$": "$.who"},
+            "Parameters": {"QueueUrl": "q", "MessageBody.$": "$$.Task.Token"}, "Next": "Which"},
+        "Which": {"Type": "Choice", "Choices": [{"Variable": "$who", "IsPresent": true, "Next": "Tell"}],
+            "Default": "Tell"},
+        "Tell": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish",
+            "Parameters": {"TopicArn": "t", "Message": "costs $5", "MessageDeduplicationId.$": "$.id"}, "End": true},
+    }));
+    assert_eq!(codes(&good), []);
+}
+
+#[test]
+fn each_warning_where_it_belongs() {
+    let publish = |more: Value| {
+        let mut state = json!({"Type": "Task", "Resource": "arn:aws:states:::sns:publish",
+            "Parameters": {"TopicArn": "t", "MessageDeduplicationId": "d"}, "End": true});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            state[key] = value.clone();
+        }
+        machine(json!({"A": state}))
+    };
+    let command = |parameters: Value| {
+        publish(
+            json!({"Resource": "arn:aws:states:::aws-sdk:ssm:sendCommand", "Parameters": parameters}),
+        )
+    };
+    let cases = [
+        (publish(json!({})), vec![]),
+        (
+            publish(json!({"Parameters": {"TopicArn": "t"}})),
+            of("not-repeatable", "A"),
+        ),
+        (
+            publish(json!({"Parameters": {"TopicArn": "$.topic", "MessageDeduplicationId": "d"}})),
+            of("path-as-text", "A"),
+        ),
+        (
+            publish(json!({"ResultSelector": {"deep": [{"x": "States.UUID()"}]}})),
+            of("path-as-text", "A"),
+        ),
+        (
+            publish(json!({"Assign": {"v.$": "$.a"}})),
+            of("unused-variable", "A"),
+        ),
+        (
+            publish(
+                json!({"Resource": "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken"}),
+            ),
+            of("missing-timeout", "A"),
+        ),
+        (command(json!({"Parameters": {"commands": ["id"]}})), vec![]),
+        (
+            command(json!({"Parameters": {"commands.$": "States.Array($.x)"}})),
+            of("value-in-shell", "A"),
+        ),
+        (
+            command(json!({"Parameters.$": "$.p"})),
+            of("value-in-shell", "A"),
+        ),
+        (
+            machine(
+                json!({"A": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "B"}]},
+                "B": {"Type": "Succeed"}}),
+            ),
+            of("choice-without-default", "A"),
+        ),
+        (
+            machine(json!({
+                "A": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "B"}], "Default": "E"},
+                "B": {"Type": "Pass", "Next": "C"},
+                "C": {"Type": "Pass", "Next": "B"},
+                "E": {"Type": "Succeed"},
+            })),
+            vec![
+                ("no-way-out", "B".to_owned()),
+                ("no-way-out", "C".to_owned()),
+            ],
+        ),
+    ];
+    for (machine, wanted) in cases {
+        assert_eq!(codes(&machine), wanted, "{machine}");
+    }
+}
+
+#[test]
+fn expressions_are_looked_at_as_well() {
+    let machine = json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {
+        "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:ssm:sendCommand", "End": true,
+        "Assign": {"used": 1, "left": 2}, "Output": "{% $used %}",
+        "Arguments": {"DocumentName": "AWS-RunShellScript",
+            "Parameters": {"commands": ["echo", "{% $states.input.name %}"], "workingDirectory": ["{% 'x' %}"]}},
+    }}});
+    let mut found = codes(&machine);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ("unused-variable", "A".to_owned()),
+            ("value-in-shell", "A".to_owned())
+        ]
+    );
+}
