@@ -99,7 +99,7 @@ pub(super) async fn graph(call: Call) -> Answer {
     let missing = || ApiError::not_found("there is no such execution");
     let execution = executions::load(&call, id).await?.ok_or_else(missing)?;
     let events = executions::events(&call, id).await?;
-    let marks = Marks::of(&events);
+    let marks = Marks::of(execution.machine(), &events);
     let drawn = match format {
         "svg" => machines::graph::svg(execution.machine(), &marks),
         _ => machines::graph::mermaid(execution.machine(), &marks),

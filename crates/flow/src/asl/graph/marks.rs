@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use super::blocks_of;
+use crate::asl::definition::StateMachine;
+
 /// What became of a state. Where it was entered several times, the gravest counts, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
@@ -47,57 +50,39 @@ pub struct Mark {
 pub struct Marks(BTreeMap<String, Mark>);
 
 /// One visit of a state.
-struct Visit {
-    name: String,
+struct Visit<'a> {
+    name: &'a str,
     outcome: Outcome,
 }
 
+/// Reads a history.
+struct Reader<'a> {
+    /// The state around each state that is not on the first level, with that state's word in event types.
+    around: HashMap<&'a str, (&'a str, &'static str)>,
+    visits: Vec<Visit<'a>>,
+    /// Which visit an event belongs to: that of the event before it, unless it enters a state.
+    visit_of: HashMap<u64, usize>,
+}
+
 impl Marks {
-    /// Reads a history, oldest event first, in the shape of `GetExecutionHistory`.
+    /// Reads the history of an execution of a machine, oldest event first, in the shape of `GetExecutionHistory`.
     #[must_use]
-    pub fn of<'a>(events: impl IntoIterator<Item = &'a Value>) -> Self {
-        let mut visits: Vec<Visit> = Vec::new();
-        // Which visit an event belongs to: that of the event before it, unless it enters a state.
-        let mut visit_of: HashMap<u64, usize> = HashMap::new();
+    pub fn of<'a>(machine: &'a StateMachine, events: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut reader = Reader {
+            around: around(machine),
+            visits: Vec::new(),
+            visit_of: HashMap::new(),
+        };
         for event in events {
-            let number = |key: &str| event.get(key).and_then(Value::as_u64).unwrap_or(0);
-            let kind = event.get("type").and_then(Value::as_str).unwrap_or("");
-            let (id, before) = (number("id"), visit_of.get(&number("previousEventId")));
-            if kind.starts_with("Execution") {
-                end(&mut visits, kind, before.copied());
-                continue;
-            }
-            let name = |details: &str| {
-                let name = event.get(details).and_then(|details| details.get("name"));
-                name.and_then(Value::as_str).map(str::to_owned)
-            };
-            if let Some(name) = name("stateEnteredEventDetails") {
-                visit_of.insert(id, visits.len());
-                let outcome = Outcome::Running;
-                visits.push(Visit { name, outcome });
-                continue;
-            }
-            // What leaves a state may come behind the events of threads within it: it is told by name.
-            let visit = match name("stateExitedEventDetails") {
-                Some(name) => visits
-                    .iter()
-                    .rposition(|visit| visit.name == name && visit.is_open())
-                    .or(before.copied()),
-                None => before.copied(),
-            };
-            let Some(at) = visit else { continue };
-            visit_of.insert(id, at);
-            if let Some(visit) = visits.get_mut(at) {
-                visit.take(kind);
-            }
+            reader.event(event);
         }
-        Self::collect(visits)
+        Self::collect(reader.visits)
     }
 
-    fn collect(visits: Vec<Visit>) -> Self {
+    fn collect(visits: Vec<Visit<'_>>) -> Self {
         let mut marks: BTreeMap<String, Mark> = BTreeMap::new();
         for visit in visits {
-            let mark = marks.entry(visit.name).or_insert(Mark {
+            let mark = marks.entry(visit.name.to_owned()).or_insert(Mark {
                 outcome: visit.outcome,
                 entered: 0,
             });
@@ -114,7 +99,127 @@ impl Marks {
     }
 }
 
-impl Visit {
+/// The state around each state of an inner block.
+fn around(machine: &StateMachine) -> HashMap<&str, (&str, &'static str)> {
+    let mut around = HashMap::new();
+    for state in machine.blocks.iter().flat_map(|block| &block.states) {
+        let inner = blocks_of(state).into_iter();
+        for block in inner.filter_map(|number| machine.blocks.get(number)) {
+            for within in &block.states {
+                let outer = (state.name.as_str(), state.kind.as_str());
+                around.insert(within.name.as_str(), outer);
+            }
+        }
+    }
+    around
+}
+
+impl<'a> Reader<'a> {
+    fn event(&mut self, event: &'a Value) {
+        let number = |key: &str| event.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let name = |details: &str| event.get(details)?.get("name")?.as_str();
+        let kind = event.get("type").and_then(Value::as_str).unwrap_or("");
+        let before = self.visit_of.get(&number("previousEventId")).copied();
+        if kind.starts_with("Execution") {
+            return self.execution(kind, before);
+        }
+        if let Some(name) = name("stateEnteredEventDetails") {
+            self.visit_of.insert(number("id"), self.visits.len());
+            let outcome = Outcome::Running;
+            self.visits.push(Visit { name, outcome });
+            return;
+        }
+        let visit = match name("stateExitedEventDetails") {
+            Some(name) => before
+                .filter(|before| self.visits.get(*before).is_some_and(|it| it.name == name))
+                .or_else(|| self.open_visit(name))
+                .or(before),
+            None => before.map(|before| self.owner(kind, before)),
+        };
+        let Some(at) = visit else { return };
+        self.visit_of.insert(number("id"), at);
+        let failed = kind.ends_with("StateFailed");
+        if failed && let Some(before) = before.filter(|before| *before != at) {
+            // The last state of the branch that failed.
+            self.close(before, Outcome::Failed);
+        }
+        let Some(visit) = self.visits.get_mut(at) else {
+            return;
+        };
+        visit.take(kind);
+        let name = visit.name;
+        if failed || kind.ends_with("StateExited") {
+            self.abandon(name, at);
+        }
+    }
+
+    /// Events of a Parallel or a Map itself follow events of states within it.
+    fn owner(&self, kind: &str, before: usize) -> usize {
+        let name = self.visits.get(before).map_or("", |visit| visit.name);
+        let mut outer = self.around.get(name);
+        while let Some((name, word)) = outer {
+            let own = kind
+                .strip_prefix(word)
+                .is_some_and(|rest| rest.starts_with("State"));
+            if own && let Some(visit) = self.open_visit(name) {
+                return visit;
+            }
+            outer = self.around.get(name);
+        }
+        before
+    }
+
+    fn open_visit(&self, name: &str) -> Option<usize> {
+        let open = |visit: &Visit<'_>| visit.name == name && visit.is_open();
+        self.visits.iter().rposition(open)
+    }
+
+    /// Sets the outcome of a visit that is at work.
+    fn close(&mut self, at: usize, outcome: Outcome) {
+        if let Some(visit) = self.visits.get_mut(at)
+            && visit.outcome == Outcome::Running
+        {
+            visit.outcome = outcome;
+        }
+    }
+
+    /// A Parallel or a Map has ended: what is at work within it is not any more.
+    fn abandon(&mut self, name: &str, since: usize) {
+        let around = &self.around;
+        let is_within = |within: &str| {
+            let mut outer = around.get(within);
+            while let Some((found, _)) = outer {
+                if *found == name {
+                    return true;
+                }
+                outer = around.get(found);
+            }
+            false
+        };
+        for visit in self.visits.iter_mut().skip(since + 1) {
+            if visit.outcome == Outcome::Running && is_within(visit.name) {
+                visit.outcome = Outcome::Aborted;
+            }
+        }
+    }
+
+    /// The execution ended: what was at work then is not any more.
+    fn execution(&mut self, kind: &str, last: Option<usize>) {
+        if matches!(kind, "ExecutionStarted" | "ExecutionRedriven") {
+            return;
+        }
+        if let Some(last) = last
+            && kind == "ExecutionFailed"
+        {
+            self.close(last, Outcome::Failed);
+        }
+        for at in 0..self.visits.len() {
+            self.close(at, Outcome::Aborted);
+        }
+    }
+}
+
+impl Visit<'_> {
     fn is_open(&self) -> bool {
         matches!(self.outcome, Outcome::Running | Outcome::Failed)
     }
@@ -136,23 +241,5 @@ impl Visit {
         } else {
             self.outcome
         };
-    }
-}
-
-/// The execution ended: what was at work then is not any more.
-fn end(visits: &mut [Visit], kind: &str, last: Option<usize>) {
-    if kind == "ExecutionStarted" || kind == "ExecutionRedriven" {
-        return;
-    }
-    if kind == "ExecutionFailed"
-        && let Some(visit) = last.and_then(|last| visits.get_mut(last))
-        && visit.is_open()
-    {
-        visit.outcome = Outcome::Failed;
-    }
-    for visit in visits {
-        if visit.outcome == Outcome::Running {
-            visit.outcome = Outcome::Aborted;
-        }
     }
 }

@@ -86,14 +86,16 @@ fn marks(events: &[(&str, Option<&str>)]) -> Marks {
         .zip(events)
         .map(|(id, (kind, name))| event(id, id - 1, kind, *name))
         .collect();
-    Marks::of(&events)
+    let machine = machine(&json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}));
+    Marks::of(&machine, &events)
 }
 
 #[test]
 fn what_became_of_states_is_told_from_the_history() {
     let entered = ("TaskStateEntered", Some("A"));
     let exited = ("TaskStateExited", Some("A"));
-    let cases: &[(&[(&str, Option<&str>)], Outcome)] = &[
+    type Told<'a> = (&'a [(&'a str, Option<&'a str>)], Outcome);
+    let cases: &[Told<'_>] = &[
         (&[entered], Outcome::Running),
         (&[entered, exited], Outcome::Succeeded),
         (
@@ -164,7 +166,7 @@ fn marks_colour_the_states() {
         event(11, 10, "ParallelStateExited", Some("Both")),
         event(12, 11, "ChoiceStateEntered", Some("Which")),
     ];
-    let marks = Marks::of(&events);
+    let marks = Marks::of(&machine, &events);
     for (name, outcome) in [
         ("Both", Outcome::Succeeded),
         ("Right", Outcome::Succeeded),
@@ -182,6 +184,31 @@ fn marks_colour_the_states() {
         "{drawn}"
     );
     assert!(mermaid(&machine, &marks).contains("class b0s0 running"));
+}
+
+#[test]
+fn a_branch_that_fails_ends_those_beside_it() {
+    let machine = machine(&nested());
+    let events = [
+        event(1, 0, "ExecutionStarted", None),
+        event(2, 0, "ParallelStateEntered", Some("Both")),
+        event(3, 2, "ParallelStateStarted", None),
+        event(4, 3, "WaitStateEntered", Some("Right")),
+        event(5, 3, "PassStateEntered", Some("Left")),
+        event(6, 5, "ParallelStateFailed", None),
+        event(7, 6, "ParallelStateExited", Some("Both")),
+        event(8, 7, "FailStateEntered", Some("Done")),
+    ];
+    let marks = Marks::of(&machine, &events);
+    for (name, outcome) in [
+        ("Both", Outcome::Caught),
+        ("Left", Outcome::Failed),
+        ("Right", Outcome::Aborted),
+        ("Done", Outcome::Running),
+    ] {
+        let mark = marks.get(name).map(|mark| mark.outcome);
+        assert_eq!(mark, Some(outcome), "{name}");
+    }
 }
 
 /// Big machines are drawn in time that grows with them, not with their square.
