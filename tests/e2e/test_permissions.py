@@ -104,6 +104,23 @@ class Permissions(unittest.TestCase):
         user = [f"arn:aws:iam::{ACCOUNT}:user/*/leaked", f"arn:aws:iam::{ACCOUNT}:user/leaked"]
         self.assertEqual(resources(exact, "iam:UpdateAccessKey"), [user])
 
+    def test_what_taking_runs_back_needs_is_included_when_it_is_asked_for(self):
+        plain, with_undo = set(actions(permissions(self.file))), set(actions(permissions(self.file, "--undo")))
+        more = {
+            "ec2:DeleteTags",
+            "ec2:DescribeTags",
+            "ec2:StartInstances",
+            "iam:ListAccessKeys",
+            "s3:GetBucketPublicAccessBlock",
+        }
+        self.assertEqual((with_undo - plain, plain - with_undo), (more, set()))
+        explained = text(self.file, "--undo", "--explain").stderr
+        self.assertIn("ec2:StartInstances: Contain Stop, its undo", explained)
+        # A profile that is given back is passed.
+        revoking = permissions(ROOT / "playbooks" / "ec2-revoke-credentials.yaml", "--undo")
+        passing = [one for one in revoking["Statement"] if one["Action"] == ["iam:PassRole"]]
+        self.assertEqual([one["Condition"] for one in passing], [{"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}])
+
     def test_every_format_carries_policy_and_trust(self):
         both = permissions(self.file, "--trust", ACCOUNT)
         principal = both["TrustPolicy"]["Statement"][0]["Principal"]

@@ -42,7 +42,7 @@ class Undo(QuellTest):
         super().setUpClass()
         cls.ssm = cls.quell.client("ssm")
         cls.made = 0
-        clients = ("ec2", "s3", "iam", "kms", "lambda", "autoscaling", "elbv2", "cloudtrail", "rds")
+        clients = ("ec2", "s3", "iam", "kms", "lambda", "autoscaling", "elbv2", "cloudtrail", "rds", "backup", "organizations")
         for name in clients:
             setattr(cls, name if name != "lambda" else "functions", cls.moto.client(name))
         # moto answers at one address only, so the account stays out of it.
@@ -298,6 +298,71 @@ class Undo(QuellTest):
 
         share = {"DBSnapshotIdentifier": "s", "AttributeName": "restore", "ValuesToAdd": ["111122223333"]}
         self.check(shared, "rds", "ModifyDBSnapshotAttribute", **share)
+        self.rds.create_db_cluster(DBClusterIdentifier="c", Engine="aurora-mysql", MasterUsername="root1", MasterUserPassword="not-a-secret")
+        self.rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="cs", DBClusterIdentifier="c")
+
+        def cluster_shared():
+            found = self.rds.describe_db_cluster_snapshot_attributes(DBClusterSnapshotIdentifier="cs")
+            return [one["AttributeValues"] for one in found["DBClusterSnapshotAttributesResult"]["DBClusterSnapshotAttributes"] if one["AttributeValues"]]
+
+        share = {"DBClusterSnapshotIdentifier": "cs", "AttributeName": "restore", "ValuesToAdd": ["111122223333"]}
+        self.check(cluster_shared, "rds", "ModifyDBClusterSnapshotAttribute", **share)
+
+    def test_who_may_invoke_a_function(self):
+        self.iam.create_role(RoleName="invoked", AssumeRolePolicyDocument=TRUST)
+        self.functions.create_function(
+            FunctionName="i", Runtime="python3.12", Role=f"arn:aws:iam::{ACCOUNT}:role/invoked", Handler="main.handler", Code={"ZipFile": code()}
+        )
+        url = self.found(lambda: self.functions.get_function_url_config(FunctionName="i"), "AuthType", ("ResourceNotFoundException",))
+        self.check(url, "lambda", "CreateFunctionUrlConfig", FunctionName="i", AuthType="NONE")
+        self.functions.create_function_url_config(FunctionName="i", AuthType="NONE")
+        self.check(url, "lambda", "UpdateFunctionUrlConfig", FunctionName="i", AuthType="AWS_IAM")
+        policy = self.found(lambda: self.functions.get_policy(FunctionName="i"), "Policy", ("ResourceNotFoundException",))
+        statements = lambda: json.loads(policy() or "{}").get("Statement")
+        call = {"FunctionName": "i", "StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::b", "SourceAccount": ACCOUNT}
+        self.check(statements, "lambda", "AddPermission", **call)
+        self.functions.add_permission(FunctionName="i", StatementId="all", Action="lambda:InvokeFunction", Principal="*")
+        self.check(statements, "lambda", "RemovePermission", FunctionName="i", StatementId="all")
+        self.functions.add_permission(**{**call, "SourceAccount": "111122223333"})
+        self.functions.remove_permission(FunctionName="i", StatementId="all")
+        self.check(statements, "lambda", "RemovePermission", FunctionName="i", StatementId="s")
+
+    def test_logs_tags_and_organizations(self):
+        self.s3.create_bucket(Bucket="kept")
+        self.cloudtrail.create_trail(Name="narrow", S3BucketName="kept")
+        narrow = [{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True, "DataResources": []}]
+        self.cloudtrail.put_event_selectors(TrailName="narrow", EventSelectors=narrow)
+        selectors = lambda: self.cloudtrail.get_event_selectors(TrailName="narrow")["EventSelectors"]
+        self.check(selectors, "cloudtrail", "PutEventSelectors", TrailName="narrow", EventSelectors=[{**narrow[0], "ReadWriteType": "All"}])
+        self.s3.create_bucket(Bucket="kept-too")
+        watched = {"ResourceIds": [self.instance["VpcId"]], "ResourceType": "VPC", "TrafficType": "ALL"}
+        sent = {"LogDestinationType": "s3", "LogDestination": "arn:aws:s3:::kept"}
+        self.ec2.create_flow_logs(**watched, **sent)
+        flows = lambda: [flow["FlowLogId"] for flow in self.ec2.describe_flow_logs()["FlowLogs"]]
+        more = {**sent, "LogDestination": "arn:aws:s3:::kept-too"}
+        self.check(flows, "ec2", "CreateFlowLogs", **watched, **more)
+        self.s3.put_object(Bucket="kept", Key="a b", Body=b"", Tagging="owner=me")
+        tags = lambda: self.s3.get_object_tagging(Bucket="kept", Key="a b")["TagSet"]
+        tagging = {"TagSet": [{"Key": "owner", "Value": "you"}, {"Key": "more", "Value": "1"}]}
+        self.check(tags, "s3", "PutObjectTagging", Bucket="kept", Key="a b", Tagging=tagging)
+        self.check(tags, "s3", "DeleteObjectTagging", Bucket="kept", Key="a b")
+        point = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
+        self.backup.tag_resource(ResourceArn=point, Tags={"owner": "me", "other": "1"})
+        of_point = lambda: sorted(self.backup.list_tags(ResourceArn=point)["Tags"].items())
+        self.check(of_point, "backup", "TagResource", ResourceArn=point, Tags={"owner": "you", "more": "1"})
+        self.check(of_point, "backup", "UntagResource", ResourceArn=point, TagKeyList=["owner"])
+        self.organizations.create_organization(FeatureSet="ALL")
+        member = self.organizations.create_account(Email="a@example.com", AccountName="a")["CreateAccountStatus"]["AccountId"]
+        made = self.organizations.create_policy(Content=POLICY, Description="d", Name="p", Type="SERVICE_CONTROL_POLICY")
+        pair = {"PolicyId": made["Policy"]["PolicySummary"]["Id"], "TargetId": member}
+
+        def attached():
+            found = self.organizations.list_policies_for_target(TargetId=member, Filter="SERVICE_CONTROL_POLICY")["Policies"]
+            return [policy["Name"] for policy in found]
+
+        self.check(attached, "organizations", "AttachPolicy", **pair)
+        self.organizations.attach_policy(**pair)
+        self.check(attached, "organizations", "DetachPolicy", **pair)
 
     def test_scaling_groups_and_targets(self):
         self.autoscaling.create_launch_configuration(LaunchConfigurationName="l", ImageId=self.image, InstanceType="t3.micro")

@@ -25,7 +25,11 @@ pub(super) fn interface() -> Command {
                 .help("documents; those that run others: all of them"),
         );
     let command = shape(command);
-    runs(command).arg(
+    let undo = Arg::new("undo")
+        .long("undo")
+        .action(ArgAction::SetTrue)
+        .help("include what keeping the states before changes needs, and taking the runs back");
+    runs(command).arg(undo).arg(
         Arg::new("explain")
             .long("explain")
             .action(ArgAction::SetTrue)
@@ -102,7 +106,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode> {
     };
     let playbooks = documents::read(&files)?;
     given::check(&playbooks, &known)?;
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted {
+        undo: matches.get_flag("undo"),
+        ..Wanted::default()
+    };
     for playbook in &playbooks {
         wanted.playbook(playbook, &known, &place)?;
     }
@@ -170,6 +177,8 @@ struct Wanted {
     /// Needs, and the steps that have them.
     needs: BTreeMap<Need, BTreeSet<String>>,
     notes: BTreeSet<String>,
+    /// Whether the runs shall be taken back.
+    undo: bool,
     /// Documents that are run by others: who runs them.
     run: BTreeMap<String, String>,
 }
@@ -177,8 +186,18 @@ struct Wanted {
 impl Wanted {
     fn playbook(&mut self, playbook: &Playbook, known: &given::Known, place: &Place) -> Result<()> {
         let found = survey(&playbook.document, known);
+        let undoing = if self.undo {
+            found.undoing()
+        } else {
+            Vec::new()
+        };
         for call in found.calls {
             let place_of = format!("{} {}", playbook.name, call.step);
+            let called = (call.service.as_str(), call.operation.as_str());
+            self.call(&place_of, called, (&call.params, place));
+        }
+        for call in undoing {
+            let place_of = format!("{} {}, its undo", playbook.name, call.step);
             let called = (call.service.as_str(), call.operation.as_str());
             self.call(&place_of, called, (&call.params, place));
         }

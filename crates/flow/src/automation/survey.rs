@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::document::{Document, Parameter, Step};
+use super::inverse;
 use super::parameters::from_wire;
 use crate::expr::reference::{Reference, indexed, substitute};
 use crate::expr::value_type::text_of;
@@ -96,6 +97,26 @@ pub fn survey(document: &Document, known: &Known) -> Survey {
 }
 
 impl Survey {
+    /// What keeping the states before the changes needs, and taking the changes back: for every call with an inverse
+    /// the reading around it, and the calls that may bring the state back.
+    #[must_use]
+    pub fn undoing(&self) -> Vec<Possible> {
+        let mut found = Vec::new();
+        for call in &self.calls {
+            let Some(params) = call.params.as_object() else {
+                continue;
+            };
+            let more = inverse::calls(&call.service, &call.operation, params);
+            found.extend(more.into_iter().map(|more| Possible {
+                step: call.step.clone(),
+                service: more.service.to_owned(),
+                operation: more.operation.to_owned(),
+                params: more.params,
+            }));
+        }
+        found
+    }
+
     fn call(&mut self, step: &str, (service, operation): (&str, &str), params: Map<String, Value>) {
         self.calls.push(Possible {
             step: step.to_owned(),

@@ -204,8 +204,12 @@ fn calls_back(record: &Captured) -> Result<(&Value, Vec<inverse::Call>), String>
         _ => Vec::new(),
     };
     if calls.is_empty() {
-        return Err(match record.after {
-            Some(_) => "nothing to undo: it changed nothing".to_owned(),
+        return Err(match &record.after {
+            Some(after) if after == before => "nothing to undo: it changed nothing".to_owned(),
+            Some(_) => format!(
+                "cannot be undone by itself: no call brings back what was before: {}",
+                shown(before)
+            ),
             // What it may have added is not known, so it cannot be taken away.
             None => format!(
                 "cannot be undone by itself: the state that it left is not known; before it was {}",

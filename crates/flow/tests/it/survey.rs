@@ -45,11 +45,24 @@ fn each_action_tells_its_calls() {
         r#"A s3:GetBucketAcl {"Bucket":"*","Prefix":"x/*/y"}"#,
         r#"B ec2:StopInstances {"InstanceIds":["i-*"]}"#,
         r#"B ec2:DescribeInstances {"InstanceIds":["i-*"]}"#,
-        r#"C ec2:CreateTags {"Resources":"*"}"#,
+        r#"C ec2:CreateTags {"Resources":"*","Tags":[{"Key":"a","Value":"b"}]}"#,
         r#"D sns:Publish {"TopicArn":"arn:aws:sns:eu-west-1:123456789012:Automation-x"}"#,
     ];
     assert_eq!(told(&found), expected);
     assert!(found.unknown.is_empty(), "{:?}", found.unknown);
+    let undoing = Survey {
+        calls: found.undoing(),
+        ..Survey::default()
+    };
+    let expected = [
+        r#"B ec2:StartInstances {"InstanceIds":["i-*"]}"#,
+        r#"B ec2:StopInstances {"InstanceIds":["i-*"]}"#,
+        r#"B ec2:DescribeInstances {"InstanceIds":["i-*"]}"#,
+        r#"C ec2:CreateTags {"Resources":"*","Tags":[{"Key":"a","Value":"b"}]}"#,
+        r#"C ec2:DeleteTags {"Resources":"*","Tags":[{"Key":"a","Value":"b"}]}"#,
+        r#"C ec2:DescribeTags {"Filters":[{"Name":"resource-id","Values":["*"]}]}"#,
+    ];
+    assert_eq!(told(&undoing), expected);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! IAM: keys, policies, boundaries, groups.
+//! IAM: keys, policies, boundaries, groups; policies of organizations.
 
 use serde_json::{Value, json};
 
@@ -216,4 +216,33 @@ fn bound(params: &Params, before: &Value, key: &str) -> Vec<Call> {
         operation,
         json!({key: name, "PermissionsBoundary": before}),
     )]
+}
+
+/// Organizations: where a policy is attached.
+pub(super) fn organization(operation: &str) -> Option<Rule> {
+    Some(match operation {
+        "attachpolicy" | "detachpolicy" => Rule::new(
+            |p| {
+                get(p, "TargetId")?;
+                let policy = get(p, "PolicyId")?;
+                let params = json!({ "PolicyId": policy });
+                Some(Call::new("organizations", "ListTargetsForPolicy", params))
+            },
+            |p, answer| {
+                let target = p.get("TargetId");
+                json!(items(answer, "/Targets").any(|one| one.get("TargetId") == target))
+            },
+            |p, before, _| {
+                let operation = if before == &json!(true) {
+                    "AttachPolicy"
+                } else {
+                    "DetachPolicy"
+                };
+                let params = json!({"PolicyId": p.get("PolicyId"), "TargetId": p.get("TargetId")});
+                vec![Call::new("organizations", operation, params)]
+            },
+        )
+        .paged("/NextToken"),
+        _ => return None,
+    })
 }

@@ -1,8 +1,8 @@
-//! Buckets, keys, functions, trails and databases.
+//! Buckets and objects, keys, trails, databases, backups.
 
 use serde_json::{Map, Value, json};
 
-use super::{Call, Params, Rule, at, get, items, missing, sorted};
+use super::{Call, Params, Rule, at, get, items, list, missing, ordered, sorted};
 
 pub(super) fn rule(service: &str, operation: &str) -> Option<Rule> {
     match service {
@@ -96,6 +96,9 @@ fn settings(operation: &str) -> Option<Rule> {
             |p, b, _| put(p, b, ("PutBucketTagging", "Tagging", "DeleteBucketTagging")),
         )
         .absent(&["NoSuchTagSet"]),
+        "putobjecttagging" | "deleteobjecttagging" => {
+            Rule::new(read_object_tags, object_tags, set_object_tags)
+        }
         "putbucketversioning" => Rule::new(
             |p| read(p, "GetBucketVersioning"),
             |_, answer| at(answer, "/Status"),
@@ -135,6 +138,35 @@ fn settings(operation: &str) -> Option<Rule> {
     })
 }
 
+/// What names an object, as far as the call names it.
+fn object(params: &Params) -> Map<String, Value> {
+    let names = ["Bucket", "Key", "VersionId"].iter();
+    names
+        .filter_map(|name| Some(((*name).to_owned(), get(params, name)?)))
+        .collect()
+}
+
+fn read_object_tags(params: &Params) -> Option<Call> {
+    get(params, "Bucket")?;
+    get(params, "Key")?;
+    let object = Value::Object(object(params));
+    Some(Call::new("s3", "GetObjectTagging", object))
+}
+
+fn object_tags(_: &Params, answer: &Value) -> Value {
+    ordered(items(answer, "/TagSet").cloned().collect())
+}
+
+fn set_object_tags(params: &Params, before: &Value, _: &Value) -> Vec<Call> {
+    let mut given = object(params);
+    if items(before, "").next().is_none() {
+        let object = Value::Object(given);
+        return vec![Call::new("s3", "DeleteObjectTagging", object)];
+    }
+    given.insert("Tagging".to_owned(), json!({ "TagSet": before }));
+    vec![Call::new("s3", "PutObjectTagging", Value::Object(given))]
+}
+
 fn read(params: &Params, operation: &'static str) -> Option<Call> {
     let bucket = get(params, "Bucket")?;
     Some(Call::new("s3", operation, json!({ "Bucket": bucket })))
@@ -171,28 +203,6 @@ fn account_block(params: &Params, before: &Value) -> Vec<Call> {
 
 fn others(service: &str, operation: &str) -> Option<Rule> {
     Some(match (service, operation) {
-        ("lambda", "putfunctionconcurrency" | "deletefunctionconcurrency") => Rule::new(
-            |p| {
-                Some(Call::new(
-                    "lambda",
-                    "GetFunctionConcurrency",
-                    json!({"FunctionName": get(p, "FunctionName")?}),
-                ))
-            },
-            |_, answer| at(answer, "/ReservedConcurrentExecutions"),
-            |p, before, _| {
-                let name = p.get("FunctionName");
-                if before.is_null() {
-                    return vec![Call::new(
-                        "lambda",
-                        "DeleteFunctionConcurrency",
-                        json!({"FunctionName": name}),
-                    )];
-                }
-                let params = json!({"FunctionName": name, "ReservedConcurrentExecutions": before});
-                vec![Call::new("lambda", "PutFunctionConcurrency", params)]
-            },
-        ),
         ("cloudtrail", "startlogging" | "stoplogging") => Rule::new(
             |p| {
                 Some(Call::new(
@@ -215,8 +225,106 @@ fn others(service: &str, operation: &str) -> Option<Rule> {
                 )]
             },
         ),
+        ("cloudtrail", "puteventselectors") => Rule::new(
+            |p| {
+                Some(Call::new(
+                    "cloudtrail",
+                    "GetEventSelectors",
+                    json!({"TrailName": get(p, "TrailName")?}),
+                ))
+            },
+            selectors,
+            set_selectors,
+        ),
+        ("backup", "tagresource" | "untagresource") => {
+            Rule::new(read_backup_tags, backup_tags, set_backup_tags).paged("/NextToken")
+        }
         _ => return keys_and_databases(service, operation),
     })
+}
+
+/// A trail has selectors of one kind only.
+const SELECTORS: [&str; 2] = ["EventSelectors", "AdvancedEventSelectors"];
+
+fn selectors(_: &Params, answer: &Value) -> Value {
+    let kinds = SELECTORS.iter();
+    let given = kinds.filter_map(|kind| {
+        let list = answer.get(*kind).filter(|list| {
+            let items = list.as_array();
+            items.is_some_and(|items| !items.is_empty())
+        })?;
+        Some(((*kind).to_owned(), list.clone()))
+    });
+    Value::Object(given.collect())
+}
+
+/// A trail that names no selectors at all cannot be brought about: CloudTrail takes no empty lists.
+fn set_selectors(params: &Params, before: &Value, _: &Value) -> Vec<Call> {
+    let mut given = before.as_object().cloned().unwrap_or_default();
+    if given.is_empty() {
+        return Vec::new();
+    }
+    let trail = params.get("TrailName").cloned().unwrap_or_default();
+    given.insert("TrailName".to_owned(), trail);
+    vec![Call::new(
+        "cloudtrail",
+        "PutEventSelectors",
+        Value::Object(given),
+    )]
+}
+
+fn read_backup_tags(params: &Params) -> Option<Call> {
+    let arn = get(params, "ResourceArn")?;
+    if params.get("Tags").is_none() && params.get("TagKeyList").is_none() {
+        return None;
+    }
+    Some(Call::new("backup", "ListTags", json!({"ResourceArn": arn})))
+}
+
+/// The values of the keys that the call touches; null where there is no such tag.
+fn backup_tags(params: &Params, answer: &Value) -> Value {
+    let written = params.get("Tags").and_then(Value::as_object);
+    let removed = list(params, "TagKeyList").unwrap_or_default();
+    let removed = removed.iter().filter_map(Value::as_str);
+    let keys = written.into_iter().flatten().map(|(key, _)| key.as_str());
+    let value = |key: &str| {
+        let tags = answer.get("Tags").and_then(Value::as_object);
+        tags.and_then(|tags| tags.get(key))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut state: Map<String, Value> = keys
+        .chain(removed)
+        .map(|key| (key.to_owned(), value(key)))
+        .collect();
+    state.sort_keys();
+    Value::Object(state)
+}
+
+fn set_backup_tags(params: &Params, before: &Value, after: &Value) -> Vec<Call> {
+    let arn = params.get("ResourceArn");
+    let (mut set, mut gone) = (Map::new(), Vec::new());
+    for (key, value) in before.as_object().into_iter().flatten() {
+        if after.get(key) == Some(value) {
+            continue;
+        }
+        match value {
+            Value::Null => gone.push(json!(key)),
+            value => {
+                set.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    let mut calls = Vec::new();
+    if !set.is_empty() {
+        let given = json!({"ResourceArn": arn, "Tags": set});
+        calls.push(Call::new("backup", "TagResource", given));
+    }
+    if !gone.is_empty() {
+        let given = json!({"ResourceArn": arn, "TagKeyList": gone});
+        calls.push(Call::new("backup", "UntagResource", given));
+    }
+    calls
 }
 
 fn keys_and_databases(service: &str, operation: &str) -> Option<Rule> {
@@ -245,37 +353,66 @@ fn keys_and_databases(service: &str, operation: &str) -> Option<Rule> {
         ),
         ("rds", "modifydbinstance") => Rule::new(read_database, database, set_database),
         ("rds", "modifydbsnapshotattribute") => Rule::new(
-            |p| {
-                get(p, "AttributeName")?;
-                let id = get(p, "DBSnapshotIdentifier")?;
-                Some(Call::new(
-                    "rds",
-                    "DescribeDBSnapshotAttributes",
-                    json!({"DBSnapshotIdentifier": id}),
-                ))
-            },
-            |p, answer| {
-                let name = p.get("AttributeName");
-                let mut all = items(answer, "/DBSnapshotAttributesResult/DBSnapshotAttributes");
-                let found = all.find(|one| one.get("AttributeName") == name);
-                let mut values: Vec<Value> = found
-                    .map(|one| items(one, "/AttributeValues").cloned().collect())
-                    .unwrap_or_default();
-                values.sort_by_key(Value::to_string);
-                Value::Array(values)
-            },
-            |p, before, after| {
-                let params = json!({
-                    "DBSnapshotIdentifier": p.get("DBSnapshotIdentifier"),
-                    "AttributeName": p.get("AttributeName"),
-                    "ValuesToAdd": missing(before, after),
-                    "ValuesToRemove": missing(after, before),
-                });
-                vec![Call::new("rds", "ModifyDBSnapshotAttribute", params)]
-            },
+            |p| read_sharing(p, &SNAPSHOT),
+            |p, answer| sharing(p, answer, &SNAPSHOT),
+            |p, before, after| share(p, (before, after), &SNAPSHOT),
+        ),
+        ("rds", "modifydbclustersnapshotattribute") => Rule::new(
+            |p| read_sharing(p, &CLUSTER_SNAPSHOT),
+            |p, answer| sharing(p, answer, &CLUSTER_SNAPSHOT),
+            |p, before, after| share(p, (before, after), &CLUSTER_SNAPSHOT),
         ),
         _ => return None,
     })
+}
+
+/// How the snapshots of databases and those of clusters are named in calls and answers.
+struct Snapshots {
+    id: &'static str,
+    describe: &'static str,
+    modify: &'static str,
+    attributes: &'static str,
+}
+
+const SNAPSHOT: Snapshots = Snapshots {
+    id: "DBSnapshotIdentifier",
+    describe: "DescribeDBSnapshotAttributes",
+    modify: "ModifyDBSnapshotAttribute",
+    attributes: "/DBSnapshotAttributesResult/DBSnapshotAttributes",
+};
+const CLUSTER_SNAPSHOT: Snapshots = Snapshots {
+    id: "DBClusterSnapshotIdentifier",
+    describe: "DescribeDBClusterSnapshotAttributes",
+    modify: "ModifyDBClusterSnapshotAttribute",
+    attributes: "/DBClusterSnapshotAttributesResult/DBClusterSnapshotAttributes",
+};
+
+fn read_sharing(params: &Params, of: &Snapshots) -> Option<Call> {
+    get(params, "AttributeName")?;
+    let id = get(params, of.id)?;
+    Some(Call::new("rds", of.describe, json!({ of.id: id })))
+}
+
+/// The values of the attribute that the call names.
+fn sharing(params: &Params, answer: &Value, of: &Snapshots) -> Value {
+    let name = params.get("AttributeName");
+    let mut all = items(answer, of.attributes);
+    let found = all.find(|one| one.get("AttributeName") == name);
+    let mut values: Vec<Value> = found
+        .map(|one| items(one, "/AttributeValues").cloned().collect())
+        .unwrap_or_default();
+    values.sort_by_key(Value::to_string);
+    Value::Array(values)
+}
+
+fn share(params: &Params, (before, after): (&Value, &Value), of: &Snapshots) -> Vec<Call> {
+    let given = json!({
+        of.id: params.get(of.id),
+        "AttributeName": params.get("AttributeName"),
+        "ValuesToAdd": missing(before, after),
+        "ValuesToRemove": missing(after, before),
+    });
+    vec![Call::new("rds", of.modify, given)]
 }
 
 /// Members of ModifyDBInstance that can be taken back; a call that changes others as well cannot.

@@ -7,8 +7,12 @@
 mod access;
 mod compute;
 mod data;
+mod functions;
 mod network;
+mod returns;
 mod scaling;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value, json};
 
@@ -44,6 +48,10 @@ pub(crate) struct Rule {
     absent: &'static [&'static str],
     /// The calls that lead from the second state back to the first.
     back: fn(&Params, &Value, &Value) -> Vec<Call>,
+    /// All that taking it back may call.
+    calls: &'static [&'static str],
+    /// Where an answer says that it is not all of it.
+    more: Option<&'static str>,
     /// The call that reads the state after the change, where it is another one: knows the state before.
     read_after: Option<fn(&Params, &Value) -> Option<Call>>,
 }
@@ -59,12 +67,20 @@ impl Rule {
             state,
             absent: &[],
             back,
+            more: None,
+            calls: &[],
             read_after: None,
         }
     }
 
     const fn absent(mut self, codes: &'static [&'static str]) -> Self {
         self.absent = codes;
+        self
+    }
+
+    /// The answer is only a page of the state while it has this member.
+    const fn paged(mut self, more: &'static str) -> Self {
+        self.more = Some(more);
         self
     }
 
@@ -93,29 +109,68 @@ impl Rule {
         answer: Result<&Value, (&str, &str)>,
     ) -> Result<Value, String> {
         match answer {
+            Ok(answer) if self.goes_on(answer) => {
+                Err("there is more of it than one answer holds".to_owned())
+            }
             Ok(answer) => Ok((self.state)(params, answer)),
             Err((code, _)) if self.absent.contains(&code) => Ok(Value::Null),
             Err((code, message)) => Err(format!("{message} ({code})")),
         }
     }
 
-    /// The calls that lead back to `before`.
+    fn goes_on(&self, answer: &Value) -> bool {
+        let more = self.more.map(|more| at(answer, more));
+        more.is_some_and(|more| !more.is_null() && more != "")
+    }
+
+    /// The calls that lead back to `before`; none where there is more to call than the operation's row names.
     pub(crate) fn back(&self, params: &Params, before: &Value, after: &Value) -> Vec<Call> {
-        (self.back)(params, before, after)
+        let found = (self.back)(params, before, after);
+        let named = |call: &Call| self.calls.contains(&call.operation);
+        if found.iter().all(named) {
+            found
+        } else {
+            Vec::new()
+        }
     }
 }
 
 /// The rule of an operation; names meet whatever their case and separators.
 pub(crate) fn rule(service: &str, operation: &str) -> Option<Rule> {
     let (service, operation) = (plain(service), plain(operation));
-    match service.as_str() {
+    let calls = returns::of(&service, &operation);
+    calls.first()?;
+    let rule = match service.as_str() {
         "ec2" => compute::rule(&operation).or_else(|| network::rule(&operation)),
         "s3" | "s3control" => data::rule(&service, &operation),
         "iam" => access::rule(&operation),
         "autoscaling" | "elbv2" => scaling::rule(&service, &operation),
-        "kms" | "lambda" | "cloudtrail" | "rds" => data::rule(&service, &operation),
+        "kms" | "cloudtrail" | "rds" | "backup" => data::rule(&service, &operation),
+        "lambda" => functions::rule(&operation),
+        "organizations" => access::organization(&operation),
         _ => None,
-    }
+    };
+    rule.map(|rule| Rule { calls, ..rule })
+}
+
+/// The calls that taking an operation back may need: the reading of the state, and what can bring it back. Of the
+/// latter is known only what the operation itself names.
+pub(crate) fn calls(service: &str, operation: &str, params: &Params) -> Vec<Call> {
+    let Some(rule) = rule(service, operation) else {
+        return Vec::new();
+    };
+    let Some(reading) = (rule.read)(params) else {
+        return Vec::new();
+    };
+    let back = rule.calls.iter().map(|operation| {
+        let mut known = params.clone();
+        if *operation == "AssociateIamInstanceProfile" {
+            // Which one is read in the run; that one is passed is known.
+            known.insert("IamInstanceProfile".to_owned(), json!({"Arn": "*"}));
+        }
+        Call::new(reading.service, operation, Value::Object(known))
+    });
+    back.chain([reading.clone()]).collect()
 }
 
 /// What can be said of taking a call back, before it is made.

@@ -1,8 +1,8 @@
-//! Security groups, interfaces and network ACLs.
+//! Security groups, interfaces, network ACLs, flow logs.
 
 use serde_json::{Value, json};
 
-use super::{Call, Params, Rule, at, get, items, missing, ordered, sorted};
+use super::{Call, Params, Rule, at, get, items, list, missing, ordered, sorted};
 
 pub(super) fn rule(operation: &str) -> Option<Rule> {
     Some(match operation {
@@ -55,6 +55,9 @@ pub(super) fn rule(operation: &str) -> Option<Rule> {
         ),
         "createnetworkaclentry" | "deletenetworkaclentry" | "replacenetworkaclentry" => {
             Rule::new(read_acl, entry, set_entry)
+        }
+        "createflowlogs" => {
+            Rule::new(read_flow_logs, flow_logs, delete_flow_logs).paged("/NextToken")
         }
         _ => return None,
     })
@@ -182,4 +185,29 @@ fn set_entry(params: &Params, before: &Value, after: &Value) -> Vec<Call> {
     };
     given.insert("NetworkAclId".to_owned(), acl);
     vec![Call::new("ec2", operation, Value::Object(given))]
+}
+
+fn read_flow_logs(params: &Params) -> Option<Call> {
+    let watched = list(params, "ResourceIds")?;
+    let filter = json!([{"Name": "resource-id", "Values": watched}]);
+    Some(Call::new(
+        "ec2",
+        "DescribeFlowLogs",
+        json!({ "Filter": filter }),
+    ))
+}
+
+/// Which flow logs watch the resources.
+fn flow_logs(_: &Params, answer: &Value) -> Value {
+    sorted(answer, "/FlowLogs", "FlowLogId")
+}
+
+/// What was made is deleted; what it has written stays where it was delivered to.
+fn delete_flow_logs(_: &Params, before: &Value, after: &Value) -> Vec<Call> {
+    let made = missing(after, before);
+    if made.is_empty() {
+        return Vec::new();
+    }
+    let params = json!({ "FlowLogIds": made });
+    vec![Call::new("ec2", "DeleteFlowLogs", params)]
 }

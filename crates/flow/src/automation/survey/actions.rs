@@ -57,7 +57,7 @@ fn create_tags(survey: &mut Survey, step: &str, inputs: &Inputs) {
     let anything = inputs.given("ResourceType") && kind.is_none();
     let ec2 = kind.as_deref().is_none_or(|kind| kind == "EC2");
     if ec2 {
-        let params = inputs.renamed(&[("ResourceIds", "Resources")]);
+        let params = inputs.renamed(&[("ResourceIds", "Resources"), ("Tags", "Tags")]);
         survey.call(step, ("ec2", "CreateTags"), params);
     }
     if !ec2 || anything {
