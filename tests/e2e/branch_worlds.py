@@ -4,12 +4,13 @@ clusters, recovery points, a whole account.
 
 import urllib.request
 
-from instance_worlds import StoppedInstance
+from instance_worlds import QUARANTINE, CompromisedInstance, StoppedInstance
 from playbook_worlds import (
     APPROVER,
     AttackedDatabase,
     IamUser,
     PublicBucket,
+    StolenInstanceRole,
     World,
     finding_of,
     looked_up,
@@ -23,6 +24,7 @@ class UserWithPassword(IamUser):
     """A person agrees to delete the user's console password."""
 
     contained_without = ("iam:DeleteLoginProfile",)
+    # Nobody but the user knew the password.
     stays = ("password",)
 
     def build(self):
@@ -48,10 +50,27 @@ class TerminatedInstance(StoppedInstance):
     final, state = "Terminate", "terminated"
 
 
+class OpenedQuarantine(CompromisedInstance):
+    """An instance whose VPC has a quarantine group already, which somebody opened."""
+
+    def build(self):
+        super().build()
+        ec2 = self.client("ec2")
+        made = ec2.create_security_group(GroupName=QUARANTINE, Description="q", VpcId=self.network.vpc)
+        everybody = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ec2.authorize_security_group_ingress(GroupId=made["GroupId"], IpPermissions=[everybody])
+
+
+class StolenProfile(StolenInstanceRole):
+    """Like its base, but the finding names only the instance."""
+
+    def finding(self):
+        resource = {"resourceType": "Instance", "instanceDetails": {"instanceId": self.instance}}
+        return finding_of("UnauthorizedAccess:EC2/MetadataDNSRebind", resource)
+
+
 class AttackedCluster(AttackedDatabase):
     """A database of a cluster, whose snapshots are those of the cluster."""
-
-    stays = ("kept", "shared")
 
     def make(self, **more):
         rds, self.cluster = self.client("rds"), f"cluster-{self.token}"
@@ -98,7 +117,6 @@ class InfectedRecoveryPoint(World):
     """A recovery point of AWS Backup that carries malware."""
 
     file, document = "malware-quarantine.yaml", "Quell-Malware-Quarantine"
-    undone_by = None
 
     def build(self):
         self.point = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:{self.token}"

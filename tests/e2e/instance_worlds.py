@@ -16,6 +16,7 @@ class CompromisedInstance(World):
 
     file, document = "ec2-isolate.yaml", "Quell-EC2-Isolate"
     contained_without = ("ec2:CreateSnapshots", "ec2:CreateTags")
+    # Snapshots are evidence; the tags say that the instance was isolated and released.
     undone_by, stays = "Quell-EC2-Release", ("snapshots", "tags")
 
     def build(self):

@@ -62,7 +62,7 @@ class World:
     proof = "Prove.Contained"
     # Changes whose refusal fails the run although it contains: what it was asked for besides is missing then.
     contained_without = ()
-    # What takes the run back, and the parts of the shape that stay: evidence that is kept, and calls without an inverse.
+    # What takes the run back, and the parts of the shape that stay: evidence that is kept, and what nothing brings back.
     undone_by = "quell run undo"
     stays = ()
     # Whether a run that finds everything done says so there too.
@@ -434,7 +434,6 @@ class StoppedTrail(World):
     """A trail that somebody stopped after narrowing what it records, in a region of its own."""
 
     file, document = "logging-restore.yaml", "Quell-Logging-Restore"
-    stays = ("selectors",)
 
     def build(self):
         s3, trails, self.trail = self.client("s3"), self.client("cloudtrail"), f"trail-{self.token}"
@@ -474,7 +473,6 @@ class SilentBucket(World):
     """A bucket whose access log was turned off, in a VPC account without flow logs."""
 
     file, document = "logging-restore.yaml", "Quell-Logging-Restore"
-    stays = ("flows", "selectors")
 
     def build(self):
         s3, self.bucket, self.logs = self.client("s3"), f"quiet-{self.token}", f"logs-{self.token}"
@@ -483,6 +481,9 @@ class SilentBucket(World):
         s3.put_bucket_acl(Bucket=self.logs, ACL="log-delivery-write")
         trails = self.client("cloudtrail")
         self.trail = trails.create_trail(Name=f"trail-{self.token}", S3BucketName=self.logs)["Name"]
+        # What CloudTrail itself says of a trail for which nobody chose; moto says nothing then.
+        everything = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}
+        trails.put_event_selectors(TrailName=self.trail, EventSelectors=[everything])
         trails.start_logging(Name=self.trail)
         self.vpc = self.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
 
@@ -661,7 +662,8 @@ class HijackedFunction(World):
     """A function with a public URL and a public policy."""
 
     file, document = "lambda-contain.yaml", "Quell-Lambda-Contain"
-    stays = ("statements", "url", "versions")
+    # The code is evidence.
+    stays = ("versions",)
 
     def build(self):
         functions, self.function = self.client("lambda"), f"fn-{self.token}"
@@ -737,6 +739,7 @@ class AttackedDatabase(World):
     """A database that everybody may reach, with a shared snapshot."""
 
     file, document = "rds-contain.yaml", "Quell-RDS-Contain"
+    # A snapshot is evidence.
     stays = ("kept",)
 
     def build(self):
@@ -801,7 +804,6 @@ class UsedRoot(World):
     """A member account whose root user was used; a person agrees to deny it."""
 
     file, document = "root-contain.yaml", "Quell-Root-Contain"
-    undone_by = None
     once = ("organizations:CreatePolicy",)
 
     def build(self):

@@ -1,5 +1,5 @@
 """A shipped playbook succeeds with the policy that `quell playbook permissions` makes of it, and fails when any one
-action is taken out of that policy.
+action is taken out of that policy; with the policy that `--undo` makes it can be taken back.
 
 The proxy in front of moto enforces the policies, action by action: moto's own enforcement takes signatures of texts with
 spaces and of paths with ARNs for false, and does not ask for what AWS asks for besides. Every run has a role of its own,
@@ -15,22 +15,56 @@ import tempfile
 import unittest
 
 import branch_worlds
+import malware_worlds
+import playbook_worlds
 from enforced import actions, permissions, without
 from faulty_account import FaultyAccount, refusal
 from quelltest import Moto, Quell, wait_until
-from test_playbooks import FINAL, LIBRARY, WORLDS, document_name
+from test_playbooks import FINAL, LIBRARY, WORLDS, document_name, restored, undo
 
 PATIENCE = 240.0
-# The playbooks that are tried so.
-TRIED = ("Quell-IAM-Contain", "Quell-S3-BlockPublic", "Quell-Malware-Quarantine", "Quell-Lambda-Contain")
-# Who may not run beside others of its kind: there is one account for all.
-ALONE = [branch_worlds.OpenAccount]
+# The worlds of the other tests, and those that take the branches for which a policy has what the others do not ask for.
+KINDS = [
+    *WORLDS,
+    branch_worlds.StoppedInstance,
+    branch_worlds.TerminatedInstance,
+    branch_worlds.ManagedDatabase,
+    branch_worlds.OpenedQuarantine,
+    branch_worlds.StolenProfile,
+    branch_worlds.OwnRoot,
+    branch_worlds.OpenAccount,
+]
+# What only the first run in an account asks for: tried before any other run.
+FIRST = {"organizations:CreatePolicy": playbook_worlds.UsedRoot}
+# Whose runs are taken back: together they change all that the playbooks change.
+UNDONE = [
+    playbook_worlds.IamUser,
+    playbook_worlds.PublicBucket,
+    playbook_worlds.StolenInstanceRole,
+    playbook_worlds.ExposedInstance,
+    playbook_worlds.StoppedTrail,
+    playbook_worlds.SilentBucket,
+    playbook_worlds.SharedSnapshot,
+    playbook_worlds.SharedImage,
+    playbook_worlds.SharedDatabase,
+    playbook_worlds.RobbedBucket,
+    playbook_worlds.HijackedFunction,
+    playbook_worlds.AttackedDatabase,
+    playbook_worlds.UsedRoot,
+    branch_worlds.AttackedCluster,
+    branch_worlds.InfectedRecoveryPoint,
+    malware_worlds.InfectedObject,
+    malware_worlds.InfectedImage,
+]
 # What S3 requests ask for beside their method.
 S3_ACTIONS = {
     ("GET", "acl"): "s3:GetBucketAcl",
     ("GET", "list-type"): "s3:ListBucket",
     ("GET", "logging"): "s3:GetBucketLogging",
     ("PUT", "logging"): "s3:PutBucketLogging",
+    ("DELETE", "policy"): "s3:DeleteBucketPolicy",
+    ("DELETE", "publicAccessBlock"): "s3:PutBucketPublicAccessBlock",
+    ("DELETE", "tagging"): "s3:DeleteObjectTagging",
     ("GET", "policy"): "s3:GetBucketPolicy",
     ("PUT", "policy"): "s3:PutBucketPolicy",
     ("GET", "publicAccessBlock"): "s3:GetBucketPublicAccessBlock",
@@ -48,6 +82,8 @@ LAMBDA_ACTIONS = {
     ("PUT", "url"): "lambda:UpdateFunctionUrlConfig",
     ("GET", "policy"): "lambda:GetPolicy",
     ("DELETE", "policy"): "lambda:RemovePermission",
+    ("POST", "policy"): "lambda:AddPermission",
+    ("DELETE", "concurrency"): "lambda:DeleteFunctionConcurrency",
     ("GET", "versions"): "lambda:ListVersionsByFunction",
     ("POST", "versions"): "lambda:PublishVersion",
 }
@@ -68,14 +104,17 @@ def needed(seen):
     if seen.service == "s3":
         if path.startswith("/v20180820/configuration/publicAccessBlock"):
             return ["s3:GetAccountPublicAccessBlock" if seen.method == "GET" else "s3:PutAccountPublicAccessBlock"]
-        return [S3_ACTIONS[seen.method, re.split(r"[=&]", query)[0]]]
+        asked = seen.method, re.split(r"[=&]", query)[0]
+        return [S3_ACTIONS.get(asked, f"s3:{asked}")]
     if seen.service == "lambda":
         part = (path.rstrip("/") + "///").split("/")[4]
-        return [LAMBDA_ACTIONS[seen.method, part]]
+        return [LAMBDA_ACTIONS.get((seen.method, part), f"lambda:{seen.method} {part}")]
     if seen.service == "backup":
-        return ["backup:ListTags" if seen.method == "GET" else "backup:TagResource"]
+        writes = "backup:UntagResource" if path.startswith("/untag/") else "backup:TagResource"
+        return ["backup:ListTags" if seen.method == "GET" else writes]
     name = f"{PREFIXES.get(seen.service, seen.service)}:{seen.operation}"
-    return [name, *BESIDES.get(name, [])]
+    tags = seen.service == "ec2" and any(name.startswith("TagSpecification.") for name, _ in seen.params)
+    return [name, *BESIDES.get(name, []), *(["ec2:CreateTags"] if tags else [])]
 
 
 class EnforcedAccount(FaultyAccount):
@@ -123,6 +162,7 @@ class PlaybookPermissions(unittest.TestCase):
         type(self).worlds += 1
         world = kind(self.clients, self.account, f"p{self.worlds}")
         world.build()
+        world.untouched = world.whole()
         self.account.allow(world.role, policy)
         world.run = self.ssm.start_automation_execution(DocumentName=world.document, Parameters=world.parameters())[
             "AutomationExecutionId"
@@ -142,9 +182,11 @@ class PlaybookPermissions(unittest.TestCase):
         return found if found["AutomationExecutionStatus"] in FINAL else None
 
     def test_the_policy_is_enough_and_nothing_of_it_too_much(self):
-        whole, kinds = [], collections.defaultdict(list)
-        for kind in [kind for kind in WORLDS if kind.document in TRIED]:
-            whole.append(self.start(kind, self.policies[kind.document]))
+        ends = {}
+        for action, kind in FIRST.items():
+            policy = without(self.policies[kind.document], action)
+            ends[kind.document, action] = self.told_end(self.start(kind, policy))
+        whole, kinds = [self.start(kind, self.policies[kind.document]) for kind in KINDS], collections.defaultdict(list)
         used = {}
         for world in whole:
             with self.subTest(playbook=world.document, world=type(world).__name__):
@@ -155,22 +197,33 @@ class PlaybookPermissions(unittest.TestCase):
         for document, worlds in kinds.items():
             for action in self.removable(document):
                 # The first world that asks for it; none is told below.
-                for kind in [kind for kind in worlds if action in used[kind]][:1]:
+                for kind in [kind for kind in worlds if action in used[kind] and action not in FIRST][:1]:
                     less.append((action, self.start(kind, without(self.policies[document], action))))
-        ends = {(world.document, action): self.told_end(world) for action, world in less}
-        for kind in ALONE:
-            ends.update(self.ends_alone(kind))
+        ends.update({(world.document, action): self.told_end(world) for action, world in less})
         for document in kinds:
             for action in self.removable(document):
                 with self.subTest(playbook=document, without=action):
-                    self.assertEqual(ends.get((document, action), "no world asks for it"), "Failed")
+                    self.assertIn(ends.get((document, action), "no world asks for it"), ("Failed", "TimedOut"))
+
+    def test_the_policy_with_undo_is_enough_to_take_a_run_back(self):
+        policies = {path: permissions(LIBRARY / path, "--undo") for path in {kind.file for kind in UNDONE}}
+        worlds = [self.start(kind, policies[kind.file]) for kind in UNDONE]
+        for world in worlds:
+            with self.subTest(playbook=world.document, world=type(world).__name__):
+                self.assertEqual(self.ended(world)[0], "Success", self.ended(world)[1])
+                self.assertNotEqual(restored(world, world.whole()), restored(world, world.untouched))
+                world.run = undo(self.quell, world.run)
+        for world in worlds:
+            with self.subTest(playbook=world.document, world=type(world).__name__):
+                self.assertEqual(self.ended(world)[0], "Success", self.ended(world)[1])
+                self.assertEqual(restored(world, world.whole()), restored(world, world.untouched))
 
     def told_end(self, world):
         """The status with which a run ends; a failure must say why, and leave no step under way."""
         run = wait_until(f"the end of {world.document} for {world.token}", lambda: self.end_of(world.run), PATIENCE)
         under_way = {step["StepStatus"] for step in run["StepExecutions"]} & {"InProgress", "Waiting"}
         self.assertEqual(under_way, set())
-        if run["AutomationExecutionStatus"] == "Failed":
+        if run["AutomationExecutionStatus"] != "Success":
             self.assertTrue(run["FailureMessage"])
         return run["AutomationExecutionStatus"]
 
@@ -181,14 +234,6 @@ class PlaybookPermissions(unittest.TestCase):
     def removable(self, document):
         """The actions of a playbook's policy whose lack is told."""
         return [action for action in actions(self.policies[document]) if action not in FREE]
-
-    def ends_alone(self, kind):
-        """How runs of a world end without the actions that only it asks for; one after the other."""
-        policy, found = self.policies[kind.document], {}
-        self.assertEqual(self.ended(self.start(kind, policy))[0], "Success")
-        for action in ("s3:GetAccountPublicAccessBlock", "s3:PutAccountPublicAccessBlock"):
-            found[kind.document, action] = self.told_end(self.start(kind, without(policy, action)))
-        return found
 
 
 if __name__ == "__main__":

@@ -201,7 +201,7 @@ class PlaybooksTest(unittest.TestCase):
         for world in worlds:
             with self.on(world):
                 if world.undone_by == "quell run undo":
-                    world.run = self.undo(world.first)
+                    world.run = undo(self.quell, world.first)
                 else:
                     parameters = {**world.undoing(), "AutomationAssumeRole": world.parameters()["AutomationAssumeRole"]}
                     world.run = self.ssm.start_automation_execution(
@@ -213,15 +213,15 @@ class PlaybooksTest(unittest.TestCase):
                 self.assertEqual(run["AutomationExecutionStatus"], "Success", run.get("FailureMessage"))
                 self.assertEqual(restored(world, world.whole()), restored(world, world.untouched))
 
-    def undo(self, run):
-        """Starts taking a run back; gives the run that does it."""
-        command = [binary(), "run", "undo", run, "--endpoint-url", self.quell.url]
-        command += ["--credentials", str(self.quell.credentials)]
-        environment = {"PATH": os.environ.get("PATH", ""), "AWS_REGION": REGION}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, env=environment)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("started ", done.stdout)
-        return done.stdout.split("started ")[1].strip()
+
+def undo(quell, run):
+    """Starts taking a run back; gives the run that does it."""
+    command = [binary(), "run", "undo", run, "--endpoint-url", quell.url, "--credentials", str(quell.credentials)]
+    environment = {"PATH": os.environ.get("PATH", ""), "AWS_REGION": REGION}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, env=environment)
+    if done.returncode != 0 or "started " not in done.stdout:
+        raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout.split("started ")[1].strip()
 
 
 def restored(world, whole):
