@@ -92,6 +92,33 @@ class Files(unittest.TestCase):
         self.assertIn("quell machine check", broken.stderr)
 
 
+    def test_cases_are_played_with_mocks(self):
+        task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:ec2:createTags", "Next": "Rest",
+                "Parameters": {"Resources.$": "States.Array($.id)", "Tags": [{"Key": "quell", "Value": "1"}]},
+                "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Next": "Lost"}]}
+        path = self.write("tag.asl.json", machine({
+            "Tag": task, "Rest": {"Type": "Wait", "Seconds": 86_400, "End": True}, "Lost": {"Type": "Fail", "Error": "Lost"}}))
+        mocks = {
+            "StateMachines": {"tag": {"TestCases": {"good": {"Tag": "Done"}}}, "other": {"TestCases": {}}},
+            "MockedResponses": {"Done": {"0": {"Return": {}}}},
+            "Expectations": {"tag": {"good": {"Input": {"id": "i-1"}, "Status": "SUCCEEDED", "Calls": ["ec2:CreateTags"]}}},
+        }
+        done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)), "--fail-each", "--format", "json")
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        (case,) = json.loads(done.stdout)["cases"]
+        self.assertEqual((case["path"], case["seconds"]), (["Tag", "Rest"], 86_400))
+        self.assertEqual(case["calls"][0]["params"]["Resources"], ["i-1"])
+        self.assertEqual([fault["path"] for fault in case["faults"]], [["Tag", "Lost"]])
+        mocks["Expectations"]["tag"]["good"]["Status"] = "FAILED"
+        done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("status should be FAILED, is SUCCEEDED", done.stdout)
+        del mocks["MockedResponses"]["Done"]
+        done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("TestCases/good/Tag: there is no `Done` in MockedResponses", done.stderr)
+
+
 class Executions(StatesTest):
     def test_what_became_of_an_execution_is_drawn(self):
         fails = {"Type": "Fail", "Error": "Broken"}

@@ -249,7 +249,7 @@ fn window(line: &str, column: u32) -> (String, String) {
 }
 
 /// Text from a document, so that it can neither move the cursor nor turn the direction of writing.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .map(|c| match c {

@@ -2,6 +2,7 @@
 
 mod check;
 mod graph;
+mod test;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ pub(crate) fn interface() -> Command {
         .subcommand_required(true)
         .subcommand(check::interface())
         .subcommand(graph::interface())
+        .subcommand(test::interface())
         .subcommand(
             connection(Command::new("list").about("Executions, newest first")).arg(
                 Arg::new("unknown")
@@ -72,8 +74,10 @@ pub(crate) fn interface() -> Command {
 
 /// Runs the subcommand.
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode> {
-    if let Some(("check", found)) = matches.subcommand() {
-        return Ok(check::run(found));
+    match matches.subcommand() {
+        Some(("check", found)) => return Ok(check::run(found)),
+        Some(("test", found)) => return Ok(test::run(found)),
+        _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -10,6 +10,7 @@ pub mod graph;
 pub mod intrinsic;
 pub mod jsonata;
 pub mod path;
+pub mod rehearsal;
 pub mod review;
 pub mod template;
 

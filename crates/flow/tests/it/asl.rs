@@ -4,5 +4,6 @@ mod cases;
 mod compare;
 mod graph;
 mod laws;
+mod rehearsal;
 mod review;
 pub(crate) mod world;

@@ -1,0 +1,284 @@
+//! `quell machine test`: a definition played through test cases whose tasks are mocked.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use flow::asl::definition::{MAX_BYTES, MachineType};
+use flow::asl::rehearsal::mocks::{self, Case, Mocks};
+use flow::asl::rehearsal::{Ended, Reply, Stuck, rehearse};
+use serde_json::{Value, json};
+
+use super::check::{kind, kind_of};
+use crate::commands::findings;
+
+/// The error that a task fails with under `--fail-each`.
+const TASK_FAILED: &str = "States.TaskFailed";
+
+pub(crate) fn interface() -> Command {
+    let option = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("test")
+        .about("Play a definition with mocked tasks: 0 all as expected, 1 something else, 2 a file cannot be read")
+        .arg(
+            Arg::new("file")
+                .required(true)
+                .value_name("FILE")
+                .help("a definition (JSON)"),
+        )
+        .arg(
+            option("mocks", "FILE", "mock configuration, as Step Functions Local reads it")
+                .required(true),
+        )
+        .arg(option(
+            "machine",
+            "NAME",
+            "the machine in the mock configuration [default: the only one, or the one named like the file]",
+        ))
+        .arg(option("case", "NAME", "only these cases").action(ArgAction::Append))
+        .arg(option("input", "FILE", "input of cases that name none [default: {}]"))
+        .arg(
+            Arg::new("fail-each")
+                .long("fail-each")
+                .action(ArgAction::SetTrue)
+                .help("play each case again for each of its tasks, which fails then, and tell where that leads"),
+        )
+        .arg(
+            option("format", "FORM", "form of the answer")
+                .value_parser(["text", "json"])
+                .default_value("text"),
+        )
+        .arg(kind())
+}
+
+/// A definition and all that its cases need.
+struct Play<'a> {
+    name: &'a str,
+    definition: String,
+    express: bool,
+    input: String,
+    mocks: Mocks,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
+    let (play, cases) = match read(matches) {
+        Ok(read) => read,
+        Err(error) => {
+            eprintln!("quell: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let fail_each = matches.get_flag("fail-each");
+    let told: Vec<Value> = cases
+        .iter()
+        .map(|case| play.case(case, fail_each))
+        .collect();
+    let failed = told.iter().filter(|case| case["passed"] == false).count();
+    if matches.get_one::<String>("format").map(String::as_str) == Some("json") {
+        let all = json!({"machine": play.name, "cases": told, "failed": failed});
+        println!("{all:#}");
+    } else {
+        for case in &told {
+            print(case);
+        }
+        println!(
+            "{}: {} cases, {failed} not as expected",
+            play.name,
+            told.len()
+        );
+    }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn read(matches: &ArgMatches) -> Result<(Play<'_>, Vec<Case>)> {
+    let given = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+    let file = given("file").unwrap_or_default();
+    let definition = findings::read(file, MAX_BYTES)?;
+    let named = given("mocks").unwrap_or_default();
+    let mocks = Mocks::parse(&findings::read(named, mocks::MAX_BYTES)?)
+        .with_context(|| format!("`{named}` is no mock configuration"))?;
+    let stem = Path::new(file).file_name().and_then(|name| name.to_str());
+    let stem = stem
+        .and_then(|name| name.split('.').next())
+        .unwrap_or_default();
+    let name = machine_of(&mocks, given("machine"), stem)?;
+    let known = mocks.cases(&name).unwrap_or_default();
+    let wanted: Vec<&String> = matches.get_many("case").into_iter().flatten().collect();
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|name| known.iter().all(|case| case.name != ***name))
+    {
+        bail!("machine `{name}` has no test case `{unknown}` in `{named}`");
+    }
+    let cases: Vec<Case> = known
+        .iter()
+        .filter(|case| wanted.is_empty() || wanted.contains(&&case.name))
+        .cloned()
+        .collect();
+    if cases.is_empty() {
+        bail!("machine `{name}` has no test cases in `{named}`");
+    }
+    let input = match given("input") {
+        Some(file) => findings::read(file, MAX_BYTES)?,
+        None => "{}".to_owned(),
+    };
+    let play = Play {
+        name: matches
+            .get_one::<String>("machine")
+            .map_or(file, String::as_str),
+        definition,
+        express: kind_of(matches) == MachineType::Express,
+        input,
+        mocks,
+    };
+    Ok((play, cases))
+}
+
+fn machine_of(mocks: &Mocks, given: Option<&str>, stem: &str) -> Result<String> {
+    let names: Vec<&str> = mocks.machines().collect();
+    let found = match (given, names.as_slice()) {
+        (Some(given), _) => names.iter().find(|name| **name == given).copied(),
+        (None, [only]) => Some(*only),
+        (None, _) => names.iter().find(|name| **name == stem).copied(),
+    };
+    found.map(str::to_owned).ok_or_else(|| {
+        let known = names.join(", ");
+        anyhow!("say with --machine which machine of the mock configuration it is: {known}")
+    })
+}
+
+impl Play<'_> {
+    /// Plays one case; gives what there is to tell of it.
+    fn case(&self, case: &Case, fail_each: bool) -> Value {
+        let outcome = self.once(case, None);
+        let unmet = match (&outcome, &case.expectation) {
+            (Err(stuck), _) => vec![stuck.to_string()],
+            (Ok(ended), Some(expectation)) => expectation.unmet(ended),
+            (Ok(_), None) => Vec::new(),
+        };
+        let mut told = json!({"case": case.name, "passed": unmet.is_empty(), "unmet": unmet});
+        let Ok(ended) = outcome else { return told };
+        tell(&mut told, &ended);
+        let calls: Vec<Value> = ended
+            .calls
+            .iter()
+            .map(|made| json!({"state": made.state, "call": made.call, "params": made.params}))
+            .collect();
+        told["calls"] = calls.into();
+        if fail_each {
+            let mut tasks: Vec<&str> = Vec::new();
+            for made in &ended.calls {
+                if !tasks.contains(&made.state.as_str()) {
+                    tasks.push(&made.state);
+                }
+            }
+            let faults: Vec<Value> = tasks
+                .into_iter()
+                .map(|task| self.fault(case, task))
+                .collect();
+            told["faults"] = faults.into();
+        }
+        told
+    }
+
+    /// Plays a case in which one task always fails.
+    fn fault(&self, case: &Case, task: &str) -> Value {
+        let mut told = json!({"fails": task});
+        match self.once(case, Some(task)) {
+            Ok(ended) => tell(&mut told, &ended),
+            // A way that the case does not take otherwise needs mocks of its own.
+            Err(stuck) => told["stuck"] = stuck.to_string().into(),
+        }
+        told
+    }
+
+    fn once(&self, case: &Case, fails: Option<&str>) -> Result<Ended, Stuck> {
+        let own = case.expectation.as_ref().and_then(|it| it.input.as_ref());
+        let input = own.map_or_else(|| self.input.clone(), Value::to_string);
+        let mut answers = |state: &str, call: u64| {
+            if fails == Some(state) {
+                return Ok(Reply::Throw {
+                    error: TASK_FAILED.to_owned(),
+                    cause: "failed by the test".to_owned(),
+                });
+            }
+            self.mocks.answer(case, state, call)
+        };
+        let machine = (self.name, self.definition.as_str(), self.express);
+        rehearse(machine, &input, &mut answers)
+    }
+}
+
+fn tell(told: &mut Value, ended: &Ended) {
+    told["status"] = ended.status.as_str().into();
+    let output: Option<Value> = ended
+        .output
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok());
+    if let Some(output) = output {
+        told["output"] = output;
+    }
+    for (name, text) in [("error", &ended.error), ("cause", &ended.cause)] {
+        if let Some(text) = text {
+            told[name] = text.as_str().into();
+        }
+    }
+    told["path"] = ended.path.clone().into();
+    told["seconds"] = ended.seconds.into();
+}
+
+/// A case as people read it. Texts come from the files, so what moves the cursor is taken out.
+fn print(case: &Value) {
+    let text = |value: &Value| findings::plain(value.as_str().unwrap_or("-"));
+    let path = |of: &Value| {
+        let names = of["path"].as_array().into_iter().flatten().map(text);
+        names.collect::<Vec<_>>().join(" > ")
+    };
+    let word = if case["passed"] == true {
+        "ok"
+    } else {
+        "NOT AS EXPECTED"
+    };
+    println!("{}: {word}", text(&case["case"]));
+    for unmet in case["unmet"].as_array().into_iter().flatten() {
+        println!("    {}", text(unmet));
+    }
+    if case["status"].is_string() {
+        println!(
+            "    {} after {} s: {}",
+            text(&case["status"]),
+            case["seconds"],
+            path(case)
+        );
+    }
+    if case["error"].is_string() {
+        println!("    {}: {}", text(&case["error"]), text(&case["cause"]));
+    }
+    for made in case["calls"].as_array().into_iter().flatten() {
+        let params = findings::plain(&made["params"].to_string());
+        println!(
+            "    {} calls {} {params}",
+            text(&made["state"]),
+            text(&made["call"])
+        );
+    }
+    for fault in case["faults"].as_array().into_iter().flatten() {
+        let task = text(&fault["fails"]);
+        if fault["stuck"].is_string() {
+            println!("    if {task} fails: {}", text(&fault["stuck"]));
+        } else {
+            println!(
+                "    if {task} fails: {} by {}",
+                text(&fault["status"]),
+                path(fault)
+            );
+        }
+    }
+}

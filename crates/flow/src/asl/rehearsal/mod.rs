@@ -1,0 +1,272 @@
+//! An execution without a world: tasks answer what a script of mocks says, and time passes at once.
+//!
+//! The machine is the same one that real executions run; only its commands lead nowhere. [`mocks`] reads the mock
+//! configuration files that Step Functions Local made usual.
+
+pub mod expectation;
+pub mod mocks;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use model::effect::Outcome;
+use model::{EffectCommand, Rejection, Scope};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::execution::{Execution, Status};
+use super::input::{Command, Context, Input, Settlement, Start};
+
+/// States entered in one turn.
+const BUDGET: u32 = 1_000;
+/// Most turns: an execution ends with 25,000 events long before.
+const MAX_TURNS: u64 = 200_000;
+
+/// What a task answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// Its result, as the service gives it to the state.
+    Return(Value),
+    /// An error.
+    Throw {
+        /// Its name.
+        error: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// Why a rehearsal came to no end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stuck {
+    /// The input or the definition is refused.
+    #[error("the execution cannot be started: {0}")]
+    Refused(String),
+    /// A task has no answer.
+    #[error("state `{state}` makes its call number {call} and no mock answers: {reason}")]
+    Unanswered {
+        /// The state.
+        state: String,
+        /// Which call of the state it is, from 0.
+        call: u64,
+        /// What is missing.
+        reason: String,
+    },
+    /// It waits for what only the world can bring.
+    #[error("it waits for somebody outside: a worker, a token or a child that is not there")]
+    Waits,
+}
+
+/// A call that a task made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    /// The state.
+    pub state: String,
+    /// Service and operation as boto3 names them, e.g. `ec2:CreateTags`.
+    pub call: String,
+    /// The call's parameters, all values filled in.
+    pub params: Value,
+}
+
+/// How a rehearsal ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// The execution's status.
+    pub status: Status,
+    /// JSON text of its output, if it succeeded.
+    pub output: Option<String>,
+    /// The error's name, if it did not.
+    pub error: Option<String>,
+    /// The error's cause.
+    pub cause: Option<String>,
+    /// The states that were entered, in order.
+    pub path: Vec<String>,
+    /// The calls that were made, in order.
+    pub calls: Vec<Made>,
+    /// How long it took by the clock of the rehearsal, in seconds.
+    pub seconds: i64,
+}
+
+/// What answers a state's call: state, and which of its calls it is, from 0.
+pub type Answers<'a> = dyn FnMut(&str, u64) -> Result<Reply, String> + 'a;
+
+/// Runs an execution of a definition from its start to its end.
+///
+/// # Errors
+/// When the start is refused, a task has no answer, or nothing would ever wake the execution.
+pub fn rehearse(
+    (name, definition, express): (&str, &str, bool),
+    input: &str,
+    answers: &mut Answers<'_>,
+) -> Result<Ended, Stuck> {
+    let account = "123456789012";
+    let machine_arn = format!("arn:aws:states:us-east-1:{account}:stateMachine:{name}");
+    let start = Start {
+        name: "rehearsal".to_owned(),
+        arn: format!("arn:aws:states:us-east-1:{account}:execution:{name}:rehearsal"),
+        machine_arn,
+        machine_name: name.to_owned(),
+        definition: definition.to_owned(),
+        revision: None,
+        version: None,
+        alias: None,
+        express,
+        role_arn: format!("arn:aws:iam::{account}:role/rehearsal"),
+        input: input.to_owned(),
+    };
+    Stage::default().play(start, answers)
+}
+
+/// Everything around the execution.
+struct Stage {
+    at: Timestamp,
+    began: Timestamp,
+    turns: u64,
+    timers: Vec<(Timestamp, String)>,
+    /// Calls that wait for their answer.
+    asked: Vec<(Uuid, String, Value)>,
+    made: Vec<Made>,
+    counts: BTreeMap<String, u64>,
+    path: Vec<String>,
+    goes_on: bool,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        let noon = Timestamp::from_second(1_767_268_800).unwrap_or_default();
+        Self {
+            at: noon,
+            began: noon,
+            turns: 0,
+            timers: Vec::new(),
+            asked: Vec::new(),
+            made: Vec::new(),
+            counts: BTreeMap::new(),
+            path: Vec::new(),
+            goes_on: false,
+        }
+    }
+}
+
+impl Stage {
+    fn play(mut self, start: Start, answers: &mut Answers<'_>) -> Result<Ended, Stuck> {
+        let mut execution = self.turn(None, Input::Start(Box::new(start)))?;
+        while execution.status() == Status::Running {
+            if self.turns > MAX_TURNS {
+                return Err(Stuck::Waits);
+            }
+            if self.goes_on {
+                execution = self.turn(Some(execution), Input::Continue)?;
+            } else if !self.asked.is_empty() {
+                execution = self.answer(execution, answers)?;
+            } else {
+                execution = self.wake(execution)?;
+            }
+        }
+        let (error, cause) = execution.failure();
+        Ok(Ended {
+            status: execution.status(),
+            output: execution.output().map(str::to_owned),
+            error: error.map(str::to_owned),
+            cause: cause.map(str::to_owned),
+            path: self.path,
+            calls: self.made,
+            seconds: self.at.duration_since(self.began).as_secs(),
+        })
+    }
+
+    /// Answers the call that was asked for first. The state it belongs to is told when its outcome is unknown, and an
+    /// unknown outcome is settled with the state's result: that is what a mock gives.
+    fn answer(
+        &mut self,
+        execution: Execution,
+        answers: &mut Answers<'_>,
+    ) -> Result<Execution, Stuck> {
+        let (effect, call, params) = self.asked.remove(0);
+        let outcome = Outcome::Unknown {
+            reason: String::new(),
+        };
+        let execution = self.turn(Some(execution), Input::Effect { effect, outcome })?;
+        let Some(state) = execution
+            .unknown()
+            .next()
+            .map(|(state, _)| state.to_owned())
+        else {
+            // The call belonged to a branch that was given up meanwhile.
+            return Ok(execution);
+        };
+        let count = self.counts.entry(state.clone()).or_default();
+        let reply = answers(&state, *count).map_err(|reason| Stuck::Unanswered {
+            state: state.clone(),
+            call: *count,
+            reason,
+        })?;
+        *count += 1;
+        self.made.push(Made {
+            state: state.clone(),
+            call,
+            params,
+        });
+        let word = match reply {
+            Reply::Return(output) => Settlement::Succeeded { output },
+            Reply::Throw { error, cause } => Settlement::Failed {
+                error: Some(error),
+                cause: Some(cause),
+            },
+        };
+        self.turn(Some(execution), Input::Resolve { state, word })
+    }
+
+    /// Lets the time pass until the next timer.
+    fn wake(&mut self, execution: Execution) -> Result<Execution, Stuck> {
+        let next = self.timers.iter().enumerate().min_by_key(|(_, set)| *set);
+        let Some((at, _)) = next else {
+            return Err(Stuck::Waits);
+        };
+        let (due, key) = self.timers.swap_remove(at);
+        self.at = self.at.max(due);
+        self.turn(Some(execution), Input::Timer { key })
+    }
+
+    fn turn(&mut self, execution: Option<Execution>, input: Input) -> Result<Execution, Stuck> {
+        self.turns += 1;
+        let mut entropy = [0; 32];
+        entropy[..8].copy_from_slice(&self.turns.to_le_bytes());
+        let cx = Context {
+            id: Uuid::from_u128(1),
+            scope: Scope::new("123456789012", "us-east-1"),
+            at: self.at,
+            entropy,
+            budget: BUDGET,
+        };
+        let refused = |rejection: Rejection| Stuck::Refused(rejection.to_string());
+        let decision = super::machine::step(execution, input, &cx).map_err(refused)?;
+        for frame in &decision.frames {
+            if let (true, Some(Value::Array(events))) =
+                (frame.key.starts_with("history/"), &frame.body)
+            {
+                self.path.extend(events.iter().filter_map(entered));
+            }
+        }
+        self.goes_on = false;
+        for command in decision.commands {
+            match command {
+                Command::SetTimer { key, due } => self.timers.push((due, key)),
+                Command::CancelTimer { key } => self.timers.retain(|(_, set)| *set != key),
+                Command::Continue => self.goes_on = true,
+                Command::Perform { effect, command } => {
+                    if let EffectCommand::CallAws(call) = command {
+                        let name = format!("{}:{}", call.service, call.operation);
+                        self.asked.push((effect, name, call.params));
+                    }
+                }
+            }
+        }
+        Ok(decision.state)
+    }
+}
+
+fn entered(event: &Value) -> Option<String> {
+    let name = event.get("stateEnteredEventDetails")?.get("name")?.as_str();
+    name.map(str::to_owned)
+}
