@@ -13,7 +13,10 @@ use effects::notary::FileNotary;
 use effects::{
     AwsClient, AwsClientConfig, Local, LocalService, Outgoing, Performer, SessionRegistry,
 };
-use engine::{ChatChannel, Engine, Handle, Options, Ports, StoredDestinations, StoredFunctions};
+use engine::{
+    ChatChannel, Engine, Handle, Options, Ports, StoredAttachments, StoredDestinations,
+    StoredFunctions,
+};
 use intake::source::Sources;
 use jiff::SignedDuration;
 use ports::connection::Authorizer;
@@ -62,7 +65,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
     let kept = Kept::new((&vault, &shelf), &notary, &code);
     let performer = performer(config, (&clock, &entropy, aws), &internal, &inside, kept)?;
     crate::scripts::check_walls(&performer, config).await?;
-    let authorizer = performer.authorizer();
+    let (authorizer, objects) = (performer.authorizer(), performer.objects());
     let functions = function_ports(&performer, code);
     // Only now: a start that is refused above must not use up the one time that a new key is told.
     let minted = credentials::load_or_mint(data_dir, entropy.as_ref())?;
@@ -79,6 +82,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Parts> {
         let mut server = server_config(config, &minted, (&internal, &inside), (vault, authorizer));
         server.notary = Some(notary);
         server.functions = functions;
+        server.objects = Some(objects);
         let state = AppState::new(handle.clone(), server);
         let _ = inside.router.set(server::router(state.clone()));
         let _ = inside.state.set(state);
@@ -294,6 +298,7 @@ fn performer(
         }),
         vault: Some(Arc::clone(kept.vault)),
         destinations: Some(Arc::new(StoredDestinations::new(Arc::clone(kept.store)))),
+        attachments: Some(Arc::new(StoredAttachments::new(Arc::clone(kept.store)))),
         topics: Some(topics(config, public_url, kept.notary)),
     };
     Performer::new(rim).context("outside effects cannot be set up")

@@ -101,6 +101,7 @@ fn performer(python: &Path, scratch: &Path, warm: usize) -> Performer {
         vault: None,
         destinations: None,
         functions: None,
+        attachments: None,
         topics: None,
     };
     Performer::new(config).expect("a configuration")
@@ -109,6 +110,7 @@ fn performer(python: &Path, scratch: &Path, warm: usize) -> Performer {
 /// Milliseconds that one run took, and those of its function.
 async fn measure(performer: &Performer, script: &str, id: Uuid) -> (f64, f64) {
     let command = EffectCommand::RunScript(ScriptCall {
+        attachment: None,
         runtime: "python3.11".to_owned(),
         handler: "run".to_owned(),
         script: script.to_owned(),

@@ -14,6 +14,7 @@ use aws::client::{AssumedRole, Concurrency};
 use aws::credentials::Credentials;
 use aws::settings::SettingError;
 use ports::connection::Destinations;
+use ports::document::Attachments;
 use ports::{Clock, EntropySource, Notary, Vault};
 
 use crate::script::SessionRegistry;
@@ -81,6 +82,8 @@ pub struct Config {
     pub destinations: Option<Arc<dyn Destinations>>,
     /// How functions are found and run; `None` makes every invocation fail with a message that says so.
     pub functions: Option<Functions>,
+    /// Finds the attachments of documents; `None` makes every script in one fail with a message that says so.
+    pub attachments: Option<Arc<dyn Attachments>>,
     /// How messages of topics are signed and sent; `None` makes each of them fail with a message that says so.
     pub topics: Option<Topics>,
 }

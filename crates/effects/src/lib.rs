@@ -15,6 +15,7 @@ mod integration;
 mod local;
 pub mod notary;
 mod notify;
+mod objects;
 pub mod operator;
 mod performer;
 mod places;

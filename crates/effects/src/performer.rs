@@ -8,6 +8,7 @@ use std::sync::Arc;
 use model::effect::{AwsCall, EmailMessage, Failure, FunctionCall, Intent, ScriptCall};
 use model::{EffectCommand, Outcome, Recovery};
 use ports::connection::Authorizer;
+use ports::document::{Attachments, Objects};
 use ports::function::Invoker;
 use ports::{BoxFuture, Effects, Probe};
 use serde_json::Value;
@@ -23,6 +24,7 @@ use crate::http_call::WebhookSender;
 use crate::integration;
 use crate::notify::email::Mailer;
 use crate::notify::topic::Courier;
+use crate::objects::StoredObjects;
 use crate::places::{PlaceLimits, Places};
 use crate::script::{self, Grant, ScriptRunner, SessionRegistry, Walls};
 
@@ -62,6 +64,7 @@ struct Inner {
     scripts: Option<Arc<ScriptRunner>>,
     sessions: Arc<SessionRegistry>,
     functions: Option<FunctionHost>,
+    attachments: Option<Arc<dyn Attachments>>,
     aws: AwsCaller,
     identities: Arc<Identities>,
     logs: Option<EventLogs>,
@@ -117,6 +120,7 @@ impl Performer {
             scripts,
             sessions: config.sessions,
             logs: config.logs.map(EventLogs::new),
+            attachments: config.attachments,
             aws: AwsCaller::new(client),
             identities,
             email_places: Semaphore::new(EMAILS_AT_ONCE),
@@ -146,6 +150,12 @@ impl Performer {
             Some(scripts) => Some(scripts.walls().await),
             None => None,
         }
+    }
+
+    /// Reads objects from S3.
+    #[must_use]
+    pub fn objects(&self) -> Arc<dyn Objects> {
+        Arc::new(StoredObjects::new(self.inner.aws.client().clone()))
     }
 
     /// Runs functions; `None` where none are set up.
@@ -365,8 +375,9 @@ impl Inner {
                 "scripts are not configured: set `scripts` with a python interpreter".to_owned();
             return Outcome::Failed(plain_failure("ScriptError", message, false));
         };
+        let attachments = self.attachments.as_deref();
         if call.isolated {
-            return script::execute(scripts, intent.id, call, None).await;
+            return script::execute(scripts, attachments, (intent.id, call), None).await;
         }
         let keys = match &call.assume_role {
             None => None,
@@ -390,6 +401,6 @@ impl Inner {
             keys: keys.as_ref(),
             region: &call.region,
         };
-        script::execute(scripts, intent.id, call, Some(grant)).await
+        script::execute(scripts, attachments, (intent.id, call), Some(grant)).await
     }
 }

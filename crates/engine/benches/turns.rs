@@ -264,6 +264,8 @@ async fn put_document(handle: &Handle, name: &str, content: String) {
             created: handle.now(),
             hash: String::new(),
             format: "JSON".to_owned(),
+            attachments: Vec::new(),
+            requires: Vec::new(),
         }],
         owner: scope().account,
         created: handle.now(),

@@ -8,6 +8,7 @@
 mod accept;
 mod actor;
 mod archives;
+mod attachments;
 mod batch;
 mod catalog;
 mod deliver;
@@ -40,6 +41,7 @@ pub mod views;
 mod watch;
 
 pub use accept::{EntryOutcome, EventCounts, PutEntry};
+pub use attachments::StoredAttachments;
 pub use bus::schedule::Missed as MissedSchedules;
 pub use catalog::{ResourceChange, checks};
 pub use destinations::StoredDestinations;

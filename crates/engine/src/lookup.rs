@@ -8,7 +8,7 @@ use flow::automation::document::{self, Format};
 use flow::automation::{DocumentSource, Parsed};
 use model::arn::Arn;
 use model::contact::{CONTACT, CONTACT_CHANNEL};
-use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead, DocumentVersion};
+use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead, Requirement};
 use model::incident::TimelineEvent;
 use model::report::StartRun;
 use model::{AggregateId, AggregateKind, Scope};
@@ -310,10 +310,13 @@ pub(crate) async fn document(
         return missing(format!("document `{name}` cannot be read by this program"));
     };
     let wanted = request.document_version.clone().or(version_in_arn);
-    let Some(version) = version(&head, wanted.as_deref().unwrap_or_default()) else {
+    let Some(version) = head.version(wanted.as_deref().unwrap_or_default()) else {
         let wanted = wanted.unwrap_or_default();
         return missing(format!("document `{name}` has no version `{wanted}`"));
     };
+    if let Some(reason) = missing_requirement(store, &scope, &version.requires).await? {
+        return missing(reason);
+    }
     let number = version.number;
     let key = (format!("{scope:?}/{name}"), number, version.hash.clone());
     let known = match shared.documents.get(&key) {
@@ -330,22 +333,38 @@ pub(crate) async fn document(
         version: number.to_string(),
         format: known.format,
         content: known.content.to_string(),
+        attachments: version.attachments.clone(),
     };
     let parsed = Parsed(known.parsed.clone());
     shared.documents.put(key, known);
     found(source, parsed, head.target_type)
 }
 
-/// The version that `$DEFAULT`, `$LATEST` or a number means.
-fn version<'a>(head: &'a DocumentHead, wanted: &str) -> Option<&'a DocumentVersion> {
-    let number = match wanted {
-        "" | "$DEFAULT" => head.default_version,
-        "$LATEST" => head.latest_version,
-        number => number.parse().ok()?,
-    };
-    head.versions
-        .iter()
-        .find(|version| version.number == number)
+/// What a version needs and is not there, in words.
+async fn missing_requirement(
+    store: &dyn Store,
+    scope: &Scope,
+    requires: &[Requirement],
+) -> Result<Option<String>, StoreError> {
+    for one in requires {
+        let (name, in_arn) = document_name(&one.name);
+        let found = store.resource(scope.clone(), DOCUMENT.to_owned(), name.clone());
+        let head = found
+            .await?
+            .and_then(|found| readable::<DocumentHead>(&name, found.body));
+        let wanted = Requirement {
+            version: one.version.clone().or(in_arn),
+            ..one.clone()
+        };
+        if !head.is_some_and(|head| head.fits(&wanted)) {
+            return Ok(Some(format!(
+                "the document needs document `{name}` in a version that is not there (version {}, version name {}): create it",
+                wanted.version.as_deref().unwrap_or("any"),
+                wanted.version_name.as_deref().unwrap_or("any"),
+            )));
+        }
+    }
+    Ok(None)
 }
 
 async fn read_document(

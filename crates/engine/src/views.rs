@@ -3,8 +3,8 @@
 pub use flow::automation::undo;
 pub use flow::automation::view as automation;
 pub use flow::automation::{
-    Document, Format, Input as RunInput, Resolution, RestoreError, Run, Signal, SignalKind, Status,
-    StepExecution, StopKind,
+    Document, Format, Input as RunInput, ReadDocuments, Resolution, RestoreError, Run, Signal,
+    SignalKind, Status, StepExecution, StopKind, Summary,
 };
 
 /// State machines: their problems, and their executions.

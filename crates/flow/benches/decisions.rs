@@ -143,6 +143,7 @@ fn run_through(text: &str, document: &Arc<Document>) -> Run {
             version: "1".to_owned(),
             format: Format::Yaml,
             content: text.to_owned(),
+            attachments: Vec::new(),
         },
         parsed: Parsed(Some(Arc::clone(document))),
         target_type: None,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::Scope;
+use crate::frame_body::FrameBody;
 use crate::ids::Entropy;
 
 /// What a turn gives every machine besides its input.
@@ -60,30 +61,30 @@ impl<S, C> Decision<S, C> {
 }
 
 /// One part of an aggregate's stored state. The root frame's key is empty.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FrameWrite {
     /// Key within the aggregate: `""` for the root, otherwise `<family>/<id>`, e.g. `event/<uuid>`.
     pub key: String,
     /// The frame's versioned body; `None` deletes the frame.
-    pub body: Option<Value>,
+    pub body: Option<FrameBody>,
 }
 
 impl FrameWrite {
     /// The root frame.
     #[must_use]
-    pub fn root(body: Value) -> Self {
+    pub fn root(body: impl Into<FrameBody>) -> Self {
         Self {
             key: String::new(),
-            body: Some(body),
+            body: Some(body.into()),
         }
     }
 
     /// A named frame.
     #[must_use]
-    pub fn put(key: impl Into<String>, body: Value) -> Self {
+    pub fn put(key: impl Into<String>, body: impl Into<FrameBody>) -> Self {
         Self {
             key: key.into(),
-            body: Some(body),
+            body: Some(body.into()),
         }
     }
 

@@ -10,6 +10,9 @@ pub const DOCUMENT: &str = "ssm-document";
 /// Resource kind of document contents, immutable. Name: `<document>/<version>`.
 pub const DOCUMENT_CONTENT: &str = "ssm-document-content";
 
+/// Resource kind of the contents of attachments, immutable. Name: `<document>/<version>/<attachment>`.
+pub const DOCUMENT_ATTACHMENT: &str = "ssm-document-attachment";
+
 /// A document's head: which versions there are. The texts are [`DocumentContent`] resources of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentHead {
@@ -55,6 +58,78 @@ pub struct DocumentVersion {
     pub hash: String,
     /// `JSON` or `YAML`, as given.
     pub format: String,
+    /// Files that scripts of this version come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// Documents that this version needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Requirement>,
+}
+
+/// One attachment of a version. Its content is an [`AttachedContent`] resource of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Name, e.g. `tools.zip`: 3 to 128 letters, digits and `_-.`.
+    pub name: String,
+    /// SHA-256 of the content, lower-case hex.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// The content of an attachment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedContent {
+    /// The bytes in base64.
+    pub base64: String,
+}
+
+/// A document that another one needs (`Requires`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// Name or ARN, as given.
+    pub name: String,
+    /// `$LATEST`, `$DEFAULT` or a number; `None` is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// `RequireType`: type of the document, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_type: Option<String>,
+    /// `VersionName` that a version must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_name: Option<String>,
+}
+
+impl DocumentHead {
+    /// The version that a number, `$LATEST`, `$DEFAULT` or nothing (the default one) means.
+    #[must_use]
+    pub fn version(&self, wanted: &str) -> Option<&DocumentVersion> {
+        let number = match wanted {
+            "" | "$DEFAULT" => self.default_version,
+            "$LATEST" => self.latest_version,
+            number => number.parse().ok()?,
+        };
+        self.versions
+            .iter()
+            .find(|version| version.number == number)
+    }
+
+    /// Whether there is a version that fits a requirement.
+    #[must_use]
+    pub fn fits(&self, requirement: &Requirement) -> bool {
+        let named = |version: &DocumentVersion| {
+            let wanted = requirement.version_name.as_deref();
+            wanted.is_none_or(|wanted| version.name.as_deref() == Some(wanted))
+        };
+        match requirement
+            .version
+            .as_deref()
+            .filter(|text| !text.is_empty())
+        {
+            Some(number) => self.version(number).is_some_and(named),
+            None => self.versions.iter().any(named),
+        }
+    }
 }
 
 /// The text of one version.

@@ -123,8 +123,11 @@ pub struct ScriptCall {
     pub runtime: String,
     /// Function name that is called with `(events, context)`.
     pub handler: String,
-    /// Source text.
+    /// Source text; empty for an attachment.
     pub script: String,
+    /// The attachment that the code is in, in the place of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachment: Option<Box<AttachedScript>>,
     /// `InputPayload`: passed as data, never spliced into the source.
     pub payload: Value,
     /// Whether the script imports only modules that compute: then it runs without credentials and
@@ -136,6 +139,21 @@ pub struct ScriptCall {
     pub region: String,
     /// Wall-clock limit in seconds.
     pub timeout_secs: u32,
+}
+
+/// An attachment of a document whose code is run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedScript {
+    /// Whose document it is.
+    pub scope: Scope,
+    /// The document's name.
+    pub document: String,
+    /// The version's number.
+    pub version: String,
+    /// The attachment's name.
+    pub name: String,
+    /// SHA-256 that its content must have, lower-case hex.
+    pub sha256: String,
 }
 
 /// One e-mail. Text only: values from events are attacker-written and never become markup.

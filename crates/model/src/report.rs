@@ -47,9 +47,25 @@ pub struct StartRun {
     /// The resource that a child of a rate-controlled run is for.
     #[serde(default)]
     pub target: Option<RunTarget>,
+    /// The S3 address that the locations came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locations_url: Option<String>,
+    /// The alarm that stops the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<AlarmWatch>,
     /// What is kept for taking the run back, or what a run that takes another one back expects.
     #[serde(default)]
     pub undo: UndoWish,
+}
+
+/// `AlarmConfiguration`: a CloudWatch alarm that stops a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmWatch {
+    /// The alarm's name.
+    pub name: String,
+    /// Whether the run goes on when the alarm's state cannot be read.
+    #[serde(default)]
+    pub ignore_poll_failure: bool,
 }
 
 /// Taking back: what a run keeps for it, and what a run that does it expects.

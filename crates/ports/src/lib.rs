@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod connection;
+pub mod document;
 pub mod effects;
 pub mod function;
 pub mod limits;

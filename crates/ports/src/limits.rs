@@ -3,7 +3,7 @@
 //! Kept beside the trait so that all stores refuse the same; knows nothing of how any of them stores.
 
 use jiff::Timestamp;
-use model::{EffectCommand, Outcome, Scope};
+use model::{EffectCommand, FrameBody, Outcome, Scope};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -145,7 +145,7 @@ impl Turn {
     fn check_depths(&self) -> Result<(), String> {
         if let Some(write) = &self.aggregate {
             let frames = write.frames.iter().filter_map(|frame| frame.body.as_ref());
-            shallow("frame", frames)?;
+            shallow_frames(frames)?;
             shallow("journaled input", &write.journal.inputs)?;
             shallow("fact", write.journal.facts.iter().map(|fact| &fact.body))?;
         }
@@ -198,22 +198,33 @@ pub fn body_size(what: &str, bytes: usize) -> Result<(), String> {
     ))
 }
 
+/// Counts what is written.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The size of a value as JSON text, in bytes, without building the text.
 #[must_use]
 pub fn json_size(value: &impl Serialize) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     let mut count = Count(0);
     // What cannot be written as JSON cannot be stored: let it look too large.
     serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
+}
+
+/// As [`json_size`], of a frame.
+#[must_use]
+pub fn frame_size(body: &FrameBody) -> usize {
+    let mut count = Count(0);
+    body.write(&mut count).map_or(usize::MAX, |()| count.0)
 }
 
 fn scope(scope: &Scope) -> Result<(), String> {
@@ -246,6 +257,60 @@ fn shallow<'a>(what: &str, bodies: impl IntoIterator<Item = &'a Value>) -> Resul
     Ok(())
 }
 
+fn shallow_frames<'a>(bodies: impl IntoIterator<Item = &'a FrameBody>) -> Result<(), String> {
+    for body in bodies {
+        let fits = match body {
+            FrameBody::Value(value) => fits(value, MAX_DEPTH),
+            FrameBody::Typed(_) => nesting(body) <= MAX_DEPTH,
+        };
+        if !fits {
+            return Err(format!(
+                "the frame body is nested deeper than {MAX_DEPTH} levels: flatten it"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How deep arrays and objects nest in a frame's JSON text.
+fn nesting(body: &FrameBody) -> usize {
+    let mut depth = Depth::default();
+    // What cannot be written as JSON cannot be stored: let it look too deep.
+    body.write(&mut depth).map_or(usize::MAX, |()| depth.most)
+}
+
+/// Looks at JSON text on its way for how deep it nests.
+#[derive(Default)]
+struct Depth {
+    now: usize,
+    most: usize,
+    in_text: bool,
+    escaped: bool,
+}
+
+impl std::io::Write for Depth {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for byte in bytes {
+            match (self.in_text, byte) {
+                (true, _) if self.escaped => self.escaped = false,
+                (true, b'\\') => self.escaped = true,
+                (_, b'"') => self.in_text = !self.in_text,
+                (false, b'[' | b'{') => {
+                    self.now += 1;
+                    self.most = self.most.max(self.now);
+                }
+                (false, b']' | b'}') => self.now = self.now.saturating_sub(1),
+                _ => {}
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Whether `value` nests at most `left` levels of arrays and objects. Recursion ends at the limit.
 fn fits(value: &Value, left: usize) -> bool {
     match value {
@@ -266,7 +331,12 @@ mod tests {
             value = Value::Array(vec![value]);
         }
         assert!(fits(&value, MAX_DEPTH));
-        assert!(!fits(&Value::Array(vec![value]), MAX_DEPTH));
+        let typed = |value: &Value| nesting(&FrameBody::typed(std::sync::Arc::new(value.clone())));
+        assert_eq!(typed(&value), MAX_DEPTH);
+        let deeper = Value::Array(vec![value]);
+        assert!(!fits(&deeper, MAX_DEPTH));
+        assert_eq!(typed(&deeper), MAX_DEPTH + 1);
+        assert_eq!(typed(&serde_json::json!({"a": ["[[\"[[\\"], "b": []})), 2);
     }
 
     #[test]

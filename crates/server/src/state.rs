@@ -9,6 +9,7 @@ use std::time::Duration;
 use engine::Handle;
 use intake::source::Sources;
 use ports::connection::Authorizer;
+use ports::document::Objects;
 use ports::function::{CodeShelf, Invoker};
 use ports::{Notary, Session, Sessions, Vault};
 
@@ -61,6 +62,8 @@ pub struct ServerConfig {
     pub scrape: ScrapeConfig,
     /// Keeps the code of functions and runs them; `None` refuses both.
     pub functions: Option<FunctionPorts>,
+    /// Reads objects from S3 for requests that name some; `None` refuses those.
+    pub objects: Option<Arc<dyn Objects>>,
     /// Address under which this server is reached, for links to code; without a slash at its end.
     pub public_url: String,
     /// Seals the tokens of subscriptions and shows the certificate of messages; `None` refuses both.
@@ -110,6 +113,7 @@ impl ServerConfig {
             notary: None,
             sessions: None,
             functions: None,
+            objects: None,
             public_url: "http://127.0.0.1:8710".to_owned(),
         }
     }

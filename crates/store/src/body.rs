@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use model::FrameBody;
 use ports::limits;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +42,16 @@ impl Body {
         let text = serde_json::to_string(value)
             .map_err(|error| format!("the {what} body is no JSON: {error}"))?;
         Self::of_text(what, text)
+    }
+
+    /// Encodes a frame, without a tree of values where it needs none.
+    pub(crate) fn of_frame(body: &FrameBody) -> Result<Self, String> {
+        let mut text = Vec::with_capacity(512);
+        let written = body.write(&mut text).map_err(|error| error.to_string());
+        let text =
+            written.and_then(|()| String::from_utf8(text).map_err(|error| error.to_string()));
+        let text = text.map_err(|error| format!("the frame body is no JSON: {error}"))?;
+        Self::of_text("frame", text)
     }
 
     /// Encodes what is JSON text already; `what` names it in the error.

@@ -184,6 +184,7 @@ impl Caller {
             functions: None,
             vault: None,
             destinations: None,
+            attachments: None,
             topics: None,
         };
         let performer = Performer::new(config).map_err(|error| Ended::usage(error.to_string()))?;

@@ -48,6 +48,7 @@ impl Client {
             functions: None,
             vault: None,
             destinations: None,
+            attachments: None,
             topics: None,
         };
         let performer = Performer::new(config).with_context(|| format!("a client of {url}"))?;

@@ -71,7 +71,7 @@ impl Stored {
         for write in &decision.frames {
             match &write.body {
                 Some(body) => {
-                    self.0.insert(write.key.clone(), body.clone());
+                    self.0.insert(write.key.clone(), body.to_value());
                 }
                 None if write.key.is_empty() => self.0.clear(),
                 None => {

@@ -63,7 +63,7 @@ impl Told {
         for write in decision.frames {
             self.frames.retain(|(key, _)| *key != write.key);
             match write.body {
-                Some(body) => self.frames.push((write.key, body)),
+                Some(body) => self.frames.push((write.key, body.into_value())),
                 // The root goes with everything.
                 None if write.key.is_empty() => self.frames.clear(),
                 None => {}

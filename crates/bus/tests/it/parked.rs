@@ -54,7 +54,7 @@ fn the_table_of_its_states() {
     let stored = parked
         .frames
         .iter()
-        .filter_map(|write| Some((write.key.clone(), write.body.clone()?)));
+        .filter_map(|write| Some((write.key.clone(), write.body.as_ref()?.to_value())));
     let stored: Vec<_> = stored.collect();
     assert_eq!(Parked::restore(&stored).expect("restores"), parked.state);
     let body = Body::restore(&stored).expect("restores").expect("a body");

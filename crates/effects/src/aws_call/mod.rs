@@ -47,6 +47,11 @@ impl AwsCaller {
         }
     }
 
+    /// The client that makes the calls.
+    pub(crate) fn client(&self) -> &AwsClient {
+        &self.client
+    }
+
     /// Makes the call of an intent; the intent's id is the idempotency token and its recovery says what may be repeated.
     pub(crate) async fn perform(&self, intent: &Intent, call: &AwsCall) -> Outcome {
         let request = request(intent, call);

@@ -8,7 +8,9 @@ mod host;
 mod log;
 mod places;
 mod shelf;
-mod unpack;
+pub(crate) mod unpack;
 
 pub(crate) use host::{FunctionHost, Surroundings, outcome};
 pub use shelf::FunctionShelf;
+
+pub(crate) use shelf::digest;

@@ -216,7 +216,8 @@ impl Inner {
     }
 }
 
-fn digest(archive: &[u8]) -> String {
+/// SHA-256 in hexadecimal digits, lower case.
+pub(crate) fn digest(archive: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, archive);
     let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
     digits.collect()

@@ -17,7 +17,7 @@ const MAX_PATH: usize = 1_024;
 const MAX_PARTS: usize = 64;
 
 /// Unpacks into `to`, which must not be there.
-pub(super) fn unpack(archive: &[u8], to: &Path, limit: u64) -> Result<(), CodeError> {
+pub(crate) fn unpack(archive: &[u8], to: &Path, limit: u64) -> Result<(), CodeError> {
     let mut archive = ZipArchive::new(io::Cursor::new(archive))
         .map_err(|error| CodeError::Invalid(error.to_string()))?;
     if archive.len() > MAX_ENTRIES {

@@ -258,7 +258,9 @@ def run(request):
         log_as_lambda(request)
         handler, context = function_of_package(request), Context(request["context"], request["seconds"])
     else:
-        handler, context = function_of_text(request), request["context"]
+        of_directory = request["directory"] is not None
+        handler = function_of_package(request) if of_directory else function_of_text(request)
+        context = request["context"]
     return handler(request["events"], context)
 
 

@@ -38,7 +38,7 @@ pub(crate) enum Source<'a> {
 /// What is called.
 #[derive(Clone, Copy)]
 pub(crate) enum Handler<'a> {
-    /// A function of the text's module, as `aws:executeScript` calls it: the context is a dictionary, a list of more
+    /// A function of the text's module, or `module.function` of the directory, as `aws:executeScript` calls it: the context is a dictionary, a list of more
     /// than 100 items is cut, the result has at most 100 KB.
     Script(&'a str),
     /// `module.function` of the directory, as Lambda calls it: the context is an object with the members of

@@ -4,6 +4,7 @@
 //! never sees this process' environment; a script with network access has the session of its assumed role and no other
 //! credentials, and its way out is the relay (`egress`). Knows how to run a script, not what it is for.
 
+mod attached;
 mod confine;
 mod egress;
 mod environment;
@@ -22,6 +23,7 @@ mod syscalls;
 
 use model::Outcome;
 use model::effect::{Failure, ScriptCall};
+use ports::document::Attachments;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -39,16 +41,43 @@ const TAIL_BYTES: usize = 2048;
 /// Runs the script of an automation step. `grant` is `None` exactly for an isolated script.
 pub(crate) async fn execute(
     runner: &ScriptRunner,
-    id: Uuid,
-    call: &ScriptCall,
+    attachments: Option<&dyn Attachments>,
+    (id, call): (Uuid, &ScriptCall),
+    grant: Option<Grant<'_>>,
+) -> Outcome {
+    let Some(script) = call.attachment.as_deref() else {
+        let source = Source::Text(&call.script);
+        return run(runner, (id, call), (source, &call.handler), grant).await;
+    };
+    let Some(attachments) = attachments else {
+        let message = "attachments are not set up on this server".to_owned();
+        return Outcome::Failed(failure("ScriptError", message));
+    };
+    let place = (runner.scratch(), id);
+    let laid = match attached::lay_out(attachments, place, (call, script)).await {
+        Ok(laid) => laid,
+        Err(failure) => return Outcome::Failed(failure),
+    };
+    let source = match &laid {
+        attached::Laid::Text(text) => Source::Text(text),
+        attached::Laid::Files { code, .. } => Source::Directory(code),
+    };
+    let handler = attached::handler(call, script);
+    run(runner, (id, call), (source, &handler), grant).await
+}
+
+async fn run(
+    runner: &ScriptRunner,
+    (id, call): (Uuid, &ScriptCall),
+    (source, handler): (Source<'_>, &str),
     grant: Option<Grant<'_>>,
 ) -> Outcome {
     let limits = runner.limits();
     let job = Job {
         id,
         runtime: &call.runtime,
-        source: Source::Text(&call.script),
-        handler: Handler::Script(&call.handler),
+        source,
+        handler: Handler::Script(handler),
         payload: &call.payload,
         context: json!({ "IdempotencyToken": id.to_string() }),
         environment: std::collections::BTreeMap::new(),

@@ -58,6 +58,11 @@ impl ScriptRunner {
         }
     }
 
+    /// Where the private directories of runs are made.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scripts.scratch
+    }
+
     /// Limits that the operator set for every run.
     pub(crate) fn limits(&self) -> &crate::config::ScriptLimits {
         &self.scripts.limits

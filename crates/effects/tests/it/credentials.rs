@@ -347,6 +347,7 @@ async fn a_script_gets_the_session_of_its_role_and_nothing_else() {
     let script = "import os\ndef run(e, c): return {k: v for k, v in os.environ.items() if k.startswith('AWS_')}";
     let run = |assume_role| {
         let call = ScriptCall {
+            attachment: None,
             runtime: "python3.8".to_owned(),
             handler: "run".to_owned(),
             script: script.to_owned(),

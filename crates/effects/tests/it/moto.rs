@@ -165,6 +165,7 @@ def run(events, context):
     return boto3.client('sts').get_caller_identity()['Arn']
 ";
     let run = EffectCommand::RunScript(ScriptCall {
+        attachment: None,
         runtime: "python3.11".to_owned(),
         handler: "run".to_owned(),
         script: script.to_owned(),

@@ -50,6 +50,7 @@ pub(crate) fn bench() -> Option<Bench> {
 
 pub(crate) fn call(script: &str, payload: Value, isolated: bool) -> ScriptCall {
     ScriptCall {
+        attachment: None,
         runtime: "python3.11".to_owned(),
         handler: "run".to_owned(),
         script: script.to_owned(),

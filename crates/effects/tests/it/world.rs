@@ -73,6 +73,7 @@ pub(crate) fn config() -> Config {
         functions: None,
         vault: None,
         destinations: None,
+        attachments: None,
         topics: None,
     }
 }

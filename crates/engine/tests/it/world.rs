@@ -303,6 +303,8 @@ impl World {
                 created: self.handle.now(),
                 hash: String::new(),
                 format: format.to_owned(),
+                attachments: Vec::new(),
+                requires: Vec::new(),
             }],
             owner: scope().account,
             created: self.handle.now(),

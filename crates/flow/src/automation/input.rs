@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::Scope;
+use model::document::Attachment;
 use model::effect::Outcome;
 use model::fleet::ChildEnd;
 use model::ids::Entropy;
@@ -137,6 +138,9 @@ pub enum DocumentSource {
         format: Format,
         /// The text.
         content: String,
+        /// Its attachments.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
     },
     /// There is no such document or version.
     Missing {

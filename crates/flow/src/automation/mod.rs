@@ -18,10 +18,12 @@ mod input;
 mod inverse;
 mod java_pattern;
 mod machine;
+mod origin;
 mod record;
 mod resolve;
 mod restore_error;
 mod run;
+mod summary;
 
 pub use document::{Diagnostic, Document, Format};
 pub use input::{
@@ -31,3 +33,4 @@ pub use input::{
 pub use machine::step;
 pub use record::{Status, StepExecution};
 pub use run::{MAX_STEP_EXECUTIONS, RestoreError, Run};
+pub use summary::{ReadDocuments, Summary};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::FrameBody;
 use model::decision::FrameWrite;
 use model::report::StartRun;
 use serde::{Deserialize, Serialize};
@@ -14,17 +15,18 @@ use uuid::Uuid;
 
 use super::action::Memory;
 use super::captured::{Capture, Captured};
-use super::document::{self, Document, Format};
+use super::document::Document;
 use super::fleet::{Fleet, Member, Members};
+pub(crate) use super::origin::Origin;
 use super::record::{Status, StepExecution};
 pub use super::restore_error::RestoreError;
 
 /// Version of the frames' shapes.
 pub(crate) const VERSION: u16 = 1;
 /// Key of the frame with the document and what the run was started with.
-const DOCUMENT_FRAME: &str = "document";
+pub(crate) const DOCUMENT_FRAME: &str = "document";
 /// Key of the frame that says what a fleet's children are for.
-const MEMBERS_FRAME: &str = "members";
+pub(crate) const MEMBERS_FRAME: &str = "members";
 /// Most step executions of one run: backward jumps are legal, so something must end a circle.
 pub const MAX_STEP_EXECUTIONS: u32 = 10_000;
 
@@ -94,6 +96,23 @@ pub(crate) struct Root {
     /// The children, when the run has them in the place of steps.
     #[serde(default)]
     pub(crate) fleet: Option<Fleet>,
+    /// The alarm that stops the run, once it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alarm: Option<AlarmState>,
+}
+
+/// What is known of the alarm that stops the run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AlarmState {
+    /// The question in flight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asking: Option<Uuid>,
+    /// Whether its state was asked for once.
+    #[serde(default)]
+    pub(crate) seen: bool,
+    /// The state that stopped the run: `ALARM` or `UNKNOWN`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) triggered: Option<String>,
 }
 
 /// The step that waits.
@@ -161,47 +180,6 @@ pub(crate) enum Stop {
     },
 }
 
-/// What a run was made from; written once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Origin {
-    pub(crate) v: u16,
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) format: Format,
-    pub(crate) content: String,
-    pub(crate) request: StartRun,
-    pub(crate) account: String,
-    /// Parameters, typed.
-    pub(crate) parameters: Map<String, Value>,
-}
-
-impl Origin {
-    /// The document, parsed; an empty one for a run that found none.
-    fn parsed(&self) -> Result<Document, RestoreError> {
-        if self.content.is_empty() {
-            return Ok(Document::default());
-        }
-        let (document, diagnostics) = document::parse(&self.content, self.format);
-        let first = || diagnostics.first().map(ToString::to_string);
-        document.ok_or_else(|| RestoreError::Document(first().unwrap_or_default()))
-    }
-
-    pub(crate) fn new(request: StartRun, account: &str) -> Self {
-        let there = request.location.as_ref().map(|at| at.account.as_str());
-        let account = there.unwrap_or(account).to_owned();
-        Self {
-            v: VERSION,
-            name: request.document_name.clone(),
-            version: String::new(),
-            format: Format::Json,
-            content: String::new(),
-            request,
-            account,
-            parameters: Map::new(),
-        }
-    }
-}
-
 impl Run {
     pub(crate) fn new(id: Uuid, at: Timestamp, origin: Origin, document: Arc<Document>) -> Self {
         let latest = vec![None; document.steps.len()];
@@ -227,6 +205,7 @@ impl Run {
                 failure_message: None,
                 outputs: BTreeMap::new(),
                 fleet: None,
+                alarm: None,
             },
             origin: Arc::new(origin),
             document,
@@ -319,16 +298,19 @@ impl Run {
     }
 
     pub(crate) fn root_frame(&self) -> FrameWrite {
-        FrameWrite::root(to_value(&self.root))
+        FrameWrite::root(FrameBody::typed(Arc::new(self.root.clone())))
     }
 
     pub(crate) fn document_frame(&self) -> FrameWrite {
-        FrameWrite::put(DOCUMENT_FRAME, to_value(self.origin.as_ref()))
+        FrameWrite::put(DOCUMENT_FRAME, FrameBody::typed(Arc::clone(&self.origin)))
     }
 
     pub(crate) fn step_frame(&self, seq: u32) -> Option<FrameWrite> {
-        let record = self.record(seq)?;
-        Some(FrameWrite::put(step_key(seq), to_value(record)))
+        let record = self.steps.get(usize::try_from(seq).ok()?)?;
+        Some(FrameWrite::put(
+            step_key(seq),
+            FrameBody::typed(Arc::clone(record)),
+        ))
     }
 
     pub(crate) fn members_frame(&self) -> FrameWrite {
@@ -336,15 +318,13 @@ impl Run {
             v: VERSION,
             members: self.members.as_ref().clone(),
         };
-        FrameWrite::put(MEMBERS_FRAME, to_value(&members))
+        FrameWrite::put(MEMBERS_FRAME, FrameBody::typed(Arc::new(members)))
     }
 
     pub(crate) fn undo_frame(&self, n: u32) -> Option<FrameWrite> {
         let record = self.undo.get(usize::try_from(n).ok()?)?;
-        Some(FrameWrite::put(
-            format!("undo/{n:06}"),
-            to_value(record.as_ref()),
-        ))
+        let body = FrameBody::typed(Arc::clone(record));
+        Some(FrameWrite::put(format!("undo/{n:06}"), body))
     }
 
     pub(crate) fn record(&self, seq: u32) -> Option<&StepExecution> {
@@ -466,11 +446,14 @@ impl PartialEq for Run {
     }
 }
 
-fn step_key(seq: u32) -> String {
+pub(crate) fn step_key(seq: u32) -> String {
     format!("step/{seq:06}")
 }
 
-fn read<T: serde::de::DeserializeOwned>(key: &str, body: Value) -> Result<T, RestoreError> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
+    key: &str,
+    body: Value,
+) -> Result<T, RestoreError> {
     let version = body.get("v").and_then(Value::as_u64).unwrap_or(0);
     if version > u64::from(VERSION) {
         return Err(RestoreError::Newer {
@@ -482,9 +465,4 @@ fn read<T: serde::de::DeserializeOwned>(key: &str, body: Value) -> Result<T, Res
         key: key.to_owned(),
         reason: error.to_string(),
     })
-}
-
-/// All frame types are plain data with text keys, which serde_json always writes; `Null` would fail the next restore.
-fn to_value<T: Serialize>(body: &T) -> Value {
-    serde_json::to_value(body).unwrap_or_default()
 }

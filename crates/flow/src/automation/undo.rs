@@ -397,6 +397,7 @@ impl Maker {
                 version: "1".to_owned(),
                 format: Format::Json,
                 content: document.to_string(),
+                attachments: Vec::new(),
             },
             parsed: Parsed::default(),
             target_type: None,

@@ -1090,7 +1090,7 @@ fn the_view_has_the_apis_shape() {
         json!({"FailureStage": "Invocation", "FailureType": "Permission", "Details": {"Attempts": ["2"]}})
     );
     assert_eq!(
-        view::metadata(world.run())["AutomationExecutionStatus"],
+        view::metadata(&world.run().summary())["AutomationExecutionStatus"],
         "Failed"
     );
     let (parsed, _) = flow::automation::document::parse(
@@ -1101,5 +1101,51 @@ fn the_view_has_the_apis_shape() {
     assert_eq!(
         parameters,
         [json!({"Name": "P", "Type": "StringList", "Description": "d", "DefaultValue": "[\"a\"]"})]
+    );
+}
+
+#[test]
+fn a_script_comes_from_an_attachment_of_the_version() {
+    let text = document(
+        "- name: Run\n  action: aws:executeScript\n  inputs: {Runtime: python3.8, Handler: tool.main, Attachment: tools.zip, InputPayload: {a: 1}}\n",
+    );
+    let mut world = World::new();
+    let mut input = start(&text, request(&[]));
+    let Input::Start(begun) = &mut input else {
+        panic!("it starts");
+    };
+    let DocumentSource::Found { attachments, .. } = &mut begun.document else {
+        panic!("it is found");
+    };
+    attachments.push(model::document::Attachment {
+        name: "tools.zip".to_owned(),
+        sha256: "ab".repeat(32),
+        bytes: 10,
+    });
+    world.feed(input).expect("starts");
+    let Some(EffectCommand::RunScript(call)) = world.performed.last() else {
+        panic!("a script runs");
+    };
+    let script = call.attachment.as_deref().expect("an attachment");
+    assert_eq!((call.script.as_str(), call.isolated), ("", false));
+    assert_eq!(
+        (
+            script.document.as_str(),
+            script.version.as_str(),
+            script.name.as_str()
+        ),
+        ("Doc", "1", "tools.zip")
+    );
+    assert_eq!(script.sha256, "ab".repeat(32));
+    assert_eq!(script.scope.region, "eu-west-1");
+    world.answer(done(json!({"Payload": {"b": 2}})));
+    assert_eq!(world.output("Run", "Payload"), Some(json!({"b": 2})));
+
+    let world = World::of(&text, &[]);
+    assert_eq!(world.status(), Status::Failed);
+    assert!(
+        world
+            .failure("Run")
+            .contains("has no attachment \"tools.zip\"")
     );
 }

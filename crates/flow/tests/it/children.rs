@@ -294,7 +294,7 @@ fn a_child_of_a_fleet_knows_its_resource() {
         inner.last_call().params["Resources"],
         json!(["i-7", "i-7", "i-7"])
     );
-    let shown = view::metadata(inner.run());
+    let shown = view::metadata(&inner.run().summary());
     assert_eq!(shown["Target"], "i-7");
     assert_eq!(shown["ParentAutomationExecutionId"], json!(world.cx.id));
     assert_eq!(shown["AutomationType"], "Local");
@@ -474,7 +474,7 @@ fn one_child_for_each_account_and_region() {
             ]
         );
         seen.push((call.region.clone(), role.role_arn));
-        let shown = view::metadata(inner.run());
+        let shown = view::metadata(&inner.run().summary());
         assert_eq!(shown["AutomationType"], "CrossAccount");
         assert_eq!(child.location.expect("a place").home_region, "eu-west-1");
         world.child_ends("Success");

@@ -1,6 +1,7 @@
 //! Whole documents through the machine, in memory.
 
 mod actions;
+mod alarms;
 mod asl;
 mod calls;
 mod children;

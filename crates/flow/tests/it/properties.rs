@@ -186,7 +186,7 @@ fn a_run_is_cheap_to_clone_and_to_turn() {
             .frames
             .iter()
             .filter_map(|frame| frame.body.as_ref())
-            .map(|b| b.to_string().len())
+            .map(|b| b.to_value().to_string().len())
             .sum();
         assert!(
             decision.frames.len() <= 3 && bytes < 4_000,

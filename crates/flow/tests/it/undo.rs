@@ -82,7 +82,10 @@ impl World {
         let mut frames = std::collections::BTreeMap::new();
         loop {
             for frame in &decision.frames {
-                frames.insert(frame.key.clone(), frame.body.clone().expect("written"));
+                frames.insert(
+                    frame.key.clone(),
+                    frame.body.as_ref().expect("written").to_value(),
+                );
             }
             let run = Run::restore(frames.clone().into_iter().collect()).expect("restored");
             let input = decision.commands.iter().find_map(|command| match command {
@@ -123,6 +126,7 @@ fn start(steps: Value) -> Start {
             version: "1".to_owned(),
             format: Format::Json,
             content,
+            attachments: Vec::new(),
         },
         parsed: Default::default(),
         target_type: None,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use flow::automation::document::Format;
 use flow::automation::{
-    self, Command, Context, DocumentSource, Input, Run, Signal, SignalKind, Start, Status, StopKind,
+    self, Command, Context, DocumentSource, Input, ReadDocuments, Run, Signal, SignalKind, Start,
+    Status, StopKind, Summary, view,
 };
 use jiff::Timestamp;
 use model::effect::{AwsCall, Failure, Outcome};
@@ -65,6 +66,7 @@ pub(crate) fn start(yaml: &str, request: StartRun) -> Input {
             version: "1".to_owned(),
             format: Format::Yaml,
             content: yaml.to_owned(),
+            attachments: Vec::new(),
         },
     }))
 }
@@ -123,7 +125,7 @@ impl World {
         self.turns += 1;
         for frame in decision.frames {
             match frame.body {
-                Some(body) => self.frames.insert(frame.key, body),
+                Some(body) => self.frames.insert(frame.key, body.into_value()),
                 None => self.frames.remove(&frame.key),
             };
         }
@@ -160,6 +162,7 @@ impl World {
             let stored = self.frames.clone().into_iter().collect();
             let restored = Run::restore(stored).expect("restores");
             assert!(restored == decision.state, "the frames are not the state");
+            self.check_summary(&restored);
         }
         let done = decision.state.status().is_final();
         self.run = Some(decision.state);
@@ -171,6 +174,17 @@ impl World {
             );
         }
         Ok(decision.reply)
+    }
+
+    /// A list shows of a run what the whole of it shows, from a few of its frames.
+    fn check_summary(&self, run: &Run) {
+        let mut keys = Summary::frames(&self.frames[""]).expect("a root");
+        keys.push(String::new());
+        let few = self.frames.iter().filter(|(key, _)| keys.contains(key));
+        let few = few.map(|(key, body)| (key.clone(), body.clone())).collect();
+        let summary = Summary::restore(few, &mut ReadDocuments::default()).expect("restores");
+        assert_eq!(view::metadata(&summary), view::metadata(&run.summary()));
+        assert_eq!(summary.unknown(), run.unknown());
     }
 
     pub(crate) fn run(&self) -> &Run {

@@ -223,7 +223,7 @@ impl State {
         aggregate.revision += 1;
         for frame in write.frames {
             match frame.body {
-                Some(body) => drop(aggregate.frames.insert(frame.key, body)),
+                Some(body) => drop(aggregate.frames.insert(frame.key, body.into_value())),
                 None => drop(aggregate.frames.remove(&frame.key)),
             }
         }

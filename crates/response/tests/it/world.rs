@@ -53,7 +53,8 @@ fn keep(frames: &mut BTreeMap<String, Value>, writes: &[FrameWrite]) {
         match &write.body {
             // As a store does it: through text and back.
             Some(body) => {
-                let body = serde_json::from_str(&body.to_string()).expect("a body is JSON");
+                let body =
+                    serde_json::from_str(&body.to_value().to_string()).expect("a body is JSON");
                 frames.insert(write.key.clone(), body);
             }
             None if write.key.is_empty() => frames.clear(),

@@ -38,7 +38,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         .await;
     asked.map_err(|error| ApiError::from_ask(error, all_runs::refused))?;
     let run = all_runs::existing(&call, id).await?;
-    Ok(Reply::ok(view(&run)))
+    Ok(Reply::ok(view(&run.summary())))
 }
 
 fn read(fields: &Fields<'_>) -> Result<Resolution, ApiError> {

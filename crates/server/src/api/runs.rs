@@ -1,7 +1,7 @@
 //! `GET /api/v1/runs?outcome=unknown&after=&limit=`: runs, newest first; with `outcome=unknown` those that wait for a
 //! person to say what became of an effect.
 
-use engine::views::{Run, automation};
+use engine::views::{Summary, automation};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,11 +40,10 @@ pub(super) async fn handle(call: Call) -> Answer {
 }
 
 /// A run as `DescribeAutomationExecutions` shows it, with what is unknown about it.
-pub(super) fn view(run: &Run) -> Value {
+pub(super) fn view(run: &Summary) -> Value {
     let mut body = automation::metadata(run);
     if let Some(reason) = run.unknown() {
-        body["UnknownOutcome"] =
-            json!({ "Step": run.current().map(|step| step.name.as_str()), "Reason": reason });
+        body["UnknownOutcome"] = json!({ "Step": run.current_step(), "Reason": reason });
     }
     body
 }

@@ -151,8 +151,20 @@ async fn starts_are_refused_in_the_modelled_words() {
             "ValidationException",
         ),
         (
-            json!({ "DocumentName": "Doc", "Parameters": parameters, "AlarmConfiguration": { "Alarms": [{ "Name": "a" }] } }),
+            json!({ "DocumentName": "Doc", "Parameters": parameters, "AlarmConfiguration": { "Alarms": [] } }),
             "ValidationException",
+        ),
+        (
+            json!({ "DocumentName": "Doc", "Parameters": parameters, "AlarmConfiguration": { "Alarms": [{ "Name": " " }] } }),
+            "ValidationException",
+        ),
+        (
+            json!({ "DocumentName": "Doc", "Parameters": parameters, "TargetLocationsURL": "https://evil.example/b.s3.amazonaws.com/x" }),
+            "ValidationException",
+        ),
+        (
+            json!({ "DocumentName": "Doc", "Parameters": parameters, "TargetLocationsURL": "https://b-c.s3.amazonaws.com/x" }),
+            "InvalidAutomationExecutionParametersException",
         ),
         (
             json!({ "DocumentName": "Doc", "Targets": [{ "Key": "ParameterValues", "Values": ["a"] }] }),

@@ -57,7 +57,8 @@ fn encode(turn: &mut Turn) -> Result<Prepared, String> {
     let mut journal = None;
     if let Some(write) = &mut turn.aggregate {
         for frame in &mut write.frames {
-            frames.push(optional("frame", frame.body.take())?);
+            let body = frame.body.take();
+            frames.push(body.map(|body| Body::of_frame(&body)).transpose()?);
         }
         journal = Some(encode_journal(&mut write.journal)?);
     }

@@ -2,7 +2,8 @@
 //!
 //! The script's text goes out as it is written: braces in it are Python's own. Values travel in `InputPayload`.
 
-use model::effect::{Failure as EffectFailure, ScriptCall};
+use model::Scope;
+use model::effect::{AttachedScript, Failure as EffectFailure, ScriptCall};
 use serde_json::{Map, Value};
 
 use super::{EXECUTING, Progress, isolation, outputs, run_script, text_input};
@@ -32,11 +33,12 @@ pub(super) fn begin(
     } else {
         text_input(inputs, "Handler")?
     };
-    let Some(script) = step.inputs.get("Script").and_then(Value::as_str) else {
-        return Err(Failure::inputs("Input Script is missing."));
+    let (script, attachment) = match step.inputs.get("Script").and_then(Value::as_str) {
+        Some(script) => (script.to_owned(), None),
+        None => (String::new(), Some(Box::new(attached(turn, inputs)?))),
     };
-    // What is told of a script by its words is told of Python.
-    let isolated = !is_powershell && isolation::is_isolated(script);
+    // What is told of a script by its words is told of Python; an attachment's words are not looked at.
+    let isolated = attachment.is_none() && !is_powershell && isolation::is_isolated(&script);
     let assume_role = turn.run.role(turn.cx).map_err(Failure::inputs)?;
     let limit = step.timeout_seconds.unwrap_or(MAX_SECONDS).min(MAX_SECONDS);
     let payload = inputs
@@ -48,7 +50,8 @@ pub(super) fn begin(
         ScriptCall {
             runtime,
             handler,
-            script: script.to_owned(),
+            script,
+            attachment,
             payload: payload.unwrap_or_else(|| Value::Object(Map::new())),
             isolated,
             assume_role: assume_role.filter(|_| !isolated),
@@ -56,6 +59,35 @@ pub(super) fn begin(
             timeout_secs: u32::try_from(limit).unwrap_or(u32::MAX),
         },
     ))
+}
+
+/// The attachment that a step names, as the document's version has it.
+fn attached(turn: &Turn<'_>, inputs: &Map<String, Value>) -> Result<AttachedScript, Failure> {
+    let absent = |value: &&Value| !value.is_null();
+    if inputs.get("Attachment").filter(absent).is_none() {
+        return Err(Failure::inputs("Input Script is missing."));
+    }
+    let name = text_input(inputs, "Attachment")?;
+    let (document, version) = turn.run.document_name();
+    let attachments = &turn.run.origin.attachments;
+    let found = attachments.iter().find(|one| one.name == name);
+    let found = found.ok_or_else(|| {
+        Failure::inputs(format!(
+            "Version {version} of document {document} has no attachment \"{name}\": attach it with UpdateDocument."
+        ))
+    })?;
+    let request = turn.run.request();
+    let home = request.location.as_ref().map(|there| &there.home_region);
+    Ok(AttachedScript {
+        scope: Scope {
+            region: home.unwrap_or(&request.region).clone(),
+            ..turn.cx.scope.clone()
+        },
+        document: document.to_owned(),
+        version: version.to_owned(),
+        name,
+        sha256: found.sha256.clone(),
+    })
 }
 
 pub(super) fn on_effect(

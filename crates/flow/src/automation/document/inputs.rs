@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::read::Notes;
-use super::{Action, Body, DiagnosticKind, Document, steps};
+use super::{Action, Body, Document, steps};
 use crate::automation::condition::Condition;
 use crate::expr::duration;
 use crate::expr::reference::find;
@@ -269,20 +269,7 @@ impl Check<'_, '_> {
     fn script(&mut self) -> Body {
         let present = |key: &str| self.inputs.get(key).is_some_and(|value| !value.is_null());
         if !present("Script") && !present("Attachment") {
-            self.complain("", "a script step needs a \"Script\"");
-        }
-        if present("Attachment") && !present("Script") {
-            let message = format!(
-                "an Attachment in step \"{}\" is not supported by this version; put the code into \"Script\"",
-                self.name
-            );
-            let place = child_pointer(self.here, "Attachment");
-            self.notes.note(
-                DiagnosticKind::UnsupportedAction,
-                &place,
-                Some(self.name.to_owned()),
-                message,
-            );
+            self.complain("", "a script step needs a \"Script\" or an \"Attachment\"");
         }
         if let Some(runtime) = self.literal("Runtime") {
             if !runtime.to_ascii_lowercase().starts_with("python")

@@ -11,7 +11,7 @@ mod read;
 mod references;
 mod steps;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -119,6 +119,8 @@ pub struct Document {
     pub variables: Vec<Variable>,
     /// `step.Output` names that the run gives back.
     pub outputs: Vec<String>,
+    /// SHA-256 of the attachments that `files` names, in lower case.
+    pub files: BTreeMap<String, String>,
     /// All steps, those of loops directly behind their loop.
     pub steps: Vec<Step>,
     /// Positions in `steps` by name.
@@ -136,6 +138,18 @@ impl Document {
     #[must_use]
     pub fn first(&self) -> Option<usize> {
         (!self.steps.is_empty()).then_some(0)
+    }
+
+    /// Script steps whose code is an attachment of a name that is no reference: the step's name, the attachment's.
+    pub fn attached_scripts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let scripts = self
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::ExecuteScript && !has(step, "Script"));
+        scripts.filter_map(|step| {
+            let name = step.inputs.get("Attachment")?.as_str()?;
+            (!name.contains("{{")).then_some((step.name.as_str(), name))
+        })
     }
 
     /// The parameter with this name.
@@ -180,6 +194,10 @@ pub struct Step {
     pub parent: Option<usize>,
     /// Position of the step behind it in its list.
     pub following: Option<usize>,
+}
+
+fn has(step: &Step, input: &str) -> bool {
+    step.inputs.get(input).is_some_and(|value| !value.is_null())
 }
 
 impl Step {

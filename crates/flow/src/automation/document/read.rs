@@ -1,6 +1,6 @@
 //! Text to document: syntax, the top level, and all that can be wrong there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -141,10 +141,10 @@ fn read(notes: &mut Notes<'_>) -> Document {
         parameters: read_parameters(notes, top.get("parameters")),
         variables: read_variables(notes, top.get("variables")),
         outputs: Vec::new(),
+        files: read_files(notes, top.get("files")),
         steps: Vec::new(),
         by_name: HashMap::new(),
     };
-    check_files(notes, top.get("files"));
     steps::read_all(notes, top.get("mainSteps"), &mut document);
     read_outputs(notes, top.get("outputs"), &mut document);
     references::check(notes, &document);
@@ -152,25 +152,32 @@ fn read(notes: &mut Notes<'_>) -> Document {
 }
 
 /// `files: {NAME: {checksums: {sha256: HEX}}}`: the attachments that scripts may come from.
-fn check_files(notes: &mut Notes<'_>, files: Option<&Value>) {
+fn read_files(notes: &mut Notes<'_>, files: Option<&Value>) -> BTreeMap<String, String> {
+    let mut read = BTreeMap::new();
     let files = match files {
-        None | Some(Value::Null) => return,
+        None | Some(Value::Null) => return read,
         Some(Value::Object(files)) => files,
-        Some(_) => return notes.add("/files", "\"files\" must be a map of file names"),
+        Some(_) => {
+            notes.add("/files", "\"files\" must be a map of file names");
+            return read;
+        }
     };
     for (name, file) in files {
         let sum = file.pointer("/checksums/sha256").and_then(Value::as_str);
-        let fits =
-            sum.is_some_and(|sum| sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit()));
-        if !fits {
-            notes.add(
+        let sum = sum.filter(|sum| sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit()));
+        match sum {
+            Some(sum) => {
+                read.insert(name.clone(), sum.to_ascii_lowercase());
+            }
+            None => notes.add(
                 &child_pointer("/files", name),
                 format!(
                     "file \"{name}\" must have checksums with a sha256 of 64 hexadecimal digits"
                 ),
-            );
+            ),
         }
     }
+    read
 }
 
 fn check_version(notes: &mut Notes<'_>, version: Option<&Value>) {

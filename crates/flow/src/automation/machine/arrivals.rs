@@ -122,6 +122,9 @@ fn time_is_up(step: &Step) -> Failure {
 
 /// A timer is due. Timers that were taken back, or of steps that ended, are passed over.
 pub(super) fn on_timer(turn: &mut Turn<'_>, key: &str) {
+    if super::alarm::on_timer(turn, key) {
+        return;
+    }
     if turn
         .run
         .root

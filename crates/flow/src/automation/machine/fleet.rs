@@ -14,8 +14,8 @@ use model::{EffectCommand, Rejection};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::flow;
 use super::turn::Turn;
+use super::{alarm, flow};
 use crate::automation::action::CALL_SECONDS;
 use crate::automation::document::Document;
 use crate::automation::fleet::asked::is_unit;
@@ -114,7 +114,8 @@ pub(super) fn advance(turn: &mut Turn<'_>) {
     let busy = root.status.is_final()
         || root.status == Status::Pending
         || root.lookup.is_some()
-        || !root.lookups.is_empty();
+        || !root.lookups.is_empty()
+        || alarm::is_awaited(&turn.run);
     let Some(fleet) = root.fleet.as_ref().filter(|_| !busy) else {
         return;
     };

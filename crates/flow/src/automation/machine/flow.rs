@@ -3,9 +3,9 @@
 use model::report::RunReport;
 use serde_json::{Map, json};
 
-use super::rounds;
 use super::settle::settle;
 use super::turn::Turn;
+use super::{alarm, rounds};
 use crate::automation::action::{self, Goto, Memory, Progress};
 use crate::automation::document::{Action, OnFailure, Step};
 use crate::automation::input::Command;
@@ -16,6 +16,9 @@ use crate::expr::value_type::text_of;
 
 /// Begins steps until one waits, the run ends, or the budget is spent.
 pub(super) fn advance(turn: &mut Turn<'_>) {
+    if !turn.run.root.status.is_final() && turn.run.root.status != Status::Pending {
+        alarm::begin(turn);
+    }
     if turn.run.is_fleet() {
         super::fleet::advance(turn);
     }
@@ -37,6 +40,7 @@ fn next_to_begin(turn: &Turn<'_>) -> Option<usize> {
         && root.current.is_none()
         && root.lookup.is_none()
         && root.lookups.is_empty()
+        && !alarm::is_awaited(&turn.run)
         && !waits_for_start(&turn.run);
     root.next.filter(|_| free)
 }
@@ -231,6 +235,7 @@ pub(super) fn end(turn: &mut Turn<'_>, timed_out: bool) {
     {
         turn.cancel_timer(key);
     }
+    alarm::leave(turn);
     let outputs = collect_outputs(&turn.run);
     let root = &mut turn.run.root;
     root.status = status;

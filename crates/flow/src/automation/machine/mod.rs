@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | none | Start | looking up defaults, or the first step |
 //! | looking up | Effect | next look-up, the first step, or Failed |
+//! | alarm's state awaited | Effect | the first step, or as Stop Cancel |
+//! | any but ended | Timer (alarm) | asking for its state, then as before, or as Stop Cancel |
 //! | between steps | (same turn) or Continue | the next step, while the turn's budget lasts |
 //! | step in flight | Effect done | step Success: `isEnd`, `goto`, `nextStep`, or the next in the list |
 //! | step in flight | Effect failed | next attempt, or `onFailure` |
@@ -22,6 +24,7 @@
 //! | ended | Signal, Stop, Resolve | refused |
 //! | ended | Effect, Timer, Continue | nothing: it came too late |
 
+mod alarm;
 mod arrivals;
 mod capture;
 mod fleet;
@@ -92,7 +95,8 @@ pub fn step(
 fn on_effect(turn: &mut Turn<'_>, effect: uuid::Uuid, outcome: Outcome) {
     if turn.run.root.lookup == Some(effect) {
         start::on_lookup(turn, outcome);
-    } else if !fleet::on_effect(turn, effect, &outcome) {
+    } else if !alarm::on_effect(turn, effect, &outcome) && !fleet::on_effect(turn, effect, &outcome)
+    {
         arrivals::on_effect(turn, effect, outcome);
     }
 }

@@ -82,7 +82,11 @@ fn prepare(
             version,
             format,
             content,
-        } => (name, version, format, content),
+            attachments,
+        } => {
+            origin.attachments = attachments;
+            (name, version, format, content)
+        }
     };
     origin.name = name;
     origin.version = version;

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use super::put;
 use crate::automation::fleet::SHOWN_TARGETS;
 use crate::automation::record::StepExecution;
-use crate::automation::run::Run;
+use crate::automation::summary::Summary;
 
 /// Members that executions and their metadata share.
-pub(super) fn head(run: &Run, map: &mut Map<String, Value>) {
+pub(super) fn head(run: &Summary, map: &mut Map<String, Value>) {
     let request = run.request();
     let rate = &request.rate;
     map.insert("Targets".to_owned(), targets(&rate.targets));
@@ -24,6 +24,11 @@ pub(super) fn head(run: &Run, map: &mut Map<String, Value>) {
         "ParentAutomationExecutionId",
         request.parent.as_ref().map(|parent| json!(parent.run)),
     );
+    put(
+        map,
+        "TargetLocationsURL",
+        text(request.locations_url.as_ref()),
+    );
     let target = match (&request.target, &request.location) {
         (Some(target), _) => Some(target.resource.clone()),
         (None, Some(location)) if location.instead => {
@@ -32,13 +37,13 @@ pub(super) fn head(run: &Run, map: &mut Map<String, Value>) {
         _ => None,
     };
     put(map, "Target", text(target.as_ref()));
-    if run.is_fleet() {
+    if run.root.fleet.is_some() {
         map.insert("ResolvedTargets".to_owned(), resolved(run));
     }
 }
 
 /// Members of an execution alone.
-pub(super) fn execution(run: &Run, map: &mut Map<String, Value>) {
+pub(super) fn execution(run: &Summary, map: &mut Map<String, Value>) {
     let request = run.request();
     if !request.locations.is_empty() {
         let shown = request
@@ -53,7 +58,7 @@ pub(super) fn execution(run: &Run, map: &mut Map<String, Value>) {
 }
 
 /// The resources that were found, as far as they are shown.
-pub(super) fn resolved(run: &Run) -> Value {
+pub(super) fn resolved(run: &Summary) -> Value {
     let resolved = run.root.fleet.as_ref().is_some_and(|fleet| fleet.resolved);
     let names = run
         .members
@@ -65,7 +70,7 @@ pub(super) fn resolved(run: &Run) -> Value {
 }
 
 /// `AutomationType`: where the run acts.
-pub(super) fn automation_type(run: &Run) -> &'static str {
+pub(super) fn automation_type(run: &Summary) -> &'static str {
     let request = run.request();
     if request.location.is_some() || !request.locations.is_empty() {
         "CrossAccount"

@@ -11,6 +11,7 @@ use super::document::{Body, Document, Step};
 use super::parameters::to_wire;
 use super::record::{Status, StepExecution, execution_id};
 use super::run::Run;
+use super::summary::Summary;
 use crate::expr::value_type::text_of;
 
 /// An instant as the API writes it: seconds since 1970, with milliseconds.
@@ -38,64 +39,64 @@ fn wire_map(values: &Map<String, Value>) -> Value {
 }
 
 /// What both shapes of an execution have.
-fn head(run: &Run) -> Map<String, Value> {
-    let (name, version) = run.document_name();
-    let (started, ended) = run.times();
+fn head(run: &Summary) -> Map<String, Value> {
+    let (root, origin) = (&run.root, &run.origin);
     let mut map = Map::new();
-    map.insert("AutomationExecutionId".to_owned(), json!(run.id()));
-    map.insert("DocumentName".to_owned(), json!(name));
-    map.insert("DocumentVersion".to_owned(), json!(version));
+    map.insert("AutomationExecutionId".to_owned(), json!(root.id));
+    map.insert("DocumentName".to_owned(), json!(origin.name));
+    map.insert("DocumentVersion".to_owned(), json!(origin.version));
     map.insert(
         "AutomationExecutionStatus".to_owned(),
-        json!(run.status().as_str()),
+        json!(root.status.as_str()),
     );
-    map.insert("ExecutionStartTime".to_owned(), seconds(started));
-    put(&mut map, "ExecutionEndTime", ended.map(seconds));
+    map.insert("ExecutionStartTime".to_owned(), seconds(root.started));
+    put(&mut map, "ExecutionEndTime", root.ended.map(seconds));
     map.insert("ExecutedBy".to_owned(), json!(run.request().executed_by));
     map.insert("Mode".to_owned(), json!(run.request().mode));
-    map.insert("Outputs".to_owned(), json!(run.outputs()));
+    map.insert("Outputs".to_owned(), json!(root.outputs));
     put(
         &mut map,
         "FailureMessage",
-        run.failure_message().map(|text| json!(text)),
+        root.failure_message.as_ref().map(|text| json!(text)),
     );
-    let current = current_step(run);
-    put(
-        &mut map,
-        "CurrentStepName",
-        current.map(|step| json!(step.name)),
-    );
-    put(
-        &mut map,
-        "CurrentAction",
-        current.map(|step| json!(step.action.as_str())),
-    );
+    if let Some((name, action)) = &run.current {
+        map.insert("CurrentStepName".to_owned(), json!(name));
+        map.insert("CurrentAction".to_owned(), json!(action));
+    }
     fleet::head(run, &mut map);
+    alarm(run, &mut map);
     map
 }
 
-/// The step that is under way, or that comes next.
-fn current_step(run: &Run) -> Option<&Step> {
-    let root = &run.root;
-    let at = root
-        .current
-        .as_ref()
-        .map(|current| current.step)
-        .or(root.next)?;
-    run.document.steps.get(at)
+/// The alarm that stops the run, and its state if it did.
+fn alarm(run: &Summary, map: &mut Map<String, Value>) {
+    let Some(alarm) = &run.request().alarm else {
+        return;
+    };
+    let configured = json!({
+        "Alarms": [{ "Name": alarm.name }],
+        "IgnorePollAlarmFailure": alarm.ignore_poll_failure,
+    });
+    map.insert("AlarmConfiguration".to_owned(), configured);
+    let state = run.root.alarm.as_ref();
+    if let Some(triggered) = state.and_then(|state| state.triggered.as_ref()) {
+        let shown = json!([{ "Name": alarm.name, "State": triggered }]);
+        map.insert("TriggeredAlarms".to_owned(), shown);
+    }
 }
 
 /// `AutomationExecution`, as GetAutomationExecution gives it.
 #[must_use]
 pub fn execution(run: &Run) -> Value {
-    let mut map = head(run);
+    let summary = run.summary();
+    let mut map = head(&summary);
     let mut parameters = run.origin.parameters.clone();
     parameters.extend(run.root.looked_up.clone());
     map.insert("Parameters".to_owned(), wire_map(&parameters));
     map.insert("StepExecutions".to_owned(), Value::Array(steps(run)));
     map.insert("StepExecutionsTruncated".to_owned(), json!(false));
-    map.insert("ResolvedTargets".to_owned(), fleet::resolved(run));
-    fleet::execution(run, &mut map);
+    map.insert("ResolvedTargets".to_owned(), fleet::resolved(&summary));
+    fleet::execution(&summary, &mut map);
     if !run.root.variables.is_empty() {
         map.insert("Variables".to_owned(), wire_map(&run.root.variables));
     }
@@ -104,7 +105,7 @@ pub fn execution(run: &Run) -> Value {
 
 /// `AutomationExecutionMetadata`, as DescribeAutomationExecutions gives it.
 #[must_use]
-pub fn metadata(run: &Run) -> Value {
+pub fn metadata(run: &Summary) -> Value {
     let mut map = head(run);
     map.insert(
         "AutomationType".to_owned(),

@@ -63,13 +63,12 @@ impl World {
 
     fn take(&mut self, frames: Vec<model::FrameWrite>, commands: Vec<Command>) -> bool {
         for frame in frames {
-            match &frame.body {
+            let body = frame.body.map(model::FrameBody::into_value);
+            match &body {
                 Some(body) => self.frames.insert(frame.key.clone(), body.clone()),
                 None => self.frames.remove(&frame.key),
             };
-            if let (true, Some(Value::Array(events))) =
-                (frame.key.starts_with("history/"), frame.body)
-            {
+            if let (true, Some(Value::Array(events))) = (frame.key.starts_with("history/"), body) {
                 self.history.extend(events);
             }
         }

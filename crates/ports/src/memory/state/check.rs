@@ -6,7 +6,7 @@ use model::AggregateId;
 use model::resource::Expect;
 
 use super::{Claimed, ResourceKey, State, claimed};
-use crate::limits::{body_size, instant, json_size};
+use crate::limits::{body_size, frame_size, instant, json_size};
 use crate::store::{CommitError, ResourceWrite, Turn};
 
 impl State {
@@ -101,7 +101,7 @@ impl State {
 fn check_sizes(turn: &Turn) -> Result<(), String> {
     if let Some(write) = &turn.aggregate {
         for body in write.frames.iter().filter_map(|frame| frame.body.as_ref()) {
-            body_size("frame", json_size(body))?;
+            body_size("frame", frame_size(body))?;
         }
         body_size(
             "journal",

@@ -4,7 +4,7 @@ use model::document::{DocumentHead, DocumentVersion};
 use model::resource::Expect;
 use serde_json::json;
 
-use super::{documents, names};
+use super::{attachments, documents, names, requires};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Edit, Kept, Key};
 use crate::decode::{Fields, Text, is_word};
@@ -25,8 +25,12 @@ pub(super) async fn handle(call: Call) -> Answer {
     let name = fields.required_text("Name", names::NEW_NAME)?;
     require_free_prefix(name)?;
     require_automation(&fields)?;
-    names::refuse_unserved(&fields, &["Attachments", "Requires"])?;
+    let requires = requires::read(&fields)?;
     let checked = documents::checked(&fields)?;
+    if let Some(missing) = requires::missing(&call, &requires).await? {
+        return Err(ApiError::new("InvalidDocumentContent", missing));
+    }
+    let attached = attachments::read(&call, &fields, &checked.document).await?;
     let version = DocumentVersion {
         number: 1,
         name: fields
@@ -35,18 +39,22 @@ pub(super) async fn handle(call: Call) -> Answer {
         created: call.handle().now(),
         hash: checked.hash,
         format: checked.content.format.clone(),
+        attachments: attached.iter().map(|one| one.attachment.clone()).collect(),
+        requires,
     };
     let head = new_head(&call, name, &version)?;
     require_room(&call).await?;
     let body = catalog::to_body(&checked.content)?;
     let text = catalog::change(&names::content_key(&call, name, 1), Expect::Any, Some(body));
+    let mut writes = attachments::writes(&call, (name, 1), &attached)?;
+    writes.push(text);
     let key = names::head_key(&call, name);
     catalog::edit_with(call.handle(), &key, |found: Option<DocumentHead>| {
         if found.is_some() {
             let message = format!("Document with same name {name} already exists");
             return Err(ApiError::new("DocumentAlreadyExists", message));
         }
-        Ok((Edit::Put(head.clone()), vec![text.clone()], ()))
+        Ok((Edit::Put(head.clone()), writes.clone(), ()))
     })
     .await?;
     let description = documents::description(&head, &version, Some(&checked.document));

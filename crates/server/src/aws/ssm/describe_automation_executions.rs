@@ -1,6 +1,6 @@
 //! `DescribeAutomationExecutions`, newest first.
 
-use engine::views::{Run, automation};
+use engine::views::{Summary, automation};
 use serde_json::{Value, json};
 
 use super::filters::{self, Filter};
@@ -19,7 +19,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         .unwrap_or_default();
     let cursor = Cursor::new(&call, "DescribeAutomationExecutions", &question);
     let after = names::position(&call, &cursor)?;
-    let wanted = |run: &Run| {
+    let wanted = |run: &Summary| {
         let shown = automation::metadata(run);
         filters
             .iter()

@@ -6,7 +6,7 @@ use model::document::{DocumentContent, DocumentHead, DocumentVersion};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::names;
+use super::{attachments, names, requires};
 use crate::call::Call;
 use crate::catalog;
 use crate::decode::{Fields, epoch};
@@ -163,6 +163,9 @@ pub(super) fn description(
     body["Status"] = "Active".into();
     body["CreatedDate"] = epoch(version.created);
     body["LatestVersion"] = head.latest_version.to_string().into();
+    if !version.attachments.is_empty() {
+        body["AttachmentsInformation"] = attachments::information(version);
+    }
     body["DefaultVersion"] = head.default_version.to_string().into();
     if let Some(document) = document {
         if let Some(text) = &document.description {
@@ -188,6 +191,9 @@ pub(super) fn identifier(head: &DocumentHead, version: &DocumentVersion) -> Valu
         "PlatformTypes": ["Windows", "Linux", "MacOS"],
         "Tags": tags::write(&head.tags),
     });
+    if !version.requires.is_empty() {
+        body["Requires"] = requires::shown(version);
+    }
     let optional = [
         ("VersionName", &version.name),
         ("DisplayName", &head.display_name),

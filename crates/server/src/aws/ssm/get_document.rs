@@ -3,7 +3,7 @@
 use engine::views::documents::{Format, convert};
 use serde_json::json;
 
-use super::{documents, names};
+use super::{attachments, documents, names, requires};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::epoch;
 use crate::error::ApiError;
@@ -35,6 +35,12 @@ pub(super) async fn handle(call: Call) -> Answer {
         "DocumentType": head.document_type,
         "DocumentFormat": wanted.as_str(),
     });
+    if !version.attachments.is_empty() {
+        body["AttachmentsContent"] = attachments::contents(version);
+    }
+    if !version.requires.is_empty() {
+        body["Requires"] = requires::shown(version);
+    }
     if let Some(name) = &version.name {
         body["VersionName"] = name.as_str().into();
     }

@@ -1,6 +1,7 @@
 //! `ssm`: documents and automation, AWS JSON 1.1.
 
 mod add_tags_to_resource;
+mod attachments;
 mod create_document;
 mod delete_document;
 mod describe_automation_executions;
@@ -16,7 +17,9 @@ mod list_documents;
 mod list_tags_for_resource;
 mod modify_document_permission;
 mod names;
+mod objects;
 mod remove_tags_from_resource;
+mod requires;
 pub(crate) mod runs;
 mod send_automation_signal;
 mod start_automation_execution;

@@ -1,7 +1,7 @@
 //! Names of documents and versions, and the exceptions for what is not there.
 
 use model::arn::Arn;
-use model::document::{DOCUMENT, DOCUMENT_CONTENT};
+use model::document::{DOCUMENT, DOCUMENT_ATTACHMENT, DOCUMENT_CONTENT};
 
 use crate::call::Call;
 use crate::catalog::Key;
@@ -70,6 +70,15 @@ pub(super) fn content_key(call: &Call, name: &str, version: u32) -> Key {
     }
 }
 
+/// Where the content of an attachment of a version is kept.
+pub(super) fn attachment_key(call: &Call, (name, version): (&str, u32), file: &str) -> Key {
+    Key {
+        scope: call.scope.clone(),
+        kind: DOCUMENT_ATTACHMENT,
+        name: format!("{name}/{version}/{file}"),
+    }
+}
+
 pub(super) fn no_document(name: &str) -> ApiError {
     let shown = crate::error::echo(name);
     ApiError::new(
@@ -102,22 +111,6 @@ pub(super) fn position(
     token
         .map(|token| cursor.position(token).ok_or_else(bad_next_token))
         .transpose()
-}
-
-/// Refuses members that would change what the operation does and that Quell does not do.
-pub(super) fn refuse_unserved(fields: &Fields<'_>, members: &[&str]) -> Result<(), ApiError> {
-    let is_given = |member: &&&str| match fields.raw(member) {
-        None => false,
-        Some(serde_json::Value::Array(items)) => !items.is_empty(),
-        Some(serde_json::Value::String(text)) => !text.is_empty(),
-        Some(_) => true,
-    };
-    match members.iter().find(is_given) {
-        None => Ok(()),
-        Some(member) => Err(ApiError::validation(format!(
-            "`{member}` is not served by this version of Quell: leave it out."
-        ))),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use engine::views::Run;
+use engine::views::{ReadDocuments, Run, Summary};
 use http::StatusCode;
 use jiff::Timestamp;
 use model::{AggregateId, AggregateKind, IndexEntry, Rejection};
@@ -42,6 +42,33 @@ fn restored(stored: Stored) -> Result<Run, ApiError> {
     Run::restore(stored.frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))
 }
 
+fn summary(stored: Stored, documents: &mut ReadDocuments) -> Result<Summary, ApiError> {
+    let id = stored.id;
+    Summary::restore(stored.frames, documents)
+        .map_err(|error| ApiError::internal(format!("{id}: {error}")))
+}
+
+/// A run of a list, whose root was found: only what a list shows is read.
+async fn listed(
+    call: &Call,
+    root: Stored,
+    documents: &mut ReadDocuments,
+) -> Result<Option<Summary>, ApiError> {
+    let id = root.id;
+    let frame = root.frames.iter().find(|(key, _)| key.is_empty());
+    let keys = frame.map_or(Ok(Vec::new()), |(_, body)| Summary::frames(body));
+    let keys = keys.map_err(|error| ApiError::internal(format!("{id}: {error}")))?;
+    let Some(stored) = call.handle().load(id, Frames::RootAnd(keys)).await? else {
+        return Ok(None);
+    };
+    if let Ok(run) = Summary::restore(stored.frames, documents) {
+        return Ok(Some(run));
+    }
+    // The run went on between the two readings: another step's frame is needed.
+    let stored = call.handle().load(id, Frames::All).await?;
+    stored.map(|stored| summary(stored, documents)).transpose()
+}
+
 fn no_run() -> ApiError {
     ApiError::new(
         "AutomationExecutionNotFoundException",
@@ -77,7 +104,7 @@ pub(crate) fn refused(rejection: Rejection) -> ApiError {
 /// A page of runs, newest first, and the position behind which the next one begins.
 pub(crate) struct Page {
     /// The runs that were wanted.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Vec<Summary>,
     /// Position for the next page, unless this was the last one.
     pub(crate) next: Option<String>,
 }
@@ -86,10 +113,11 @@ pub(crate) struct Page {
 pub(crate) async fn named(
     call: &Call,
     ids: &[Uuid],
-    wanted: impl Fn(&Run) -> bool + Send + Sync,
+    wanted: impl Fn(&Summary) -> bool + Send + Sync,
 ) -> Result<Page, ApiError> {
     let ids: BTreeSet<Uuid> = ids.iter().copied().collect();
     let mut found = Vec::new();
+    let mut documents = ReadDocuments::default();
     for id in ids {
         let stored = call
             .handle()
@@ -99,7 +127,7 @@ pub(crate) async fn named(
             continue;
         };
         let place = (stored.created, id);
-        let run = restored(stored)?;
+        let run = summary(stored, &mut documents)?;
         if wanted(&run) {
             found.push((place, run));
         }
@@ -119,10 +147,11 @@ pub(crate) async fn page(
     call: &Call,
     (after, parent): (Option<&str>, Option<&str>),
     limit: usize,
-    wanted: impl Fn(&Run) -> bool + Send + Sync,
+    wanted: impl Fn(&Summary) -> bool + Send + Sync,
 ) -> Result<Page, ApiError> {
     let mut before = after.and_then(parse_position);
     let mut runs = Vec::new();
+    let mut documents = ReadDocuments::default();
     for _ in 0..SCAN / BATCH {
         let query = Query {
             kind: AggregateKind::Run,
@@ -139,11 +168,10 @@ pub(crate) async fn page(
         let count = batch.len();
         for (at, root) in batch.into_iter().enumerate() {
             before = Some((root.created, root.id.id));
-            // Roots alone do not make a run; it may have been pruned meanwhile.
-            let Some(stored) = call.handle().load(root.id, Frames::All).await? else {
+            // It may have been pruned meanwhile.
+            let Some(run) = listed(call, root, &mut documents).await? else {
                 continue;
             };
-            let run = restored(stored)?;
             if wanted(&run) {
                 runs.push(run);
             }

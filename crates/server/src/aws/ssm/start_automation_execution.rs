@@ -4,19 +4,26 @@ use std::collections::BTreeMap;
 
 use engine::views::targets_asked::{self, AskedError};
 use engine::{AskError, Input};
-use model::report::StartRun;
+use model::report::{AlarmWatch, StartRun};
 use model::{AggregateId, Rejection};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::{documents, names, runs};
+use super::{documents, names, objects, runs};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog;
 use crate::decode::{Fields, Text, is_word};
 use crate::error::ApiError;
 use crate::tags;
 
-/// What this version does not do: a list of locations behind an address, and alarms that stop a run.
-const UNSERVED: [&str; 2] = ["TargetLocationsURL", "AlarmConfiguration"];
+/// Most bytes of a list of locations behind an address.
+const MAX_LOCATIONS_BYTES: u64 = 1 << 20;
+const ALARM_NAME: Text = Text::length(1, 255).matching("^(?!\\s*$).+", |text| {
+    !text.trim().is_empty() && !text.contains('\n')
+});
+const LOCATIONS_URL: Text = Text::length(1, 2500)
+    .matching("^https:\\/\\/[-a-zA-Z0-9@:%._\\+~#=]{1,253}\\.s3(\\.[a-z\\d-]{9,16})?\\.amazonaws\\.com\\/.{1,2000}", |text| {
+        text.starts_with("https://")
+    });
 const CLIENT_TOKEN: Text = Text::length(36, 36).matching(
     "[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}",
     |text| is_word(text, "-") && text.parse::<uuid::Uuid>().is_ok(),
@@ -31,13 +38,17 @@ pub(super) async fn handle(call: Call) -> Answer {
     let fields = call.fields();
     let given = fields.required_text("DocumentName", names::NAME)?;
     let (name, version_in_arn) = names::plain_name(given);
-    names::refuse_unserved(&fields, &UNSERVED)?;
     fields.text("ClientToken", CLIENT_TOKEN)?;
     let version = fields
         .text("DocumentVersion", names::VERSION)?
         .filter(|text| !text.is_empty());
     let version = version.map(str::to_owned).or(version_in_arn);
-    let (rate, locations) = targets_asked::read(&call.input).map_err(bad_target)?;
+    let locations_url = fields.text("TargetLocationsURL", LOCATIONS_URL)?;
+    let asked = match locations_url {
+        Some(address) => targets_asked::read(&with_locations(&call, address).await?),
+        None => targets_asked::read(&call.input),
+    };
+    let (rate, locations) = asked.map_err(bad_target)?;
     let request = StartRun {
         document_name: name.clone(),
         document_version: version.clone(),
@@ -53,6 +64,8 @@ pub(super) async fn handle(call: Call) -> Answer {
         caller_role: (call.caller.session.as_ref()).map(|session| session.role.role_arn.clone()),
         rate,
         locations,
+        locations_url: locations_url.map(str::to_owned),
+        alarm: alarm(&fields)?,
         ..StartRun::default()
     };
     require_definition(&call, &name, version.as_deref()).await?;
@@ -68,6 +81,54 @@ pub(super) async fn handle(call: Call) -> Answer {
         Err(error) => return Err(ApiError::from_ask(error, refused)),
     };
     Ok(Reply::ok(json!({ "AutomationExecutionId": id.id })))
+}
+
+/// The request's members with the locations that stand at an address.
+async fn with_locations(call: &Call, address: &str) -> Result<Map<String, Value>, ApiError> {
+    let given = call.input.get("TargetLocations");
+    if given.is_some_and(|given| !given.is_null()) {
+        return Err(ApiError::validation(
+            "`targetLocations` and `targetLocationsURL` exclude each other: give one of them.",
+        ));
+    }
+    let place = objects::place(call, address)?;
+    let unusable = |why: String| {
+        let (bucket, key) = (&place.bucket, crate::error::echo(&place.key));
+        let message = format!("`targetLocationsURL`: s3://{bucket}/{key} {why}.");
+        ApiError::new("InvalidAutomationExecutionParametersException", message)
+    };
+    let text = objects::read(call, &place, MAX_LOCATIONS_BYTES).await;
+    let text = text.map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    let read: Value =
+        serde_json::from_slice(&text).map_err(|error| unusable(format!("is no JSON: {error}")))?;
+    let list = match read {
+        Value::Object(mut map) => map.remove("TargetLocations").unwrap_or_default(),
+        list => list,
+    };
+    if list.as_array().is_none_or(Vec::is_empty) {
+        return Err(unusable(
+            "has no list of locations: write [{\"Accounts\": [...], \"Regions\": [...]}]"
+                .to_owned(),
+        ));
+    }
+    let mut members = call.input.clone();
+    members.insert("TargetLocations".to_owned(), list);
+    Ok(members)
+}
+
+/// `AlarmConfiguration`: one alarm.
+fn alarm(fields: &Fields<'_>) -> Result<Option<AlarmWatch>, ApiError> {
+    let Some(given) = fields.object("AlarmConfiguration")? else {
+        return Ok(None);
+    };
+    let alarms = given.required_objects("Alarms", 1, 1)?;
+    let Some(alarm) = alarms.first() else {
+        return Ok(None);
+    };
+    Ok(Some(AlarmWatch {
+        name: alarm.required_text("Name", ALARM_NAME)?.to_owned(),
+        ignore_poll_failure: given.boolean("IgnorePollAlarmFailure")?.unwrap_or_default(),
+    }))
 }
 
 /// What is wrong with targets, in AWS's own families.
