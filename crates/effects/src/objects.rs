@@ -116,7 +116,7 @@ mod tests {
             let answer = json!({ "ContentLength": bytes.len(), "Body": shown });
             assert_eq!(body(&answer).as_deref(), Some(bytes), "{shown}");
         }
-        assert_eq!(body(&json!({ "ContentLength": 3, "Body": "text" })), None);
+        assert_eq!(body(&json!({ "ContentLength": 5, "Body": "text" })), None);
         assert_eq!(body(&json!({ "Body": "text" })), None);
     }
 }
