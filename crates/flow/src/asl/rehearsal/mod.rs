@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::effect::Outcome;
-use model::{EffectCommand, Rejection, Scope};
+use model::{EffectCommand, FrameBody, Rejection, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -242,7 +242,7 @@ impl Stage {
         let refused = |rejection: Rejection| Stuck::Refused(rejection.to_string());
         let decision = super::machine::step(execution, input, &cx).map_err(refused)?;
         for frame in &decision.frames {
-            if let (true, Some(Value::Array(events))) =
+            if let (true, Some(FrameBody::Value(Value::Array(events)))) =
                 (frame.key.starts_with("history/"), &frame.body)
             {
                 self.path.extend(events.iter().filter_map(entered));
