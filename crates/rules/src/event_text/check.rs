@@ -400,7 +400,10 @@ mod tests {
                 if is_certainly_event(&text) {
                     prop_assert!(Event::parse(&text).is_ok(), "{}", text);
                     let parsed = serde_json::from_str::<serde_json::Value>(&text);
-                    prop_assert!(parsed.is_ok(), "{}", text);
+                    // An event may have numbers that are greater than any double.
+                    let is_good = parsed
+                        .map_or_else(|e| e.to_string().starts_with("number out of range"), |_| true);
+                    prop_assert!(is_good, "{}", text);
                 } else if text.len() < 64 {
                     // Nothing small and good is sent the long way.
                     prop_assert!(Event::parse(&text).is_err(), "{}", text);
