@@ -98,6 +98,14 @@ impl Masks {
         self.marks.get(number).map(|place| *place as usize)
     }
 
+    /// Takes note that the text was looked at as far as the mark before the one with this number.
+    fn note(&mut self, next: usize) {
+        let last = self.marks.get(..self.marked.min(next));
+        if let Some(place) = last.and_then(<[u32]>::last) {
+            self.reached = self.reached.max(*place as usize / BLOCK + 1);
+        }
+    }
+
     /// The block at a place; `None` behind the end of the text.
     #[inline]
     fn block(&mut self, at: usize, text: &[u8]) -> Option<Block> {

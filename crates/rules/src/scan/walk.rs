@@ -30,6 +30,8 @@ pub(crate) fn walk(event: EventText<'_>, masks: &mut Masks, tree: &PathTree, lea
     };
     // Whether the walk came to the end of the text or ended before is all the same.
     let _ = walk.object(root);
+    let next = walk.next;
+    masks.note(next);
 }
 
 /// Where a value stands.
