@@ -6,6 +6,9 @@
 /// Decimals of so many digits and no exponent are always exact.
 const ALWAYS_EXACT: usize = 15;
 
+/// Any with so many digits.
+const ALWAYS_EXACT_BELOW: u64 = 1_000_000_000_000_000;
+
 /// No double needs more digits to be told from all others.
 const MOST_DIGITS: usize = 17;
 
@@ -28,10 +31,11 @@ pub(crate) fn nearest(raw: &str) -> Option<f64> {
         .then_some(if value == 0.0 { 0.0 } else { value })
 }
 
-/// The double nearest to the number that a text begins with, if it is a [`Short`] one.
+/// The double nearest to the number that a text begins with, if it is a [`Short`] one, and
+/// whether it [is exact](is_exact), if that comes out beside.
 #[inline]
-pub(crate) fn nearest_in_front(text: &[u8]) -> Option<f64> {
-    Short::read(text).map(|short| short.nearest())
+pub(crate) fn read_in_front(text: &[u8]) -> Option<(f64, Option<bool>)> {
+    Short::read(text).map(Short::value)
 }
 
 /// Whether the number that a text begins with surely lies between two others, as far as its first
@@ -124,23 +128,80 @@ impl Short {
     }
 
     /// The nearest double; zero is positive.
-    #[inline]
     fn nearest(self) -> f64 {
-        let Some(ten) = TENS.get(self.decimals) else {
-            return 0.0;
+        self.value().0
+    }
+
+    /// The nearest double, and whether it prints back as these digits, if that comes out beside.
+    #[inline]
+    fn value(self) -> (f64, Option<bool>) {
+        let Some(ten) = TENS.get(self.decimals).copied() else {
+            return (0.0, None);
         };
-        let value = if self.digits < 1 << f64::MANTISSA_DIGITS {
-            // Both are doubles (so are all powers of ten up to the 22nd), and division gives the
-            // nearest double to their ratio.
-            self.digits as f64 / *ten as f64
+        // Both are doubles (so are all powers of ten up to the 22nd), and division gives the
+        // nearest double to their ratio; without rounding them it is near at least.
+        let near = self.digits as f64 / ten as f64;
+        let (value, exact) = if self.digits < ALWAYS_EXACT_BELOW {
+            (near, Some(true))
+        } else if let Some((value, exact)) = self.proven(ten, near) {
+            (value, Some(exact))
+        } else if self.digits < 1 << f64::MANTISSA_DIGITS {
+            (near, None)
         } else {
-            self.divided(*ten)
+            (self.divided(ten), None)
         };
-        if self.negative && value != 0.0 {
-            -value
-        } else {
-            value
+        (
+            if self.negative && value != 0.0 {
+                -value
+            } else {
+                value
+            },
+            exact,
+        )
+    }
+
+    /// The nearest double, from one that is near, and whether no other decimal would be printed
+    /// for it; with whole numbers alone. `None` where more care is needed: beyond some size,
+    /// around powers of two, and where something is as near as something else.
+    #[inline]
+    fn proven(self, ten: u64, near: f64) -> Option<(f64, bool)> {
+        const FRACTION: u32 = f64::MANTISSA_DIGITS - 1;
+        let bits = near.to_bits();
+        let shift = (1023 + u64::from(FRACTION)).checked_sub(bits >> FRACTION)?;
+        if shift > 63 {
+            return None;
         }
+        // Everything is counted in 2^-shift of the decimal's last place: then the distance of
+        // doubles is `ten`, and that of decimals with as many places `unit`.
+        let unit = 1i128 << shift;
+        let mantissa = (bits & ((1 << FRACTION) - 1)) | (1 << FRACTION);
+        let ten = i128::from(ten);
+        // Below 2^127: the digits are below 2^64, and the double is not far from them.
+        let beyond = (i128::from(self.digits) << shift) - i128::from(mantissa) * ten;
+        let is_inner = |bits: u64| bits & ((1 << FRACTION) - 1) != 0;
+        if !is_inner(bits) {
+            return None;
+        }
+        let (bits, beyond) = match beyond * 2 {
+            twice if twice > ten => (bits + 1, beyond - ten),
+            twice if twice < -ten => (bits - 1, beyond + ten),
+            _ => (bits, beyond),
+        };
+        if !is_inner(bits) || (beyond * 2).abs() >= ten {
+            return None;
+        }
+        // It is printed if it is the nearest of its length, and none of fewer digits is the same
+        // double.
+        let last = i128::from(self.digits % 10);
+        let below = (beyond - last * unit) * 2;
+        let above = (beyond + (10 - last) * unit) * 2;
+        let twice = beyond.abs() * 2;
+        if last == 0 || twice == unit || below.abs() == ten || above.abs() == ten {
+            return None;
+        }
+        let is_nearest = twice < unit;
+        let is_shortest = below.abs() > ten && above.abs() > ten;
+        Some((f64::from_bits(bits), is_nearest && is_shortest))
     }
 
     /// The digits, which are not zero, divided by a power of ten.
@@ -157,15 +218,6 @@ impl Short {
         // The value is quotient / 2^63 * 2^(ten_up - up).
         let power = 1023 + u64::from(ten_up) - 63 - u64::from(up);
         (quotient | rest) as f64 * f64::from_bits(power << 52)
-    }
-
-    /// Whether no other decimal with as many digits behind the point has the same nearest double:
-    /// they are further apart than doubles are. Then it is the shortest that has it.
-    fn is_alone(self) -> bool {
-        let exponent = (self.nearest().abs().to_bits() >> 52) as i64 - 1023;
-        TEN_BITS
-            .get(self.decimals)
-            .is_some_and(|bits| i64::from(*bits) <= 52 - exponent)
     }
 }
 
@@ -226,25 +278,14 @@ fn digits_of_word(word: u64) -> (u64, usize) {
     (odd.wrapping_add(even) >> 32, count)
 }
 
-/// How many bits each of the powers has.
-const TEN_BITS: [u32; 20] = {
-    let (mut bits, mut ten, mut at) = ([0; 20], 1u64, 0);
-    while at < 20 {
-        bits[at] = 64 - ten.leading_zeros();
-        ten = ten.wrapping_mul(10);
-        at += 1;
-    }
-    bits
-};
-
 /// Whether `value`, the double nearest to `raw`, prints back as the same decimal.
 pub(crate) fn is_exact(raw: &str, value: f64) -> bool {
     // Few digits without an exponent survive the way through a double and back.
     if raw.len() <= ALWAYS_EXACT && !raw.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
         return true;
     }
-    if Short::read(raw.as_bytes()).is_some_and(Short::is_alone) {
-        return true;
+    if let Some(exact) = read_in_front(raw.as_bytes()).and_then(|(_, exact)| exact) {
+        return exact;
     }
     let mut printed = zmij::Buffer::new();
     let printed = printed.format_finite(value);
@@ -317,7 +358,7 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decimal, comparable, is_exact, nearest, nearest_in_front, roughly};
+    use super::{Decimal, comparable, is_exact, nearest, read_in_front, roughly};
     use proptest::prelude::*;
 
     #[test]
@@ -376,7 +417,7 @@ mod tests {
         fn the_front_of_a_text_is_read_as_alone(raw in "-?(0|[1-9][0-9]{0,20})([.][0-9]{1,20})?(e[0-9])?", after in "[,} ][0-9a-f]{0,10}") {
             let text = format!("{raw}{after}");
             prop_assert!(
-                nearest_in_front(text.as_bytes()).is_none_or(|value| nearest(&raw) == Some(value))
+                read_in_front(text.as_bytes()).is_none_or(|(value, _)| nearest(&raw) == Some(value))
             );
         }
 

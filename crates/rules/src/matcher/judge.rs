@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::index::{NONE, PathIndex, Postings, Wanted};
-use super::program::{EXCEPTION, Link, Program, Test, hint, hint_of_number};
+use super::index::{Literal, NONE, PathIndex, Postings, Wanted};
+use super::links::{Check, Target};
+use super::program::{Hint, Program, Test, hint, hint_of_number};
 use super::rule::Rule;
 use crate::event::{ElementId, Elements, NO_ELEMENT};
 use crate::pattern::Field;
@@ -23,7 +24,7 @@ pub(super) struct Room<'a> {
     pub(super) stamps: &'a mut [u32],
     pub(super) stamp: u32,
     pub(super) folded: &'a mut Vec<u8>,
-    /// A bit for each place for any value that a value is an exception to.
+    /// A bit for each place for any value that a value is an exception to, without the first 64.
     pub(super) excepted: &'a mut Vec<u64>,
     /// The rules that match, by their place in the list.
     pub(super) matched: &'a mut Vec<u32>,
@@ -36,7 +37,8 @@ pub(super) struct Judge<'a, 'r> {
     view: View<'a>,
     stamp: u32,
     stamps: &'r mut [u32],
-    folded: &'r mut Vec<u8>,
+    /// A bit for each of the first places for any value that a value is an exception to.
+    first_excepted: u64,
     excepted: &'r mut Vec<u64>,
     matched: &'r mut Vec<u32>,
     known: [Known; KNOWN],
@@ -70,40 +72,45 @@ struct Meeting<'j, 'a, 'r> {
 }
 
 impl<'a, 'r> Judge<'a, 'r> {
+    /// A judge, and memory for looking up.
     pub(super) fn new(
         program: &'a Program,
         rules: &'a [Arc<Rule>],
         view: View<'a>,
-        room: &'r mut Room<'_>,
-    ) -> Self {
-        Judge {
+        room: Room<'r>,
+    ) -> (Self, &'r mut Vec<u8>) {
+        let judge = Judge {
             program,
             rules,
             view,
             stamp: room.stamp,
             stamps: room.stamps,
-            folded: room.folded,
+            first_excepted: 0,
             excepted: room.excepted,
             matched: room.matched,
             known: [Known::NOTHING; KNOWN],
-        }
+        };
+        (judge, room.folded)
     }
 
     /// Takes everything that one value meets in an index, given with its number.
     #[inline]
-    pub(super) fn look_up(&mut self, leaf: &'a Leaf, (number, index): (u32, &PathIndex)) {
+    pub(super) fn look_up(
+        &mut self,
+        leaf: &'a Leaf,
+        (number, index): (u32, &PathIndex),
+        folded: &mut Vec<u8>,
+    ) {
         let seen = Seen {
             view: self.view,
             leaf,
         };
-        let mut folded = std::mem::take(self.folded);
         let mut meeting = Meeting {
             judge: self,
             leaf,
             index: number,
         };
-        index.look_up(&seen, &mut folded, &mut meeting);
-        *self.folded = folded;
+        index.look_up(&seen, folded, &mut meeting);
     }
 
     fn is_settled(&self, branch: u32, rule: u32) -> bool {
@@ -117,17 +124,35 @@ impl<'a, 'r> Judge<'a, 'r> {
         }
     }
 
+    /// Takes a rule that matches, unless it was taken before.
+    #[inline]
+    fn find(&mut self, number: u32) {
+        if self.stamps.get(number as usize) != Some(&self.stamp) {
+            self.settle(number as usize);
+            self.matched.push(number);
+        }
+    }
+
+    /// Follows a target other than an exception.
+    #[inline]
+    fn reach(&mut self, target: Target) {
+        match target {
+            Target::Rule(number) => self.find(number),
+            Target::Branch(branch) => self.consider(branch),
+            Target::Exception(_) => {}
+        }
+    }
+
     /// Decides a branch one of whose fields holds, or which has none that must be found first.
     pub(super) fn consider(&mut self, branch: u32) {
         let Some(definition) = self.program.branches.get(branch as usize) else {
             return;
         };
         let number = definition.rule;
-        if definition.fields == 1 && definition.tests == 0 {
-            if self.stamps.get(number as usize) != Some(&self.stamp) {
-                self.settle(number as usize);
-                self.matched.push(number);
-            }
+        // Most candidates fail at their first hint, before anything else is looked at. Many values
+        // are looked through for each branch only once.
+        let is_cheap = self.view.leaves.is_at_most_one(definition.hint.path);
+        if is_cheap && !self.may_hold_by_hint(definition.hint) {
             return;
         }
         if self.is_settled(branch, number) {
@@ -141,8 +166,8 @@ impl<'a, 'r> Judge<'a, 'r> {
             let first = definition.first_test as usize;
             let tests = first..first + usize::from(definition.tests);
             let tests = self.program.tests.get(tests).unwrap_or_default();
-            // Most candidates fail at the hints, before their rule is looked at.
-            if !tests.iter().all(|test| self.may_hold_by_hint(test)) {
+            // Nearly all others fail at the other hints, before their rule is looked at.
+            if !tests.iter().all(|test| self.may_hold_by_hint(test.hint)) {
                 return;
             }
             let Some(rule) = self.rules.get(number as usize) else {
@@ -178,16 +203,16 @@ impl<'a, 'r> Judge<'a, 'r> {
 
     /// Whether a field that accepts one text or number only may find it.
     #[inline]
-    fn may_hold_by_hint(&self, test: &Test) -> bool {
+    fn may_hold_by_hint(&self, wanted: Hint) -> bool {
         let (leaves, text) = (self.view.leaves, self.view.text);
         let may_be = |leaf: &Leaf| match leaf.kind {
-            Kind::Text | Kind::Unescaped => hint(leaves.hash(leaf, text)) == test.hint,
+            Kind::Text | Kind::Unescaped => hint(leaves.hash(leaf, text)) == wanted.value,
             Kind::Number => leaves
                 .nearest(leaf, text)
-                .is_some_and(|number| hint_of_number(number) == test.hint),
+                .is_some_and(|number| hint_of_number(number) == wanted.value),
             _ => false,
         };
-        test.hint == 0 || leaves.at(test.path).any(may_be)
+        wanted.value == 0 || leaves.at(wanted.path).any(may_be)
     }
 
     /// Whether a field may hold; `exact` says that absence means absence from the whole event.
@@ -197,7 +222,7 @@ impl<'a, 'r> Judge<'a, 'r> {
         };
         let leaves = self.view.leaves;
         let mut present = false;
-        for leaf in leaves.at(test.path) {
+        for leaf in leaves.at(test.hint.path) {
             present = true;
             if field.is_met_by(leaves.value(leaf, self.view.text)) {
                 return true;
@@ -234,12 +259,12 @@ impl<'a, 'r> Judge<'a, 'r> {
     /// The elements of the first values that meet the field.
     fn meeting(&self, rule: &Rule, index: usize, field: &Field) -> Vec<ElementId> {
         const FIRST: usize = 16;
-        let Some(path) = rule.paths.get(index) else {
+        let Some(path) = rule.path(index) else {
             return Vec::new();
         };
         let leaves = self.view.leaves;
         leaves
-            .at(*path)
+            .at(path)
             .filter(|leaf| field.is_met_by(leaves.value(leaf, self.view.text)))
             .map(|leaf| leaf.element)
             .take(FIRST)
@@ -265,6 +290,11 @@ impl Wanted for Seen<'_> {
     }
 
     #[inline]
+    fn literal(&self) -> Literal<'_> {
+        self.view.leaves.literal(self.leaf, self.view.text)
+    }
+
+    #[inline]
     fn hash(&self) -> u64 {
         self.view.leaves.hash(self.leaf, self.view.text)
     }
@@ -273,34 +303,36 @@ impl Wanted for Seen<'_> {
     fn nearest(&self) -> Option<f64> {
         self.view.leaves.nearest(self.leaf, self.view.text)
     }
+
+    #[inline]
+    fn is_exact(&self) -> bool {
+        self.view.leaves.is_exact(self.leaf, self.view.text)
+    }
 }
 
 impl Postings for Meeting<'_, '_, '_> {
     #[inline]
     fn take(&mut self, head: u32) {
-        let mut next = head;
-        while let Some(link) = self.judge.program.links.get(next as usize) {
-            next = link.next;
-            if link.check != NONE && !self.passes(link) {
-                continue;
+        let links = &self.judge.program.links;
+        links.follow(head, |target, check| {
+            if check.is_none_or(|check| self.passes(target, check)) {
+                match target {
+                    Target::Exception(place) => self.except(place as usize),
+                    other => self.judge.reach(other),
+                }
             }
-            if link.branch & EXCEPTION == 0 {
-                self.judge.consider(link.branch);
-            } else {
-                self.except((link.branch & !EXCEPTION) as usize);
-            }
-        }
+            true
+        });
     }
 
+    #[inline]
     fn is_news(&self, head: u32) -> bool {
-        let mut next = head;
-        while let Some(link) = self.judge.program.links.get(next as usize) {
-            next = link.next;
-            if link.branch & EXCEPTION != 0 || self.is_open(link.branch) {
-                return true;
-            }
-        }
-        false
+        let mut is_news = false;
+        self.judge.program.links.follow(head, |target, _| {
+            is_news = self.is_open(target);
+            !is_news
+        });
+        is_news
     }
 
     #[inline]
@@ -328,23 +360,23 @@ impl Postings for Meeting<'_, '_, '_> {
 
     #[inline]
     fn expect(&mut self, places: usize) {
-        self.judge.excepted.clear();
-        self.judge.excepted.resize(places.div_ceil(64), 0);
+        self.judge.first_excepted = 0;
+        if places > 64 {
+            self.judge.excepted.clear();
+            self.judge.excepted.resize((places - 1) / 64, 0);
+        }
     }
 
     #[inline]
     fn take_others(&mut self, places: &[u32]) {
         for (at, places) in places.chunks(64).enumerate() {
-            let excepted = self.judge.excepted.get(at).copied().unwrap_or(0);
-            if excepted == 0 {
-                for branch in places {
-                    self.judge.consider(*branch);
-                }
-                continue;
-            }
-            for (bit, branch) in places.iter().enumerate() {
+            let excepted = match at.checked_sub(1) {
+                None => self.judge.first_excepted,
+                Some(at) => self.judge.excepted.get(at).copied().unwrap_or(0),
+            };
+            for (bit, target) in places.iter().enumerate() {
                 if excepted & (1 << bit) == 0 {
-                    self.judge.consider(*branch);
+                    self.judge.reach(Target::of(*target));
                 }
             }
         }
@@ -352,35 +384,45 @@ impl Postings for Meeting<'_, '_, '_> {
 }
 
 impl Meeting<'_, '_, '_> {
-    /// Whether a branch may still change anything.
+    /// Whether a target may still change anything.
     #[inline]
-    fn is_open(&self, branch: u32) -> bool {
+    fn is_open(&self, target: Target) -> bool {
         let judge = &self.judge;
-        let definition = judge.program.branches.get(branch as usize);
-        definition.is_some_and(|definition| !judge.is_settled(branch, definition.rule))
+        match target {
+            Target::Exception(_) => true,
+            Target::Rule(number) => judge.stamps.get(number as usize) != Some(&judge.stamp),
+            Target::Branch(branch) => {
+                let definition = judge.program.branches.get(branch as usize);
+                definition.is_some_and(|definition| !judge.is_settled(branch, definition.rule))
+            }
+        }
     }
 
     #[inline]
     fn except(&mut self, place: usize) {
-        if let Some(word) = self.judge.excepted.get_mut(place / 64) {
+        let word = match (place / 64).checked_sub(1) {
+            None => Some(&mut self.judge.first_excepted),
+            Some(at) => self.judge.excepted.get_mut(at),
+        };
+        if let Some(word) = word {
             *word |= 1 << (place % 64);
         }
     }
 
     /// Whether the check of a link that is left holds.
-    fn passes(&self, link: &Link) -> bool {
+    fn passes(&self, target: Target, check: Check) -> bool {
         let judge = &self.judge;
         let (leaves, text) = (judge.view.leaves, judge.view.text);
-        if !link
+        if !check
             .guard
             .lets_pass(leaves.text(self.leaf, text).as_bytes())
         {
             return false;
         }
-        if link.branch & EXCEPTION == 0 && !self.is_open(link.branch) {
+        if !self.is_open(target) {
             return false;
         }
-        let condition = judge.program.checks.get(link.check as usize);
+        let condition = judge.program.links.condition(check);
         condition.is_some_and(|condition| condition.is_met_by(leaves.value(self.leaf, text)))
     }
 }
@@ -394,7 +436,7 @@ struct RuleSight<'a> {
 impl Sight for RuleSight<'_> {
     fn look(&self, index: usize, field: &Field) -> Found {
         let leaves = self.view.leaves;
-        let path = self.rule.paths.get(index).copied();
+        let path = self.rule.path(index);
         let here = path.into_iter().flat_map(|path| leaves.at(path));
         Found::among(
             field,

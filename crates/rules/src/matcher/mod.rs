@@ -7,6 +7,7 @@
 
 mod index;
 mod judge;
+mod links;
 mod paths;
 mod program;
 mod rank;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-pub(crate) use index::hash;
+pub(crate) use index::Literal;
 pub(crate) use paths::PathTree;
 use paths::Paths;
 use rule::Rule;
@@ -305,8 +306,8 @@ impl<K: Clone + Ord> Writer<K> {
 
     fn prepare(&mut self, pattern: Pattern) -> Arc<Rule> {
         let fields = pattern.fields().iter();
-        let paths = fields.map(|field| self.paths.take(&field.path)).collect();
-        Arc::new(Rule::new(pattern, paths))
+        let paths: Vec<u32> = fields.map(|field| self.paths.take(&field.path)).collect();
+        Arc::new(Rule::new(pattern, &paths))
     }
 
     /// Takes the rules that are left from a shelf that has been taken down.

@@ -9,9 +9,8 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::index::hash;
-use super::rule::Rule;
+use super::rule::{FieldNote, Rule};
 use crate::condition::Condition;
-use crate::pattern::Field;
 
 /// A field may be so many times as common as the rarest to be preferred for its path.
 const ABOUT: u64 = 2;
@@ -30,21 +29,21 @@ pub(super) struct Ranking {
 
 impl Ranking {
     pub(super) fn of(rules: &[Arc<Rule>]) -> Ranking {
-        let mut crowds = Crowds::count(rules.iter().map(Arc::as_ref));
+        let crowds = Crowds::count(rules);
         let mut ranking = Ranking::default();
         for (number, rule) in rules.iter().enumerate() {
             ranking.starts.push(ranking.loads.len());
-            for field in rule.pattern.fields() {
+            for field in &rule.fields {
                 ranking.loads.push(crowds.load(rule, field));
             }
-            for fields in rule.pattern.branches() {
+            for fields in rule.branches() {
                 let loads = fields
                     .iter()
                     .filter_map(|field| Some((ranking.load(number, *field)?, *field)));
                 if let Some((_, field)) = loads.min()
-                    && let Some(path) = rule.paths.get(field)
+                    && let Some(path) = rule.path(field)
                 {
-                    let path = *path as usize;
+                    let path = path as usize;
                     if ranking.votes.len() <= path {
                         ranking.votes.resize(path + 1, 0);
                     }
@@ -70,8 +69,8 @@ impl Ranking {
         };
         let (least, _) = loads().min()?;
         let votes = |field: usize| {
-            let path = rule.paths.get(field);
-            path.and_then(|path| self.votes.get(*path as usize))
+            let path = rule.path(field);
+            path.and_then(|path| self.votes.get(path as usize))
         };
         let about = loads().filter(|(load, _)| *load <= least.saturating_mul(ABOUT));
         about
@@ -81,33 +80,29 @@ impl Ranking {
 }
 
 /// How often conditions that many rules might share occur, or more often where keys meet.
-#[derive(Default)]
 struct Crowds {
     /// The counts of keys, told by some of their bits.
     counts: Vec<u16>,
-    /// The keys of all conditions counted.
-    keys: std::vec::IntoIter<u64>,
 }
 
 impl Crowds {
     /// Counts the conditions of all rules that have a choice between fields.
-    fn count<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Crowds {
-        let choosing = rules.filter(|rule| has_choice(rule));
-        let fields = choosing.flat_map(|rule| rule.pattern.fields().iter().zip(&rule.paths));
-        let keys: Vec<u64> = fields
-            .flat_map(|(field, path)| field.conditions.iter().map(|c| key(c, *path)))
-            .collect();
+    fn count(rules: &[Arc<Rule>]) -> Crowds {
+        let choosing = || rules.iter().filter(|rule| rule.has_choice);
+        let conditions: usize = choosing().map(|rule| rule.conditions().len()).sum();
         let mut crowds = Crowds {
-            counts: vec![0; (keys.len() * 2).next_power_of_two()],
-            keys: Vec::new().into_iter(),
+            counts: vec![0; (conditions * 2).next_power_of_two()],
         };
-        for key in keys.iter().filter(|key| **key != UNSHARED) {
-            let place = crowds.place(*key);
-            if let Some(count) = crowds.counts.get_mut(place) {
-                *count = count.saturating_add(1);
+        for rule in choosing() {
+            for condition in rule.conditions() {
+                let place = crowds.place(condition.key);
+                if condition.key != UNSHARED
+                    && let Some(count) = crowds.counts.get_mut(place)
+                {
+                    *count = count.saturating_add(1);
+                }
             }
         }
-        crowds.keys = keys.into_iter();
         crowds
     }
 
@@ -117,38 +112,29 @@ impl Crowds {
     }
 
     /// A measure of how many events a field accepts, times how many rules it accepts them for;
-    /// `None` for a field that absence satisfies. To be asked for the fields in the order in which
-    /// they were counted.
-    fn load(&mut self, rule: &Rule, field: &Field) -> Option<u64> {
-        let mut load = Some(0u64);
-        let has_choice = has_choice(rule);
-        for condition in &field.conditions {
-            let key = self.keys.by_ref().take(usize::from(has_choice)).next();
-            let count = key
-                .filter(|key| *key != UNSHARED)
-                .and_then(|key| self.counts.get(self.place(key)));
-            let crowd = count.map_or(1, |count| u64::from(*count));
-            load = load
-                .zip(share(condition))
-                .map(|(load, share)| load.saturating_add(share.saturating_mul(crowd)));
-        }
-        load
+    /// `None` for a field that absence satisfies.
+    fn load(&self, rule: &Rule, field: &FieldNote) -> Option<u64> {
+        let conditions = rule.conditions_of(field).iter();
+        conditions
+            .map(|condition| {
+                let crowd = if condition.key == UNSHARED {
+                    1
+                } else {
+                    let count = self.counts.get(self.place(condition.key));
+                    count.map_or(1, |count| u64::from(*count))
+                };
+                let share = u64::from(condition.share?);
+                Some(share.saturating_mul(crowd))
+            })
+            .try_fold(0u64, |sum, load| Some(sum.saturating_add(load?)))
     }
 }
 
-/// Whether a rule can be found by one field or another.
-fn has_choice(rule: &Rule) -> bool {
-    rule.pattern
-        .branches()
-        .iter()
-        .any(|branch| branch.len() > 1)
-}
-
 /// The key of a condition that no other rule has.
-const UNSHARED: u64 = 0;
+pub(super) const UNSHARED: u64 = 0;
 
 /// Of a million values, how many a condition may accept.
-fn share(condition: &Condition) -> Option<u64> {
+pub(super) fn share(condition: &Condition) -> Option<u32> {
     // A text of some length excludes most others.
     let long = |length: usize| 200_000 >> (2 * length.min(6));
     Some(match condition {
@@ -181,14 +167,14 @@ fn share(condition: &Condition) -> Option<u64> {
 
 /// How much more often a text may occur that is short, or that could be a word: names of states
 /// and kinds are words, identifiers have digits.
-fn common(text: &str) -> u64 {
+fn common(text: &str) -> u32 {
     let short = 10_000 >> (2 * text.len().min(6));
     let word = !text.bytes().any(|byte| byte.is_ascii_digit());
     short + if word { 100 } else { 0 }
 }
 
 /// Names a condition that other rules may have as well.
-fn key(condition: &Condition, path: u32) -> u64 {
+pub(super) fn key(condition: &Condition, path: u32) -> u64 {
     let (kind, text) = match condition {
         Condition::Exactly(text) => (1, text.as_str()),
         Condition::Number { raw, .. } => (2, raw.as_str()),

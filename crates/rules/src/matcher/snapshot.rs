@@ -166,14 +166,14 @@ impl<K> Snapshot<K> {
                 text,
                 leaves: &scratch.leaves,
             };
-            let mut room = Room {
+            let room = Room {
                 stamps: own,
                 stamp,
                 folded: &mut scratch.folded,
                 excepted: &mut scratch.excepted,
                 matched: &mut scratch.matched,
             };
-            segment.program.run(&segment.rules, view, &mut room);
+            segment.program.run(&segment.rules, view, room);
             for place in &scratch.matched {
                 let place = *place as usize;
                 if let Some(key) = segment.keys.get(place)

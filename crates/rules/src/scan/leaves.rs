@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 use crate::event::{Element, ElementId, Elements, ValueRef};
-use crate::matcher::hash;
+use crate::matcher::Literal;
 use crate::number;
 
 /// A value at a mentioned path.
@@ -22,6 +22,8 @@ pub(crate) struct Leaf {
     /// The nearest double of a number once it was asked for; [`UNKNOWN`] before, not a number if
     /// there is none.
     nearest: Cell<u64>,
+    /// Whether the number is [exact](number::is_exact), if that was found out beside.
+    exact: Cell<Option<bool>>,
     /// The hash of the text once it was asked for.
     hash: Cell<u64>,
 }
@@ -100,6 +102,7 @@ impl Leaves {
             end: u32::try_from(at.1).unwrap_or(NONE),
             next: NONE,
             nearest: Cell::new(UNKNOWN),
+            exact: Cell::new(None),
             hash: Cell::new(UNKNOWN),
         });
         let Some(chain) = self.chains.get_mut(path as usize) else {
@@ -149,9 +152,16 @@ impl Leaves {
         })
     }
 
-    /// The text of a string or number.
+    /// Whether there is not more than one value at a path.
     #[inline]
-    pub(crate) fn text<'a>(&'a self, leaf: &Leaf, event: &'a str) -> &'a str {
+    pub(crate) fn is_at_most_one(&self, path: u32) -> bool {
+        let chain = self.chains.get(path as usize);
+        chain.is_none_or(|chain| chain.stamp != self.stamp || chain.first == chain.last)
+    }
+
+    /// Where the text of a string or number is.
+    #[inline]
+    fn place<'a>(&'a self, leaf: &Leaf, event: &'a str) -> (&'a str, (usize, usize)) {
         let whole = match leaf.kind {
             Kind::Unescaped => &self.unescaped,
             _ => event,
@@ -161,14 +171,28 @@ impl Leaves {
             Kind::Number if leaf.end == leaf.start => end_of_word(event.as_bytes(), start),
             _ => leaf.end as usize,
         };
+        (whole, (start, end))
+    }
+
+    /// The text of a string or number.
+    #[inline]
+    pub(crate) fn text<'a>(&'a self, leaf: &Leaf, event: &'a str) -> &'a str {
+        let (whole, (start, end)) = self.place(leaf, event);
         whole.get(start..end).unwrap_or_default()
     }
 
-    /// The [hash] of the text, made once.
+    /// The same as tables compare it.
+    #[inline]
+    pub(crate) fn literal<'a>(&'a self, leaf: &Leaf, event: &'a str) -> Literal<'a> {
+        let (whole, place) = self.place(leaf, event);
+        Literal::within(whole.as_bytes(), place)
+    }
+
+    /// The [hash](Literal::hash) of the text, made once.
     #[inline]
     pub(crate) fn hash(&self, leaf: &Leaf, event: &str) -> u64 {
         if leaf.hash.get() == UNKNOWN {
-            leaf.hash.set(hash(self.text(leaf, event).as_bytes()));
+            leaf.hash.set(self.literal(leaf, event).hash());
         }
         leaf.hash.get()
     }
@@ -178,11 +202,24 @@ impl Leaves {
     pub(crate) fn nearest(&self, leaf: &Leaf, event: &str) -> Option<f64> {
         if leaf.nearest.get() == UNKNOWN {
             let front = event.as_bytes().get(leaf.start as usize..);
-            let nearest = front.and_then(number::nearest_in_front);
-            let nearest = nearest.or_else(|| number::nearest(self.text(leaf, event)));
+            let (nearest, exact) = match front.and_then(number::read_in_front) {
+                Some((nearest, exact)) => (Some(nearest), exact),
+                None => (number::nearest(self.text(leaf, event)), None),
+            };
             leaf.nearest.set(nearest.unwrap_or(f64::NAN).to_bits());
+            leaf.exact.set(exact);
         }
         Some(f64::from_bits(leaf.nearest.get())).filter(|number| !number.is_nan())
+    }
+
+    /// Whether a number is the decimal that its nearest double stands for.
+    #[inline]
+    pub(crate) fn is_exact(&self, leaf: &Leaf, event: &str) -> bool {
+        let nearest = self.nearest(leaf, event);
+        let exact = leaf.exact.get();
+        exact.unwrap_or_else(|| {
+            nearest.is_some_and(|nearest| number::is_exact(self.text(leaf, event), nearest))
+        })
     }
 
     /// Whether a number surely lies between two others; it may, too, if this says no.

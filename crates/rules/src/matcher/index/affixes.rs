@@ -4,6 +4,7 @@
 //! radix tree in one array: a step of a text costs one look at a node, however many prefixes there
 //! are, and there are at most twice as many nodes as prefixes.
 
+use super::literal::Literal;
 use super::table::{NONE, TextTable};
 
 /// Lengths that are still looked up one by one.
@@ -156,7 +157,7 @@ impl Affixes {
         if lengths.len() <= FEW_LENGTHS {
             affixes.lengths = lengths;
             affixes.table = texts;
-            affixes.table.shrink();
+            affixes.table.finish();
             return affixes;
         }
         let mut sorted: Vec<Text> = texts
@@ -221,14 +222,20 @@ impl Affixes {
 
     /// Tells the number of every prefix that the text starts with.
     #[inline]
-    pub(crate) fn of_front(&self, text: &[u8], mut tell: impl FnMut(u32)) {
-        self.of_few(text, From::Front, &mut tell);
+    pub(crate) fn of_front(&self, text: Literal<'_>, mut tell: impl FnMut(u32)) {
+        if !self.few.is_empty() {
+            // Truncation is meant: the first bytes are the lowest.
+            self.of_few(text.front as u64, text.length, &mut tell);
+            return;
+        }
         for length in &self.lengths {
-            let front = text.get(..*length);
-            if let Some(value) = front.and_then(|front| self.table.get(front)) {
+            let front = text.first(*length);
+            let found = front.and_then(|front| self.table.find(front, || front.hash()));
+            if let Some(value) = found {
                 tell(value);
             }
         }
+        let text = text.text();
         let mut rest = text;
         let mut next = self.nodes.first();
         while let Some(node) = next {
@@ -249,7 +256,10 @@ impl Affixes {
     /// Tells the number of every suffix that the text ends with.
     #[inline]
     pub(crate) fn of_back(&self, text: &[u8], mut tell: impl FnMut(u32)) {
-        self.of_few(text, From::Back, &mut tell);
+        if !self.few.is_empty() {
+            self.of_few(word(text, From::Back), text.len(), &mut tell);
+            return;
+        }
         for length in &self.lengths {
             let start = text.len().checked_sub(*length);
             let back = start.and_then(|start| text.get(start..));
@@ -277,13 +287,9 @@ impl Affixes {
     }
 
     #[inline]
-    fn of_few(&self, text: &[u8], from: From, tell: &mut impl FnMut(u32)) {
-        if self.few.is_empty() {
-            return;
-        }
-        let word = word(text, from);
+    fn of_few(&self, word: u64, length: usize, tell: &mut impl FnMut(u32)) {
         for short in &self.few {
-            if word & short.counts == short.word && short.length <= text.len() {
+            if word & short.counts == short.word && short.length <= length {
                 tell(short.value);
             }
         }

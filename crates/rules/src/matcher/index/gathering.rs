@@ -173,8 +173,9 @@ impl Gathering {
         self.numbers.build(|one, other| chains.join(one, other));
         self.v4.build(|one, other| chains.join(one, other));
         self.v6.build(|one, other| chains.join(one, other));
-        self.texts.shrink();
-        self.folded.shrink();
+        self.texts.finish();
+        self.folded.finish();
+        self.spelled.finish();
         self.others.shrink_to_fit();
         let words = if self.words.len() < FEW_WORDS {
             None
@@ -188,12 +189,13 @@ impl Gathering {
         };
         let asked = Asked {
             texts: !self.texts.is_empty(),
-            affixes: !(self.prefixes.is_empty() && self.suffixes.is_empty()),
+            prefixes: !self.prefixes.is_empty(),
+            suffixes: !self.suffixes.is_empty(),
             words: words.as_ref().is_some_and(|words| !words.is_empty()) || !few_words.is_empty(),
-            folded: !(self.folded.is_empty()
-                && self.folded_prefixes.is_empty()
-                && self.folded_suffixes.is_empty()),
+            folded: !self.folded.is_empty(),
+            folded_affixes: !(self.folded_prefixes.is_empty() && self.folded_suffixes.is_empty()),
             addresses: !(self.v4.is_empty() && self.v6.is_empty()),
+            others: !self.others.is_empty(),
         };
         PathIndex {
             asked,

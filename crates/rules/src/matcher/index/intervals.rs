@@ -1,35 +1,89 @@
 //! Which of many closed intervals hold a point? Numbers, addresses and address ranges ask this.
 
+use super::slabs::Slabs;
 use super::table::NONE;
 
-/// Intervals, sorted by their lower end, as a balanced tree without pointers: the middle of a
-/// range is the root of that range, and knows the highest end below it.
+/// Intervals. As a rule they are cut into [`Slabs`]; those of which many overlap are a balanced
+/// tree without pointers, sorted by their lower end: the middle of a range is the root of that
+/// range, and knows the highest end below it.
 #[derive(Clone, Debug)]
 pub(crate) struct Intervals<T> {
     list: Vec<Interval<T>>,
+    slabs: Option<Slabs<T>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Interval<T> {
-    low: T,
-    high: T,
+pub(super) struct Interval<T> {
+    pub(super) low: T,
+    pub(super) high: T,
     /// The highest `high` of the range this is the middle of.
     reach: T,
-    value: u32,
+    pub(super) value: u32,
+}
+
+/// What intervals are of.
+pub(crate) trait Point: Copy + Ord {
+    const LEAST: Self;
+
+    /// The next greater point.
+    fn next(self) -> Option<Self>;
+
+    /// A number that is no less for greater points.
+    fn high_bits(self) -> u64;
+}
+
+impl Point for u64 {
+    const LEAST: u64 = 0;
+
+    fn next(self) -> Option<u64> {
+        self.checked_add(1)
+    }
+
+    fn high_bits(self) -> u64 {
+        self
+    }
+}
+
+impl Point for u32 {
+    const LEAST: u32 = 0;
+
+    fn next(self) -> Option<u32> {
+        self.checked_add(1)
+    }
+
+    fn high_bits(self) -> u64 {
+        self.into()
+    }
+}
+
+impl Point for u128 {
+    const LEAST: u128 = 0;
+
+    fn next(self) -> Option<u128> {
+        self.checked_add(1)
+    }
+
+    fn high_bits(self) -> u64 {
+        // Truncation is meant: the upper half.
+        (self >> 64) as u64
+    }
 }
 
 impl<T> Default for Intervals<T> {
     fn default() -> Self {
-        Intervals { list: Vec::new() }
+        Intervals {
+            list: Vec::new(),
+            slabs: None,
+        }
     }
 }
 
-impl<T: Copy + Ord> Intervals<T> {
+impl<T: Point> Intervals<T> {
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.slabs.is_none()
     }
 
-    /// Adds an interval before the tree is built. An empty one (`low > high`) is left out.
+    /// Adds an interval before anything is built. An empty one (`low > high`) is left out.
     pub(crate) fn add(&mut self, low: T, high: T, value: u32) {
         if low <= high {
             self.list.push(Interval {
@@ -41,7 +95,7 @@ impl<T: Copy + Ord> Intervals<T> {
         }
     }
 
-    /// Builds the tree. Equal intervals become one: `join` puts the second value to the first.
+    /// Builds what is asked. Equal intervals become one: `join` puts the second value to the first.
     pub(crate) fn build(&mut self, mut join: impl FnMut(u32, u32) -> u32) {
         self.list.sort_unstable_by_key(|i| (i.low, i.high));
         self.list.dedup_by(|later, earlier| {
@@ -51,20 +105,30 @@ impl<T: Copy + Ord> Intervals<T> {
             }
             equal
         });
+        if self.list.is_empty() {
+            return;
+        }
+        self.slabs = Slabs::of(&self.list);
+        if self.slabs.is_some() {
+            self.list = Vec::new();
+            return;
+        }
         self.list.shrink_to_fit();
         let _ = reach(&mut self.list);
     }
 
     /// Tells the value of every interval that holds the point.
     #[inline]
-    pub(crate) fn of(&self, point: T, mut tell: impl FnMut(u32)) {
-        let mut cell = Cell::default();
-        stab(&self.list, point, &mut cell, &mut tell);
+    pub(crate) fn of(&self, point: T, tell: impl FnMut(u32)) {
+        self.around(point, tell);
     }
 
     /// The same, and tells between which ends all other points are in the same intervals. `None` stands for no limit.
     #[inline]
     pub(crate) fn around(&self, point: T, mut tell: impl FnMut(u32)) -> Cell<T> {
+        if let Some(slabs) = &self.slabs {
+            return slabs.around(point, tell);
+        }
         let mut cell = Cell::default();
         stab(&self.list, point, &mut cell, &mut tell);
         cell
@@ -72,7 +136,8 @@ impl<T: Copy + Ord> Intervals<T> {
 
     /// Bytes kept.
     pub(crate) fn memory(&self) -> usize {
-        self.list.capacity() * size_of::<Interval<T>>()
+        let slabs = self.slabs.as_ref().map_or(0, Slabs::memory);
+        slabs + self.list.capacity() * size_of::<Interval<T>>()
     }
 }
 
@@ -187,9 +252,13 @@ mod tests {
     proptest! {
         #[test]
         fn all_points_of_a_cell_are_in_the_same_intervals(
-            ends in prop::collection::vec((0u64..20, 0u64..20), 0..12),
+            ends in prop::collection::vec((0u64..20, 0u64..20), 0..40),
+            factor in prop::sample::select(vec![1u64, 1 << 59]),
             point in 0u64..20,
         ) {
+            let ends: Vec<(u64, u64)> =
+                ends.iter().map(|(low, high)| (low * factor, high * factor)).collect();
+            let point = point * factor;
             let mut intervals = Intervals::default();
             for (number, (low, high)) in (0..).zip(&ends) {
                 intervals.add(*low, *high, number);
@@ -211,7 +280,7 @@ mod tests {
                 let known = told.iter().any(|value| ends[*value as usize] == (*low, *high));
                 prop_assert_eq!(known, *low <= point && point <= *high);
             }
-            for other in 0..20 {
+            for other in (0..20).flat_map(|n| [n * factor, (n * factor).saturating_add(1)]) {
                 let above = cell.above.is_none_or(|end| end < other);
                 if above && cell.below.is_none_or(|end| other < end) {
                     prop_assert_eq!(&of(other).0, &told);

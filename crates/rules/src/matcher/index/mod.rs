@@ -7,6 +7,8 @@
 mod affixes;
 mod gathering;
 mod intervals;
+mod literal;
+mod slabs;
 mod table;
 mod words;
 
@@ -15,13 +17,12 @@ use std::net::IpAddr;
 use affixes::Affixes;
 pub(super) use gathering::Gathering;
 use intervals::{Intervals, ordered};
-pub(crate) use table::hash;
+pub(crate) use literal::{Literal, hash};
 pub(super) use table::{NONE, TextTable};
 use words::Words;
 
 use crate::address::parse_address;
 use crate::condition::{Condition, Wildcard};
-use crate::number;
 use crate::scan::Kind;
 
 /// Postings that need no looking up.
@@ -103,10 +104,14 @@ impl Guard {
 #[expect(clippy::struct_excessive_bools, reason = "one for each structure")]
 struct Asked {
     texts: bool,
-    affixes: bool,
+    prefixes: bool,
+    suffixes: bool,
     words: bool,
     folded: bool,
+    folded_affixes: bool,
     addresses: bool,
+    /// Places for any value that is no exception.
+    others: bool,
 }
 
 /// All conditions at one path.
@@ -137,11 +142,18 @@ pub(super) trait Wanted {
     /// The text of a string or number.
     fn text(&self) -> &str;
 
-    /// The [hash] of the text.
+    /// The text as tables compare it.
+    fn literal(&self) -> Literal<'_>;
+
+    /// The [hash](Literal::hash) of the text.
     fn hash(&self) -> u64;
 
     /// The double nearest to a number.
     fn nearest(&self) -> Option<f64>;
+
+    /// Whether the number is the decimal that its nearest double stands for, and so may be
+    /// compared.
+    fn is_exact(&self) -> bool;
 }
 
 /// Takes the postings that a value has.
@@ -173,9 +185,8 @@ impl PathIndex {
         room: &mut Vec<u8>,
         postings: &mut impl Postings,
     ) {
-        let others = self.others.as_slice();
-        if !others.is_empty() {
-            postings.expect(others.len());
+        if self.asked.others {
+            postings.expect(self.others.len());
         }
         let list = match wanted.kind() {
             Kind::Text | Kind::Unescaped => {
@@ -195,42 +206,62 @@ impl PathIndex {
                 postings.take(head);
             }
         }
-        if !others.is_empty() {
-            postings.take_others(others);
+        if self.asked.others {
+            postings.take_others(&self.others);
         }
     }
 
+    #[inline]
     fn look_up_text(&self, wanted: &impl Wanted, room: &mut Vec<u8>, postings: &mut impl Postings) {
-        let text = wanted.text();
-        let bytes = text.as_bytes();
+        let literal = wanted.literal();
         let asked = self.asked;
         if asked.texts
-            && let Some(head) = self.texts.get_hashed(bytes, wanted.hash())
+            && let Some(head) = self.texts.find(literal, || wanted.hash())
         {
             postings.take(head);
         }
-        if asked.affixes {
-            self.prefixes.of_front(bytes, |head| postings.take(head));
+        if asked.prefixes {
+            self.prefixes.of_front(literal, |head| postings.take(head));
+        }
+        if asked.suffixes {
+            let bytes = literal.text();
             self.suffixes.of_back(bytes, |head| postings.take(head));
         }
+        if asked.folded
+            && !asked.folded_affixes
+            && let Some(folded) = literal.folded()
+        {
+            if let Some(head) = self.folded.find(folded, || folded.hash()) {
+                postings.take(head);
+            }
+        } else if asked.folded || asked.folded_affixes {
+            room.clear();
+            room.extend(literal.text().iter().map(u8::to_ascii_lowercase));
+            let folded = Literal::of(room);
+            if let Some(head) = self.folded.find(folded, || folded.hash()) {
+                postings.take(head);
+            }
+            self.folded_prefixes
+                .of_front(folded, |head| postings.take(head));
+            self.folded_suffixes
+                .of_back(room, |head| postings.take(head));
+        }
+        if asked.words || asked.addresses {
+            self.look_into_text(wanted.text(), postings);
+        }
+    }
+
+    #[inline(never)]
+    fn look_into_text(&self, text: &str, postings: &mut impl Postings) {
+        let asked = self.asked;
         if asked.words {
+            let bytes = text.as_bytes();
             self.words.within(bytes, |head| postings.take(head));
             for (word, head) in self.few_words.iter() {
                 if memchr::memmem::find(bytes, word).is_some() {
                     postings.take(head);
                 }
             }
-        }
-        if asked.folded {
-            room.clear();
-            room.extend(bytes.iter().map(u8::to_ascii_lowercase));
-            if let Some(head) = self.folded.get(room) {
-                postings.take(head);
-            }
-            self.folded_prefixes
-                .of_front(room, |head| postings.take(head));
-            self.folded_suffixes
-                .of_back(room, |head| postings.take(head));
         }
         if asked.addresses {
             match parse_address(text) {
@@ -252,7 +283,7 @@ impl PathIndex {
             postings.take(head);
         }
         // Values of a list are often alike.
-        let each_counts = !self.others.is_empty();
+        let each_counts = self.asked.others;
         if self.numbers.is_empty() || (!each_counts && postings.is_like_before()) {
             return;
         }
@@ -262,9 +293,7 @@ impl PathIndex {
         // Whether the number may be compared at all is dear to find out, so only when it matters.
         let mut exact = None;
         let cell = self.numbers.around(ordered(number), |head| {
-            if postings.is_news(head)
-                && *exact.get_or_insert_with(|| number::is_exact(wanted.text(), number))
-            {
+            if postings.is_news(head) && *exact.get_or_insert_with(|| wanted.is_exact()) {
                 postings.take(head);
             }
         });
