@@ -373,12 +373,15 @@ mod tests {
         assert_eq!(comparable("0.30000000000000004"), Some(0.30000000000000004));
     }
 
+    /// As many as may and may not be told apart by doubles.
+    const MANY_DIGITS: std::ops::Range<u64> = 1_000_000_000_000_000..1_000_000_000_000_000_000;
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
         fn short_decimals_are_read_as_by_the_standard_library(
-            digits in prop_oneof![0u64..=u64::MAX, 0u64..1 << 54, 0u64..100_000],
+            digits in prop_oneof![0u64..=u64::MAX, 0u64..1 << 54, MANY_DIGITS, 0u64..100_000],
             point in 0usize..20,
             negative in any::<bool>(),
         ) {
@@ -399,7 +402,7 @@ mod tests {
 
         #[test]
         fn numbers_that_stand_alone_are_printed_back(
-            digits in prop_oneof![0u64..=u64::MAX, 0u64..1 << 54, 0u64..100_000],
+            digits in prop_oneof![0u64..=u64::MAX, 0u64..1 << 54, MANY_DIGITS, 0u64..100_000],
             point in 0usize..20,
         ) {
             let digits = digits.to_string();
@@ -411,6 +414,31 @@ mod tests {
                 let back = Decimal::read(printed.format_finite(value));
                 prop_assert_eq!(is_exact(&raw, value), Decimal::read(&raw) == back, "{}", raw);
             }
+        }
+
+        #[test]
+        fn decimals_next_to_printed_ones_are_exact_only_if_printed(
+            mantissa in 0u64..1 << 52,
+            even in any::<bool>(),
+            exponent in 1023u64 - 14..1023 + 60,
+            by in -12i64..12,
+        ) {
+            // Around powers of two as well as between them.
+            let mantissa = if even { mantissa & 3 } else { mantissa };
+            let value = f64::from_bits(exponent << 52 | mantissa);
+            let printed = format!("{value:?}");
+            let (whole, fraction) = printed.split_once('.').unwrap();
+            let digits: i64 = format!("{whole}{fraction}").parse().unwrap();
+            let digits = (digits + by).unsigned_abs().to_string();
+            let zeros = "0".repeat((fraction.len() + 1).saturating_sub(digits.len()));
+            let digits = format!("{zeros}{digits}");
+            let (whole, fraction) = digits.split_at(digits.len() - fraction.len());
+            let raw = format!("{whole}.{fraction}");
+            let standard: f64 = raw.parse().unwrap();
+            prop_assert_eq!(nearest(&raw), Some(standard), "{}", raw);
+            let mut printed = zmij::Buffer::new();
+            let back = Decimal::read(printed.format_finite(standard));
+            prop_assert_eq!(is_exact(&raw, standard), Decimal::read(&raw) == back, "{}", raw);
         }
 
         #[test]
