@@ -21,6 +21,10 @@ use rules::{EventText, Matcher, Pattern, Scratch};
 /// Times that each figure is measured; the median is shown.
 const ROUNDS: usize = 5;
 
+/// What each side works in one round at least, in turns of one pass over all events: systems count
+/// a thread's time in ticks of some milliseconds, and a pass takes but few of them.
+const WORK: Duration = Duration::from_millis(300);
+
 /// What a set of rules is to reach, in quamina's rate with five exact rules.
 const GOALS: &[(&str, f64)] = &[
     ("EXACT", 2.5),
@@ -166,8 +170,7 @@ impl<'a> Unit<'a> {
         ours();
         let mut rounds: Vec<(f64, f64, f64)> = (0..ROUNDS)
             .map(|_| {
-                let unit = self.rate(timed(|| self.run()));
-                let rate = self.rate(timed(&mut ours));
+                let (unit, rate) = self.round(&mut ours);
                 (rate / unit, rate, unit)
             })
             .collect();
@@ -192,8 +195,37 @@ impl<'a> Unit<'a> {
         }
     }
 
-    fn rate(&self, time: Duration) -> f64 {
-        self.texts.len() as f64 / time.as_secs_f64()
+    /// Rates of quamina and of `ours`, each in turn until it has worked for long enough.
+    fn round(&self, ours: &mut impl FnMut()) -> (f64, f64) {
+        let (mut unit, mut own) = (Side::default(), Side::default());
+        while unit.worked < WORK || own.worked < WORK {
+            if unit.worked < WORK {
+                unit.pass(|| self.run());
+            }
+            if own.worked < WORK {
+                own.pass(&mut *ours);
+            }
+        }
+        (unit.rate(self.texts.len()), own.rate(self.texts.len()))
+    }
+}
+
+/// What one side did in a round.
+#[derive(Default)]
+struct Side {
+    passes: usize,
+    worked: Duration,
+}
+
+impl Side {
+    fn pass(&mut self, work: impl FnOnce()) {
+        self.worked += timed(work);
+        self.passes += 1;
+    }
+
+    /// Events per second, of which each pass has so many.
+    fn rate(&self, events: usize) -> f64 {
+        (self.passes * events) as f64 / self.worked.as_secs_f64()
     }
 }
 
