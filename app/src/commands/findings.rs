@@ -1,7 +1,7 @@
 //! What was found in files, as people and as programs read it.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -78,10 +78,9 @@ pub(crate) fn check(matches: &ArgMatches, checker: &Checker<'_>) -> ExitCode {
     }
     if as_json {
         let all = json!({"errors": errors, "warnings": warnings, "files": reports});
-        println!("{all:#}");
-    } else {
-        print!("{text}");
+        text = format!("{all:#}\n");
     }
+    write_out(&text);
     if unreadable {
         ExitCode::from(2)
     } else if errors > 0 {
@@ -89,6 +88,12 @@ pub(crate) fn check(matches: &ArgMatches, checker: &Checker<'_>) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Writes to standard output. A reader that has seen enough and closed its end is no error.
+pub(crate) fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Whether a call may be made again without asking anybody, by what is known of AWS's operations.

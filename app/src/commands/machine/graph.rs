@@ -65,7 +65,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<()> {
         Some(path) => std::fs::write(path, picture)
             .with_context(|| format!("cannot write the file `{}`", path.display())),
         None => {
-            print!("{picture}");
+            findings::write_out(&picture);
             Ok(())
         }
     }

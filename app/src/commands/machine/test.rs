@@ -1,5 +1,6 @@
 //! `quell machine test`: a definition played through test cases whose tasks are mocked.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -46,6 +47,12 @@ pub(crate) fn interface() -> Command {
                 .help("play each case again for each of its tasks, which fails then, and tell where that leads"),
         )
         .arg(
+            Arg::new("calls")
+                .long("calls")
+                .action(ArgAction::SetTrue)
+                .help("print each call with its parameters (JSON always has them)"),
+        )
+        .arg(
             option("format", "FORM", "form of the answer")
                 .value_parser(["text", "json"])
                 .default_value("text"),
@@ -79,16 +86,19 @@ pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
     let failed = told.iter().filter(|case| case["passed"] == false).count();
     if matches.get_one::<String>("format").map(String::as_str) == Some("json") {
         let all = json!({"machine": play.name, "cases": told, "failed": failed});
-        println!("{all:#}");
+        findings::write_out(&format!("{all:#}\n"));
     } else {
+        let mut text = String::new();
         for case in &told {
-            print(case);
+            print(&mut text, case, matches.get_flag("calls"));
         }
-        println!(
-            "{}: {} cases, {failed} not as expected",
-            play.name,
-            told.len()
+        let cases = told.len();
+        let _ = writeln!(
+            text,
+            "{}: {cases} cases, {failed} not as expected",
+            play.name
         );
+        findings::write_out(&text);
     }
     if failed == 0 {
         ExitCode::SUCCESS
@@ -234,24 +244,39 @@ fn tell(told: &mut Value, ended: &Ended) {
     told["seconds"] = ended.seconds.into();
 }
 
+/// Most states of a path that are printed at its beginning, and at its end.
+const SHOWN: (usize, usize) = (8, 8);
+
+/// States of a path, the middle of a long one left out.
+fn path(of: &Value) -> String {
+    let names: Vec<String> = (of["path"].as_array().into_iter().flatten())
+        .map(|name| findings::plain(name.as_str().unwrap_or("-")))
+        .collect();
+    let (first, last) = SHOWN;
+    if names.len() <= first + last {
+        return names.join(" > ");
+    }
+    let left_out = names.len() - first - last;
+    let begin = names.get(..first).unwrap_or_default().join(" > ");
+    let end = names.get(names.len() - last..).unwrap_or_default();
+    format!("{begin} > ({left_out} more) > {}", end.join(" > "))
+}
+
 /// A case as people read it. Texts come from the files, so what moves the cursor is taken out.
-fn print(case: &Value) {
+fn print(out: &mut String, case: &Value, with_calls: bool) {
     let text = |value: &Value| findings::plain(value.as_str().unwrap_or("-"));
-    let path = |of: &Value| {
-        let names = of["path"].as_array().into_iter().flatten().map(text);
-        names.collect::<Vec<_>>().join(" > ")
-    };
     let word = if case["passed"] == true {
         "ok"
     } else {
         "NOT AS EXPECTED"
     };
-    println!("{}: {word}", text(&case["case"]));
+    let _ = writeln!(out, "{}: {word}", text(&case["case"]));
     for unmet in case["unmet"].as_array().into_iter().flatten() {
-        println!("    {}", text(unmet));
+        let _ = writeln!(out, "    {}", text(unmet));
     }
     if case["status"].is_string() {
-        println!(
+        let _ = writeln!(
+            out,
             "    {} after {} s: {}",
             text(&case["status"]),
             case["seconds"],
@@ -259,11 +284,18 @@ fn print(case: &Value) {
         );
     }
     if case["error"].is_string() {
-        println!("    {}: {}", text(&case["error"]), text(&case["cause"]));
+        let _ = writeln!(
+            out,
+            "    {}: {}",
+            text(&case["error"]),
+            text(&case["cause"])
+        );
     }
-    for made in case["calls"].as_array().into_iter().flatten() {
+    let calls = case["calls"].as_array().filter(|_| with_calls);
+    for made in calls.into_iter().flatten() {
         let params = findings::plain(&made["params"].to_string());
-        println!(
+        let _ = writeln!(
+            out,
             "    {} calls {} {params}",
             text(&made["state"]),
             text(&made["call"])
@@ -272,9 +304,10 @@ fn print(case: &Value) {
     for fault in case["faults"].as_array().into_iter().flatten() {
         let task = text(&fault["fails"]);
         if fault["stuck"].is_string() {
-            println!("    if {task} fails: {}", text(&fault["stuck"]));
+            let _ = writeln!(out, "    if {task} fails: {}", text(&fault["stuck"]));
         } else {
-            println!(
+            let _ = writeln!(
+                out,
                 "    if {task} fails: {} by {}",
                 text(&fault["status"]),
                 path(fault)

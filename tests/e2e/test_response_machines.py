@@ -1,0 +1,215 @@
+"""The shipped state machines: played with mocks, every task failing in turn, and run against an account that moto plays."""
+
+import json
+import pathlib
+import subprocess
+import tempfile
+import unittest
+import uuid
+
+from quelltest import ROOT, binary, wait_until
+from states_world import StatesTest
+
+LIBRARY = ROOT / "playbooks"
+MACHINES = sorted(path.name.partition(".")[0] for path in LIBRARY.glob("*.asl.json"))
+ALLOWED = {"not-repeatable"}
+
+
+def definition(name):
+    return (LIBRARY / f"{name}.asl.json").read_text()
+
+
+def quell(*arguments):
+    return subprocess.run([binary(), "machine", *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+def states_of(block):
+    """All states of a block, with those of the blocks within."""
+    for name, state in block["States"].items():
+        yield name, state
+        for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
+            yield from states_of(inner)
+
+
+class Mocked(unittest.TestCase):
+    def test_they_are_checked_and_drawn(self):
+        self.assertEqual(MACHINES, ["ec2-response", "iam-response"])
+        for name in MACHINES:
+            done = quell("check", "--format", "json", LIBRARY / f"{name}.asl.json")
+            (file,) = json.loads(done.stdout)["files"]
+            found = [finding for finding in file["findings"] if finding["code"] not in ALLOWED]
+            self.assertEqual((done.returncode, found), (0, []), name)
+            with tempfile.TemporaryDirectory(prefix="quell-drawn-") as folder:
+                picture = pathlib.Path(folder) / "drawn.svg"
+                self.assertEqual(quell("graph", LIBRARY / f"{name}.asl.json", "-o", picture).returncode, 0)
+                drawn = picture.read_text()
+            for state, _ in states_of(json.loads(definition(name))):
+                self.assertIn(f"<title>{state}</title>", drawn)
+
+    def test_every_case_and_every_fault_ends_as_it_should(self):
+        for name in MACHINES:
+            tasks = {state for state, it in states_of(json.loads(definition(name))) if it["Type"] == "Task"}
+            mocks = LIBRARY / f"{name}.mocks.json"
+            done = quell("test", LIBRARY / f"{name}.asl.json", "--mocks", mocks, "--fail-each", "--format", "json")
+            answer = json.loads(done.stdout)
+            self.assertEqual((done.returncode, answer["failed"]), (0, 0), done.stdout[-2000:])
+            called = {made["state"] for case in answer["cases"] for made in case["calls"]}
+            self.assertEqual(called, tasks, f"{name}: every task is called in some case")
+            for case in answer["cases"]:
+                for fault in case["faults"]:
+                    with self.subTest(machine=name, case=case["case"], fails=fault["fails"]):
+                        self.assertNotIn("stuck", fault)
+                        # It says that it contained only what it proved.
+                        proved = fault["path"][-1] == "Done" and fault["status"] == "SUCCEEDED"
+                        told = fault["path"][-1] == "NotContained" and fault["error"] == "NotContained"
+                        self.assertTrue(proved or told, fault)
+                        if fault["fails"] in ("Isolate", "Prove", "ProveKey", "ProveUser", "ProveRole", "RevokeUser"):
+                            self.assertTrue(told, fault)
+
+
+class Account(StatesTest):
+    def setUp(self):
+        self.token = uuid.uuid4().hex[:8]
+        self.queue = self.sqs.create_queue(QueueName=f"ask-{self.token}")["QueueUrl"]
+
+    def respond(self, name, detail, answer=None, **settings):
+        """Runs a machine on a finding; a person answers when asked."""
+        arn = self.create(f"{name}-{uuid.uuid4().hex[:6]}", definition(name))
+        finding = {"id": self.token, "severity": 8, **detail}
+        data = {"detail": finding, "settings": {"approvalQueue": self.queue if answer else "", **settings}}
+        execution = self.start(arn, data)
+        if answer:
+            token = wait_until("the question", self.question)["taskToken"]
+            self.states.send_task_success(taskToken=token, output=json.dumps({"answer": answer}))
+        return self.ended(execution)
+
+    def question(self):
+        for message in self.sqs.receive_message(QueueUrl=self.queue).get("Messages", []):
+            self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+            return json.loads(message["Body"])
+        return None
+
+    def output(self, ended):
+        self.assertEqual(ended["status"], "SUCCEEDED", ended)
+        return json.loads(ended["output"])
+
+
+class Instances(Account):
+    def setUp(self):
+        super().setUp()
+        self.ec2, self.s3 = self.moto.client("ec2"), self.moto.client("s3")
+        self.vpc = self.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        subnet = self.ec2.create_subnet(VpcId=self.vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+        made = self.ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=subnet)
+        self.instance = made["Instances"][0]["InstanceId"]
+        self.bucket = f"evidence-{self.token}"
+        self.s3.create_bucket(Bucket=self.bucket)
+
+    def respond(self, answer=None, **settings):
+        resource = {"instanceDetails": {"instanceId": self.instance}}
+        detail = {"type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "resource": resource}
+        return super().respond("ec2-response", detail, answer, evidenceBucket=self.bucket, **settings)
+
+    def described(self):
+        return self.ec2.describe_instances(InstanceIds=[self.instance])["Reservations"][0]["Instances"][0]
+
+    def snapshots(self):
+        filters = [{"Name": "tag:quell:finding", "Values": [self.token]}]
+        return self.ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
+
+    def test_a_person_lets_it_be_quarantined_and_a_second_run_changes_nothing(self):
+        before = self.described()
+        output = self.output(self.respond("quarantine"))
+        self.assertEqual((output["contained"], output["how"]), (True, "quarantined"))
+        now = self.described()
+        (group,) = now["NetworkInterfaces"][0]["Groups"]
+        self.assertEqual(group["GroupName"], "quell-quarantine")
+        closed = self.ec2.describe_security_groups(GroupIds=[group["GroupId"]])["SecurityGroups"][0]
+        self.assertEqual((closed["IpPermissions"], closed["IpPermissionsEgress"], closed["VpcId"]), ([], [], self.vpc))
+        self.assertEqual(output["groupsBefore"], [it["GroupId"] for it in before["SecurityGroups"]])
+        tags = {tag["Key"]: tag["Value"] for tag in now["Tags"]}
+        self.assertEqual((tags["quell:finding"], tags["quell:status"]), (self.token, "quarantined"))
+        kept = self.snapshots()
+        volumes = [it["Ebs"]["VolumeId"] for it in before["BlockDeviceMappings"]]
+        self.assertEqual([it["VolumeId"] for it in kept], volumes)
+        self.assertEqual([it["snapshot"] for it in output["snapshots"]], [it["SnapshotId"] for it in kept])
+        bucket, _, key = output["evidence"].removeprefix("s3://").partition("/")
+        evidence = json.loads(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        self.assertEqual((evidence["instance"], evidence["finding"]["id"]), (self.instance, self.token))
+        again = self.output(self.respond())
+        self.assertEqual((again["contained"], again["how"]), (True, "quarantined"))
+        self.assertEqual(self.described()["NetworkInterfaces"][0]["Groups"], [group])
+        self.assertEqual([it["SnapshotId"] for it in self.snapshots()], [it["SnapshotId"] for it in kept])
+
+    def test_a_person_lets_it_be_terminated_or_released(self):
+        output = self.output(self.respond("release"))
+        self.assertEqual((output["contained"], output["how"]), (False, "released by a person"))
+        self.assertNotEqual(self.described()["NetworkInterfaces"][0]["Groups"][0]["GroupName"], "quell-quarantine")
+        output = self.output(self.respond("terminate"))
+        self.assertEqual((output["contained"], output["how"]), (True, "terminated"))
+        self.assertEqual(self.described()["State"]["Name"], "terminated")
+        output = self.output(self.respond())
+        self.assertEqual((output["contained"], output["how"]), (True, "terminated before"))
+
+    def test_a_channel_that_is_gone_is_told_in_the_output(self):
+        topic = self.quell.client("sns").create_topic(Name=f"soc-{self.token}")["TopicArn"]
+        gone = f"{topic}-gone"
+        output = self.output(self.respond(notifyTopics=[topic, gone]))
+        self.assertTrue(output["contained"])
+        self.assertEqual([lost["notTold"] for lost in output["notTold"]], [gone])
+
+    def test_a_hostile_name_of_an_instance_reaches_no_call(self):
+        self.instance = "i-0123456789abcdef0'; terminate"
+        ended = self.respond()
+        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "NoInstance"))
+
+
+class Credentials(Account):
+    def setUp(self):
+        super().setUp()
+        self.iam = self.moto.client("iam")
+
+    def respond(self, kind, principal, key="", answer=None):
+        details = {"accessKeyDetails": {"userType": kind, "userName": principal, "accessKeyId": key}}
+        return super().respond("iam-response", {"type": "UnauthorizedAccess:IAMUser/X", "resource": details}, answer)
+
+    def test_a_users_key_is_made_inactive_and_a_person_restores_it(self):
+        user = f"build-{self.token}"
+        self.iam.create_user(UserName=user)
+        key = self.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+        other = self.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+
+        def status():
+            return {it["AccessKeyId"]: it["Status"] for it in self.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]}
+
+        output = self.output(self.respond("IAMUser", user, key, "keep"))
+        self.assertEqual((output["contained"], output["how"]), (True, "key inactive, sessions revoked"))
+        self.assertEqual(status(), {key: "Inactive", other: "Active"})
+        policy = self.iam.get_user_policy(UserName=user, PolicyName="QuellRevokeOlderSessions")["PolicyDocument"]
+        (statement,) = policy["Statement"]
+        self.assertEqual((statement["Effect"], statement["Action"], statement["Resource"]), ("Deny", "*", "*"))
+        self.assertIn("aws:TokenIssueTime", statement["Condition"]["DateLessThan"])
+        # A second run finds it inactive, and asks nobody.
+        self.assertTrue(self.output(self.respond("IAMUser", user, key))["contained"])
+        self.iam.update_access_key(UserName=user, AccessKeyId=key, Status="Active")
+        output = self.output(self.respond("IAMUser", user, key, "restore"))
+        self.assertEqual((output["contained"], output["how"]), (False, "restored by a person"))
+        self.assertEqual(status(), {key: "Active", other: "Active"})
+        self.assertEqual(self.iam.list_user_policies(UserName=user)["PolicyNames"], [])
+
+    def test_a_roles_sessions_are_revoked(self):
+        role = f"web-{self.token}"
+        self.iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+        output = self.output(self.respond("AssumedRole", role))
+        self.assertEqual((output["contained"], output["how"]), (True, "sessions revoked"))
+        self.assertEqual(self.iam.list_role_policies(RoleName=role)["PolicyNames"], ["QuellRevokeOlderSessions"])
+
+    def test_who_is_not_there_is_not_contained(self):
+        ended = self.respond("AssumedRole", f"nobody-{self.token}")
+        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "NotContained"))
+        self.assertIn("NoSuchEntity", ended["cause"])
+        self.assertEqual(self.respond("Root", "Root")["error"], "RootUser")
+
+
+if __name__ == "__main__":
+    unittest.main()
