@@ -152,7 +152,7 @@ class Instances(Account):
         self.assertEqual((output["contained"], output["how"]), (True, "terminated before"))
 
     def test_a_channel_that_is_gone_is_told_in_the_output(self):
-        topic = self.quell.client("sns").create_topic(Name=f"soc-{self.token}")["TopicArn"]
+        topic = self.moto.client("sns").create_topic(Name=f"soc-{self.token}")["TopicArn"]
         gone = f"{topic}-gone"
         output = self.output(self.respond(notifyTopics=[topic, gone]))
         self.assertTrue(output["contained"])

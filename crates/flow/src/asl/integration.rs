@@ -179,6 +179,16 @@ impl Integration {
                 "The Parameters '{arguments}' could not be used to start the Task: [The parameters must be an object]"
             )));
         };
+        if self.family == Family::Sdk {
+            // What a call takes as bytes may be given as JSON, and is sent as its text.
+            for bytes in ["Body", "Payload"] {
+                if let Some(value @ (Value::Object(_) | Value::Array(_))) =
+                    parameters.get_mut(bytes)
+                {
+                    as_text(value, false);
+                }
+            }
+        }
         if self.family == Family::Optimised {
             let text = match self.service.as_str() {
                 "lambda" => "Payload",
