@@ -64,6 +64,10 @@ class OpenedQuarantine(CompromisedInstance):
 class StolenProfile(StolenInstanceRole):
     """Like its base, but the finding names only the instance."""
 
+    def build(self):
+        super().build()
+        self.account.answer_lookup(self.instance, [looked_up("RunInstances", "ec2.amazonaws.com")])
+
     def finding(self):
         resource = {"resourceType": "Instance", "instanceDetails": {"instanceId": self.instance}}
         return finding_of("UnauthorizedAccess:EC2/MetadataDNSRebind", resource)
@@ -112,6 +116,23 @@ class ManagedDatabase(AttackedDatabase):
     def parameters(self, **more):
         return super().parameters(**{"RotateMaster": ["true"], "Approvers": [APPROVER], **more})
 
+    def check(self, test, shape, outputs):
+        super().check(test, shape, outputs)
+        asked = [seen for seen in self.account.of(self.role) if seen.operation == "RotateSecret"]
+        test.assertEqual(len(asked), 1)
+
+
+class HandedOverDatabase(AttackedDatabase):
+    """A database whose password nobody manages; a person agrees that Secrets Manager makes a new one."""
+
+    def parameters(self, **more):
+        return super().parameters(**{"RotateMaster": ["true"], "Approvers": [APPROVER], **more})
+
+    def check(self, test, shape, outputs):
+        super().check(test, shape, outputs)
+        found = self.client("rds").describe_db_instances(DBInstanceIdentifier=self.database)["DBInstances"][0]
+        test.assertIn("SecretArn", found["MasterUserSecret"])
+
 
 class InfectedRecoveryPoint(World):
     """A recovery point of AWS Backup that carries malware."""
@@ -151,6 +172,9 @@ class OwnRoot(World):
     def shape(self):
         return None
 
+    def check(self, test, shape, outputs):
+        test.assertTrue(any("ConsoleLogin" in line for line in outputs["Prove.Evidence"]), outputs)
+
 
 class OpenAccount(PublicBucket):
     """An account whose public access block was taken away. There is one account for all: not beside others."""
@@ -160,11 +184,19 @@ class OpenAccount(PublicBucket):
 
     def build(self):
         super().build()
-        # boto3 would put the account's number before the host's name, which is an address here.
+        self._ask("DELETE")
+
+    def _ask(self, method):
+        """Asks for the account's block; boto3 would put the account's number before the host's name, an address here."""
         url = f"{self.client('s3').meta.endpoint_url}/v20180820/configuration/publicAccessBlock"
         scope = f"AWS4-HMAC-SHA256 Credential=AKIDMOTO/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
         headers = {"x-amz-account-id": ACCOUNT, "Authorization": scope}
-        urllib.request.urlopen(urllib.request.Request(url, method="DELETE", headers=headers)).close()
+        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:
+            return answer.read().decode()
+
+    def check(self, test, shape, outputs):
+        test.assertEqual(self._ask("GET").lower().count(">true<"), 4)
+        test.assertEqual(outputs["Prove.Contained"], ["true"])
 
     def finding(self):
         return finding_of("Policy:S3/AccountBlockPublicAccessDisabled", {"resourceType": "AccessKey"})

@@ -23,12 +23,12 @@ from quelltest import Moto, Quell, wait_until
 from test_playbooks import FINAL, LIBRARY, WORLDS, document_name, restored, undo
 
 PATIENCE = 240.0
-# The worlds of the other tests, and those that take the branches for which a policy has what the others do not ask for.
-KINDS = [
-    *WORLDS,
+# Beside the worlds of the other tests: they take the branches for which a policy has what those do not ask for.
+BRANCHES = [
     branch_worlds.StoppedInstance,
     branch_worlds.TerminatedInstance,
     branch_worlds.ManagedDatabase,
+    branch_worlds.HandedOverDatabase,
     branch_worlds.OpenedQuarantine,
     branch_worlds.StolenProfile,
     branch_worlds.OwnRoot,
@@ -93,6 +93,8 @@ BESIDES = {
     "rds:CreateDBSnapshot": ["rds:AddTagsToResource"],
     "rds:CreateDBClusterSnapshot": ["rds:AddTagsToResource"],
 }
+# And where Secrets Manager shall keep a password of RDS.
+KEPT_PASSWORD = ["kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource"]
 PREFIXES = {"tagging": "tag"}
 # AWS asks nobody for a permission of these, so that taking it away changes nothing.
 FREE = {"sts:GetCallerIdentity", "sts:AssumeRole"}
@@ -113,6 +115,8 @@ def needed(seen):
         writes = "backup:UntagResource" if path.startswith("/untag/") else "backup:TagResource"
         return ["backup:ListTags" if seen.method == "GET" else writes]
     name = f"{PREFIXES.get(seen.service, seen.service)}:{seen.operation}"
+    if seen.service == "rds" and ("ManageMasterUserPassword", "true") in seen.params:
+        return [name, *KEPT_PASSWORD]
     tags = seen.service == "ec2" and any(name.startswith("TagSpecification.") for name, _ in seen.params)
     return [name, *BESIDES.get(name, []), *(["ec2:CreateTags"] if tags else [])]
 
@@ -144,7 +148,8 @@ class PlaybookPermissions(unittest.TestCase):
         cls.addClassCleanup(cls.moto.close)
         cls.account = EnforcedAccount(cls.moto.url)
         cls.addClassCleanup(cls.account.close)
-        cls.quell = Quell(folder, aws_url=cls.account.url)
+        # Most scripts call nobody: what waits, ready to call AWS, costs more time than it saves.
+        cls.quell = Quell(folder, aws_url=cls.account.url, environment={"QUELL_SCRIPTS_WARM": "0"})
         cls.addClassCleanup(cls.quell.close)
         cls.ssm = cls.quell.client("ssm")
         cls.clients = staticmethod(functools.lru_cache(maxsize=None)(cls.moto.client))
@@ -170,27 +175,37 @@ class PlaybookPermissions(unittest.TestCase):
         return world
 
     def ended(self, world):
-        """The status with which a run ends, and its message."""
-        run = wait_until(f"the end of {world.document} for {world.token}", lambda: self.end_of(world.run), PATIENCE)
-        return run["AutomationExecutionStatus"], run.get("FailureMessage")
+        """A run that has ended."""
+        return wait_until(f"the end of {world.document} for {world.token}", lambda: self.end_of(world.run), PATIENCE)
+
+    def succeeded(self, world):
+        run = self.ended(world)
+        self.assertEqual(run["AutomationExecutionStatus"], "Success", run.get("FailureMessage"))
+        return run
 
     def end_of(self, run):
-        found = self.ssm.get_automation_execution(AutomationExecutionId=run)["AutomationExecution"]
+        """The run, if it has ended; asked for by its summary, because a whole run is long."""
+        asked = [{"Key": "ExecutionId", "Values": [run]}]
+        found = self.ssm.describe_automation_executions(Filters=asked)["AutomationExecutionMetadataList"][0]
         if found["AutomationExecutionStatus"] == "Waiting":
             with contextlib.suppress(self.ssm.exceptions.InvalidAutomationSignalException):
                 self.ssm.send_automation_signal(AutomationExecutionId=run, SignalType="Approve")
-        return found if found["AutomationExecutionStatus"] in FINAL else None
+        if found["AutomationExecutionStatus"] not in FINAL:
+            return None
+        return self.ssm.get_automation_execution(AutomationExecutionId=run)["AutomationExecution"]
 
     def test_the_policy_is_enough_and_nothing_of_it_too_much(self):
         ends = {}
         for action, kind in FIRST.items():
             policy = without(self.policies[kind.document], action)
             ends[kind.document, action] = self.told_end(self.start(kind, policy))
-        whole, kinds = [self.start(kind, self.policies[kind.document]) for kind in KINDS], collections.defaultdict(list)
+        whole, kinds = [self.start(kind, self.policies[kind.document]) for kind in [*WORLDS, *BRANCHES]], collections.defaultdict(list)
         used = {}
         for world in whole:
             with self.subTest(playbook=world.document, world=type(world).__name__):
-                self.assertEqual(self.ended(world)[0], "Success", self.ended(world)[1])
+                run = self.succeeded(world)
+                if type(world) in BRANCHES:
+                    world.check(self, world.shape(), run["Outputs"])
             kinds[world.document].append(type(world))
             used[type(world)] = self.used(world)
         less = []
@@ -210,17 +225,17 @@ class PlaybookPermissions(unittest.TestCase):
         worlds = [self.start(kind, policies[kind.file]) for kind in UNDONE]
         for world in worlds:
             with self.subTest(playbook=world.document, world=type(world).__name__):
-                self.assertEqual(self.ended(world)[0], "Success", self.ended(world)[1])
+                self.succeeded(world)
                 self.assertNotEqual(restored(world, world.whole()), restored(world, world.untouched))
                 world.run = undo(self.quell, world.run)
         for world in worlds:
             with self.subTest(playbook=world.document, world=type(world).__name__):
-                self.assertEqual(self.ended(world)[0], "Success", self.ended(world)[1])
+                self.succeeded(world)
                 self.assertEqual(restored(world, world.whole()), restored(world, world.untouched))
 
     def told_end(self, world):
         """The status with which a run ends; a failure must say why, and leave no step under way."""
-        run = wait_until(f"the end of {world.document} for {world.token}", lambda: self.end_of(world.run), PATIENCE)
+        run = self.ended(world)
         under_way = {step["StepStatus"] for step in run["StepExecutions"]} & {"InProgress", "Waiting"}
         self.assertEqual(under_way, set())
         if run["AutomationExecutionStatus"] != "Success":

@@ -52,7 +52,8 @@ class PlaybooksTest(unittest.TestCase):
         cls.addClassCleanup(cls.moto.close)
         cls.account = FaultyAccount(cls.moto.url)
         cls.addClassCleanup(cls.account.close)
-        cls.quell = Quell(folder, aws_url=cls.account.url)
+        # Most scripts call nobody: what waits, ready to call AWS, costs more time than it saves.
+        cls.quell = Quell(folder, aws_url=cls.account.url, environment={"QUELL_SCRIPTS_WARM": "0"})
         cls.addClassCleanup(cls.quell.close)
         cls.ssm = cls.quell.client("ssm")
         cls.clients = staticmethod(functools.lru_cache(maxsize=None)(cls.moto.client))

@@ -31,12 +31,14 @@ pub(super) fn add(found: &mut Needs, action: (&str, &str), params: &Value, place
         row.dependent.contains(&"iam:PassRole"),
     );
     keys(found, action, params, place);
+    managed_password(found, action, params, place);
     for dependent in row.dependent {
         let Some((_, verb)) = dependent.split_once(':') else {
             continue;
         };
         match dependent {
             "iam:PassRole" => {}
+            told if found.needs.iter().any(|need| need.action == *told) => {}
             "iam:CreateServiceLinkedRole" => found.notes.push(format!(
                 "{prefix}:{name}: the first use in an account may need iam:CreateServiceLinkedRole as well"
             )),
@@ -148,6 +150,65 @@ fn tags(
         resources,
         passed_to: None,
     });
+}
+
+/// A database's master password that Secrets Manager shall keep is made with the caller's permissions.
+///
+/// Source: the Amazon RDS User Guide, "Permissions required for Secrets Manager integration".
+fn managed_password(
+    found: &mut Needs,
+    (prefix, name): (&str, &str),
+    params: &Value,
+    place: &Place,
+) {
+    let managed = match member(params, "ManageMasterUserPassword") {
+        Some(Value::Bool(managed)) => *managed,
+        Some(Value::String(text)) => text == ANY || text.eq_ignore_ascii_case("true"),
+        _ => false,
+    };
+    if prefix != "rds" || !managed {
+        return;
+    }
+    let of = |service: &str, resource: &str| {
+        let Place {
+            partition,
+            region,
+            account,
+        } = place;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    };
+    let key = member(params, "MasterUserSecretKmsKeyId").and_then(Value::as_str);
+    let resource = match key {
+        Some(arn) if arn.starts_with("arn:") && arn.contains(":key/") => arn.to_owned(),
+        Some(id) if id != ANY && !id.contains('/') => of("kms", &format!("key/{id}")),
+        _ => {
+            found.notes.push(format!(
+                "{prefix}:{name}: the key of the secret has no name before the run, so any key is allowed"
+            ));
+            of("kms", "key/*")
+        }
+    };
+    let own_key: &[&str] = match key {
+        Some(_) => &["CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"],
+        None => &["DescribeKey"],
+    };
+    let on_key = own_key
+        .iter()
+        .map(|action| (format!("kms:{action}"), resource.clone()));
+    // RDS names such secrets itself.
+    let on_secret = ["CreateSecret", "TagResource"].map(|action| {
+        (
+            format!("secretsmanager:{action}"),
+            of("secretsmanager", "secret:rds!*"),
+        )
+    });
+    for (action, resource) in on_key.chain(on_secret) {
+        found.needs.push(Need {
+            action,
+            resources: BTreeSet::from([resource]),
+            passed_to: None,
+        });
+    }
 }
 
 /// Encrypting with a key that is named uses the caller's permissions on it.

@@ -302,3 +302,37 @@ fn a_passed_role_is_limited_to_the_service() {
     let condition = json!({"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}});
     assert_eq!(pass.map(|s| &s["Condition"]), Some(&condition));
 }
+
+#[test]
+fn a_password_that_secrets_manager_shall_keep_needs_its_permissions() {
+    let own = "arn:aws:kms:eu-west-1:123456789012:key/1234";
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!*";
+    let any_key = "arn:aws:kms:eu-west-1:123456789012:key/*";
+    let with = |params: &Value| {
+        let all = told("rds", "ModifyDBInstance", params);
+        let own = all
+            .into_iter()
+            .filter(|need| !need.starts_with("rds:ModifyDBInstance "));
+        own.collect::<Vec<String>>()
+    };
+    let secrets = [
+        format!("secretsmanager:CreateSecret {secret}"),
+        format!("secretsmanager:TagResource {secret}"),
+    ];
+    for managed in [json!(true), json!("true"), json!(ANY)] {
+        let params = json!({"DBInstanceIdentifier": "d", "ManageMasterUserPassword": managed});
+        let mut expected = vec![format!("kms:DescribeKey {any_key}")];
+        expected.extend(secrets.clone());
+        assert_eq!(with(&params), expected);
+    }
+    let mut params = json!({"DBInstanceIdentifier": "d", "ManageMasterUserPassword": true, "MasterUserSecretKmsKeyId": own});
+    let actions = ["CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"];
+    let mut expected: Vec<String> = actions
+        .iter()
+        .map(|action| format!("kms:{action} {own}"))
+        .collect();
+    expected.extend(secrets);
+    assert_eq!(with(&params), expected);
+    params["ManageMasterUserPassword"] = json!(false);
+    assert_eq!(with(&params), Vec::<String>::new());
+}
