@@ -67,6 +67,8 @@ const KNOWN: usize = 4;
 struct Meeting<'j, 'a, 'r> {
     judge: &'j mut Judge<'a, 'r>,
     leaf: &'a Leaf,
+    /// Of a string; empty for other values.
+    text: &'a [u8],
     /// The number of the index that is asked.
     index: u32,
 }
@@ -106,6 +108,7 @@ impl<'a, 'r> Judge<'a, 'r> {
             leaf,
         };
         let mut meeting = Meeting {
+            text: self.view.leaves.string(leaf, self.view.text),
             judge: self,
             leaf,
             index: number,
@@ -409,20 +412,17 @@ impl Meeting<'_, '_, '_> {
         }
     }
 
-    /// Whether the check of a link that is left holds.
+    /// Whether the check of a link that is left holds; checks are of strings only.
+    #[inline]
     fn passes(&self, target: Target, check: Check) -> bool {
+        check.guard.lets_pass(self.text) && self.is_open(target) && self.is_met(check)
+    }
+
+    #[inline(never)]
+    fn is_met(&self, check: Check) -> bool {
         let judge = &self.judge;
-        let (leaves, text) = (judge.view.leaves, judge.view.text);
-        if !check
-            .guard
-            .lets_pass(leaves.text(self.leaf, text).as_bytes())
-        {
-            return false;
-        }
-        if !self.is_open(target) {
-            return false;
-        }
         let condition = judge.program.links.condition(check);
+        let (leaves, text) = (judge.view.leaves, judge.view.text);
         condition.is_some_and(|condition| condition.is_met_by(leaves.value(self.leaf, text)))
     }
 }

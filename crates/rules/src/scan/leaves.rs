@@ -174,6 +174,18 @@ impl Leaves {
         (whole, (start, end))
     }
 
+    /// The bytes of a string; none for other values.
+    #[inline]
+    pub(crate) fn string<'a>(&'a self, leaf: &Leaf, event: &'a str) -> &'a [u8] {
+        let place = leaf.start as usize..leaf.end as usize;
+        let bytes = match leaf.kind {
+            Kind::Text => event.as_bytes().get(place),
+            Kind::Unescaped => self.unescaped.as_bytes().get(place),
+            _ => None,
+        };
+        bytes.unwrap_or_default()
+    }
+
     /// The text of a string or number.
     #[inline]
     pub(crate) fn text<'a>(&'a self, leaf: &Leaf, event: &'a str) -> &'a str {
