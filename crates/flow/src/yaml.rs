@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of documents. Limits: see [`crate::source`]; aliases, merge keys and duplicate keys are refused.
 
+mod quick;
+
 use std::fmt;
 
 use serde::Deserialize;
@@ -27,6 +29,14 @@ pub(crate) fn parse(text: &str) -> Result<Source, Unreadable> {
             ),
         });
     }
+    if let Some((value, places)) = quick::parse(text) {
+        return Ok(Source::new(value, places));
+    }
+    slow(text)
+}
+
+/// As [`parse`], by the library's own reading of types.
+fn slow(text: &str) -> Result<Source, Unreadable> {
     let node: Spanned<Node> =
         serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
             let error = error.without_snippet();

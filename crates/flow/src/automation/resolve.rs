@@ -148,6 +148,9 @@ impl Run {
             roles.push(location.role_arn.clone());
         }
         roles.extend(own);
+        if roles.is_empty() {
+            return Ok(None);
+        }
         Ok(AssumeRole::chain(roles, &format!("quell-{}", cx.id)))
     }
 

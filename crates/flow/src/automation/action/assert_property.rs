@@ -26,8 +26,13 @@ pub(super) fn on_effect(
     step: &Step,
     answer: Result<Value, EffectFailure>,
 ) -> Result<Progress, Failure> {
-    let (service, api) = called(turn)?;
-    let result = answer.map_err(|error| call_failure(EXECUTING, (&service, &api), &error))?;
+    let result = match answer {
+        Ok(result) => result,
+        Err(error) => {
+            let (service, api) = called(turn)?;
+            return Err(call_failure(EXECUTING, (&service, &api), &error));
+        }
+    };
     let (selector, wanted) = awaited(turn)?;
     match compare(&selector, &wanted, &result) {
         Ok(()) => outputs::select(step, &result).map(Progress::done),

@@ -56,9 +56,11 @@ pub(super) fn on_effect(
     step: &Step,
     answer: Result<Value, EffectFailure>,
 ) -> Result<Progress, Failure> {
-    let (service, api) = called(turn)?;
     match answer {
         Ok(result) => outputs::select(step, &result).map(Progress::done),
-        Err(error) => Err(call_failure(EXECUTING, (&service, &api), &error)),
+        Err(error) => {
+            let (service, api) = called(turn)?;
+            Err(call_failure(EXECUTING, (&service, &api), &error))
+        }
     }
 }

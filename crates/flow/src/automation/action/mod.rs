@@ -273,6 +273,14 @@ pub(crate) fn is_single_effect(action: Action) -> bool {
     )
 }
 
+/// Whether the action begins with the inputs that it is given and nothing of the step's record.
+pub(crate) fn is_handed_all(action: Action) -> bool {
+    matches!(
+        action,
+        Action::AssertAwsResourceProperty | Action::Branch | Action::UpdateVariable
+    )
+}
+
 /// Whether the step waits for people while nothing is in flight.
 pub(crate) fn waits_for_people(action: Action) -> bool {
     matches!(action, Action::Approve | Action::Pause)

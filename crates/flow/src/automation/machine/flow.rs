@@ -1,7 +1,7 @@
 //! From step to step: begin, follow the arrows, end.
 
 use model::report::RunReport;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::settle::settle;
 use super::turn::Turn;
@@ -117,18 +117,28 @@ fn begin(turn: &mut Turn<'_>, at: usize) {
     });
     match turn.run.inputs(turn.cx, step) {
         Err(failure) => settle(turn, Progress::Failed(failure)),
-        Ok(inputs) => {
-            if let Some(record) = turn.touch(seq) {
-                record.inputs = inputs.clone();
-            }
-            if step.action == Action::Loop {
-                rounds::begin(turn, step, at, &inputs);
-            } else {
-                let progress = action::begin(turn, step, &inputs);
-                settle(turn, progress);
-            }
-        }
+        Ok(inputs) => act(turn, (step, at, seq), inputs),
     }
+}
+
+/// Begins a step's action with its resolved inputs.
+fn act(turn: &mut Turn<'_>, (step, at, seq): (&Step, usize, u32), inputs: Map<String, Value>) {
+    if action::is_handed_all(step.action) {
+        // These do not look at their record: its inputs need no copy.
+        let progress = action::begin(turn, step, &inputs);
+        if let Some(record) = turn.touch(seq) {
+            record.inputs = inputs;
+        }
+        return settle(turn, progress);
+    }
+    if let Some(record) = turn.touch(seq) {
+        record.inputs = inputs.clone();
+    }
+    if step.action == Action::Loop {
+        return rounds::begin(turn, step, at, &inputs);
+    }
+    let progress = action::begin(turn, step, &inputs);
+    settle(turn, progress);
 }
 
 fn new_record(turn: &Turn<'_>, step: &Step, (seq, again): (u32, Option<u32>)) -> StepExecution {
