@@ -11,7 +11,13 @@ use crate::config::{Config, Sandbox};
 use crate::wiring::{self, SANDBOX};
 
 /// Services that Quell answers itself, as boto3 names the variables of their addresses.
-const OWN_SERVICES: [&str; 4] = ["SSM", "SSM_INCIDENTS", "SSM_CONTACTS", "EVENTBRIDGE"];
+const OWN_SERVICES: [&str; 5] = [
+    "SSM",
+    "SSM_INCIDENTS",
+    "SSM_CONTACTS",
+    "EVENTBRIDGE",
+    "LAMBDA",
+];
 
 /// How scripts are run; `None` where there is no Python.
 pub(crate) fn of(config: &Config) -> Result<Option<rim::Scripts>> {

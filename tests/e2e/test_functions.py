@@ -461,6 +461,95 @@ class Functions(QuellTest):
         self.assertEqual(found["AutomationExecutionStatus"], "Failed")
         self.assertIn("only-in-aws", json.dumps(found, default=str))
 
+    def test_a_topic_invokes_its_subscriber(self):
+        sns = self.quell.client("sns")
+        instance = self.instance()
+        code = """
+            import boto3, json
+
+            def handler(event, context):
+                record = event["Records"][0]
+                said = json.loads(record["Sns"]["Message"])
+                tags = [{"Key": "by", "Value": record["EventSource"]}, {"Key": "subject", "Value": record["Sns"]["Subject"]}]
+                boto3.client("ec2").create_tags(Resources=[said["instance"]], Tags=tags)
+        """
+        self.create("subscriber", files={"main": code}, Timeout=60)
+        topic = sns.create_topic(Name="to-functions")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=FUNCTION + "subscriber")
+        sns.publish(TopicArn=topic, Subject="isolate", Message=json.dumps({"instance": instance}))
+        wait_until("the tags", lambda: self.tags(instance) == {"by": "aws:sns", "subject": "isolate"})
+
+    def test_what_a_rule_cannot_give_to_a_function_goes_to_its_queue(self):
+        events = self.quell.client("events")
+        letters, lost = self.queue("rule-letters")
+        self.create("short-lived", files={"main": "def handler(event, context): return event"})
+        events.put_rule(Name="orphan", EventPattern=json.dumps({"source": ["orphan"]}))
+        target = {
+            "Id": "f", "Arn": FUNCTION + "short-lived", "DeadLetterConfig": {"Arn": letters},
+            "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60},
+        }  # fmt: skip
+        events.put_targets(Rule="orphan", Targets=[target])
+        self.functions.delete_function(FunctionName="short-lived")
+        events.put_events(Entries=[{"Source": "orphan", "DetailType": "d", "Detail": '{"n": 1}'}])
+        letter = wait_until("the dead letter", lost)[0]
+        self.assertEqual(json.loads(letter["Body"])["detail"], {"n": 1})
+        attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+        self.assertEqual(attributes["TARGET_ARN"], FUNCTION + "short-lived")
+        self.assertEqual(attributes["ERROR_CODE"], "NO_RESOURCE")
+
+    def test_a_function_calls_another_one_of_this_server(self):
+        self.create("inner", files={"main": "def handler(event, context): return {'twice': event['n'] * 2, 'arn': context.invoked_function_arn}"})
+        code = """
+            import boto3, botocore.exceptions, json
+
+            def tried(call):
+                try:
+                    return call()
+                except botocore.exceptions.ClientError as error:
+                    return error.response["Error"]["Code"]
+
+            def handler(event, context):
+                functions = boto3.client("lambda")
+                answer = functions.invoke(FunctionName="inner", Payload=json.dumps({"n": 21}))
+                return {
+                    "inner": json.load(answer["Payload"]),
+                    "status": answer["StatusCode"],
+                    "other": tried(lambda: functions.invoke(FunctionName="only-in-aws")),
+                    "delete": tried(lambda: functions.delete_function(FunctionName="inner")),
+                }
+        """
+        self.create("outer", files={"main": code}, Timeout=60)
+        answer, error, whole = self.invoke("outer")
+        self.assertIsNone(error, answer)
+        self.assertEqual(answer["inner"], {"twice": 42, "arn": FUNCTION + "inner"})
+        self.assertEqual((answer["status"], answer["other"]), (200, "ResourceNotFoundException"))
+        # Only its invocation is this server's: what else is asked of a function is asked of the account's.
+        self.assertEqual(answer["delete"], "ResourceNotFoundException")
+        self.assertEqual(self.functions.get_function(FunctionName="inner")["Configuration"]["FunctionName"], "inner")
+
+    def test_room_for_files_is_limited(self):
+        code = """
+            import os
+
+            def handler(event, context):
+                written = 0
+                try:
+                    for name in ("a", "b"):
+                        with open(os.path.join(os.environ["TMPDIR"], name), "wb") as file:
+                            for _ in range(event["mib"] // 2):
+                                file.write(b"x" * (1 << 20))
+                                written += 1
+                except OSError as error:
+                    return {"written": written, "error": error.strerror}
+                return {"written": written}
+        """
+        self.create("writes", files={"main": code}, Timeout=60, EphemeralStorage={"Size": 512})
+        self.assertEqual(self.invoke("writes", {"mib": 200})[0], {"written": 200})
+        answer, error, _ = self.invoke("writes", {"mib": 1100})
+        self.assertIsNone(error, answer)
+        self.assertIn(answer.get("error"), ("No space left on device", "File too large"), answer)
+        self.assertLessEqual(answer["written"], 512)
+
 
 class Killed(unittest.TestCase):
     """The server is killed while functions work asynchronously: each event has its effect, at least once."""

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::effect::{AwsCall, EmailMessage, Failure, FunctionCall, Intent, ScriptCall};
+use model::effect::{AssumeRole, AwsCall, EmailMessage, Failure, FunctionCall, Intent, ScriptCall};
 use model::{EffectCommand, Outcome, Recovery};
 use ports::connection::Authorizer;
 use ports::document::{Attachments, Objects};
@@ -400,6 +400,7 @@ impl Inner {
         let grant = Grant {
             keys: keys.as_ref(),
             region: &call.region,
+            account: call.assume_role.as_ref().and_then(AssumeRole::account),
         };
         script::execute(scripts, attachments, (intent.id, call), Some(grant)).await
     }

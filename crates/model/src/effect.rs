@@ -102,6 +102,13 @@ impl AssumeRole {
         role_arns.into_iter().fold(None, link)
     }
 
+    /// The account that the role is of.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        let account = self.role_arn.split(':').nth(4);
+        account.filter(|account| !account.is_empty())
+    }
+
     /// The ARNs of the roles on the way to this one, and its own, in the order in which they are assumed.
     #[must_use]
     pub fn arns(&self) -> Vec<&str> {

@@ -78,10 +78,31 @@ pub enum InvokeError {
     Broken(String),
 }
 
+/// What was counted of a function since the process started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FunctionCounts {
+    /// Region of the function.
+    pub region: String,
+    /// Its name.
+    pub function: String,
+    /// Invocations whose code ran, to its end or to an error.
+    pub invocations: u64,
+    /// Those of them that ended in an error of the function.
+    pub errors: u64,
+    /// Invocations that found no place.
+    pub throttles: u64,
+    /// Invocations that this server could not run.
+    pub faults: u64,
+    /// How long the code ran, all invocations together, in microseconds.
+    pub duration_micros: u64,
+}
+
 /// Runs functions.
 pub trait Invoker: Send + Sync + 'static {
     /// Runs one version of a function once, to its end or its limit in time.
     fn invoke(&self, call: FunctionCall) -> BoxFuture<'static, Result<Invoked, InvokeError>>;
+    /// What was counted of each function, in order of region and name.
+    fn counts(&self) -> Vec<FunctionCounts>;
     /// The last bytes of a function's log; `None` where it has none yet.
     fn log(
         &self,

@@ -72,11 +72,13 @@ pub(crate) async fn answer(State(state): State<AppState>, request: Request) -> R
         return refused();
     }
     let form = Form::of(&parts.headers);
-    let text = text::write(
-        &state.handle().measured_totals(),
-        &state.handle().figures(),
-        form,
-    );
+    let functions = state.config().functions.as_ref();
+    let numbers = text::Numbers {
+        rows: &state.handle().measured_totals(),
+        functions: &functions.map_or_else(Vec::new, |functions| functions.invoker.counts()),
+        figures: &state.handle().figures(),
+    };
+    let text = text::write(&numbers, form);
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static(form.content_type());
     let headers = response.headers_mut();

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::credentials::Credentials;
 use model::effect::{AssumeRole, Failure, FunctionCall};
 use model::function::{ENVIRONMENT, FUNCTION, MAX_PAYLOAD_BYTES, Version};
 use model::{Outcome, Scope};
-use ports::function::{CodeError, Configured, ConfiguredError, InvokeError, Invoked, Invoker};
+use ports::function::{
+    CodeError, Configured, ConfiguredError, FunctionCounts, InvokeError, Invoked, Invoker,
+};
 use ports::vault::Place;
 use ports::{BoxFuture, Clock, Vault};
 use serde_json::{Value, json};
 
 use super::answer::{self, Took};
+use super::counts::Counts;
 use super::log::FunctionLogs;
 use super::places::FunctionPlaces;
 use crate::config::Functions;
@@ -46,6 +50,7 @@ struct Inner {
     functions: Functions,
     places: FunctionPlaces,
     logs: FunctionLogs,
+    counts: Counts,
 }
 
 impl FunctionHost {
@@ -59,6 +64,7 @@ impl FunctionHost {
                 functions,
                 places,
                 logs,
+                counts: Counts::default(),
             }),
         }
     }
@@ -73,6 +79,10 @@ impl Invoker for FunctionHost {
     fn invoke(&self, call: FunctionCall) -> BoxFuture<'static, Result<Invoked, InvokeError>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move { inner.run(&call).await })
+    }
+
+    fn counts(&self) -> Vec<FunctionCounts> {
+        self.inner.counts.all()
     }
 
     fn log(
@@ -91,6 +101,18 @@ impl Invoker for FunctionHost {
 
 impl Inner {
     async fn run(&self, call: &FunctionCall) -> Result<Invoked, InvokeError> {
+        let mut ran = Duration::ZERO;
+        let done = self.run_once(call, &mut ran).await;
+        self.counts.note(call, &done, ran);
+        done
+    }
+
+    /// `ran`: how long the code ran, if it did.
+    async fn run_once(
+        &self,
+        call: &FunctionCall,
+        ran: &mut Duration,
+    ) -> Result<Invoked, InvokeError> {
         let source = &self.functions.source;
         let (scope, name) = (call.scope.clone(), call.function.clone());
         let found = source.configured(scope, name, call.version.clone()).await;
@@ -121,14 +143,15 @@ impl Inner {
         let job = Job {
             id: call.request_id,
             runtime: scripts.nearest(&version.runtime),
-            source: Source::Directory(&code),
+            source: Source::Directory(code.path()),
             handler: Handler::Lambda(&version.handler),
             payload: &payload,
             context: context(call, version),
-            environment: self.environment(call, &configured, &code.display().to_string())?,
+            environment: self.environment(call, &configured, &code.path().display().to_string())?,
             grant: Some(Grant {
                 keys: session.as_ref().map(|(keys, _)| keys),
                 region: &call.scope.region,
+                account: session.as_ref().and_then(|(_, role)| role.account()),
             }),
             limits: limits(version, scripts),
         };
@@ -138,6 +161,7 @@ impl Inner {
             ended: self.around.clock.now(),
             duration: self.around.clock.monotonic().saturating_sub(started),
         };
+        *ran = took.duration;
         let (invoked, log) = answer::of_run(call, version, finished, took);
         self.logs.append(&call.scope, &call.function, log).await;
         Ok(invoked)
@@ -223,6 +247,7 @@ fn limits(version: &Version, scripts: &ScriptRunner) -> JobLimits {
         address_space: (u64::from(version.memory_mib) << 20) + ROOM,
         result_bytes: MAX_PAYLOAD_BYTES,
         log_bytes: scripts.limits().log_bytes,
+        files_bytes: Some(u64::from(version.ephemeral_mib) << 20),
     }
 }
 

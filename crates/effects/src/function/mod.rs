@@ -4,6 +4,7 @@
 //! again are others' matters.
 
 mod answer;
+mod counts;
 mod host;
 mod log;
 mod places;

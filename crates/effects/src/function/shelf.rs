@@ -3,12 +3,12 @@
 //! What is unpacked is a copy: it is thrown away at every start and made again when it is first needed, so that a crash
 //! in its midst leaves no half of a function.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use model::function::Code;
@@ -34,6 +34,33 @@ struct Inner {
     /// One change at a time: two puts of one archive, or a put and a removal, must not meet.
     changes: Mutex<()>,
     made: AtomicU64,
+    /// How many invocations run each unpacked archive.
+    used: Mutex<BTreeMap<String, usize>>,
+}
+
+/// Unpacked code that an invocation runs: it stays where it is until this is dropped.
+pub(super) struct Unpacked {
+    path: PathBuf,
+    digest: String,
+    inner: Arc<Inner>,
+}
+
+impl Unpacked {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        let mut used = self.inner.used();
+        if let Some(count) = used.get_mut(&self.digest) {
+            *count -= 1;
+            if *count == 0 {
+                used.remove(&self.digest);
+            }
+        }
+    }
 }
 
 impl FunctionShelf {
@@ -60,6 +87,7 @@ impl FunctionShelf {
             clock,
             changes: Mutex::default(),
             made: AtomicU64::new(0),
+            used: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -67,9 +95,17 @@ impl FunctionShelf {
     }
 
     /// The directory with an archive's files, unpacked if it is not yet.
-    pub(super) async fn directory(&self, digest: &str) -> Result<PathBuf, CodeError> {
+    pub(super) async fn directory(&self, digest: &str) -> Result<Unpacked, CodeError> {
+        *self.inner.used().entry(digest.to_owned()).or_default() += 1;
+        // From here on it is counted, and given back whatever becomes of it.
+        let mut unpacked = Unpacked {
+            path: PathBuf::new(),
+            digest: digest.to_owned(),
+            inner: Arc::clone(&self.inner),
+        };
         let digest = digest.to_owned();
-        self.away(move |inner| inner.directory(&digest)).await
+        unpacked.path = self.away(move |inner| inner.directory(&digest)).await?;
+        Ok(unpacked)
     }
 
     async fn away<T: Send + 'static>(
@@ -83,6 +119,26 @@ impl FunctionShelf {
 }
 
 impl Inner {
+    fn used(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is unpacked out of the way unless an invocation runs it; where it is now, if it was there.
+    fn put_aside(&self, digest: &str) -> std::io::Result<Option<PathBuf>> {
+        // Held for the look and the rename together: an invocation that begins meanwhile finds it or makes it anew.
+        let used = self.used();
+        if used.contains_key(digest) {
+            return Err(std::io::ErrorKind::ResourceBusy.into());
+        }
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let aside = self.unpacked.join(format!("gone-{number}"));
+        match fs::rename(self.unpacked.join(digest), &aside) {
+            Ok(()) => Ok(Some(aside)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn archive(&self, digest: &str) -> Result<PathBuf, CodeError> {
         // A digest comes from the store or from a link: nothing else of it may reach a path.
         let fits = digest.len() == 64
@@ -199,14 +255,16 @@ impl Inner {
                 if !old || digest.is_some_and(|digest| digests.contains(digest)) {
                     continue;
                 }
-                fs::remove_file(entry.path())?;
-                if let Some(digest) = digest {
-                    match fs::remove_dir_all(self.unpacked.join(digest)) {
-                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                            return Err(error);
-                        }
-                        _ => {}
+                let aside = match digest.map(|digest| self.put_aside(digest)) {
+                    // An invocation runs it: a later removal takes it.
+                    Some(Err(error)) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                        continue;
                     }
+                    other => other.transpose()?.flatten(),
+                };
+                fs::remove_file(entry.path())?;
+                if let Some(aside) = aside {
+                    fs::remove_dir_all(aside)?;
                 }
                 removed += 1;
             }
@@ -246,5 +304,50 @@ impl CodeShelf for FunctionShelf {
     fn keep_only(&self, digests: BTreeSet<String>) -> BoxFuture<'static, Result<u64, CodeError>> {
         let shelf = self.clone();
         Box::pin(async move { shelf.away(move |inner| inner.keep_only(&digests)).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use ports::ManualClock;
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::*;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer
+            .start_file("main.py", SimpleFileOptions::default())
+            .expect("an entry");
+        writer.write_all(text).expect("its body");
+        writer.finish().expect("an archive").into_inner()
+    }
+
+    #[tokio::test]
+    async fn code_stays_as_long_as_an_invocation_runs_it() {
+        let room = tempfile::tempdir().expect("a directory");
+        // Files are written in the present, which is long ago for this clock.
+        let later: Timestamp = "2200-01-01T00:00:00Z".parse().expect("an instant");
+        let limits = CodeLimits {
+            archive_bytes: 1 << 20,
+            unpacked_bytes: 1 << 20,
+            overall_bytes: 1 << 20,
+            concurrent: 1,
+        };
+        let clock = Arc::new(ManualClock::new(later));
+        let shelf = FunctionShelf::new(room.path(), limits, clock).expect("a shelf");
+        let code = shelf.put(packed(b"x = 1")).await.expect("kept");
+        let runs = shelf.directory(&code.digest).await.expect("unpacked");
+        let also = shelf.directory(&code.digest).await.expect("unpacked");
+        assert_eq!(shelf.keep_only(BTreeSet::new()).await, Ok(0));
+        drop(also);
+        assert_eq!(shelf.keep_only(BTreeSet::new()).await, Ok(0));
+        assert!(runs.path().join("main.py").is_file());
+        drop(runs);
+        assert_eq!(shelf.keep_only(BTreeSet::new()).await, Ok(1));
+        assert_eq!(shelf.get(code.digest.clone()).await, Ok(None));
+        assert!(shelf.directory(&code.digest).await.is_err());
     }
 }

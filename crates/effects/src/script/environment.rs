@@ -12,6 +12,8 @@ pub(crate) struct Grant<'a> {
     /// Session of the assumed role; without one the script has no keys at all.
     pub(crate) keys: Option<&'a Credentials>,
     pub(crate) region: &'a str,
+    /// Account of that role.
+    pub(crate) account: Option<&'a str>,
 }
 
 /// Variables of a run besides those that every process has (`PATH`, `LANG`, `TZ`, `HOME`, `TMPDIR`). An isolated run

@@ -57,6 +57,8 @@ pub(crate) struct JobLimits {
     pub(crate) result_bytes: usize,
     /// Bytes of output that are kept as log.
     pub(crate) log_bytes: usize,
+    /// Room for files, in bytes; `None` is what the operator set for scripts.
+    pub(crate) files_bytes: Option<u64>,
 }
 
 /// A run that was started and has ended.

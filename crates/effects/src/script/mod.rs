@@ -87,6 +87,7 @@ async fn run(
             address_space: limits.address_space,
             result_bytes: RESULT_BYTES,
             log_bytes: limits.log_bytes,
+            files_bytes: None,
         },
     };
     let finished = match runner.run(&job).await {

@@ -191,9 +191,12 @@ impl ScriptRunner {
                 (self.scripts.python.as_path(), true)
             }
         };
+        let limits = &self.scripts.limits;
         Profile {
             python: python.to_path_buf(),
             readable,
+            tmp_size: job.limits.files_bytes.unwrap_or(limits.tmp_size),
+            file_size: job.limits.files_bytes.unwrap_or(limits.file_size),
             networked: starter.walls.network || job.grant.is_some(),
             local_sockets,
         }
@@ -222,6 +225,7 @@ impl ScriptRunner {
                     service: Arc::clone(&local.service),
                     client: client.clone(),
                     keys: grant.keys.cloned(),
+                    account: grant.account.map(str::to_owned),
                 })
             }),
         }

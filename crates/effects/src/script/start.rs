@@ -28,6 +28,9 @@ pub(super) struct Profile {
     pub(super) python: PathBuf,
     /// What it may read besides the interpreter and the operator's list.
     pub(super) readable: Vec<PathBuf>,
+    /// Size of its private `/tmp`, and of its largest file, in bytes.
+    pub(super) tmp_size: u64,
+    pub(super) file_size: u64,
     /// Whether the run may have a way out. In a network of its own that is decided by the request.
     pub(super) networked: bool,
     /// Whether the interpreter makes Unix sockets for itself, as PowerShell does.
@@ -153,8 +156,8 @@ impl Starter {
             walls,
             ports,
             local_sockets: profile.local_sockets && walls.root && walls.network,
-            tmp_size: limits.tmp_size,
-            file_size: limits.file_size,
+            tmp_size: profile.tmp_size,
+            file_size: profile.file_size,
             open_files: limits.open_files,
             processes: limits.processes,
             cpu: MOST_CPU,

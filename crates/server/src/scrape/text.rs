@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use engine::Figures;
 use engine::views::measures::{BOUNDS_MICROS, Histogram, Measures};
+use ports::function::FunctionCounts;
 use ports::store::Series;
 
 use super::Form;
@@ -123,8 +124,42 @@ const COUNTERS: [Counter; 10] = [
     ),
 ];
 
+/// A counter over functions.
+type FunctionCounter = (&'static str, &'static str, fn(&FunctionCounts) -> u64);
+
+const FUNCTION_COUNTERS: [FunctionCounter; 4] = [
+    (
+        "quell_function_invocations",
+        "Invocations of a function whose code ran.",
+        |of| of.invocations,
+    ),
+    (
+        "quell_function_errors",
+        "Invocations that ended in an error of the function.",
+        |of| of.errors,
+    ),
+    (
+        "quell_function_throttles",
+        "Invocations that found no place.",
+        |of| of.throttles,
+    ),
+    (
+        "quell_function_faults",
+        "Invocations that this server could not run.",
+        |of| of.faults,
+    ),
+];
+
+/// What is told.
+pub(super) struct Numbers<'a> {
+    pub(super) rows: &'a [Row],
+    pub(super) functions: &'a [FunctionCounts],
+    pub(super) figures: &'a Figures,
+}
+
 /// The whole answer.
-pub(super) fn write(rows: &[Row], figures: &Figures, form: Form) -> String {
+pub(super) fn write(numbers: &Numbers<'_>, form: Form) -> String {
+    let rows = numbers.rows;
     let mut page = Page {
         text: String::new(),
         form,
@@ -152,7 +187,8 @@ pub(super) fn write(rows: &[Row], figures: &Figures, form: Form) -> String {
         "From taking an event in to its delivery.",
         |of| &of.done,
     );
-    page.figures(figures);
+    page.functions(numbers.functions);
+    page.figures(numbers.figures);
     if form == Form::OpenMetrics {
         page.text.push_str("# EOF\n");
     }
@@ -204,6 +240,31 @@ impl Page {
             self.line(&bucket, &format!("{labels},le=\"+Inf\""), &all);
             self.line(&format!("{name}_sum"), &labels, &seconds(of.sum_micros()));
             self.line(&format!("{name}_count"), &labels, &all);
+        }
+    }
+
+    fn functions(&mut self, functions: &[FunctionCounts]) {
+        let labels = |of: &FunctionCounts| {
+            let (region, function) = (escaped(&of.region), escaped(&of.function));
+            format!("region=\"{region}\",function=\"{function}\"")
+        };
+        for (name, help, count) in FUNCTION_COUNTERS {
+            self.head(name, help, "counter");
+            for of in functions {
+                self.line(
+                    &format!("{name}_total"),
+                    &labels(of),
+                    &count(of).to_string(),
+                );
+            }
+        }
+        let name = "quell_function_duration_seconds";
+        self.head(name, "How long a function's code ran.", "summary");
+        for of in functions {
+            let sum = seconds(of.duration_micros);
+            self.line(&format!("{name}_sum"), &labels(of), &sum);
+            let count = of.invocations.to_string();
+            self.line(&format!("{name}_count"), &labels(of), &count);
         }
     }
 
@@ -315,6 +376,42 @@ mod tests {
         uncounted: 5,
     };
 
+    fn functions() -> [FunctionCounts; 1] {
+        [FunctionCounts {
+            region: "eu-central-1".to_owned(),
+            function: "isolate".to_owned(),
+            invocations: 5,
+            errors: 1,
+            throttles: 2,
+            faults: 0,
+            duration_micros: 2_500_000,
+        }]
+    }
+
+    fn numbers<'a>(rows: &'a [Row], functions: &'a [FunctionCounts]) -> Numbers<'a> {
+        Numbers {
+            rows,
+            functions,
+            figures: &FIGURES,
+        }
+    }
+
+    #[test]
+    fn functions_have_their_numbers() {
+        let text = write(&numbers(&[], &functions()), Form::Prometheus);
+        let labels = "{region=\"eu-central-1\",function=\"isolate\"}";
+        for line in [
+            format!("quell_function_invocations_total{labels} 5"),
+            format!("quell_function_errors_total{labels} 1"),
+            format!("quell_function_throttles_total{labels} 2"),
+            format!("quell_function_faults_total{labels} 0"),
+            format!("quell_function_duration_seconds_sum{labels} 2.5"),
+            format!("quell_function_duration_seconds_count{labels} 5"),
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line}: {text}");
+        }
+    }
+
     fn rows() -> Vec<Row> {
         let mut target = Measures {
             delivered: 2,
@@ -358,7 +455,7 @@ mod tests {
 
     #[test]
     fn series_become_lines_with_escaped_labels() {
-        let text = write(&rows(), &FIGURES, Form::Prometheus);
+        let text = write(&numbers(&rows(), &functions()), Form::Prometheus);
         let bus = r#"{region="eu-central-1",bus="b"}"#;
         let target = r#"{region="eu-central-1",bus="b",rule="r",target="a\"\\\n""#;
         for line in [
@@ -384,7 +481,7 @@ mod tests {
 
     #[test]
     fn openmetrics_names_families_and_ends() {
-        let text = write(&rows(), &FIGURES, Form::OpenMetrics);
+        let text = write(&numbers(&rows(), &functions()), Form::OpenMetrics);
         assert!(text.contains("# TYPE quell_events counter\n"), "{text}");
         assert!(text.contains("\nquell_events_total{"), "{text}");
         assert!(text.ends_with("# EOF\n"), "{text}");

@@ -36,6 +36,10 @@ impl Invoker for Host {
         Box::pin(async move { answer.unwrap_or(Ok(usual)) })
     }
 
+    fn counts(&self) -> Vec<ports::function::FunctionCounts> {
+        Vec::new()
+    }
+
     fn log(
         &self,
         _: Scope,

@@ -35,7 +35,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest request to Quell's own services, in bytes; the operation's own limit is below it.
-const OWN_BODY: usize = 2 << 20;
+const OWN_BODY: usize = 8 << 20;
 /// Largest answer of a plain HTTP endpoint, in bytes. TLS is passed on without one.
 const FORWARDED_BODY: usize = 64 << 20;
 /// Headers that are meant for the proxy or for one connection (RFC 9110, 7.6.1).

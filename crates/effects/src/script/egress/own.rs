@@ -2,6 +2,7 @@
 //! session, so that a client finds a whole service behind one address.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::HttpResponse;
 use aws::client::{CallError, Identity, Policy};
@@ -14,10 +15,12 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::aws_call::AwsClient;
-use crate::config::LocalService;
+use crate::config::{LocalService, Outgoing};
 
 /// Services, by the names of their signatures, whose other operations go on to AWS.
-const SHARED: [&str; 4] = ["events", "ssm", "ssm-contacts", "ssm-incidents"];
+const SHARED: [&str; 5] = ["events", "lambda", "ssm", "ssm-contacts", "ssm-incidents"];
+/// Longest run of a function that a call waits for.
+const INVOCATION: Duration = Duration::from_secs(900);
 /// How signed requests begin their authorization.
 const SIGNED: &str = "AWS4-HMAC-SHA256 ";
 const REGION_LENGTH: usize = 40;
@@ -30,6 +33,8 @@ pub(crate) struct Own {
     pub(crate) client: AwsClient,
     /// Session of the run; `None` for a run without a role.
     pub(crate) keys: Option<Credentials>,
+    /// Account of that session: a function's name alone is that account's.
+    pub(crate) account: Option<String>,
 }
 
 /// Why a request is not answered at all.
@@ -99,7 +104,7 @@ impl Own {
                     call,
                 } = *passed;
                 tracing::debug!(service = service.name, operation = %operation.name, "a script's call goes on to AWS");
-                let answered = self.client.call_outside(&call, Policy::of(&call)).await;
+                let answered = self.client.call_outside(&call, policy(&call)).await;
                 let at = (&*service, &operation);
                 written(match answered {
                     Ok(answer) => output(at, answer.value),
@@ -107,6 +112,25 @@ impl Own {
                 })
             }
         }
+    }
+
+    fn owns(
+        &self,
+        service: &Service,
+        operation: &Operation,
+        (read, region): (&inbound::Request<'_>, &str),
+    ) -> bool {
+        let params = inbound::decode(service, operation, read, Limits::default());
+        params.is_ok_and(|params| {
+            self.service.owns(&Outgoing {
+                service: service.name,
+                operation: operation.name,
+                params: &Value::Object(params),
+                region,
+                account: self.account.as_deref(),
+                delivers: false,
+            })
+        })
     }
 
     fn asked(&self, request: &Request<Bytes>) -> Asked {
@@ -129,6 +153,10 @@ impl Own {
             return Asked::Quell;
         };
         if self.service.serves(service.name, operation.name) {
+            return Asked::Quell;
+        }
+        // A function may be this server's own: what it is called by tells.
+        if service.name == "lambda" && self.owns(&service, &operation, (&read, claim.region)) {
             return Asked::Quell;
         }
         let refused = |code: &str, message: &str| {
@@ -164,6 +192,18 @@ impl Own {
             }
             Err(fault) => refused("SerializationException", &fault.to_string()),
         }
+    }
+}
+
+/// As the operation is, but a function is waited for as long as it may run.
+fn policy(call: &aws::client::Request) -> Policy {
+    let policy = Policy::of(call);
+    if (call.service.as_str(), call.operation.as_str()) != ("lambda", "Invoke") {
+        return policy;
+    }
+    Policy {
+        attempt_timeout: INVOCATION,
+        ..policy.within(INVOCATION)
     }
 }
 
