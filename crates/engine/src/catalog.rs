@@ -6,6 +6,7 @@ use model::Scope;
 use model::bus;
 use model::function::FUNCTION;
 use model::resource::Expect;
+use model::state_machine::STATE_MACHINE;
 use model::topic::TOPIC;
 use ports::store::{NewInput, ResourceWrite, Turn};
 use serde_json::Value;
@@ -56,6 +57,7 @@ async fn change_whole(
     let archives = of_kind(&changes, bus::ARCHIVE);
     let topics = of_kind(&changes, TOPIC);
     let functions = of_kind(&changes, FUNCTION);
+    let machines = of_kind(&changes, STATE_MACHINE);
     let resources = changes
         .into_iter()
         .map(|change| ResourceWrite {
@@ -103,8 +105,10 @@ async fn change_whole(
     for (scope, name, body) in topics {
         shared.topics.apply(&scope, &name, body);
     }
-    for (scope, name, body) in functions {
-        shared.functions.apply(&scope, &name, body.is_some());
+    for (names, family) in [(&shared.functions, functions), (&shared.machines, machines)] {
+        for (scope, name, body) in family {
+            names.apply(&scope, &name, body.is_some());
+        }
     }
     Ok(committed.resources)
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::bus::RULE;
 use model::function::FUNCTION;
 use model::resource::Resource;
+use model::state_machine::STATE_MACHINE;
 use model::topic::TOPIC;
 use ports::store::{ResourceQuery, Retention};
 use ports::{Clock, Effects, EntropySource, Store, StoreError};
@@ -16,7 +17,7 @@ use crate::accept::Counters;
 use crate::archives::{self, Archives};
 use crate::dispatch::Dispatcher;
 use crate::documents::Documents;
-use crate::functions::FunctionNames;
+use crate::functions::Names;
 use crate::handle::Handle;
 use crate::metrics::{self, Metrics};
 use crate::places::{self, Places, RunLimits};
@@ -108,7 +109,8 @@ pub(crate) struct Shared {
     pub(crate) archives: Archives,
     pub(crate) schedules: Schedules,
     pub(crate) topics: TopicRegistry,
-    pub(crate) functions: FunctionNames,
+    pub(crate) functions: Names,
+    pub(crate) machines: Names,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) timers: TimerWheel,
     pub(crate) tasks: Tasks,
@@ -163,7 +165,8 @@ impl Engine {
             archives: Archives::default(),
             schedules: Schedules::default(),
             topics: TopicRegistry::default(),
-            functions: FunctionNames::default(),
+            functions: Names::default(),
+            machines: Names::default(),
             timers: TimerWheel::default(),
             tasks: Tasks::default(),
             rule_changes: tokio::sync::Mutex::new(()),
@@ -240,6 +243,10 @@ async fn load_resources(shared: &Shared) -> Result<(), StoreError> {
     .await?;
     load(shared, FUNCTION, |found| {
         shared.functions.apply(&found.scope, &found.name, true);
+    })
+    .await?;
+    load(shared, STATE_MACHINE, |found| {
+        shared.machines.apply(&found.scope, &found.name, true);
     })
     .await
 }

@@ -1,4 +1,5 @@
-//! Functions as they are stored, and which there are: a call of one of these stays in this process.
+//! Functions as they are stored, and which functions and state machines there are: a call of one of these stays in this
+//! process.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,12 +10,12 @@ use model::function::{FUNCTION, Function};
 use ports::function::{Configured, ConfiguredError, Functions};
 use ports::{BoxFuture, Store};
 
-/// Names of all functions. The store's function resources are the truth.
+/// Names of all resources of one family: functions, or state machines. The store's resources are the truth.
 #[derive(Default)]
-pub(crate) struct FunctionNames(RwLock<HashSet<(Scope, String)>>);
+pub(crate) struct Names(RwLock<HashSet<(Scope, String)>>);
 
-impl FunctionNames {
-    /// Takes in a function resource as committed.
+impl Names {
+    /// Takes in a resource as committed.
     pub(crate) fn apply(&self, scope: &Scope, name: &str, there: bool) {
         let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let key = (scope.clone(), name.to_owned());

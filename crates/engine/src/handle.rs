@@ -328,6 +328,12 @@ impl Handle {
         self.shared.topics.holds(scope, name)
     }
 
+    /// Whether there is a state machine of this name here.
+    #[must_use]
+    pub fn holds_machine(&self, scope: &Scope, name: &str) -> bool {
+        self.shared.machines.holds(scope, name)
+    }
+
     /// Whether there is a function of this name here.
     #[must_use]
     pub fn holds_function(&self, scope: &Scope, name: &str) -> bool {

@@ -30,6 +30,8 @@ pub enum Input {
     Replay(Box<bus::replay::Input>),
     /// For an execution of a state machine.
     Execution(Box<flow::asl::Input>),
+    /// For an activity.
+    Activity(Box<flow::asl::activity::Input>),
     /// For an asynchronous invocation.
     Invocation(Box<bus::invocation::Input>),
     /// An effect of the aggregate ended.
@@ -83,6 +85,7 @@ impl Input {
             Self::Replay(_) => Some(AggregateKind::Replay),
             Self::Execution(_) => Some(AggregateKind::Execution),
             Self::Invocation(_) => Some(AggregateKind::Invocation),
+            Self::Activity(_) => Some(AggregateKind::Activity),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

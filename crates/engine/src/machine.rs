@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machines::{
-    call, delivery, engagement, execution, incident, invocation, parked, replay, run, schedule,
+    activity, call, delivery, engagement, execution, incident, invocation, parked, replay, run,
+    schedule,
 };
 
 /// An aggregate's state as its machine knows it.
@@ -29,6 +30,7 @@ pub(crate) enum State {
     Replay(Box<bus::replay::Replay>),
     Execution(Box<flow::asl::Execution>),
     Invocation(Box<bus::invocation::Invocation>),
+    Activity(Box<flow::asl::activity::Activity>),
 }
 
 /// What a decider gets besides its input.
@@ -103,7 +105,8 @@ pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
         | AggregateKind::Call
         | AggregateKind::Schedule
         | AggregateKind::Replay
-        | AggregateKind::Invocation => Frames::All,
+        | AggregateKind::Invocation
+        | AggregateKind::Activity => Frames::All,
     }
 }
 
@@ -120,6 +123,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Replay => replay::restore(frames),
         AggregateKind::Execution => execution::restore(frames),
         AggregateKind::Invocation => invocation::restore(frames),
+        AggregateKind::Activity => activity::restore(frames),
     }
 }
 
@@ -140,6 +144,7 @@ pub(crate) fn decide(
         AggregateKind::Replay => replay::decide(state, prepared, cx),
         AggregateKind::Execution => execution::decide(state, prepared, cx),
         AggregateKind::Invocation => invocation::decide(state, prepared, cx),
+        AggregateKind::Activity => activity::decide(state, prepared, cx),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file per machine: restores its state, turns the engine's inputs into its own, and its commands into orders.
 
+pub(crate) mod activity;
 pub(crate) mod call;
 pub(crate) mod delivery;
 pub(crate) mod engagement;

@@ -9,10 +9,13 @@ pub use flow::automation::{
 
 /// State machines: their problems, and their executions.
 pub mod machines {
-    pub use flow::asl::definition::{MachineType, Problem, parse};
     pub use flow::asl::graph;
+    pub use flow::asl::activity;
+    pub use flow::asl::definition::{MachineType, Problem, StateMachine, parse};
+    pub use flow::asl::single;
+    pub use flow::asl::trial;
     pub use flow::asl::{
-        Execution, HISTORY_FAMILY, Input, MACHINE_INDEX, Settlement, Start, Status,
+        Context, Execution, HISTORY_FAMILY, Input, MACHINE_INDEX, Settlement, Start, Status,
     };
 }
 

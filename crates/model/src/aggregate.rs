@@ -29,11 +29,13 @@ pub enum AggregateKind {
     Execution,
     /// One asynchronous invocation of a function, with its retries (`bus::invocation`).
     Invocation,
+    /// One activity: tasks that wait for workers (`flow::asl::activity`).
+    Activity,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
@@ -44,6 +46,7 @@ impl AggregateKind {
         Self::Replay,
         Self::Execution,
         Self::Invocation,
+        Self::Activity,
     ];
 
     /// The name under which the kind is stored.
@@ -60,6 +63,7 @@ impl AggregateKind {
             Self::Replay => "replay",
             Self::Execution => "execution",
             Self::Invocation => "invocation",
+            Self::Activity => "activity",
         }
     }
 
@@ -176,6 +180,20 @@ impl AggregateId {
         Self {
             kind: AggregateKind::Execution,
             id: ids::named(&["execution", tenant, account, region, machine, name]),
+        }
+    }
+
+    /// The id of the activity of a name: names are unique within account and region.
+    #[must_use]
+    pub fn activity_of(scope: &Scope, name: &str) -> Self {
+        let Scope {
+            tenant,
+            account,
+            region,
+        } = scope;
+        Self {
+            kind: AggregateKind::Activity,
+            id: ids::named(&["activity", tenant, account, region, name]),
         }
     }
 

@@ -85,7 +85,8 @@ pub struct Outgoing<'a> {
     pub delivers: bool,
 }
 
-/// Whether what a call is for is this server's own: a function that is invoked, or for a delivery a topic or a bus.
+/// Whether what a call is for is this server's own: a function that is invoked, a state machine, a task's token, or for a
+/// delivery a topic or a bus.
 #[must_use]
 pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
     let text = |name: &str| call.params.get(name).and_then(serde_json::Value::as_str);
@@ -100,6 +101,11 @@ pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
                 own && named.is_of(&scope.account, &scope.region)
                     && state.handle().holds_function(&scope, &named.name)
             })
+        }
+        ("stepfunctions", operation) => {
+            let own = call.account.is_none_or(|account| account == scope.account);
+            own && (owns_machine(state, call.params, &scope)
+                || is_own_token(operation, text("taskToken")))
         }
         ("sns", "Publish") if call.delivers => {
             let topic = text("TopicArn").and_then(|arn| model::topic::topic_name(&scope, arn));
@@ -127,8 +133,36 @@ pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
     }
 }
 
+/// Whether a call is about a state machine of this server: by its ARN, or that of a version, alias or execution.
+fn owns_machine(state: &AppState, params: &serde_json::Value, scope: &model::Scope) -> bool {
+    [
+        "stateMachineArn",
+        "executionArn",
+        "stateMachineAliasArn",
+        "stateMachineVersionArn",
+    ]
+    .into_iter()
+    .filter_map(|member| params.get(member)?.as_str())
+    .filter_map(model::arn::Arn::parse)
+    .filter(|arn| arn.account == scope.account && arn.region == scope.region)
+    .any(|arn| {
+        let mut parts = arn.resource.split(':').skip(1);
+        let name = parts.next();
+        name.is_some_and(|name| state.handle().holds_machine(scope, name))
+    })
+}
+
+/// Whether a task's token is one of this server: `EXECUTION.THREAD.SECRET`.
+fn is_own_token(operation: &str, token: Option<&str>) -> bool {
+    let hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts: Vec<&str> = token.unwrap_or_default().split('.').collect();
+    let formed = matches!(parts.as_slice(), [execution, thread, secret]
+        if hex(execution) && hex(secret) && thread.parse::<u32>().is_ok());
+    formed && operation.starts_with("SendTask")
+}
+
 /// Whether a runbook's call of this operation is answered by Quell itself; all others go to AWS.
-/// Functions are looked up one by one: [`owns`].
+/// Functions and state machines are looked up one by one: [`owns`].
 ///
 /// `service` is the SigV4 signing name, `operation` the name in the service model (`PutEvents`).
 #[must_use]
@@ -137,7 +171,7 @@ pub fn serves(service: &str, operation: &str) -> bool {
     let absent = service == "events" && aws::events::ABSENT.contains(&operation);
     // A runbook's topics are the account's: Quell's own are published to by rules and by callers of this server.
     let topics = service == aws::sns::SERVICE.name;
-    // So are its state machines: Quell's own are started by callers of this server.
+    // State machines are looked up one by one: [`owns`].
     let machines = service == aws::states::SERVICE.name;
     // Functions are looked up one by one: [`owns`].
     let functions = service == aws::lambda::SERVICE.name;

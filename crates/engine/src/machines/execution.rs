@@ -1,7 +1,7 @@
 //! Executions of state machines: `flow::asl`.
 
-use flow::asl::{self, Command, Execution};
-use model::Rejection;
+use flow::asl::{self, Command, Execution, activity};
+use model::{AggregateId, Rejection};
 use serde_json::Value;
 
 use crate::input::Input;
@@ -41,12 +41,33 @@ pub(crate) fn decide(
     Ok(Decided::of(
         decision,
         |execution| State::Execution(Box::new(execution)),
-        order,
+        |command| order(command, cx),
     ))
 }
 
-fn order(command: Command) -> Order {
+/// An input of an activity of the execution's account and region.
+fn told(cx: &Context, name: &str, input: activity::Input) -> Order {
+    let to = AggregateId::activity_of(&cx.scope, name);
+    Order::send((to, cx.scope.clone(), Input::Activity(Box::new(input))))
+}
+
+fn order(command: Command, cx: &Context) -> Order {
     match command {
+        Command::Offer {
+            activity,
+            token,
+            input,
+        } => {
+            let offer = activity::Input::Offer {
+                execution: cx.id.id,
+                token,
+                input,
+            };
+            told(cx, &activity, offer)
+        }
+        Command::Withdraw { activity, token } => {
+            told(cx, &activity, activity::Input::Withdraw { token })
+        }
         Command::Perform { effect, command } => Order::Perform {
             effect,
             command,

@@ -173,6 +173,46 @@ pub(crate) struct Call {
     /// Why nobody knows what became of the effect.
     #[serde(default)]
     pub(crate) unknown: Option<String>,
+    /// The job that it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<Box<Followed>>,
+    /// What it offers to the workers of an activity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offer: Option<Box<Offer>>,
+}
+
+/// A job that has begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Followed {
+    /// Parameters of the call that began it.
+    pub(crate) asked: Value,
+    /// The role as which it was begun.
+    pub(crate) role: String,
+    /// Its answer, once it is there.
+    #[serde(default)]
+    pub(crate) begun: Option<Value>,
+    /// How often it was looked at.
+    #[serde(default)]
+    pub(crate) looks: u32,
+    /// How many looks in a row failed.
+    #[serde(default)]
+    pub(crate) misses: u32,
+    /// Timer of the next look.
+    #[serde(default)]
+    pub(crate) timer: Option<String>,
+}
+
+/// A task of an activity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    /// Name of the activity.
+    pub(crate) activity: String,
+    /// Its event, until the activity has taken the task.
+    #[serde(default)]
+    pub(crate) scheduled: Option<Value>,
+    /// Whether a worker has it.
+    #[serde(default)]
+    pub(crate) taken: bool,
 }
 
 /// The branches or iterations of a state.
@@ -438,7 +478,7 @@ fn unreadable(key: &str, reason: &str) -> RestoreError {
     }
 }
 
-fn read<T: DeserializeOwned>(key: &str, body: Value) -> Result<T, RestoreError> {
+pub(crate) fn read<T: DeserializeOwned>(key: &str, body: Value) -> Result<T, RestoreError> {
     let version = body.get("v").and_then(Value::as_u64).unwrap_or(0);
     if version > u64::from(VERSION) {
         return Err(RestoreError::Newer {

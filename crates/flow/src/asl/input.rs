@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::activity::Word;
+
 /// What every turn of an execution is given besides its input.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -47,6 +49,13 @@ pub enum Input {
         token: String,
         /// What is said of the task.
         word: Settlement,
+    },
+    /// An activity says what became of a task that was offered to it.
+    Activity {
+        /// The task's token.
+        token: String,
+        /// What became of it.
+        word: Word,
     },
     /// A person says what became of a call whose outcome is unknown.
     Resolve {
@@ -120,10 +129,6 @@ pub struct Start {
 }
 
 /// What an execution asks of the world.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "commands live for a turn, and most of them are effects"
-)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
@@ -145,6 +150,22 @@ pub enum Command {
     CancelTimer {
         /// The key it was set with.
         key: String,
+    },
+    /// Offer a task to an activity's workers.
+    Offer {
+        /// Name of the activity.
+        activity: String,
+        /// The task's token.
+        token: String,
+        /// The task's input, JSON text.
+        input: String,
+    },
+    /// The task is not wanted any more.
+    Withdraw {
+        /// Name of the activity.
+        activity: String,
+        /// The task's token.
+        token: String,
     },
     /// The budget of this turn is spent: feed [`Input::Continue`] in a later turn.
     Continue,

@@ -8,6 +8,7 @@ use model::effect::Failure;
 use serde_json::{Map, Value, json};
 
 use super::fault::{Fault, TIMEOUT};
+use super::job::Job;
 
 /// A resource that this version runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct Integration {
     pub(crate) resource: String,
     /// Whether the task waits for its token to come back.
     pub(crate) callback: bool,
+    /// The job whose end the task waits for, and whether its texts are opened.
+    pub(crate) job: Option<(&'static Job, bool)>,
 }
 
 /// How parameters and answers are treated.
@@ -34,10 +37,23 @@ pub(crate) enum Family {
     Optimised,
     /// A Lambda function's ARN.
     Function,
+    /// An activity's ARN.
+    Activity,
+}
+
+impl Family {
+    /// How the events of tasks begin that are no calls of a service: in their types, and in their members.
+    pub(crate) fn events(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Function => Some(("LambdaFunction", "lambdaFunction")),
+            Self::Activity => Some(("Activity", "activity")),
+            Self::Sdk | Self::Optimised => None,
+        }
+    }
 }
 
 /// Optimised integrations: name in ARNs, boto3's name, prefix of errors, name in causes, actions.
-const OPTIMISED: [(&str, &str, &str, &str, &[&str]); 7] = [
+const OPTIMISED: [(&str, &str, &str, &str, &[&str]); 9] = [
     ("lambda", "lambda", "Lambda", "AWSLambda", &["invoke"]),
     ("sns", "sns", "SNS", "AmazonSNS", &["publish"]),
     ("sqs", "sqs", "SQS", "AmazonSQS", &["sendMessage"]),
@@ -68,6 +84,14 @@ const OPTIMISED: [(&str, &str, &str, &str, &[&str]); 7] = [
         "Ssm",
         "AWSSimpleSystemsManagement",
         &["startAutomationExecution"],
+    ),
+    ("glue", "glue", "Glue", "AWSGlue", &["startJobRun"]),
+    (
+        "athena",
+        "athena",
+        "Athena",
+        "AmazonAthena",
+        &["startQueryExecution"],
     ),
 ];
 
@@ -123,29 +147,35 @@ impl Integration {
                 resource_type: "lambda".to_owned(),
                 resource: arn.to_owned(),
                 callback: false,
+                job: None,
             }),
-            "states" if resource.starts_with("activity:") => Err(format!(
-                "{}. This server has no activities",
-                unrecognised(arn)
-            )),
+            "states" if resource.starts_with("activity:") => Ok(Self {
+                family: Family::Activity,
+                service: String::new(),
+                operation: String::new(),
+                resource_type: "activity".to_owned(),
+                resource: arn.to_owned(),
+                callback: false,
+                job: None,
+            }),
             "states" => Self::service(arn, resource),
             _ => Err(unrecognised(arn)),
         }
     }
 
     fn service(arn: &str, resource: &str) -> Result<Self, String> {
-        let (resource_type, action) = resource.rsplit_once(':').ok_or_else(|| unrecognised(arn))?;
         // `.sync:2` holds a colon of its own.
-        if resource.ends_with(".sync") || resource.ends_with(".sync:2") {
-            return Err(format!(
-                "{}. This server does not wait for jobs (.sync)",
-                unrecognised(arn)
-            ));
-        }
-        let (plain, callback) = match action.strip_suffix(".waitForTaskToken") {
-            Some(plain) => (plain, true),
-            None => (action, false),
+        let (head, opened) = match resource.strip_suffix(":2") {
+            Some(head) if head.ends_with(".sync") => (head, true),
+            _ => (resource, false),
         };
+        let (resource_type, action) = head.rsplit_once(':').ok_or_else(|| unrecognised(arn))?;
+        let (plain, callback, waits) = match action.rsplit_once('.') {
+            Some((plain, "waitForTaskToken")) => (plain, true, false),
+            Some((plain, "sync")) => (plain, false, true),
+            _ => (action, false, false),
+        };
+        let shown = resource.get(resource_type.len() + 1..).unwrap_or(action);
         let (family, service) = match resource_type.strip_prefix("aws-sdk:") {
             Some(name) => (Family::Sdk, boto3_name(name)),
             None => {
@@ -156,13 +186,22 @@ impl Integration {
                 (Family::Optimised, *service)
             }
         };
+        let operation = pascal(plain);
+        let job = Job::of(service, &operation).filter(|_| waits && family == Family::Optimised);
+        if waits && job.is_none() {
+            return Err(format!(
+                "{}. This server does not wait for jobs of this kind (.sync)",
+                unrecognised(arn)
+            ));
+        }
         Ok(Self {
             family,
             service: service.to_owned(),
-            operation: pascal(plain),
+            operation,
             resource_type: resource_type.to_owned(),
-            resource: action.to_owned(),
+            resource: shown.to_owned(),
             callback,
+            job: job.map(|job| (job, opened)),
         })
     }
 
@@ -237,6 +276,7 @@ impl Integration {
         }
         match self.family {
             Family::Function => Ok(answer.get("Payload").cloned().unwrap_or_default()),
+            Family::Activity => Ok(answer),
             Family::Sdk => Ok(pascal_keys(answer)),
             Family::Optimised => {
                 if let Some(failed) = failed_entry(&answer) {
@@ -278,7 +318,7 @@ impl Integration {
                     )),
                 )
             }
-            Family::Optimised | Family::Function => {
+            Family::Optimised | Family::Function | Family::Activity => {
                 let known = OPTIMISED
                     .iter()
                     .find(|(_, service, ..)| *service == self.service);
@@ -392,7 +432,7 @@ fn every(headers: &Value) -> Value {
         .into()
 }
 
-fn pascal(name: &str) -> String {
+pub(crate) fn pascal(name: &str) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|c| c.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()

@@ -3,6 +3,7 @@
 //! [`definition::parse`] turns a text into a [`definition::StateMachine`] or all its problems. Nothing here performs
 //! anything. Behaviour and texts are those of the service (its public documentation and recorded answers).
 
+pub mod activity;
 pub mod choice;
 pub mod definition;
 pub mod fault;
@@ -12,13 +13,16 @@ pub mod jsonata;
 pub mod path;
 pub mod rehearsal;
 pub mod review;
+pub mod single;
 pub mod template;
 
 mod execution;
 mod input;
 mod integration;
+mod job;
 mod machine;
 
 pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status};
 pub use input::{Command, Context, Input, Settlement, Start};
+pub use machine::trial;
 pub use machine::{MACHINE_INDEX, step};

@@ -6,4 +6,6 @@ mod graph;
 mod laws;
 mod rehearsal;
 mod review;
+mod trials;
+mod waiting;
 pub(crate) mod world;

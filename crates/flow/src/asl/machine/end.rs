@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::fork;
 use super::turn::Turn;
+use super::{fork, task};
 use crate::asl::execution::Status;
 use crate::asl::fault::{Fault, TIMEOUT};
 
@@ -79,6 +79,7 @@ pub(super) fn error_details(error: Option<&str>, cause: Option<&str>) -> Value {
 fn close(turn: &mut Turn<'_>, status: Status) {
     let threads: Vec<u32> = turn.x.threads.keys().copied().collect();
     for thread in threads {
+        task::abandon(turn, thread);
         turn.end_thread(thread);
     }
     if let Some(limit) = turn.x.root.limit.take() {

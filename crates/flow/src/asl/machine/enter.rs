@@ -90,6 +90,11 @@ impl Scene {
         }
     }
 
+    /// Whether the context object shows a task's token already: one that a trial was given.
+    pub(super) fn has_token(&self) -> bool {
+        self.context.get("Task").is_some()
+    }
+
     /// Lets the context object show a task's token.
     pub(super) fn with_token(&mut self, token: &str) {
         self.context["Task"] = json!({"Token": token});
@@ -111,6 +116,12 @@ impl Scene {
 
 /// Enters the state that a thread is at.
 pub(super) fn enter(turn: &mut Turn<'_>, id: u32) {
+    prepare(turn, id);
+    work(turn, id);
+}
+
+/// Shows that a thread's state is entered; its work follows.
+pub(super) fn prepare(turn: &mut Turn<'_>, id: u32) {
     let Some((thread, machine)) = turn.at(id) else {
         return;
     };
@@ -134,7 +145,6 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u32) {
         thread_now.entered_at = at;
         thread_now.retries = vec![0; state.retry.len()];
     }
-    work(turn, id);
 }
 
 /// Does the work of the state that a thread is at; also its next attempt.
@@ -155,7 +165,12 @@ pub(super) fn work(turn: &mut Turn<'_>, id: u32) {
     let done = match Scene::of(turn, id, state) {
         None => return,
         Some(Err(fault)) => Err(fault),
-        Some(Ok(scene)) => do_work(turn, (id, state), scene),
+        Some(Ok(scene)) => {
+            if state.language == Language::JsonPath {
+                turn.note("afterInputPath", || scene.input.clone());
+            }
+            do_work(turn, (id, state), scene)
+        }
     };
     if let Err(fault) = done {
         fail::fail(turn, id, fault);
@@ -170,6 +185,9 @@ fn do_work(turn: &mut Turn<'_>, (id, state): (u32, &State), scene: Scene) -> Res
                 (None, Some(parameters)) => scene.fill(parameters, &scene.input, turn)?,
                 (None, None) => scene.input.clone(),
             };
+            if state.language == Language::JsonPath {
+                turn.note("afterParameters", || document.clone());
+            }
             leave::with_result(turn, (id, state), scene, document)
         }
         Kind::Succeed => {

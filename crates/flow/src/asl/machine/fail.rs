@@ -22,6 +22,7 @@ pub(super) fn fail(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     };
     let evaluation = fault.in_definition && fault.name() == QUERY_EVALUATION;
     let mut fault = fault.in_state(&state.name, thread.entered.0);
+    turn.note_fault(&fault);
     if evaluation {
         show_evaluation(turn, (id, state), &fault);
     }
@@ -32,9 +33,18 @@ pub(super) fn fail(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     fork::show_failed(turn, (id, state), &fault);
     // A catcher that fails itself is not caught again.
     if let Some(at) = catcher(state, &fault) {
+        turn.note_handling("catchIndex", || json!(at));
         match leave::caught(turn, (id, state), (at, error_object(&fault))) {
-            Ok(()) => return,
-            Err(other) => fault = other.in_state(&state.name, thread.entered.0),
+            Ok(()) => {
+                if let Some(notes) = &mut turn.notes {
+                    notes.caught = true;
+                }
+                return;
+            }
+            Err(other) => {
+                fault = other.in_state(&state.name, thread.entered.0);
+                turn.note_fault(&fault);
+            }
         }
     }
     match thread.parent {
@@ -82,6 +92,7 @@ fn retry(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: &Fault) -> bool
         .thread(id)
         .and_then(|thread| thread.retries.get(at).copied())
         .unwrap_or_default();
+    turn.note_handling("retryIndex", || json!(at));
     if used >= retrier.max_attempts {
         return false;
     }
@@ -91,6 +102,7 @@ fn retry(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: &Fault) -> bool
         1.0
     };
     let delay = retrier.delay(used + 1, fraction);
+    turn.note_handling("retryBackoffIntervalSeconds", || seconds(delay));
     let wait = jiff::SignedDuration::try_from_secs_f64(delay).unwrap_or(jiff::SignedDuration::MAX);
     let due = turn.cx.at.checked_add(wait).unwrap_or(jiff::Timestamp::MAX);
     let timer = turn.timer("retry", due);
@@ -102,6 +114,17 @@ fn retry(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: &Fault) -> bool
         thread.phase = Phase::Backoff { timer };
     }
     true
+}
+
+/// Whole seconds, as far as they go.
+fn seconds(delay: f64) -> Value {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "delays are at most a year, and not negative"
+    )]
+    let whole = delay.round() as u64;
+    json!(whole)
 }
 
 fn catcher(state: &State, fault: &Fault) -> Option<usize> {

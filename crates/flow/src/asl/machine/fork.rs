@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::enter::Scene;
 use super::turn::Turn;
-use super::{fail, leave, quantity};
+use super::{fail, leave, quantity, task};
 use crate::asl::definition::{Items, Kind, Map, State};
 use crate::asl::execution::{Fork, Phase, Thread};
 use crate::asl::fault::{self, Fault, QUERY_EVALUATION};
@@ -97,6 +97,42 @@ pub(super) fn map(
         iterate(turn, (id, state), started)?;
     }
     Ok(())
+}
+
+/// What a Map reads before its iterations begin, noted for a trial: how many of them may fail.
+pub(super) fn looked_at(
+    turn: &mut Turn<'_>,
+    (_, state): (u32, &State),
+    scene: &Scene,
+) -> Result<Option<u32>, Fault> {
+    if !scene.is_jsonata() {
+        turn.note("afterInputPath", || scene.input.clone());
+    }
+    let Kind::Map(map) = &state.kind else {
+        return Ok(None);
+    };
+    let limit = match &map.concurrency {
+        None => 0,
+        Some(number) => quantity::integer(turn, scene, (number, "MaxConcurrency"))?,
+    };
+    turn.note("maxConcurrency", || json!(limit));
+    let items = items(turn, scene, map)?;
+    if !scene.is_jsonata() {
+        turn.note("afterItemsPath", || json!(items));
+    }
+    let tolerated = tolerated(
+        turn,
+        scene,
+        (map, u32::try_from(items.len()).unwrap_or(u32::MAX)),
+    )?;
+    if let (Some(_), Some(count)) = (&map.tolerated_count, tolerated) {
+        turn.note("toleratedFailureCount", || json!(count));
+    }
+    if let Some(number) = &map.tolerated_percentage {
+        let percent = quantity::float(turn, scene, (number, "ToleratedFailurePercentage"))?;
+        turn.note("toleratedFailurePercentage", || json!(percent));
+    }
+    Ok(tolerated)
 }
 
 fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fault> {
@@ -305,6 +341,7 @@ fn fail_all(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: Fault) {
             continue;
         };
         let direct = thread.parent == Some(id);
+        task::abandon(turn, child);
         turn.end_thread(child);
         if direct && matches!(state.kind, Kind::Map(_)) {
             let details = iteration(state, thread.index);

@@ -31,13 +31,25 @@ pub(super) fn with_result(
         state.kind,
         Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)
     );
+    if matches!(
+        state.kind,
+        Kind::Task(_)
+            | Kind::Pass {
+                result: Some(_),
+                ..
+            }
+    ) {
+        turn.note("result", || result.clone());
+    }
     let output = match state.language {
         Language::JsonPath => {
             let selected = match (selector(state), brings) {
                 (Some(selector), true) => scene.fill(selector, &result, turn)?,
                 _ => result.clone(),
             };
+            turn.note("afterResultSelector", || selected.clone());
             let placed = place(state, &scene.thread.input, selected)?;
+            turn.note("afterResultPath", || placed.clone());
             scene.select(&state.output_path, &placed)?
         }
         Language::Jsonata => {
@@ -201,6 +213,7 @@ fn go(
         thread.variables.extend(assigned);
         thread.phase = Phase::Ready;
     }
+    turn.note_variables(id);
     match next {
         Some(next) => {
             if let Some(thread) = turn.touch(id) {

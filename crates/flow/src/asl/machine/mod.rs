@@ -12,6 +12,8 @@
 //! | a state fails | (same turn) | a retry, a catcher's state, or the end of its block with the error |
 //! | calling | Effect, Token | the next state, or what a failure leads to |
 //! | calling | Effect unknown | waits for a person's Resolve |
+//! | calling, for a job | Timer (look), Effect | a look at the job; its end is the state's |
+//! | calling, for a worker | Activity, Token | what the activity and the worker say |
 //! | calling | Timer (limit, heartbeat) | as a failure |
 //! | any | Timer of the execution | TIMED_OUT |
 //! | any | Stop | ABORTED |
@@ -20,11 +22,15 @@
 mod end;
 mod enter;
 mod fail;
+mod follow;
 mod fork;
 mod leave;
 mod quantity;
+mod shown;
 mod task;
+pub mod trial;
 mod turn;
+mod worker;
 
 use jiff::{SignedDuration, Timestamp};
 use model::{Decision, IndexEntry, Rejection};
@@ -79,6 +85,11 @@ pub fn step(
         Input::Token { token, word } => {
             if !token_of(&token).is_some_and(|at| task::on_token(&mut turn, at, word)) {
                 return Err(no_task());
+            }
+        }
+        Input::Activity { token, word } => {
+            if let Some(at) = token_of(&token) {
+                worker::told(&mut turn, at, word);
             }
         }
         Input::Resolve { state, word } => {
@@ -217,6 +228,7 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
         Phase::Waiting { timer } | Phase::Backoff { timer } => timer == key,
         Phase::Calling(call) => [&call.timer, &call.beat]
             .into_iter()
+            .chain(call.job.as_ref().map(|job| &job.timer))
             .flatten()
             .any(|set| set == key),
         _ => false,
@@ -227,7 +239,13 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
     let id = *id;
     match phase {
         Phase::Waiting { .. } => leave::after_wait(turn, id),
-        Phase::Calling(_) => task::time_out(turn, id),
+        Phase::Calling(call) => {
+            let look = call.job.as_ref().and_then(|job| job.timer.as_deref()) == Some(key);
+            match task::integration_at(turn, id).and_then(|found| found.job) {
+                Some((job, _)) if look => follow::look(turn, id, job),
+                _ => task::time_out(turn, id),
+            }
+        }
         _ => enter::work(turn, id),
     }
 }

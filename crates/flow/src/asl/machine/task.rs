@@ -2,14 +2,15 @@
 
 use model::effect::{AssumeRole, AwsCall, Outcome};
 use model::{EffectCommand, ids};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::enter::Scene;
 use super::turn::Turn;
-use super::{end, fail, leave, quantity, seconds_after};
-use crate::asl::definition::{State, Task};
-use crate::asl::execution::{Call, Phase};
+use super::worker::{self, Work};
+use super::{fail, follow, leave, quantity, seconds_after, shown, trial};
+use crate::asl::definition::{Kind, State, Task};
+use crate::asl::execution::{Call, Followed, Phase};
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD, TASK_FAILED, TIMEOUT};
 use crate::asl::input::{Command, Settlement};
 use crate::asl::integration::{Family, Integration};
@@ -25,18 +26,66 @@ pub(super) fn begin(
     task: &Task,
 ) -> Result<(), Fault> {
     let integration = Integration::parse(&task.resource).map_err(Fault::runtime)?;
-    let token = integration
-        .callback
-        .then(|| turn.random.uuid().simple().to_string());
-    if let Some(token) = &token {
-        scene.with_token(&format!("{}.{id}.{token}", turn.x.root.id.simple()));
+    let token = secret(turn, &integration);
+    if integration.callback && !scene.has_token() {
+        scene.with_token(&whole_token(turn, id, &token));
     }
     let arguments = match &task.arguments {
         Some(arguments) => scene.fill(arguments, &scene.input, turn)?,
         None => scene.input.clone(),
     };
+    turn.note(trial::arguments_name(state.language), || arguments.clone());
     let timeout = limit(turn, &scene, (task.timeout.as_ref(), "TimeoutSeconds"))?;
     let heartbeat = limit(turn, &scene, (task.heartbeat.as_ref(), "HeartbeatSeconds"))?;
+    let role = role(turn, &scene, task)?;
+    let shown = arguments.to_string();
+    if shown.len() > MAX_PAYLOAD {
+        return Err(fault::too_large(&state.name));
+    }
+    if integration.family == Family::Activity {
+        let work = Work {
+            token,
+            input: shown,
+            timeout,
+            heartbeat,
+        };
+        return worker::offer(turn, id, &integration, work);
+    }
+    let limits = (timeout, heartbeat, task.role.is_some().then_some(&role));
+    let details = shown::scheduling(turn, (&integration, shown), limits);
+    shown::scheduled(turn, id, &integration, details);
+    let parameters = integration.parameters(arguments)?;
+    let job = integration.job.map(|_| {
+        Box::new(Followed {
+            asked: Value::Object(parameters.clone()),
+            role: role.clone(),
+            begun: None,
+            looks: 0,
+            misses: 0,
+            timer: None,
+        })
+    });
+    let call = (integration.service.as_str(), integration.operation.as_str());
+    let effect = perform(turn, call, (parameters, role, timeout));
+    let timer = timeout.map(|limit| turn.timer("timeout", seconds_after(turn.cx.at, limit)));
+    let beat = heartbeat.map(|limit| turn.timer("heartbeat", seconds_after(turn.cx.at, limit)));
+    if let Some(thread) = turn.touch(id) {
+        thread.phase = Phase::Calling(Call {
+            effect: Some(effect),
+            token: integration.callback.then_some(token),
+            timer,
+            beat,
+            heartbeat,
+            unknown: None,
+            job,
+            offer: None,
+        });
+    }
+    Ok(())
+}
+
+/// The role that a Task's call is made as.
+fn role(turn: &mut Turn<'_>, scene: &Scene, task: &Task) -> Result<String, Fault> {
     let role = match &task.role {
         None => turn.x.origin.start.role_arn.clone(),
         Some(role) => scene.fill(role, &scene.input, turn)?["RoleArn"]
@@ -44,44 +93,37 @@ pub(super) fn begin(
             .map(str::to_owned)
             .ok_or_else(|| Fault::runtime("The RoleArn of the Credentials must be a string"))?,
     };
-    let shown = arguments.to_string();
-    if shown.len() > MAX_PAYLOAD {
-        return Err(fault::too_large(&state.name));
+    if let Some(notes) = &mut turn.notes {
+        notes.role = Some(role.clone());
     }
-    show_scheduled(
-        turn,
-        id,
-        (&integration, shown),
-        (timeout, heartbeat, task.role.is_some().then_some(&role)),
-    );
-    let parameters = integration.parameters(arguments)?;
-    let effect = perform(turn, &integration, (parameters, role, timeout));
-    let timer = timeout.map(|limit| turn.timer("timeout", seconds_after(turn.cx.at, limit)));
-    let beat = heartbeat.map(|limit| turn.timer("heartbeat", seconds_after(turn.cx.at, limit)));
-    if let Some(thread) = turn.touch(id) {
-        thread.phase = Phase::Calling(Call {
-            effect: Some(effect),
-            token,
-            timer,
-            beat,
-            heartbeat,
-            unknown: None,
-        });
+    Ok(role)
+}
+
+/// The secret part of a token, for a task that has one.
+fn secret(turn: &mut Turn<'_>, integration: &Integration) -> String {
+    if integration.callback || integration.family == Family::Activity {
+        turn.random.uuid().simple().to_string()
+    } else {
+        String::new()
     }
-    Ok(())
+}
+
+/// The token of a thread's task, as the world has it.
+pub(super) fn whole_token(turn: &Turn<'_>, id: u32, secret: &str) -> String {
+    format!("{}.{id}.{secret}", turn.x.root.id.simple())
 }
 
 /// Asks for the call and gives the effect's id.
-fn perform(
+pub(super) fn perform(
     turn: &mut Turn<'_>,
-    integration: &Integration,
+    (service, operation): (&str, &str),
     (parameters, role, timeout): (Map<String, Value>, String, Option<u64>),
 ) -> Uuid {
     turn.x.root.effects += 1;
     let effect = ids::child(turn.cx.id, turn.x.root.effects);
     let call = AwsCall {
-        service: integration.service.clone(),
-        operation: integration.operation.clone(),
+        service: service.to_owned(),
+        operation: operation.to_owned(),
         params: Value::Object(parameters),
         region: turn.cx.scope.region.clone(),
         assume_role: Some(AssumeRole {
@@ -129,61 +171,6 @@ fn limit(
         .ok_or_else(|| Fault::runtime(format!("{field} must be between 1 and 99999999.")))
 }
 
-fn show_scheduled(
-    turn: &mut Turn<'_>,
-    id: u32,
-    (integration, parameters): (&Integration, String),
-    (timeout, heartbeat, role): (Option<u64>, Option<u64>, Option<&String>),
-) {
-    let mut details = if integration.family == Family::Function {
-        json!({
-            "resource": integration.resource,
-            "input": parameters,
-            "inputDetails": {"truncated": false},
-        })
-    } else {
-        json!({
-            "resourceType": integration.resource_type,
-            "resource": integration.resource,
-            "region": turn.cx.scope.region,
-            "parameters": parameters,
-        })
-    };
-    if let Some(timeout) = timeout {
-        details["timeoutInSeconds"] = json!(timeout);
-    }
-    if let (Some(heartbeat), true) = (heartbeat, integration.family != Family::Function) {
-        details["heartbeatInSeconds"] = json!(heartbeat);
-    }
-    if let Some(role) = role {
-        details["taskCredentials"] = json!({"roleArn": role});
-    }
-    if integration.family == Family::Function {
-        turn.thread_event(
-            id,
-            "LambdaFunctionScheduled",
-            Some(("lambdaFunctionScheduledEventDetails", details)),
-        );
-        turn.thread_event(id, "LambdaFunctionStarted", None);
-    } else {
-        turn.thread_event(
-            id,
-            "TaskScheduled",
-            Some(("taskScheduledEventDetails", details)),
-        );
-        let details = named(integration);
-        turn.thread_event(
-            id,
-            "TaskStarted",
-            Some(("taskStartedEventDetails", details)),
-        );
-    }
-}
-
-fn named(integration: &Integration) -> Value {
-    json!({"resourceType": integration.resource_type, "resource": integration.resource})
-}
-
 /// The call of a thread's Task ended.
 pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
     let found = turn
@@ -207,27 +194,41 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
             return;
         }
     };
-    with_state(turn, id, |turn, state, integration| match answer {
-        Err(failure) => Err(integration.fault(&failure)),
-        Ok(answer) => {
-            let result = integration.result(answer)?;
-            if !integration.callback {
-                return succeed(turn, (id, state), integration, result);
-            }
-            let mut details = named(integration);
-            details["output"] = json!(result.to_string());
-            details["outputDetails"] = json!({"truncated": false});
-            turn.thread_event(
-                id,
-                "TaskSubmitted",
-                Some(("taskSubmittedEventDetails", details)),
-            );
-            if let Some(Phase::Calling(call)) = turn.touch(id).map(|thread| &mut thread.phase) {
-                call.effect = None;
-            }
-            Ok(())
+    with_state(turn, id, |turn, state, integration| {
+        if let (Some((job, opened)), true) = (integration.job, follow::has_begun(turn, id)) {
+            return follow::looked(turn, (id, state), (integration, job, opened), answer);
         }
+        let answer = answer.map_err(|failure| integration.fault(&failure))?;
+        let begun = integration.job.map(|(job, _)| (job, answer.clone()));
+        let result = integration.result(answer)?;
+        if !integration.callback && begun.is_none() {
+            return succeed(turn, (id, state), integration, result);
+        }
+        shown::submitted(turn, id, integration, &result);
+        if let Some(Phase::Calling(call)) = turn.touch(id).map(|thread| &mut thread.phase) {
+            call.effect = None;
+        }
+        if let Some((job, answer)) = begun {
+            follow::begin(turn, id, job, answer);
+        }
+        Ok(())
     });
+}
+
+/// What a thread's Task asks for.
+pub(super) fn integration_at(turn: &Turn<'_>, id: u32) -> Option<Integration> {
+    let thread = turn.thread(id)?;
+    let block = turn.x.machine.blocks.get(thread.block)?;
+    match &block.states.get(thread.state)?.kind {
+        Kind::Task(task) => Integration::parse(&task.resource).ok(),
+        _ => None,
+    }
+}
+
+/// What a thread waits for is not wanted any more.
+pub(super) fn abandon(turn: &mut Turn<'_>, id: u32) {
+    worker::withdraw(turn, id);
+    follow::stop(turn, id);
 }
 
 /// Runs `work` with a thread's Task and takes its fault where it leads.
@@ -246,7 +247,7 @@ fn with_state(
     else {
         return;
     };
-    let crate::asl::definition::Kind::Task(task) = &state.kind else {
+    let Kind::Task(task) = &state.kind else {
         return;
     };
     let Ok(integration) = Integration::parse(&task.resource) else {
@@ -257,7 +258,7 @@ fn with_state(
     }
 }
 
-fn succeed(
+pub(super) fn succeed(
     turn: &mut Turn<'_>,
     (id, state): (u32, &State),
     integration: &Integration,
@@ -268,22 +269,7 @@ fn succeed(
         return Err(fault::too_large(&state.name));
     }
     drop_timers(turn, id);
-    let mut details = json!({"output": text, "outputDetails": {"truncated": false}});
-    if integration.family == Family::Function {
-        turn.thread_event(
-            id,
-            "LambdaFunctionSucceeded",
-            Some(("lambdaFunctionSucceededEventDetails", details)),
-        );
-    } else {
-        details["resourceType"] = json!(integration.resource_type);
-        details["resource"] = json!(integration.resource);
-        turn.thread_event(
-            id,
-            "TaskSucceeded",
-            Some(("taskSucceededEventDetails", details)),
-        );
-    }
+    shown::succeeded(turn, id, integration, text);
     if let Some(thread) = turn.touch(id) {
         thread.phase = Phase::Ready;
     }
@@ -302,20 +288,7 @@ fn succeed(
 /// The events of a Task that failed, then what follows.
 fn failed(turn: &mut Turn<'_>, id: u32, (integration, fault): (&Integration, Fault)) {
     drop_timers(turn, id);
-    let timed_out = fault.name() == TIMEOUT;
-    let word = if timed_out { "TimedOut" } else { "Failed" };
-    let mut details = end::error_details(fault.error.as_deref(), fault.cause.as_deref());
-    let (kind, key) = if integration.family == Family::Function {
-        (
-            format!("LambdaFunction{word}"),
-            format!("lambdaFunction{word}EventDetails"),
-        )
-    } else {
-        details["resourceType"] = json!(integration.resource_type);
-        details["resource"] = json!(integration.resource);
-        (format!("Task{word}"), format!("task{word}EventDetails"))
-    };
-    turn.thread_event(id, &kind, Some((&key, details)));
+    shown::failed(turn, id, integration, &fault);
     if let Some(thread) = turn.touch(id) {
         thread.phase = Phase::Ready;
     }
@@ -324,6 +297,8 @@ fn failed(turn: &mut Turn<'_>, id: u32, (integration, fault): (&Integration, Fau
 
 /// A time limit of a Task passed.
 pub(super) fn time_out(turn: &mut Turn<'_>, id: u32) {
+    abandon(turn, id);
+    worker::show(turn, id);
     with_state(turn, id, |_, _, _| {
         Err(Fault::of(Some(TIMEOUT.to_owned()), None))
     });
@@ -394,11 +369,12 @@ fn beat(turn: &mut Turn<'_>, id: u32) {
     }
 }
 
-fn drop_timers(turn: &mut Turn<'_>, id: u32) {
+pub(super) fn drop_timers(turn: &mut Turn<'_>, id: u32) {
     let Some(Phase::Calling(call)) = turn.touch(id).map(|thread| &mut thread.phase) else {
         return;
     };
-    let timers = [call.timer.take(), call.beat.take()];
+    let look = call.job.as_mut().and_then(|job| job.timer.take());
+    let timers = [call.timer.take(), call.beat.take(), look];
     for timer in timers.into_iter().flatten() {
         turn.cancel_timer(timer);
     }

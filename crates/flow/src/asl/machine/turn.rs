@@ -10,6 +10,7 @@ use model::decision::FrameWrite;
 use model::{Decision, IndexEntry};
 use serde_json::{Map, Value, json};
 
+use super::trial::Notes;
 use crate::asl::definition::State;
 use crate::asl::execution::{Execution, HISTORY_FAMILY, Phase, Thread};
 use crate::asl::input::{Command, Context};
@@ -27,6 +28,8 @@ pub(super) struct Turn<'a> {
     pub(super) fresh: bool,
     pub(super) index: Vec<IndexEntry>,
     pub(super) reply: Value,
+    /// What a trial notes; an execution has none.
+    pub(super) notes: Option<Notes>,
     events: Vec<Value>,
     threads: BTreeSet<u32>,
     items: BTreeSet<u32>,
@@ -44,6 +47,7 @@ impl<'a> Turn<'a> {
             fresh: false,
             index: Vec::new(),
             reply: Value::Null,
+            notes: None,
             events: Vec::new(),
             threads: BTreeSet::new(),
             items: BTreeSet::new(),
@@ -238,7 +242,11 @@ impl<'a> Turn<'a> {
     fn drop_timers(&mut self, id: u32) {
         let timers = match self.thread(id).map(|thread| &thread.phase) {
             Some(Phase::Waiting { timer } | Phase::Backoff { timer }) => vec![timer.clone()],
-            Some(Phase::Calling(call)) => call.timer.iter().chain(&call.beat).cloned().collect(),
+            Some(Phase::Calling(call)) => {
+                let look = call.job.as_ref().and_then(|job| job.timer.as_ref());
+                let set = call.timer.iter().chain(&call.beat).chain(look);
+                set.cloned().collect()
+            }
             _ => Vec::new(),
         };
         for timer in timers {
@@ -288,6 +296,7 @@ impl<'a> Turn<'a> {
             }
             around = thread.parent.and_then(|parent| self.thread(parent));
         }
+        self.context_given(&mut context);
         context
     }
 }

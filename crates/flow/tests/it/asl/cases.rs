@@ -48,7 +48,7 @@ fn executions_go_as_on_the_service() {
     );
 }
 
-fn records(folder: &std::path::Path) -> Vec<Value> {
+pub(super) fn records(folder: &std::path::Path) -> Vec<Value> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("the cases")
         .filter_map(|entry| Some(entry.ok()?.path()))

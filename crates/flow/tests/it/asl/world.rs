@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use flow::asl::{self, Command, Context, Execution, Input, Start, Status};
 use jiff::Timestamp;
-use model::Scope;
+use model::effect::AwsCall;
+use model::{EffectCommand, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -18,6 +19,10 @@ pub(crate) struct World {
     timers: Vec<(Timestamp, String)>,
     turns: u8,
     budget: u32,
+    /// Calls that were asked for.
+    pub calls: Vec<(Uuid, AwsCall)>,
+    /// What was asked of activities.
+    pub asked: Vec<Command>,
 }
 
 impl World {
@@ -34,23 +39,36 @@ impl World {
             timers: Vec::new(),
             turns: 1,
             budget,
+            calls: Vec::new(),
+            asked: Vec::new(),
         };
-        let mut goes_on = world.take(decision.frames, decision.commands);
-        while world.execution.status() == Status::Running {
+        let goes_on = world.take(decision.frames, decision.commands);
+        world.go_on(goes_on);
+        Ok(world)
+    }
+
+    /// Tells the execution something, and lets it run on.
+    pub(crate) fn tell(&mut self, input: Input) {
+        let goes_on = self.step(input);
+        self.go_on(goes_on);
+    }
+
+    /// Time stands still while the execution waits for a call or a worker.
+    fn go_on(&mut self, mut goes_on: bool) {
+        while self.execution.status() == Status::Running {
             let input = if goes_on {
                 Input::Continue
             } else {
-                world.timers.sort();
-                if world.timers.is_empty() {
+                self.timers.sort();
+                if self.timers.is_empty() || !self.calls.is_empty() || !self.asked.is_empty() {
                     break;
                 }
-                let (due, key) = world.timers.remove(0);
-                world.at = world.at.max(due);
+                let (due, key) = self.timers.remove(0);
+                self.at = self.at.max(due);
                 Input::Timer { key }
             };
-            goes_on = world.step(input);
+            goes_on = self.step(input);
         }
-        Ok(world)
     }
 
     fn step(&mut self, input: Input) -> bool {
@@ -82,7 +100,14 @@ impl World {
                 Command::SetTimer { key, due } => self.timers.push((due, key)),
                 Command::CancelTimer { key } => self.timers.retain(|(_, set)| *set != key),
                 Command::Continue => goes_on = true,
-                Command::Perform { .. } => {}
+                Command::Perform {
+                    effect,
+                    command: EffectCommand::CallAws(call),
+                } => self.calls.push((effect, call)),
+                Command::Perform { command, .. } => panic!("unexpected: {command:?}"),
+                asked @ (Command::Offer { .. } | Command::Withdraw { .. }) => {
+                    self.asked.push(asked);
+                }
             }
         }
         goes_on

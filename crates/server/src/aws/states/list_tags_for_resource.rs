@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{machines, names};
+use super::names::Tagged;
+use super::{activities, machines, names};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::Fields;
 use crate::error::ApiError;
 use crate::tags::{KEY, MAX_TAGS, VALUE};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let name = names::machine(&call, "resourceArn")?;
-    let kept = machines::existing(&call, &name)
-        .await
-        .map_err(|_| missing(&call, &name))?;
-    let tags: Vec<Value> = kept
-        .body
-        .tags
+    let tags = match names::tagged(&call)? {
+        Tagged::Activity(name) => activities::tags(&call, &name).await?,
+        Tagged::Machine(name) => {
+            let kept = machines::existing(&call, &name).await;
+            kept.map_err(|_| missing(&call, &name))?.body.tags
+        }
+    };
+    let tags: Vec<Value> = tags
         .iter()
         .map(|(key, value)| json!({"key": key, "value": value}))
         .collect();

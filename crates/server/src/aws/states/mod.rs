@@ -1,5 +1,6 @@
-//! `states`: Step Functions, AWS JSON 1.0. Machines without activities and Map Runs.
+//! `states`: Step Functions, AWS JSON 1.0. Machines without Map Runs.
 
+mod activities;
 mod aliases;
 mod create_state_machine;
 mod delete_state_machine;
@@ -12,11 +13,13 @@ mod list_executions;
 mod list_state_machines;
 mod list_tags_for_resource;
 mod machines;
+mod mocks;
 pub(crate) mod names;
 mod send_task;
 mod start_execution;
 mod stop_execution;
 mod tag_resource;
+mod test_state;
 mod untag_resource;
 mod update_state_machine;
 mod validate_state_machine_definition;
@@ -46,6 +49,7 @@ pub(crate) const SERVICE: Service = Service {
 };
 
 const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateActivity", |call| Box::pin(activities::create(call))),
     Operation::new("CreateStateMachine", |call| {
         Box::pin(create_state_machine::handle(call))
     })
@@ -53,6 +57,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("CreateStateMachineAlias", |call| {
         Box::pin(aliases::create(call))
     }),
+    Operation::new("DeleteActivity", |call| Box::pin(activities::delete(call))),
     Operation::new("DeleteStateMachine", |call| {
         Box::pin(delete_state_machine::handle(call))
     }),
@@ -61,6 +66,9 @@ const OPERATIONS: &[Operation] = &[
     }),
     Operation::new("DeleteStateMachineVersion", |call| {
         Box::pin(versions::delete(call))
+    }),
+    Operation::new("DescribeActivity", |call| {
+        Box::pin(activities::describe(call))
     }),
     Operation::new("DescribeExecution", |call| {
         Box::pin(describe_execution::handle(call))
@@ -74,9 +82,11 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeStateMachineForExecution", |call| {
         Box::pin(describe_state_machine_for_execution::handle(call))
     }),
+    Operation::new("GetActivityTask", |call| Box::pin(activities::take(call))),
     Operation::new("GetExecutionHistory", |call| {
         Box::pin(get_execution_history::handle(call))
     }),
+    Operation::new("ListActivities", |call| Box::pin(activities::list(call))),
     Operation::new("ListExecutions", |call| {
         Box::pin(list_executions::handle(call))
     }),
@@ -114,6 +124,8 @@ const OPERATIONS: &[Operation] = &[
         Box::pin(stop_execution::handle(call))
     }),
     Operation::new("TagResource", |call| Box::pin(tag_resource::handle(call))),
+    Operation::new("TestState", |call| Box::pin(test_state::handle(call)))
+        .body_limit(DEFINITION_LIMIT),
     Operation::new("UntagResource", |call| {
         Box::pin(untag_resource::handle(call))
     }),

@@ -16,7 +16,12 @@ const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
 
 /// The name in a member, checked.
 pub(super) fn name<'a>(fields: &Fields<'a>) -> Result<Option<&'a str>, ApiError> {
-    let Some(name) = fields.text("name", NAME)? else {
+    named(fields, "name")
+}
+
+/// A name in any member, checked.
+pub(super) fn named<'a>(fields: &Fields<'a>, member: &str) -> Result<Option<&'a str>, ApiError> {
+    let Some(name) = fields.text(member, NAME)? else {
         return Ok(None);
     };
     let bad = |c: char| c.is_whitespace() || c.is_control() || FORBIDDEN.contains(c);
@@ -85,6 +90,47 @@ pub(super) fn parse_place(call: &Call, text: &str) -> Result<Place, ApiError> {
 /// The machine, version or alias that a member names by ARN.
 pub(super) fn place(call: &Call, member: &str) -> Result<Place, ApiError> {
     parse_place(call, call.fields().required_text(member, ARN)?)
+}
+
+/// What has tags.
+pub(super) enum Tagged {
+    /// A machine, by name.
+    Machine(String),
+    /// An activity, by name.
+    Activity(String),
+}
+
+/// The resource with tags that `resourceArn` names.
+pub(super) fn tagged(call: &Call) -> Result<Tagged, ApiError> {
+    let text = call.fields().required_text("resourceArn", ARN)?;
+    if resource(text)?.starts_with("activity:") {
+        activity(call, "resourceArn").map(Tagged::Activity)
+    } else {
+        machine(call, "resourceArn").map(Tagged::Machine)
+    }
+}
+
+/// The name of the activity that a member names by ARN, of the call's account and region.
+pub(super) fn activity(call: &Call, member: &str) -> Result<String, ApiError> {
+    let fields = call.fields();
+    let text = fields.required_text(member, ARN)?;
+    let resource = resource(text)?;
+    let name = resource
+        .strip_prefix("activity:")
+        .ok_or_else(|| wrong_type(resource))?;
+    if activity_arn(call, name) != text {
+        return Err(no_activity(text));
+    }
+    Ok(name.to_owned())
+}
+
+pub(super) fn activity_arn(call: &Call, name: &str) -> String {
+    call.arn("states", &format!("activity:{name}"))
+}
+
+pub(super) fn no_activity(arn: &str) -> ApiError {
+    let message = format!("Activity Does Not Exist: '{}'", echo(arn));
+    ApiError::new("ActivityDoesNotExist", message)
 }
 
 /// A machine's version by number.

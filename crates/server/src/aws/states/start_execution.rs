@@ -13,7 +13,7 @@ use crate::decode::{Text, epoch};
 use crate::error::ApiError;
 
 /// Longest input in bytes, as everywhere in the service.
-const INPUT: Text = Text::length(0, 262_144);
+pub(super) const INPUT: Text = Text::length(0, 262_144);
 const TRACE: Text = Text::length(0, 256);
 /// How long a caller waits at most: an execution of an Express machine lasts no longer than five minutes.
 const LONGEST: Duration = Duration::from_secs(310);
@@ -38,15 +38,25 @@ pub(super) async fn sync(call: Call) -> Answer {
     if !start.express {
         return Err(names::wrong_machine_type());
     }
+    let execution = to_end(&call, id, start).await?;
+    Ok(Reply::ok(ended(&call, &execution, with_data)))
+}
+
+/// Starts an execution of an Express machine and waits for its end.
+pub(super) async fn to_end(
+    call: &Call,
+    id: AggregateId,
+    start: Start,
+) -> Result<Execution, ApiError> {
     let mut watch = call.handle().watch(id);
-    begin(&call, id, start).await?;
+    begin(call, id, start).await?;
     let deadline = call.handle().now() + LONGEST;
     loop {
-        let execution = executions::load(&call, id).await?;
+        let execution = executions::load(call, id).await?;
         let execution =
             execution.ok_or_else(|| ApiError::internal("an execution that was begun is gone"))?;
         if execution.status() != Status::Running {
-            return Ok(Reply::ok(ended(&call, &execution, with_data)));
+            return Ok(execution);
         }
         if !call.state.readiness().is_ready() || call.handle().now() > deadline {
             return Err(ApiError::unavailable(
@@ -143,7 +153,7 @@ fn ended(call: &Call, execution: &Execution, with_data: bool) -> Value {
     });
     body
 }
-fn check_input(text: &str) -> Result<(), ApiError> {
+pub(super) fn check_input(text: &str) -> Result<(), ApiError> {
     match serde_json::from_str::<Value>(text) {
         Ok(_) => Ok(()),
         Err(error) => {
