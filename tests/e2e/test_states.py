@@ -184,6 +184,30 @@ class States(StatesTest):
         self.assertEqual(len(told["executions"]), 3)
 
 
+    def test_a_failed_execution_is_redriven_from_where_it_failed(self):
+        look = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:getQueueUrl", "ResultPath": "$.found", "End": True}
+        steps = {
+            "First": {"Type": "Pass", "Result": "redriven-queue", "ResultPath": "$.name", "Next": "Look"},
+            "Look": {**look, "Parameters": {"QueueName.$": "$.name"}},
+        }
+        execution = self.start(self.create("redriven", machine(steps)))
+        found = self.ended(execution)
+        self.assertEqual((found["status"], found["redriveStatus"], found["redriveCount"]), ("FAILED", "REDRIVABLE", 0))
+        self.sqs.create_queue(QueueName="redriven-queue")
+        self.states.redrive_execution(executionArn=execution)
+        found = self.ended(execution)
+        self.assertEqual((found["status"], found["redriveCount"]), ("SUCCEEDED", 1), found)
+        self.assertIn("redriven-queue", json.loads(found["output"])["found"]["QueueUrl"])
+        self.assertIn("redriveDate", found)
+        kinds = [event["type"] for event in self.events(execution)]
+        self.assertEqual((kinds.count("PassStateEntered"), kinds.count("ExecutionRedriven")), (1, 1))
+        with self.refused(self.states, "ExecutionNotRedrivable", 400, saying="is SUCCEEDED and cannot be redriven"):
+            self.states.redrive_execution(executionArn=execution)
+        of = found["stateMachineArn"]
+        listed = self.states.list_executions(stateMachineArn=of)["executions"]
+        self.assertEqual(listed[0]["redriveCount"], 1)
+
+
 class Kill(QuellTest):
     """A machine survives kill -9 at any point and repeats no effect."""
 

@@ -342,7 +342,7 @@ mod tests {
             let decision = step(self.activity.take(), input, at).expect("taken");
             for frame in decision.frames {
                 match frame.body {
-                    Some(body) => self.frames.insert(frame.key, body),
+                    Some(body) => self.frames.insert(frame.key, body.into_value()),
                     None => self.frames.remove(&frame.key),
                 };
             }

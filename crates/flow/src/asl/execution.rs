@@ -97,6 +97,24 @@ pub(crate) struct Root {
     pub(crate) error: Option<String>,
     #[serde(default)]
     pub(crate) cause: Option<String>,
+    /// Threads that were at work when it failed: a redrive lets them work again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resting: Vec<u32>,
+    /// How often it was redriven, when last, and with which token.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) redrives: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redriven: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redrive_token: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What an execution was made from; written once.
@@ -283,6 +301,10 @@ impl Execution {
                 output: None,
                 error: None,
                 cause: None,
+                resting: Vec::new(),
+                redrives: 0,
+                redriven: None,
+                redrive_token: None,
             },
             origin: Arc::new(Origin { v: VERSION, start }),
             machine,

@@ -71,6 +71,11 @@ pub enum Input {
         /// `cause`.
         cause: Option<String>,
     },
+    /// Go on where it failed. The same token again, while it runs, changes nothing.
+    Redrive {
+        /// The caller's token.
+        token: Option<String>,
+    },
     /// The answer to [`Command::Continue`]: go on.
     Continue,
 }

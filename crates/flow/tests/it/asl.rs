@@ -4,6 +4,7 @@ mod cases;
 mod compare;
 mod graph;
 mod laws;
+mod redriving;
 mod rehearsal;
 mod review;
 mod trials;

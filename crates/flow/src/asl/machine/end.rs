@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::redrive::Resting;
 use super::turn::Turn;
 use super::{fork, task};
 use crate::asl::execution::Status;
@@ -77,6 +78,9 @@ pub(super) fn error_details(error: Option<&str>, cause: Option<&str>) -> Value {
 }
 
 fn close(turn: &mut Turn<'_>, status: Status) {
+    let redrivable = status != Status::Succeeded && !turn.x.origin.start.express;
+    let now = redrivable.then(|| Resting::of(&turn.x));
+    let resting = turn.failing.take().filter(|_| redrivable).or(now);
     let threads: Vec<u32> = turn.x.threads.keys().copied().collect();
     for thread in threads {
         task::abandon(turn, thread);
@@ -86,6 +90,9 @@ fn close(turn: &mut Turn<'_>, status: Status) {
         turn.cancel_timer(limit);
     }
     turn.x.root.ready.clear();
+    if let Some(resting) = resting {
+        turn.rest(resting);
+    }
     turn.x.root.status = status;
     turn.x.root.stopped = Some(turn.cx.at);
 }

@@ -2,14 +2,26 @@
 
 use serde_json::{Map, Value, json};
 
+use super::redrive::Resting;
 use super::turn::Turn;
 use super::{end, fork, leave};
 use crate::asl::definition::{Kind, State};
 use crate::asl::execution::Phase;
 use crate::asl::fault::{DATA_LIMIT_EXCEEDED, Fault, QUERY_EVALUATION, RUNTIME};
 
-/// Takes a state's failure to where it leads.
+/// Takes a state's failure to where it leads. Should that be the execution's end, its threads are kept as they are now.
 pub(super) fn fail(turn: &mut Turn<'_>, id: u32, fault: Fault) {
+    let first = turn.failing.is_none();
+    if first {
+        turn.failing = Some(Resting::of(&turn.x));
+    }
+    lead(turn, id, fault);
+    if first {
+        turn.failing = None;
+    }
+}
+
+fn lead(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     let Some((thread, machine)) = turn.at(id) else {
         return;
     };

@@ -17,6 +17,7 @@
 //! | calling | Timer (limit, heartbeat) | as a failure |
 //! | any | Timer of the execution | TIMED_OUT |
 //! | any | Stop | ABORTED |
+//! | not ended well | Redrive | what was at work works again |
 //! | ended | anything | nothing: it came too late |
 
 mod end;
@@ -26,6 +27,7 @@ mod follow;
 mod fork;
 mod leave;
 mod quantity;
+mod redrive;
 mod shown;
 mod task;
 pub mod trial;
@@ -70,6 +72,9 @@ pub fn step(
     if let Input::Start(start) = &input {
         return started_again(turn, start);
     }
+    if let Input::Redrive { token } = input {
+        return redrive::redrive(turn, token);
+    }
     if turn.x.root.status != Status::Running {
         return match input {
             Input::Token { .. } => Err(no_task()),
@@ -78,8 +83,8 @@ pub fn step(
         };
     }
     match input {
-        // A start was answered above.
-        Input::Start(_) | Input::Continue => {}
+        // A start and a redrive were answered above.
+        Input::Start(_) | Input::Redrive { .. } | Input::Continue => {}
         Input::Timer { key } => on_timer(&mut turn, &key),
         Input::Effect { effect, outcome } => task::on_effect(&mut turn, effect, outcome),
         Input::Token { token, word } => {

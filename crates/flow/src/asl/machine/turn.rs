@@ -10,11 +10,19 @@ use model::decision::FrameWrite;
 use model::{Decision, IndexEntry};
 use serde_json::{Map, Value, json};
 
+use super::redrive::Resting;
 use super::trial::Notes;
 use crate::asl::definition::State;
 use crate::asl::execution::{Execution, HISTORY_FAMILY, Phase, Thread};
 use crate::asl::input::{Command, Context};
 use crate::asl::intrinsic::Randomness;
+
+/// Threads, the items of their Maps, and the results of their branches.
+type Held = (
+    BTreeMap<u32, Arc<Thread>>,
+    BTreeMap<u32, Arc<Vec<Value>>>,
+    BTreeMap<(u32, u32), Arc<Value>>,
+);
 
 /// A turn in the making.
 pub(super) struct Turn<'a> {
@@ -30,6 +38,8 @@ pub(super) struct Turn<'a> {
     pub(super) reply: Value,
     /// What a trial notes; an execution has none.
     pub(super) notes: Option<Notes>,
+    /// The threads as they were when the failure began that is being taken up.
+    pub(super) failing: Option<Resting>,
     events: Vec<Value>,
     threads: BTreeSet<u32>,
     items: BTreeSet<u32>,
@@ -48,6 +58,7 @@ impl<'a> Turn<'a> {
             index: Vec::new(),
             reply: Value::Null,
             notes: None,
+            failing: None,
             events: Vec::new(),
             threads: BTreeSet::new(),
             items: BTreeSet::new(),
@@ -207,6 +218,18 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Puts threads back, with what hangs on them, as they were.
+    pub(super) fn put_back(&mut self, (threads, items, results): Held) {
+        self.threads
+            .extend(threads.keys().chain(self.x.threads.keys()));
+        self.items.extend(items.keys().chain(self.x.items.keys()));
+        self.results
+            .extend(results.keys().chain(self.x.results.keys()));
+        self.x.threads = threads;
+        self.x.items = items;
+        self.x.results = results;
+    }
+
     pub(super) fn keep_items(&mut self, id: u32, items: Vec<Value>) {
         self.x.items.insert(id, Arc::new(items));
         self.items.insert(id);
@@ -283,7 +306,10 @@ impl<'a> Turn<'a> {
             "State": {"Name": state.name, "EnteredTime": instant(thread.entered_at)},
         });
         if !start.express {
-            context["Execution"]["RedriveCount"] = json!(0);
+            context["Execution"]["RedriveCount"] = json!(self.x.root.redrives);
+        }
+        if let Some(at) = self.x.root.redriven {
+            context["Execution"]["RedriveTime"] = json!(instant(at));
         }
         if !state.retry.is_empty() || state.kind.as_str() == "Task" {
             context["State"]["RetryCount"] = json!(thread.retries.iter().sum::<u64>());

@@ -14,6 +14,7 @@ use model::{EffectCommand, FrameBody, Rejection, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::activity::Word;
 use super::execution::{Execution, Status};
 use super::input::{Command, Context, Input, Settlement, Start};
 
@@ -125,6 +126,8 @@ struct Stage {
     timers: Vec<(Timestamp, String)>,
     /// Calls that wait for their answer.
     asked: Vec<(Uuid, String, Value)>,
+    /// Tokens of tasks that wait for a worker, with their inputs.
+    offered: Vec<(String, Value)>,
     made: Vec<Made>,
     counts: BTreeMap<String, u64>,
     path: Vec<String>,
@@ -140,6 +143,7 @@ impl Default for Stage {
             turns: 0,
             timers: Vec::new(),
             asked: Vec::new(),
+            offered: Vec::new(),
             made: Vec::new(),
             counts: BTreeMap::new(),
             path: Vec::new(),
@@ -159,6 +163,8 @@ impl Stage {
                 execution = self.turn(Some(execution), Input::Continue)?;
             } else if !self.asked.is_empty() {
                 execution = self.answer(execution, answers)?;
+            } else if !self.offered.is_empty() {
+                execution = self.work(execution, answers)?;
             } else {
                 execution = self.wake(execution)?;
             }
@@ -195,6 +201,44 @@ impl Stage {
             // The call belonged to a branch that was given up meanwhile.
             return Ok(execution);
         };
+        let word = self.said(&state, (call, params), answers)?;
+        self.turn(Some(execution), Input::Resolve { state, word })
+    }
+
+    /// A worker takes the task that was offered first, and says of it what its mock says.
+    fn work(
+        &mut self,
+        execution: Execution,
+        answers: &mut Answers<'_>,
+    ) -> Result<Execution, Stuck> {
+        let (token, params) = self.offered.remove(0);
+        let thread = token.split('.').nth(1).and_then(|text| text.parse().ok());
+        let thread = thread.and_then(|thread: u32| execution.threads.get(&thread));
+        let state = thread.and_then(|thread| {
+            let block = execution.machine.blocks.get(thread.block)?;
+            Some(block.states.get(thread.state)?.name.clone())
+        });
+        let Some(state) = state else {
+            // The task belonged to a branch that was given up meanwhile.
+            return Ok(execution);
+        };
+        let mut execution = execution;
+        for word in [Word::Offered, Word::Taken { worker: None }] {
+            let token = token.clone();
+            execution = self.turn(Some(execution), Input::Activity { token, word })?;
+        }
+        let word = self.said(&state, ("activity".to_owned(), params), answers)?;
+        self.turn(Some(execution), Input::Token { token, word })
+    }
+
+    /// What a mock says of a call of a state.
+    fn said(
+        &mut self,
+        state: &str,
+        (call, params): (String, Value),
+        answers: &mut Answers<'_>,
+    ) -> Result<Settlement, Stuck> {
+        let state = state.to_owned();
         let count = self.counts.entry(state.clone()).or_default();
         let reply = answers(&state, *count).map_err(|reason| Stuck::Unanswered {
             state: state.clone(),
@@ -203,18 +247,17 @@ impl Stage {
         })?;
         *count += 1;
         self.made.push(Made {
-            state: state.clone(),
+            state,
             call,
             params,
         });
-        let word = match reply {
+        Ok(match reply {
             Reply::Return(output) => Settlement::Succeeded { output },
             Reply::Throw { error, cause } => Settlement::Failed {
                 error: Some(error),
                 cause: Some(cause),
             },
-        };
-        self.turn(Some(execution), Input::Resolve { state, word })
+        })
     }
 
     /// Lets the time pass until the next timer.
@@ -260,6 +303,11 @@ impl Stage {
                         self.asked.push((effect, name, call.params));
                     }
                 }
+                Command::Offer { token, input, .. } => {
+                    let input = serde_json::from_str(&input).unwrap_or_default();
+                    self.offered.push((token, input));
+                }
+                Command::Withdraw { token, .. } => self.offered.retain(|(it, _)| *it != token),
             }
         }
         Ok(decision.state)

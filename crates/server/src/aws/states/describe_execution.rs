@@ -6,5 +6,9 @@ use crate::call::{Answer, Call, Reply};
 pub(super) async fn handle(call: Call) -> Answer {
     let (_, execution) = executions::existing(&call).await?;
     let with_data = included(&call.fields())?;
-    Ok(Reply::ok(executions::described(&execution, with_data)))
+    Ok(Reply::ok(executions::described(
+        &execution,
+        with_data,
+        call.handle().now(),
+    )))
 }

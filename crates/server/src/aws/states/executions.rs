@@ -1,6 +1,6 @@
 //! What the operations on executions share: finding one, its wire form, paging.
 
-use engine::views::machines::{Execution, HISTORY_FAMILY, Status};
+use engine::views::machines::{Execution, HISTORY_FAMILY};
 use jiff::Timestamp;
 use model::AggregateId;
 use ports::store::{Frames, Stored};
@@ -79,11 +79,19 @@ pub(crate) fn listed(execution: &Execution) -> Map<String, Value> {
     if let Some(stopped) = stopped {
         body.insert("stopDate".to_owned(), epoch(stopped));
     }
+    if start.express {
+        return body;
+    }
+    let (redrives, redriven) = execution.redrives();
+    body.insert("redriveCount".to_owned(), redrives.into());
+    if let Some(redriven) = redriven {
+        body.insert("redriveDate".to_owned(), epoch(redriven));
+    }
     body
 }
 
 /// All of an execution.
-pub(super) fn described(execution: &Execution, with_data: bool) -> Value {
+pub(super) fn described(execution: &Execution, with_data: bool, at: Timestamp) -> Value {
     let mut body = listed(execution);
     let details = json!({"included": with_data});
     body.insert("inputDetails".to_owned(), details.clone());
@@ -102,17 +110,15 @@ pub(super) fn described(execution: &Execution, with_data: bool) -> Value {
             body.insert(member.to_owned(), text.into());
         }
     }
-    body.insert("redriveCount".to_owned(), 0.into());
-    let reason = match execution.status() {
-        Status::Running => "Execution is RUNNING and cannot be redriven".to_owned(),
-        Status::Succeeded => "Execution is SUCCEEDED and cannot be redriven".to_owned(),
-        other => format!(
-            "Execution is {} and this server does not redrive",
-            other.as_str()
-        ),
+    let reason = execution.not_redrivable(at);
+    let word = match reason {
+        None => "REDRIVABLE",
+        Some(_) => "NOT_REDRIVABLE",
     };
-    body.insert("redriveStatus".to_owned(), "NOT_REDRIVABLE".into());
-    body.insert("redriveStatusReason".to_owned(), reason.into());
+    body.insert("redriveStatus".to_owned(), word.into());
+    if let Some(reason) = reason {
+        body.insert("redriveStatusReason".to_owned(), reason.into());
+    }
     Value::Object(body)
 }
 

@@ -27,6 +27,8 @@ const BATCH: usize = 100;
 pub(super) async fn handle(call: Call) -> Answer {
     let fields = call.fields();
     let status = fields.one_of("statusFilter", STATUSES)?;
+    let redriven = fields.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"])?;
+    let redriven = redriven.map(|word| word == "REDRIVEN");
     let limit = page_size(&call)?;
     names::refuse(
         &fields,
@@ -37,7 +39,11 @@ pub(super) async fn handle(call: Call) -> Answer {
         return Err(names::wrong_machine_type());
     }
     let arn = place.arn(&call);
-    let cursor = Cursor::new(&call, "ListExecutions", &json!([arn, status]).to_string());
+    let cursor = Cursor::new(
+        &call,
+        "ListExecutions",
+        &json!([arn, status, redriven]).to_string(),
+    );
     let mut before = match position(&call, &cursor, 3096)? {
         None => None,
         Some(text) => Some(
@@ -69,7 +75,8 @@ pub(super) async fn handle(call: Call) -> Answer {
                 continue;
             };
             before = Some((stored.created, stored.id.id));
-            if status.is_none_or(|status| execution.status().as_str() == status) {
+            let fits = redriven.is_none_or(|wanted| (execution.redrives().0 > 0) == wanted);
+            if fits && status.is_none_or(|status| execution.status().as_str() == status) {
                 found.push(Value::Object(executions::listed(&execution)));
             }
         }

@@ -15,6 +15,7 @@ mod list_tags_for_resource;
 mod machines;
 mod mocks;
 pub(crate) mod names;
+mod redrive_execution;
 mod send_task;
 mod start_execution;
 mod stop_execution;
@@ -104,6 +105,9 @@ const OPERATIONS: &[Operation] = &[
     }),
     Operation::new("PublishStateMachineVersion", |call| {
         Box::pin(versions::create(call))
+    }),
+    Operation::new("RedriveExecution", |call| {
+        Box::pin(redrive_execution::handle(call))
     }),
     Operation::new("SendTaskFailure", |call| Box::pin(send_task::failure(call)))
         .body_limit(PAYLOAD_LIMIT),
