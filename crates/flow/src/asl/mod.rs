@@ -21,6 +21,7 @@ mod input;
 mod integration;
 mod job;
 mod machine;
+mod working;
 
 pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status};
 pub use input::{Command, Context, Input, Settlement, Start};

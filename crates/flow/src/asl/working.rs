@@ -1,0 +1,68 @@
+//! What a Task that is at work remembers: its call, the job that it follows, the task that it offers.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// A Task's call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Call {
+    /// The effect in flight.
+    #[serde(default)]
+    pub(crate) effect: Option<Uuid>,
+    /// The token that it waits for.
+    #[serde(default)]
+    pub(crate) token: Option<String>,
+    /// Timer of its time limit.
+    #[serde(default)]
+    pub(crate) timer: Option<String>,
+    /// Timer of its heartbeat.
+    #[serde(default)]
+    pub(crate) beat: Option<String>,
+    /// Seconds between heartbeats.
+    #[serde(default)]
+    pub(crate) heartbeat: Option<u64>,
+    /// Why nobody knows what became of the effect.
+    #[serde(default)]
+    pub(crate) unknown: Option<String>,
+    /// The job that it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<Box<Followed>>,
+    /// What it offers to the workers of an activity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offer: Option<Box<Offer>>,
+}
+
+/// A job that has begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Followed {
+    /// Parameters of the call that began it.
+    pub(crate) asked: Value,
+    /// The role as which it was begun.
+    pub(crate) role: String,
+    /// Its answer, once it is there.
+    #[serde(default)]
+    pub(crate) begun: Option<Value>,
+    /// How often it was looked at.
+    #[serde(default)]
+    pub(crate) looks: u32,
+    /// How many looks in a row failed.
+    #[serde(default)]
+    pub(crate) misses: u32,
+    /// Timer of the next look.
+    #[serde(default)]
+    pub(crate) timer: Option<String>,
+}
+
+/// A task of an activity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    /// Name of the activity.
+    pub(crate) activity: String,
+    /// Its event, until the activity has taken the task.
+    #[serde(default)]
+    pub(crate) scheduled: Option<Value>,
+    /// Whether a worker has it.
+    #[serde(default)]
+    pub(crate) taken: bool,
+}
