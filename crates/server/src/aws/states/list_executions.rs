@@ -44,13 +44,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         "ListExecutions",
         &json!([arn, status, redriven]).to_string(),
     );
-    let mut before = match position(&call, &cursor, 3096)? {
-        None => None,
-        Some(text) => Some(
-            parse_position(&text)
-                .ok_or_else(|| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
-        ),
-    };
+    let mut before = page_start(&call, &cursor)?;
     let (mut found, mut more, mut seen) = (Vec::new(), false, 0);
     'reading: loop {
         let query = Query {
@@ -89,4 +83,16 @@ pub(super) async fn handle(call: Call) -> Answer {
         next_token(&mut body, &cursor.token(&position_of(at)));
     }
     Ok(Reply::ok(body))
+}
+
+/// Where the page begins that the request asks for.
+fn page_start(
+    call: &Call,
+    cursor: &Cursor,
+) -> Result<Option<(jiff::Timestamp, uuid::Uuid)>, ApiError> {
+    let Some(text) = position(call, cursor, 3096)? else {
+        return Ok(None);
+    };
+    let bad = || ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'");
+    parse_position(&text).map(Some).ok_or_else(bad)
 }
