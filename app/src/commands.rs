@@ -7,6 +7,7 @@ pub(crate) mod findings;
 pub(crate) mod function;
 pub(crate) mod intake;
 pub(crate) mod machine;
+mod plan;
 pub(crate) mod playbook;
 pub(crate) mod rules;
 pub(crate) mod run;

@@ -174,9 +174,9 @@ def make_unknown_run():
 
 
 def await_run(run, status):
-    """Waits until a run ends as expected."""
-    ends = ("Success", "Failed", "TimedOut", "Cancelled")
-    found = wait_until(f"the end of run {run}", lambda: (status := run_status(run)) in ends and status)
+    """Waits until a run ends as expected, or waits for a person if that is expected."""
+    ends = {"Success", "Failed", "TimedOut", "Cancelled", status}
+    found = wait_until(f"the end of run {run}", lambda: (now := run_status(run)) in ends and now)
     if found != status:
         raise AssertionError(f"run {run} ended with {found}, not {status}")
 

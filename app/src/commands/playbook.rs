@@ -2,6 +2,7 @@
 
 mod check;
 mod permissions;
+mod plan;
 
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ pub(crate) fn interface() -> Command {
         .subcommand_required(true)
         .subcommand(check::interface())
         .subcommand(permissions::interface())
+        .subcommand(plan::interface())
 }
 
 /// Runs the subcommand.
@@ -20,6 +22,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     match matches.subcommand() {
         Some(("check", found)) => Ok(check::run(found)),
         Some(("permissions", found)) => permissions::run(found),
+        Some(("plan", found)) => plan::run(found),
         _ => Ok(ExitCode::from(2)),
     }
 }

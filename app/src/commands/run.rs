@@ -1,6 +1,7 @@
-//! `quell run list|resolve|undo`: runs, those that wait for a person to say what became of an effect, and taking runs
-//! back.
+//! `quell run list|plan|start|approve|resolve|undo`: runs, what they would do, those that wait for a person, and taking
+//! runs back.
 
+mod planned;
 mod undo;
 
 use std::path::Path;
@@ -16,9 +17,12 @@ use crate::credentials;
 
 pub(crate) fn interface() -> Command {
     Command::new("run")
-        .about("Look at runs, settle steps whose outcome is unknown, and take runs back")
+        .about("Look at runs, start and approve what was planned, settle unknown outcomes, take runs back")
         .subcommand_required(true)
         .subcommand(undo::interface())
+        .subcommand(planned::plan_interface())
+        .subcommand(planned::start_interface())
+        .subcommand(planned::approve_interface())
         .subcommand(
             connection(Command::new("list").about("Runs, newest first")).arg(
                 Arg::new("unknown")
@@ -100,7 +104,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
         Some(("list", found)) => runtime.block_on(list(found)),
         Some(("resolve", found)) => runtime.block_on(resolve(found)),
         Some(("undo", found)) => runtime.block_on(undo::run(found)),
-        _ => bail!("`quell run` needs `list`, `resolve` or `undo`"),
+        Some(("plan", found)) => runtime.block_on(planned::plan_run(found)),
+        Some(("start", found)) => runtime.block_on(planned::start(found)),
+        Some(("approve", found)) => runtime.block_on(planned::approve(found)),
+        _ => bail!("`quell run` needs `list`, `plan`, `start`, `approve`, `resolve` or `undo`"),
     }
 }
 

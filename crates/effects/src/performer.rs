@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::effect::{AssumeRole, AwsCall, EmailMessage, Failure, FunctionCall, Intent, ScriptCall};
+use model::effect::{
+    AssumeRole, AwsCall, EmailMessage, Failure, FunctionCall, Intent, PreviewAsk, ScriptCall,
+};
 use model::{EffectCommand, Outcome, Recovery};
 use ports::connection::Authorizer;
 use ports::document::{Attachments, Objects};
@@ -246,6 +248,7 @@ impl Effects for Performer {
             | EffectCommand::PostChat(_)
             | EffectCommand::InvokeFunction(_) => Recovery::Repeat,
             EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
+            EffectCommand::Preview(_) => Recovery::Repeat,
             // What a webhook sets off is not known.
             EffectCommand::RunScript(_) | EffectCommand::InvokeIntegration(_) => Recovery::Ask,
             EffectCommand::CallAws(call) => aws_call::recovery(call),
@@ -322,11 +325,17 @@ impl Inner {
                 let _place = self.script_places.acquire().await;
                 self.script(intent, call).await
             }
+            EffectCommand::Preview(ask) => self.preview(intent, ask).await,
             EffectCommand::CallAws(call) => {
                 let _place = self.aws_places.acquire().await;
                 self.aws.perform(intent, call).await
             }
         }
+    }
+
+    async fn preview(&self, intent: &Intent, ask: &PreviewAsk) -> Outcome {
+        let _place = self.aws_places.acquire().await;
+        self.aws.preview(intent, ask).await
     }
 
     async fn function(&self, call: &FunctionCall) -> Outcome {

@@ -34,6 +34,8 @@ pub enum Input {
     Activity(Box<flow::asl::activity::Input>),
     /// For an asynchronous invocation.
     Invocation(Box<bus::invocation::Input>),
+    /// For a dry run; the engine brings the documents.
+    Preview(Box<flow::automation::preview::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -86,6 +88,7 @@ impl Input {
             Self::Execution(_) => Some(AggregateKind::Execution),
             Self::Invocation(_) => Some(AggregateKind::Invocation),
             Self::Activity(_) => Some(AggregateKind::Activity),
+            Self::Preview(_) => Some(AggregateKind::Preview),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

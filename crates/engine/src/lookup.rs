@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use flow::automation::document::{self, Format};
-use flow::automation::{DocumentSource, Parsed};
+use flow::automation::{DocumentSource, Parsed, Start, preview};
 use model::arn::Arn;
 use model::contact::{CONTACT, CONTACT_CHANNEL};
 use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead, Requirement};
@@ -90,6 +90,10 @@ pub(crate) async fn find(
             let found = document(shared, scope, request).await?;
             Ok(Lookup::Document(Box::new(found)))
         }
+        Input::Preview(input) => {
+            bring_documents(shared, scope, (input, state)).await?;
+            Ok(Lookup::Nothing)
+        }
         Input::Incident(input) => {
             bring_stored_event(store, id, input).await?;
             Ok(Lookup::Nothing)
@@ -160,6 +164,42 @@ impl Prepared {
         }
         body
     }
+}
+
+/// Puts the document that a preview is to begin with, or that the child which it wants runs, into its input.
+async fn bring_documents(
+    shared: &Shared,
+    scope: &Scope,
+    (input, state): (&mut preview::Input, Option<&State>),
+) -> Result<(), StoreError> {
+    match input {
+        preview::Input::Start(begin) => {
+            let named = begin.start.as_mut();
+            if let Some(start) = named.filter(|start| start.document.is_unsought()) {
+                let found = document(shared, scope, &start.request).await?;
+                start.document = found.source;
+                start.parsed = found.parsed;
+                start.target_type = found.target_type;
+            }
+        }
+        preview::Input::Next { child } => {
+            let Some(State::Preview(state)) = state else {
+                return Ok(());
+            };
+            if let Some(request) = state.wanted() {
+                let found = document(shared, scope, request).await?;
+                *child = Some(Box::new(Start {
+                    request: request.clone(),
+                    document: found.source,
+                    parsed: found.parsed,
+                    target_type: found.target_type,
+                    queued: false,
+                }));
+            }
+        }
+        preview::Input::Settled { .. } => {}
+    }
+    Ok(())
 }
 
 async fn bring_stored_event(

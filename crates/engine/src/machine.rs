@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machines::{
-    activity, call, delivery, engagement, execution, incident, invocation, parked, replay, run,
-    schedule,
+    activity, call, delivery, engagement, execution, incident, invocation, parked, preview, replay,
+    run, schedule,
 };
 
 /// An aggregate's state as its machine knows it.
@@ -31,6 +31,7 @@ pub(crate) enum State {
     Execution(Box<flow::asl::Execution>),
     Invocation(Box<bus::invocation::Invocation>),
     Activity(Box<flow::asl::activity::Activity>),
+    Preview(Box<flow::automation::preview::Preview>),
 }
 
 /// What a decider gets besides its input.
@@ -106,7 +107,8 @@ pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
         | AggregateKind::Schedule
         | AggregateKind::Replay
         | AggregateKind::Invocation
-        | AggregateKind::Activity => Frames::All,
+        | AggregateKind::Activity
+        | AggregateKind::Preview => Frames::All,
     }
 }
 
@@ -124,6 +126,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Execution => execution::restore(frames),
         AggregateKind::Invocation => invocation::restore(frames),
         AggregateKind::Activity => activity::restore(frames),
+        AggregateKind::Preview => preview::restore(frames),
     }
 }
 
@@ -145,6 +148,7 @@ pub(crate) fn decide(
         AggregateKind::Execution => execution::decide(state, prepared, cx),
         AggregateKind::Invocation => invocation::decide(state, prepared, cx),
         AggregateKind::Activity => activity::decide(state, prepared, cx),
+        AggregateKind::Preview => preview::decide(state, prepared, cx),
     }
 }
 

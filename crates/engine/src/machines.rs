@@ -8,6 +8,7 @@ pub(crate) mod execution;
 pub(crate) mod incident;
 pub(crate) mod invocation;
 pub(crate) mod parked;
+pub(crate) mod preview;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod schedule;

@@ -1,10 +1,11 @@
 //! What readers are shown: the pure crates' views, for `server`, which may not ask those crates itself.
 
+pub use flow::automation::preview;
 pub use flow::automation::undo;
 pub use flow::automation::view as automation;
 pub use flow::automation::{
-    Document, Format, Input as RunInput, ReadDocuments, Resolution, RestoreError, Run, Signal,
-    SignalKind, Status, StepExecution, StopKind, Summary,
+    Document, DocumentSource, Format, Input as RunInput, Parsed, ReadDocuments, Resolution,
+    RestoreError, Run, Signal, SignalKind, Start, Status, StepExecution, StopKind, Summary,
 };
 
 /// State machines: their problems, and their executions.

@@ -31,11 +31,13 @@ pub enum AggregateKind {
     Invocation,
     /// One activity: tasks that wait for workers (`flow::asl::activity`).
     Activity,
+    /// One dry run of a document (`flow::automation::preview`).
+    Preview,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
@@ -47,6 +49,7 @@ impl AggregateKind {
         Self::Execution,
         Self::Invocation,
         Self::Activity,
+        Self::Preview,
     ];
 
     /// The name under which the kind is stored.
@@ -64,6 +67,7 @@ impl AggregateKind {
             Self::Execution => "execution",
             Self::Invocation => "invocation",
             Self::Activity => "activity",
+            Self::Preview => "preview",
         }
     }
 
@@ -101,6 +105,15 @@ impl AggregateId {
     pub fn engagement(id: Uuid) -> Self {
         Self {
             kind: AggregateKind::Engagement,
+            id,
+        }
+    }
+
+    /// A preview's id.
+    #[must_use]
+    pub fn preview(id: Uuid) -> Self {
+        Self {
+            kind: AggregateKind::Preview,
             id,
         }
     }

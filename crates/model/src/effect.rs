@@ -36,6 +36,37 @@ pub enum Command {
     InvokeIntegration(IntegrationCall),
     /// Run a function of this server.
     InvokeFunction(Box<FunctionCall>),
+    /// Answer for a dry run: read, or describe what is not done. Changes nothing.
+    Preview(Box<PreviewAsk>),
+}
+
+/// What a dry run asks in the place of an effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum PreviewAsk {
+    /// A call. One that only reads is made: the answer is `{"read": ...}`. Any other is not: the answer describes it,
+    /// `{"planned": {"service", "operation", "impact", "class", "permissions", "problem", "secrets"}}`.
+    Call {
+        /// The call; what is not known of its parameters is `*`.
+        call: AwsCall,
+        /// Whether all parameters are known: otherwise it is only described, even if it reads.
+        known: bool,
+        /// The account that it is made in.
+        account: String,
+    },
+    /// A script that is not run: the answer says which calls its text makes, `{"planned": {"calls", "note", ...}}`.
+    Script {
+        /// Declared runtime.
+        runtime: String,
+        /// Source text.
+        script: String,
+        /// Whether it only computes.
+        isolated: bool,
+        /// Region that it would call.
+        region: String,
+        /// Role that it would call as.
+        assume_role: Option<AssumeRole>,
+    },
 }
 
 /// One invocation of a function of this server.

@@ -3,6 +3,7 @@
 //! Kept beside the trait so that all stores refuse the same; knows nothing of how any of them stores.
 
 use jiff::Timestamp;
+use model::effect::PreviewAsk;
 use model::{EffectCommand, FrameBody, Outcome, Scope};
 use serde::Serialize;
 use serde_json::Value;
@@ -158,6 +159,10 @@ impl Turn {
                     Some(&call.params)
                 }
                 EffectCommand::RunScript(call) => Some(&call.payload),
+                EffectCommand::Preview(ask) => match &**ask {
+                    PreviewAsk::Call { call, .. } => Some(&call.params),
+                    PreviewAsk::Script { .. } => None,
+                },
                 EffectCommand::SendEmail(_)
                 | EffectCommand::PostWebhook(_)
                 | EffectCommand::InvokeApiDestination(_)

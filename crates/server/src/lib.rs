@@ -17,6 +17,7 @@ mod json_body;
 mod listen;
 mod metric_data;
 mod page;
+mod previews;
 mod query;
 mod scrape;
 mod state;

@@ -179,6 +179,11 @@ impl AwsClient {
         client.dry_run(&request).await
     }
 
+    /// Whether Quell answers the call itself, so that no permission of AWS is needed.
+    pub(crate) fn answers_itself(&self, request: &Request) -> bool {
+        self.owner(request, false).is_some()
+    }
+
     /// Which client makes the call, and the call in its words: what Quell serves itself is signed with its own keys.
     fn route<'a>(&self, request: &'a Request) -> (&Client, Cow<'a, Request>) {
         let own = self.owner(request, false);

@@ -8,6 +8,7 @@ mod client;
 mod doors;
 mod look;
 mod network;
+mod preview;
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -119,6 +120,17 @@ impl AwsCaller {
             Ok(answer) => Ok(answer.value),
             Err(error) => Err(failure_of(&error)),
         }
+    }
+
+    /// Whether this process answers a call itself.
+    fn answers_itself(&self, call: &AwsCall) -> bool {
+        let request = Request::new(
+            &call.service,
+            &call.operation,
+            call.params.clone(),
+            &call.region,
+        );
+        self.client.answers_itself(&request)
     }
 
     /// Looks whether a call of class [`Recovery::Probe`] happened.

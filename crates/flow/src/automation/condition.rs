@@ -164,6 +164,37 @@ impl Condition {
         })
     }
 
+    /// Whether it holds, where some of its sides are not known yet: `None` when it may come either way. `open` says
+    /// which sides those are.
+    ///
+    /// # Errors
+    /// As for [`Condition::holds`].
+    pub(crate) fn judge(
+        &self,
+        lookup: &Lookup<'_>,
+        open: &dyn Fn(&Value) -> bool,
+    ) -> Result<Option<bool>, String> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                let decisive = matches!(self, Self::Or(_));
+                let mut known = true;
+                for part in parts {
+                    match part.judge(lookup, open)? {
+                        Some(holds) if holds == decisive => return Ok(Some(decisive)),
+                        Some(_) => {}
+                        None => known = false,
+                    }
+                }
+                Ok(known.then_some(!decisive))
+            }
+            Self::Not(inner) => Ok(inner.judge(lookup, open)?.map(|holds| !holds)),
+            Self::Test {
+                variable, operand, ..
+            } if open(variable) || open(operand) => Ok(None),
+            Self::Test { .. } => self.holds(lookup).map(Some),
+        }
+    }
+
     /// Whether it holds.
     ///
     /// # Errors
@@ -333,6 +364,28 @@ mod tests {
         for (text, expected) in cases {
             let condition = Condition::parse(&text).expect("parses");
             assert_eq!(condition.holds(&lookup).map_err(|_| ()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_stays_open_unless_the_rest_decides() {
+        let yes = json!({"Variable": "a", "StringEquals": "a"});
+        let no = json!({"Variable": "a", "StringEquals": "b"});
+        let open = json!({"Variable": "{{ Gone }}", "StringEquals": "a"});
+        let cases = [
+            (yes.clone(), Some(true)),
+            (open.clone(), None),
+            (json!({"And": [open, no]}), Some(false)),
+            (json!({"And": [yes, open]}), None),
+            (json!({"Or": [open, yes]}), Some(true)),
+            (json!({"Or": [open, no]}), None),
+            (json!({"Not": open}), None),
+            (json!({"Not": no}), Some(true)),
+        ];
+        let is_open = |value: &Value| value == &json!("{{ Gone }}");
+        for (text, expected) in cases {
+            let condition = Condition::parse(&text).expect("parses");
+            assert_eq!(condition.judge(&lookup, &is_open), Ok(expected), "{text}");
         }
     }
 

@@ -149,6 +149,22 @@ pub enum DocumentSource {
     },
 }
 
+impl DocumentSource {
+    /// A document that is still to be looked up by its name.
+    #[must_use]
+    pub fn unsought() -> Self {
+        Self::Missing {
+            reason: String::new(),
+        }
+    }
+
+    /// Whether it is still to be looked up.
+    #[must_use]
+    pub fn is_unsought(&self) -> bool {
+        matches!(self, Self::Missing { reason } if reason.is_empty())
+    }
+}
+
 /// How StopAutomationExecution stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopKind {

@@ -7,6 +7,7 @@ pub mod condition;
 pub mod document;
 pub mod fleet;
 pub mod parameters;
+pub mod preview;
 pub mod review;
 pub mod survey;
 pub mod undo;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Constraints, Document, Parameter};
 use super::java_pattern;
+use crate::expr::unknown;
 use crate::expr::value_type::{ValueType, text_of};
 
 /// Most values of one parameter, and most bytes of one value. AWS allows 50 values of 512 characters; a self-hosted
@@ -29,6 +30,25 @@ pub fn bind(
     document: &Document,
     given: &BTreeMap<String, Vec<String>>,
 ) -> Result<(Map<String, Value>, Vec<String>), Rejection> {
+    bind_where(document, given, &|_| false)
+}
+
+/// As [`bind`], for a run that is only planned: values that are not known yet are taken as they are.
+pub(crate) fn bind_planned(
+    document: &Document,
+    given: &BTreeMap<String, Vec<String>>,
+) -> Result<(Map<String, Value>, Vec<String>), Rejection> {
+    bind_where(document, given, &|wire| {
+        wire.iter().any(|text| unknown::in_text(text))
+    })
+}
+
+/// `is_unknown` says which values stand for what is not known yet.
+fn bind_where(
+    document: &Document,
+    given: &BTreeMap<String, Vec<String>>,
+    is_unknown: &dyn Fn(&[String]) -> bool,
+) -> Result<(Map<String, Value>, Vec<String>), Rejection> {
     if let Some(name) = given.keys().find(|name| document.parameter(name).is_none()) {
         let known: Vec<&str> = document
             .parameters
@@ -47,6 +67,9 @@ pub fn bind(
     let mut lookups = Vec::new();
     for parameter in &document.parameters {
         match (given.get(&parameter.name), &parameter.default) {
+            (Some(wire), _) if is_unknown(wire) => {
+                values.insert(parameter.name.clone(), as_written(wire));
+            }
             (Some(wire), _) => {
                 let value = from_wire(parameter.value_type, wire)
                     .map_err(|reason| refuse(&parameter.name, &reason))?;
@@ -64,6 +87,14 @@ pub fn bind(
         }
     }
     Ok((values, lookups))
+}
+
+/// One text, or the list of them.
+fn as_written(wire: &[String]) -> Value {
+    match wire {
+        [one] => Value::String(one.clone()),
+        several => several.iter().cloned().map(Value::String).collect(),
+    }
 }
 
 fn refuse(name: &str, reason: &str) -> Rejection {

@@ -9,7 +9,8 @@ use super::document::Step;
 use super::input::Context;
 use super::record::Failure;
 use super::run::{LoopState, Run};
-use crate::expr::reference::{Reference, indexed, substitute, substitute_text};
+use crate::expr::reference::{Lookup, Reference, indexed, substitute, substitute_text};
+use crate::expr::unknown;
 use crate::expr::value_type::text_of;
 
 /// Inputs that are not resolved ahead of the action: code, nested steps, and conditions.
@@ -93,9 +94,12 @@ impl Run {
             .flatten()
             .and_then(|seq| self.record(seq));
         let record = record.ok_or_else(|| format!("step `{step}` did not run"))?;
+        // A planned run knows of a step that it passed over only that it has outputs.
+        let passed = || record.outputs.get(&unknown::any_output());
         record
             .outputs
             .get(output)
+            .or_else(passed)
             .cloned()
             .ok_or_else(|| format!("step `{step}` has no output `{output}`"))
     }
@@ -113,8 +117,7 @@ impl Run {
     }
 
     /// A step's inputs with values in the places of references.
-    pub(crate) fn inputs(&self, cx: &Context, step: &Step) -> Result<Map<String, Value>, Failure> {
-        let lookup = |reference: &Reference| self.lookup(cx, reference);
+    pub(crate) fn inputs(step: &Step, lookup: &Lookup<'_>) -> Result<Map<String, Value>, Failure> {
         let mut inputs = Map::new();
         let Some(declared) = step.inputs.as_object() else {
             return Ok(inputs);
@@ -123,7 +126,7 @@ impl Run {
             if RAW_INPUTS.contains(&key.as_str()) {
                 continue;
             }
-            let value = substitute(template, &lookup).map_err(|error| {
+            let value = substitute(template, lookup).map_err(|error| {
                 Failure::inputs(format!("Input {key} can not be resolved: {error}."))
             })?;
             inputs.insert(key.clone(), value);

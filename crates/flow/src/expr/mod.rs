@@ -6,4 +6,5 @@
 pub mod duration;
 pub mod reference;
 pub mod selector;
+pub(crate) mod unknown;
 pub mod value_type;

@@ -292,6 +292,8 @@ pub fn indexed(value: &Value, index: Option<usize>) -> Result<Value, String> {
             .get(n)
             .cloned()
             .ok_or_else(|| format!("the list has {} items, there is no [{n}]", items.len())),
+        // An item of a list that is not known is not known either.
+        (Some(_), unknown) if super::unknown::is_whole(unknown) => Ok(unknown.clone()),
         (Some(n), _) => Err(format!("it is not a list, so there is no [{n}]")),
     }
 }

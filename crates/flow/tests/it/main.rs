@@ -11,6 +11,7 @@ mod diagnostics;
 mod hostile;
 mod language;
 mod playbooks;
+mod preview;
 mod properties;
 mod review;
 mod survey;

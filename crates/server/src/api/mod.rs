@@ -14,6 +14,7 @@ mod journal;
 mod metric_data;
 mod near_misses;
 mod parked;
+mod plans;
 mod resolve_aws_call;
 mod resolve_run;
 mod runs;
@@ -157,6 +158,18 @@ const ROUTES: &[Route] = &[
         "/api/v1/executions/*/resolve",
         |call| Box::pin(executions::resolve(call)),
     ),
+    Route::new("CreatePlan", "POST", "/api/v1/plans", |call| {
+        Box::pin(plans::create(call))
+    }),
+    Route::new("GetPlan", "GET", "/api/v1/plans/*", |call| {
+        Box::pin(plans::get(call))
+    }),
+    Route::new("StartPlan", "POST", "/api/v1/plans/*/start", |call| {
+        Box::pin(plans::start(call))
+    }),
+    Route::new("ApproveRun", "POST", "/api/v1/runs/*/approve", |call| {
+        Box::pin(plans::approve(call))
+    }),
     Route::new("ListRuns", "GET", "/api/v1/runs", |call| {
         Box::pin(runs::handle(call))
     }),

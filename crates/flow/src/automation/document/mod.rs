@@ -8,7 +8,7 @@ mod declarations;
 mod declared;
 mod inputs;
 mod read;
-mod references;
+pub(crate) mod references;
 mod steps;
 
 use std::collections::{BTreeMap, HashMap};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::settle::settle;
 use super::turn::Turn;
-use super::{alarm, rounds};
+use super::{alarm, rehearse, rounds};
 use crate::automation::action::{self, Goto, Memory, Progress};
 use crate::automation::document::{Action, OnFailure, Step};
 use crate::automation::input::Command;
@@ -76,6 +76,9 @@ fn begin(turn: &mut Turn<'_>, at: usize) {
     let Some(step) = document.steps.get(at) else {
         return;
     };
+    if !rehearse::enter(turn, at) {
+        return;
+    }
     turn.begun += 1;
     turn.run.root.started_by_hand = false;
     let seq = u32::try_from(turn.run.steps.len()).unwrap_or(u32::MAX);
@@ -115,14 +118,22 @@ fn begin(turn: &mut Turn<'_>, at: usize) {
         child: None,
         capture: None,
     });
-    match turn.run.inputs(turn.cx, step) {
+    rehearse::begun(turn, step, (at, seq));
+    let inputs = Run::inputs(step, &|reference| rehearse::lookup(turn, reference));
+    match inputs {
         Err(failure) => settle(turn, Progress::Failed(failure)),
         Ok(inputs) => act(turn, (step, at, seq), inputs),
     }
 }
 
 /// Begins a step's action with its resolved inputs.
-fn act(turn: &mut Turn<'_>, (step, at, seq): (&Step, usize, u32), inputs: Map<String, Value>) {
+fn act(turn: &mut Turn<'_>, (step, at, seq): (&Step, usize, u32), mut inputs: Map<String, Value>) {
+    if let Some(progress) = rehearse::instead(turn, step, &mut inputs) {
+        if let Some(record) = turn.touch(seq) {
+            record.inputs = inputs;
+        }
+        return settle(turn, progress);
+    }
     if action::is_handed_all(step.action) {
         // These do not look at their record: its inputs need no copy.
         let progress = action::begin(turn, step, &inputs);

@@ -30,6 +30,7 @@ mod capture;
 mod fleet;
 mod flow;
 mod person;
+mod rehearse;
 mod rounds;
 mod settle;
 mod start;
@@ -40,6 +41,8 @@ use model::effect::Outcome;
 use model::{Decision, Rejection};
 
 pub(crate) use capture::begin as begin_capture;
+pub(crate) use rehearse::{Cue, Played, natural_impact, play, present, reads_changes};
+pub(crate) use start::make;
 pub(crate) use turn::Turn;
 
 use super::input::{Command, Context, Input};

@@ -52,7 +52,12 @@ pub(super) fn end_of_pass(turn: &mut Turn<'_>) -> bool {
         close_overdue(turn);
         return true;
     }
-    match action::another_pass(turn, around, &state) {
+    let another = if super::rehearse::ends_open_loop(turn, around) {
+        Ok(false)
+    } else {
+        action::another_pass(turn, around, &state)
+    };
+    match another {
         Ok(true) => {
             if let Some(live) = turn.run.root.in_loop.as_mut() {
                 live.iteration += 1;

@@ -4,8 +4,8 @@ use model::report::RunReport;
 use serde_json::Value;
 
 use super::flow::{follow, follow_failure};
-use super::rounds;
 use super::turn::{THROTTLE, Turn};
+use super::{rehearse, rounds};
 use crate::automation::action::{self, Memory, Progress, Success};
 use crate::automation::document::{Action, Step};
 use crate::automation::record::{Failure, Status};
@@ -87,6 +87,9 @@ fn succeed(turn: &mut Turn<'_>, (step, seq): (&Step, u32), success: Success) {
 }
 
 fn fail(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: Failure) {
+    if let Some(success) = rehearse::overlooks(turn, step, &failure) {
+        return succeed(turn, (step, seq), success);
+    }
     let cancelled = is_cancelled(turn);
     let loop_overdue = turn
         .run
@@ -98,7 +101,8 @@ fn fail(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: Failure) {
         return;
     }
     let attempts = turn.run.record(seq).map_or(1, |record| record.attempt);
-    if failure.retryable() && attempts < step.max_attempts && !cancelled && !loop_overdue {
+    let tries = failure.retryable() && attempts < step.max_attempts && turn.plan.is_none();
+    if tries && !cancelled && !loop_overdue {
         return retry(turn, step, seq);
     }
     let status = match (cancelled, failure.timed_out) {

@@ -26,6 +26,32 @@ const MAX_THROTTLE_SECONDS: u32 = 3_600;
 /// A run that an incident asked for is made even when it cannot begin: Failed, with the reason told to the incident.
 /// For anybody else the reason is the refusal.
 pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>, Rejection> {
+    let awaited = start.request.incident.is_some() || start.request.parent.is_some();
+    match make(start, cx, parameters::bind) {
+        Ok(run) => Ok(first_turn(run, cx)),
+        Err(refused) if awaited => {
+            let (origin, rejection) = *refused;
+            Ok(stillborn(origin, cx, &rejection.to_string()))
+        }
+        Err(refused) => Err(refused.1),
+    }
+}
+
+/// How values given for parameters are bound to what a document declares.
+pub(crate) type Bind = fn(
+    &Document,
+    &std::collections::BTreeMap<String, Vec<String>>,
+) -> Result<(Map<String, Value>, Vec<String>), Rejection>;
+
+/// Makes a run that has not begun.
+///
+/// # Errors
+/// What it would have been made of, and why it cannot be made.
+pub(crate) fn make(
+    start: Start,
+    cx: &Context,
+    bind: Bind,
+) -> Result<Run, Box<(Origin, Rejection)>> {
     let Start {
         request,
         document,
@@ -33,12 +59,11 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
         target_type,
         queued,
     } = start;
-    let awaited = request.incident.is_some() || request.parent.is_some();
     let mut origin = Origin::new(request, &cx.scope.account);
     if origin.request.region.is_empty() {
         origin.request.region.clone_from(&cx.scope.region);
     }
-    let made = prepare(&mut origin, document, parsed).and_then(|(parsed, lookups)| {
+    let made = prepare(&mut origin, (document, parsed), bind).and_then(|(parsed, lookups)| {
         let mut run = Run::new(cx.id, cx.at, origin.clone(), parsed);
         run.root.lookups = lookups;
         run.root.throttle_secs = cx.throttle_retry_secs.min(MAX_THROTTLE_SECONDS);
@@ -58,17 +83,13 @@ pub(super) fn start(start: Start, cx: &Context) -> Result<Decision<Run, Command>
         }
         Ok(run)
     });
-    match made {
-        Ok(run) => Ok(first_turn(run, cx)),
-        Err(rejection) if awaited => Ok(stillborn(origin, cx, &rejection.to_string())),
-        Err(rejection) => Err(rejection),
-    }
+    made.map_err(|rejection| Box::new((origin, rejection)))
 }
 
 fn prepare(
     origin: &mut Origin,
-    source: DocumentSource,
-    known: Parsed,
+    (source, known): (DocumentSource, Parsed),
+    bind: Bind,
 ) -> Result<(Arc<Document>, Vec<String>), Rejection> {
     let (name, version, format, content) = match source {
         DocumentSource::Missing { reason } => {
@@ -104,7 +125,7 @@ fn prepare(
     let (values, lookups) = if fleet::is_asked(&origin.request) {
         fleet::bind(&parsed, &origin.request)?
     } else {
-        parameters::bind(&parsed, &origin.request.parameters)?
+        bind(&parsed, &origin.request.parameters)?
     };
     origin.parameters = values;
     origin.format = format;
@@ -244,7 +265,7 @@ fn stillborn(mut origin: Origin, cx: &Context, reason: &str) -> Decision<Run, Co
 }
 
 /// Asks for the next default from the parameter store, if one is left.
-fn next_lookup(turn: &mut Turn<'_>) {
+pub(super) fn next_lookup(turn: &mut Turn<'_>) {
     let Some(name) = turn.run.root.lookups.first().cloned() else {
         return;
     };

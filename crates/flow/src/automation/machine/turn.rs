@@ -17,6 +17,7 @@ use crate::automation::action::Memory;
 use crate::automation::captured::Captured;
 use crate::automation::document::Document;
 use crate::automation::input::{Command, Context, StopKind};
+use crate::automation::preview::ledger::Ledger;
 use crate::automation::record::StepExecution;
 use crate::automation::run::{Current, Run};
 
@@ -34,6 +35,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) fresh: bool,
     /// Whether a fleet's members are new, so that they are written as well.
     pub(crate) members_changed: bool,
+    /// The plan in the making, where the run is only planned.
+    pub(crate) plan: Option<Box<Ledger>>,
     touched: BTreeSet<u32>,
     /// Records of changing calls that were written in this turn.
     captured: BTreeSet<u32>,
@@ -51,6 +54,7 @@ impl<'a> Turn<'a> {
             begun: 0,
             fresh: false,
             members_changed: false,
+            plan: None,
             touched: BTreeSet::new(),
             captured: BTreeSet::new(),
         }

@@ -12,6 +12,7 @@ mod documents;
 mod filters;
 mod get_automation_execution;
 mod get_document;
+mod get_execution_preview;
 mod list_document_versions;
 mod list_documents;
 mod list_tags_for_resource;
@@ -23,10 +24,13 @@ mod requires;
 pub(crate) mod runs;
 mod send_automation_signal;
 mod start_automation_execution;
+mod start_execution_preview;
 mod stop_automation_execution;
 mod tagged;
 mod update_document;
 mod update_document_default_version;
+
+pub(crate) use start_automation_execution::read_parameters;
 
 use crate::aws::{Operation, Service};
 use crate::voice::Words;
@@ -67,6 +71,9 @@ const OPERATIONS: &[Operation] = &[
         Box::pin(get_automation_execution::handle(call))
     }),
     Operation::new("GetDocument", |call| Box::pin(get_document::handle(call))),
+    Operation::new("GetExecutionPreview", |call| {
+        Box::pin(get_execution_preview::handle(call))
+    }),
     Operation::new("ListDocumentVersions", |call| {
         Box::pin(list_document_versions::handle(call))
     }),
@@ -87,6 +94,9 @@ const OPERATIONS: &[Operation] = &[
     }),
     Operation::new("StartAutomationExecution", |call| {
         Box::pin(start_automation_execution::handle(call))
+    }),
+    Operation::new("StartExecutionPreview", |call| {
+        Box::pin(start_execution_preview::handle(call))
     }),
     Operation::new("StopAutomationExecution", |call| {
         Box::pin(stop_automation_execution::handle(call))

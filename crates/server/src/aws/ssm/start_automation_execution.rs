@@ -52,7 +52,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let request = StartRun {
         document_name: name.clone(),
         document_version: version.clone(),
-        parameters: read_parameters(&fields)?,
+        parameters: read_parameters(&fields, "Parameters")?,
         executed_by: call.caller.arn.clone(),
         region: call.scope.region.clone(),
         mode: fields
@@ -147,8 +147,12 @@ fn refused(rejection: Rejection) -> ApiError {
     runs::refused(rejection)
 }
 
-fn read_parameters(fields: &Fields<'_>) -> Result<BTreeMap<String, Vec<String>>, ApiError> {
-    let Some(given) = fields.object("Parameters")? else {
+/// Parameters of a run in wire form.
+pub(crate) fn read_parameters(
+    fields: &Fields<'_>,
+    member: &str,
+) -> Result<BTreeMap<String, Vec<String>>, ApiError> {
+    let Some(given) = fields.object(member)? else {
         return Ok(BTreeMap::new());
     };
     if given.map().len() > MAX_PARAMETERS {

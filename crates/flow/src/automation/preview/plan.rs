@@ -1,0 +1,242 @@
+//! A finished plan: its steps, its hash, and how two plans differ. Plain data; performs and decides nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// What a step or call does to the account (`ImpactType`), from harmless to not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Impact {
+    /// It only reads, or only decides.
+    #[default]
+    NonMutating,
+    /// Another orchestration does the work, or a script that may call anything: what it changes cannot be told.
+    Undetermined,
+    /// It changes something.
+    Mutating,
+}
+
+impl Impact {
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NonMutating => "NonMutating",
+            Self::Undetermined => "Undetermined",
+            Self::Mutating => "Mutating",
+        }
+    }
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStep {
+    /// Position in the plan.
+    pub node: u32,
+    /// The document that it belongs to.
+    pub document: String,
+    /// Levels above the document's run.
+    pub depth: u32,
+    /// The step's name.
+    pub step: String,
+    /// Its action.
+    pub action: String,
+    /// The pass of the loop around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iteration: Option<u32>,
+    /// What it does to the account.
+    pub impact: Impact,
+    /// Whether every way through the plan leads over it.
+    pub certain: bool,
+    /// What a reader should know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Calls that the run would make and that the preview did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<PlannedCall>,
+}
+
+/// One call that the run would make.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedCall {
+    /// boto3's name of the service.
+    pub service: String,
+    /// The operation.
+    pub operation: String,
+    /// Parameters as people read them, secrets masked.
+    pub params: Value,
+    /// Region.
+    pub region: String,
+    /// The role that makes it; none is the server's own identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// What it does to the account.
+    pub impact: Impact,
+    /// What a repeat would do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub class: String,
+    /// Whether it can be taken back, and how.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub undo: String,
+    /// IAM actions and resources that it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<Value>,
+    /// What is wrong with its parameters already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// SHA-256 of what it does, in hexadecimal digits: also of what is masked above.
+    pub digest: String,
+}
+
+impl PlannedCall {
+    fn name(&self) -> String {
+        format!("{}:{}", self.service, self.operation)
+    }
+}
+
+/// The calls of a plan that change something, or may: what a hash stands for.
+fn binding(steps: &[PlanStep]) -> impl Iterator<Item = (&PlanStep, &PlannedCall)> {
+    let calls = steps
+        .iter()
+        .flat_map(|step| step.calls.iter().map(move |call| (step, call)));
+    calls.filter(|(_, call)| call.impact != Impact::NonMutating)
+}
+
+/// SHA-256 of the canonical JSON of the planned calls, in hexadecimal digits: document, step, pass and digest of each,
+/// in the plan's order.
+#[must_use]
+pub fn hash(steps: &[PlanStep]) -> String {
+    let calls = binding(steps).map(|(step, call)| {
+        json!([
+            step.document,
+            step.step,
+            step.iteration,
+            step.certain,
+            call.digest
+        ])
+    });
+    digest(&Value::Array(calls.collect()))
+}
+
+/// SHA-256 of a value's canonical JSON: keys in order, no blanks.
+#[must_use]
+pub fn digest(value: &Value) -> String {
+    let text = sorted(value).to_string();
+    let bytes = Sha256::digest(text.as_bytes());
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        Value::Object(map) => {
+            let entries: BTreeMap<&String, Value> =
+                map.iter().map(|(key, item)| (key, sorted(item))).collect();
+            let entries = entries.into_iter().map(|(key, item)| (key.clone(), item));
+            Value::Object(entries.collect::<Map<String, Value>>())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Most differences told.
+const MOST_TOLD: usize = 20;
+
+/// What differs between an earlier plan and a later one of the same run, for people.
+#[must_use]
+pub fn differences(before: &[PlanStep], now: &[PlanStep]) -> Vec<String> {
+    let (old, new): (Vec<_>, Vec<_>) = (binding(before).collect(), binding(now).collect());
+    let mut told = Vec::new();
+    let key = |(step, call): &(&PlanStep, &PlannedCall)| {
+        (
+            step.document.clone(),
+            step.step.clone(),
+            step.iteration,
+            call.name(),
+        )
+    };
+    let mut rest: Vec<_> = new.iter().collect();
+    for was in &old {
+        let same = rest.iter().position(|is| key(is) == key(was));
+        let Some(at) = same else {
+            told.push(format!("{} is no longer made", named(was)));
+            continue;
+        };
+        let is = rest.remove(at);
+        if is.1.digest != was.1.digest {
+            told.push(format!("{}: {}", named(was), changed(was.1, is.1)));
+        } else if is.0.certain != was.0.certain {
+            let word = if is.0.certain {
+                "is now certain"
+            } else {
+                "is no longer certain"
+            };
+            told.push(format!("{} {word}", named(was)));
+        }
+    }
+    told.extend(rest.iter().map(|is| format!("{} is new", named(is))));
+    if told.is_empty() && hash(before) != hash(now) {
+        told.push("the calls are made in another order".to_owned());
+    }
+    told.truncate(MOST_TOLD);
+    told
+}
+
+fn named((step, call): &(&PlanStep, &PlannedCall)) -> String {
+    format!("step {}: {}", step.step, call.name())
+}
+
+fn changed(was: &PlannedCall, is: &PlannedCall) -> String {
+    if was.role != is.role || was.region != is.region {
+        return "made as another role or in another region".to_owned();
+    }
+    let empty = Map::new();
+    let before = was.params.as_object().unwrap_or(&empty);
+    let now = is.params.as_object().unwrap_or(&empty);
+    let names = before
+        .keys()
+        .chain(now.keys().filter(|name| !before.contains_key(*name)));
+    for name in names {
+        let (old, new) = (before.get(name), now.get(name));
+        if old != new {
+            return format!("{name} was {}, is {}", brief(old), brief(new));
+        }
+    }
+    "a parameter that is not shown differs".to_owned()
+}
+
+fn brief(value: Option<&Value>) -> String {
+    value.map_or("absent".to_owned(), |value| {
+        value.to_string().chars().take(200).collect()
+    })
+}
+
+/// Says of each step whether every way from the first step to an end leads over it.
+pub(crate) fn mark_certain(steps: &mut [PlanStep], edges: &[(u32, u32)], end: u32) {
+    let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (from, to) in edges {
+        next.entry(*from).or_default().push(*to);
+    }
+    for step in steps {
+        step.certain = !escapes(&next, step.node, end);
+    }
+}
+
+/// Whether a way leads from the first step to an end without this one.
+fn escapes(next: &BTreeMap<u32, Vec<u32>>, without: u32, end: u32) -> bool {
+    let mut seen = std::collections::BTreeSet::from([without]);
+    let mut open = vec![0];
+    while let Some(at) = open.pop() {
+        if at == end {
+            return true;
+        }
+        if seen.insert(at) {
+            open.extend(next.get(&at).into_iter().flatten());
+        }
+    }
+    false
+}

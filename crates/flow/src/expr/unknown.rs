@@ -1,0 +1,128 @@
+//! Values that only the run itself would know: they stand as marked texts in the places of values.
+//!
+//! The marks are two characters of Unicode's private use. Whatever comes in from outside is cleaned of them first, so
+//! that no answer and no event can make a known value look unknown.
+
+use serde_json::{Map, Value};
+
+const OPEN: char = '\u{E0F1}';
+const CLOSE: char = '\u{E0F2}';
+
+/// What stands for a value that `name` would tell, e.g. `Step.Output`.
+pub(crate) fn mark(name: &str) -> Value {
+    Value::String(format!("{OPEN}{name}{CLOSE}"))
+}
+
+/// Name of the entry among a step's outputs that stands for every output of it.
+pub(crate) fn any_output() -> String {
+    OPEN.to_string()
+}
+
+/// Whether a text holds a mark.
+pub(crate) fn in_text(text: &str) -> bool {
+    text.contains(OPEN)
+}
+
+/// Whether a value holds a mark anywhere.
+pub(crate) fn is_in(value: &Value) -> bool {
+    match value {
+        Value::String(text) => in_text(text),
+        Value::Array(items) => items.iter().any(is_in),
+        Value::Object(map) => map.values().any(is_in),
+        _ => false,
+    }
+}
+
+/// Whether the whole value is unknown, not only a part of it.
+pub(crate) fn is_whole(value: &Value) -> bool {
+    matches!(value, Value::String(text) if text.starts_with(OPEN) && text.ends_with(CLOSE) && text.matches(OPEN).count() == 1)
+}
+
+/// The value as people read it.
+pub(crate) fn shown(value: &Value) -> Value {
+    each_text(value, &|text| {
+        if !in_text(text) {
+            return text.to_owned();
+        }
+        text.replace(OPEN, "<known after the run: ")
+            .replace(CLOSE, ">")
+    })
+}
+
+/// The value with a star in each unknown place: what it may be is anything.
+pub(crate) fn starred(value: &Value) -> Value {
+    each_text(value, &|text| {
+        let mut out = String::with_capacity(text.len());
+        let mut hidden = false;
+        for c in text.chars() {
+            match c {
+                OPEN => {
+                    out.push('*');
+                    hidden = true;
+                }
+                CLOSE => hidden = false,
+                _ if hidden => {}
+                c => out.push(c),
+            }
+        }
+        out
+    })
+}
+
+/// The value without marks of its own: for everything that comes from outside.
+pub(crate) fn cleaned(value: &Value) -> Value {
+    each_text(value, &|text| {
+        if text.contains([OPEN, CLOSE]) {
+            text.replace([OPEN, CLOSE], "\u{FFFD}")
+        } else {
+            text.to_owned()
+        }
+    })
+}
+
+/// The value with each of its texts made into another; keys of maps are left alone.
+pub(crate) fn each_text(value: &Value, make: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(make(text)),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| each_text(item, make)).collect())
+        }
+        Value::Object(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, item)| (key.clone(), each_text(item, make)));
+            Value::Object(entries.collect::<Map<String, Value>>())
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn marks_are_shown_starred_and_cleaned() {
+        let Value::String(one) = mark("Make.Id") else {
+            panic!("a text")
+        };
+        let value = json!({"Id": one, "List": [format!("arn:{one}/x"), 5], "Plain": "a"});
+        assert!(is_in(&value) && !is_in(&json!({"Plain": ["a", 5, null]})));
+        assert!(
+            is_whole(&json!(one))
+                && !is_whole(&json!(format!("{one}{one}")))
+                && !is_whole(&json!("a"))
+        );
+        assert_eq!(
+            shown(&value),
+            json!({"Id": "<known after the run: Make.Id>", "List": ["arn:<known after the run: Make.Id>/x", 5], "Plain": "a"})
+        );
+        assert_eq!(
+            starred(&value),
+            json!({"Id": "*", "List": ["arn:*/x", 5], "Plain": "a"})
+        );
+        assert!(!is_in(&cleaned(&value)));
+    }
+}

@@ -1,0 +1,210 @@
+//! Plans: what a document would do, and runs and approvals that are bound to one.
+//!
+//! `POST /api/v1/plans`: `{"document": "Name", "version": "1"?, "content": "..."?, "parameters": {"P": ["v"]}?}` or
+//! `{"run": "<uuid>"}`, what a run would do that waits for approval; answers with the preview's `id`.
+//! `GET /api/v1/plans/{id}`: the preview, with the plan once it is there.
+//! `POST /api/v1/plans/{hash}/start`: plans once more, and starts the run if the plan has the same hash.
+//! `POST /api/v1/runs/{id}/approve`: `{"planHash": "...", "comment": "..."?}`: plans once more what the waiting run would
+//! do, and approves it if the plan has the same hash.
+
+use engine::views::documents::{Format, MAX_BYTES};
+use engine::views::preview::{Begin, Preview, Then};
+use engine::views::{DocumentSource, Run, Signal, SignalKind, Status};
+use model::report::StartRun;
+use model::{AggregateId, Rejection};
+use ports::store::Frames;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::runs::uuid;
+use crate::aws::ssm::{read_parameters, runs as all_runs};
+use crate::call::{Answer, Call, Reply};
+use crate::decode::{Fields, Text};
+use crate::error::ApiError;
+use crate::previews;
+
+const NAME: Text = Text::length(1, 256);
+const VERSION: Text = Text::length(1, 16);
+const COMMENT: Text = Text::length(0, 1024);
+const HASH: usize = 64;
+
+pub(super) async fn create(call: Call) -> Answer {
+    let fields = call.fields();
+    let begin = match fields.text("run", Text::length(36, 36))? {
+        Some(run) => waiting(&call, uuid("run", run)?).await?,
+        None => named(&call, &fields)?,
+    };
+    let id = previews::begin(&call, begin, refused).await?;
+    Ok(Reply::ok(json!({ "id": id })))
+}
+
+fn named(call: &Call, fields: &Fields<'_>) -> Result<Begin, ApiError> {
+    let name = fields.required_text("document", NAME)?;
+    let version = fields.text("version", VERSION)?.map(str::to_owned);
+    let content = fields.text("content", Text::length(1, MAX_BYTES))?;
+    let parameters = read_parameters(fields, "parameters")?;
+    let request = StartRun {
+        document_name: name.to_owned(),
+        document_version: version,
+        parameters,
+        executed_by: call.caller.arn.clone(),
+        region: call.scope.region.clone(),
+        mode: "Auto".to_owned(),
+        caller_role: (call.caller.session.as_ref()).map(|session| session.role.role_arn.clone()),
+        ..StartRun::default()
+    };
+    let Some(content) = content else {
+        return Ok(previews::of_document(request));
+    };
+    let json = content.trim_start().starts_with('{');
+    let source = DocumentSource::Found {
+        name: name.to_owned(),
+        // A document that is only shown has no version of its own.
+        version: String::new(),
+        format: if json { Format::Json } else { Format::Yaml },
+        content: content.to_owned(),
+        attachments: Vec::new(),
+    };
+    Ok(previews::of_source(request, source))
+}
+
+/// What a run would do that waits for approval.
+async fn waiting(call: &Call, run: Uuid) -> Result<Begin, ApiError> {
+    let found = all_runs::existing(call, run).await?;
+    if !waits_for_approval(&found) {
+        return Err(ApiError::conflict(format!(
+            "run `{run}` does not wait for approval: only a run that stands at an aws:approve step is planned"
+        )));
+    }
+    let stored = call
+        .handle()
+        .load(AggregateId::run(run), Frames::All)
+        .await?;
+    let frames = stored.map(|stored| stored.frames).unwrap_or_default();
+    Ok(Begin {
+        start: None,
+        waiting: Some(frames),
+        bound: None,
+    })
+}
+
+fn waits_for_approval(run: &Run) -> bool {
+    let step = run.current().filter(|step| step.status == Status::Waiting);
+    step.is_some_and(|step| step.action == "aws:approve" && !step.outcome_unknown)
+}
+
+pub(super) async fn get(call: Call) -> Answer {
+    let id = uuid("id", call.segment(0))?;
+    let found = previews::find(&call, id).await?;
+    let preview = found.ok_or_else(|| ApiError::not_found(format!("there is no plan `{id}`")))?;
+    Ok(Reply::ok(view(id, &preview)))
+}
+
+pub(super) async fn start(call: Call) -> Answer {
+    let hash = hash(call.segment(0))?;
+    let found = previews::with_hash(&call, hash, |preview| preview.of_run().is_none()).await?;
+    let (planned, preview) = found.ok_or_else(|| no_plan(hash))?;
+    let (name, version) = preview.document();
+    if version.is_empty() {
+        return Err(ApiError::conflict(format!(
+            "the plan is of a file: create the document `{name}` with CreateDocument, plan it by its name, and start that plan"
+        )));
+    }
+    let request = StartRun {
+        document_name: name.to_owned(),
+        document_version: Some(version.to_owned()),
+        executed_by: call.caller.arn.clone(),
+        caller_role: (call.caller.session.as_ref()).map(|session| session.role.role_arn.clone()),
+        ..preview.request().clone()
+    };
+    let run = call.handle().new_id();
+    let then = Then::Start {
+        run,
+        request: Box::new(request.clone()),
+    };
+    let mut begin = previews::of_document(request);
+    begin.bound = previews::bound(planned, &preview, then);
+    let id = previews::begin(&call, begin, refused).await?;
+    Ok(Reply::ok(json!({ "id": id, "AutomationExecutionId": run })))
+}
+
+pub(super) async fn approve(call: Call) -> Answer {
+    let run = uuid("id", call.segment(0))?;
+    let fields = call.fields();
+    let given = fields.required_text("planHash", Text::length(HASH, HASH))?;
+    let hash = hash(given)?;
+    let comment = fields.text("comment", COMMENT)?;
+    let mut begin = waiting(&call, run).await?;
+    let found = previews::with_hash(&call, hash, |preview| preview.of_run() == Some(run)).await?;
+    let (planned, preview) = found.ok_or_else(|| no_plan(hash))?;
+    let comment = comment.map(|text| ("Comment".to_owned(), vec![text.to_owned()]));
+    let then = Then::Signal {
+        run,
+        signal: Signal {
+            kind: SignalKind::Approve,
+            payload: comment.into_iter().collect(),
+            by: call.caller.arn.clone(),
+        },
+    };
+    begin.bound = previews::bound(planned, &preview, then);
+    let id = previews::begin(&call, begin, all_runs::refused).await?;
+    Ok(Reply::ok(json!({ "id": id, "AutomationExecutionId": run })))
+}
+
+/// A plan's hash as it is written.
+fn hash(text: &str) -> Result<&str, ApiError> {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() == HASH && text.bytes().all(hex) {
+        return Ok(text);
+    }
+    Err(ApiError::validation(format!(
+        "a plan's hash has {HASH} hexadecimal digits in lower case, as `quell playbook plan` prints it"
+    )))
+}
+
+fn no_plan(hash: &str) -> ApiError {
+    ApiError::not_found(format!(
+        "there is no plan with the hash `{hash}` in this account and region: make one with `quell playbook plan`"
+    ))
+}
+
+fn refused(rejection: Rejection) -> ApiError {
+    all_runs::refused(rejection)
+}
+
+fn view(id: Uuid, preview: &Preview) -> Value {
+    let (document, version) = preview.document();
+    let (started, ended) = preview.times();
+    let bound = preview.bound().map(|bound| {
+        let (kind, run) = match &bound.then {
+            Then::Start { run, .. } => ("start", run),
+            Then::Signal { run, .. } => ("approve", run),
+        };
+        json!({"to": kind, "AutomationExecutionId": run, "hash": bound.hash, "drift": preview.drift()})
+    });
+    let mut body = json!({
+        "id": id,
+        "status": preview.status().as_str(),
+        "message": preview.message(),
+        "document": document,
+        "version": version,
+        "run": preview.of_run(),
+        "region": preview.request().region,
+        "startedAt": started,
+        "endedAt": ended,
+        "hash": preview.hash(),
+        "bound": bound,
+    });
+    if let Some(summary) = preview.summary() {
+        body["plan"] = json!({
+            "steps": summary.steps,
+            "resources": summary.resources,
+            "accounts": summary.accounts,
+            "regions": summary.regions,
+            "complete": summary.complete,
+            "outcome": summary.outcome,
+            "stepCounts": summary.step_counts(),
+        });
+    }
+    body
+}
