@@ -2,7 +2,7 @@
 //!
 //! The models that this server carries know no upper limits: those are not checked.
 
-use aws::model::{self, Ref, Service, Shape, Structure};
+use aws::model::{self, Member, Ref, Service, Shape, Structure};
 use serde_json::Value;
 
 use crate::error::ApiError;
@@ -72,11 +72,19 @@ impl Check<'_> {
                 }
                 None | Some(Value::Null) => {}
                 // A body of bytes is shown as the JSON that it is.
-                Some(_) if member.target.traits().streaming || structure.payload.is_some() => {}
+                Some(_) if self.is_body_of_bytes(structure, member) => {}
                 Some(value) => self.value(&name, &member.target, value)?,
             }
         }
         Ok(())
+    }
+
+    fn is_body_of_bytes(&self, structure: &Structure, member: &Member) -> bool {
+        let whole = structure
+            .payload_member()
+            .is_some_and(|payload| payload.name == member.name);
+        let is_blob = matches!(self.service.shape(&member.target), Shape::Blob);
+        is_blob && (whole || member.target.traits().streaming)
     }
 
     fn value(&self, name: &str, target: &Ref, value: &Value) -> Result<(), String> {
