@@ -141,6 +141,28 @@ class Instances(Account):
         self.assertEqual(self.described()["NetworkInterfaces"][0]["Groups"], [group])
         self.assertEqual([it["SnapshotId"] for it in self.snapshots()], [it["SnapshotId"] for it in kept])
 
+    def test_ways_out_by_ipv6_and_prefix_lists_are_closed_too(self):
+        self.ec2.associate_vpc_cidr_block(VpcId=self.vpc, AmazonProvidedIpv6CidrBlock=True)
+        lists = self.ec2.create_managed_prefix_list(PrefixListName=self.token, MaxEntries=1, AddressFamily="IPv4")
+        named = {"GroupName": "quell-quarantine", "Description": "made by hand", "VpcId": self.vpc}
+        group = self.ec2.create_security_group(**named)["GroupId"]
+        way = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+        way["PrefixListIds"] = [{"PrefixListId": lists["PrefixList"]["PrefixListId"]}]
+        self.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[way])
+
+        def ways():
+            return self.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissionsEgress"]
+
+        self.assertIn("::/0", [it["CidrIpv6"] for way in ways() for it in way["Ipv6Ranges"]])
+        output = self.output(self.respond())
+        self.assertEqual((output["contained"], output["how"], ways()), (True, "quarantined", []))
+        self.assertTrue(self.output(self.respond())["contained"], "a second run has nothing left to revoke")
+
+    def test_a_network_with_ipv6_gets_a_closed_group(self):
+        self.ec2.associate_vpc_cidr_block(VpcId=self.vpc, AmazonProvidedIpv6CidrBlock=True)
+        output = self.output(self.respond())
+        self.assertEqual((output["contained"], output["how"]), (True, "quarantined"))
+
     def test_a_person_lets_it_be_terminated_or_released(self):
         output = self.output(self.respond("release"))
         self.assertEqual((output["contained"], output["how"]), (False, "released by a person"))
