@@ -3,7 +3,11 @@
 //! [`parse`] gives the machine, or all problems, each with the service's code and the place in the definition.
 
 mod check;
+mod distributed;
 mod fields;
+mod held;
+mod item_reader;
+mod mapping;
 mod payload;
 mod read;
 mod rules;
@@ -22,7 +26,11 @@ use super::jsonata::Expression;
 use super::path::Path;
 use super::template::Template;
 
-pub use read::parse;
+pub use distributed::{
+    Csv, Distributed, Format, ItemBatcher, ItemReader, MAX_BATCH_BYTES, MAX_HEADER_BYTES,
+    MAX_ITEMS, MAX_LABEL, ResultWriter, Source, Transformation,
+};
+pub use read::{parse, parse_to_try};
 
 /// Largest definition in bytes (the service's limit).
 pub const MAX_BYTES: usize = 1_048_576;
@@ -210,6 +218,8 @@ pub struct Map {
     pub tolerated_count: Option<Number>,
     /// `ToleratedFailurePercentage`.
     pub tolerated_percentage: Option<Number>,
+    /// What makes it a distributed Map; `None` for an inline one.
+    pub distributed: Option<Distributed>,
 }
 
 /// Where a Map's items come from.

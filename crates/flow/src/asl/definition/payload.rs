@@ -13,10 +13,15 @@ impl Fields<'_, '_> {
     /// A template in this state's language.
     pub(super) fn template(&mut self, field: &str, language: Language) -> Option<Template> {
         let value = self.get(field)?;
-        Some(match language {
-            Language::JsonPath => self.payload(value, field),
-            Language::Jsonata => self.expressions(value, field),
-        })
+        Some(self.filled(value, field, language))
+    }
+
+    /// The template that a value below this state is; `location` is its place below the state.
+    pub(super) fn filled(&mut self, value: &Value, location: &str, language: Language) -> Template {
+        match language {
+            Language::JsonPath => self.payload(value, location),
+            Language::Jsonata => self.expressions(value, location),
+        }
     }
 
     fn payload(&mut self, value: &Value, field: &str) -> Template {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::fields::Fields;
 use super::{
     Block, INVALID_JSON, Language, MAX_BLOCK_DEPTH, MAX_BYTES, MachineType, Problem, SCHEMA,
-    StateMachine, check, states,
+    StateMachine, check, held, states,
 };
 
 const TOP: [&str; 6] = [
@@ -32,6 +32,25 @@ pub(crate) fn parse_with_places(
     text: &str,
     kind: MachineType,
 ) -> Result<(StateMachine, Vec<String>), Vec<Problem>> {
+    let (machine, places) = understand(text, kind)?;
+    let problems = held::held_back(&machine, &places);
+    if problems.is_empty() {
+        Ok((machine, places))
+    } else {
+        Err(problems)
+    }
+}
+
+/// Reads a definition of which one state is to be tried by itself: what its work would need is not looked at.
+///
+/// # Errors
+/// All problems that were found.
+pub fn parse_to_try(text: &str) -> Result<StateMachine, Vec<Problem>> {
+    understand(text, MachineType::Standard).map(|(machine, _)| machine)
+}
+
+/// What a definition says, whether or not this server runs it.
+fn understand(text: &str, kind: MachineType) -> Result<(StateMachine, Vec<String>), Vec<Problem>> {
     let value = json(text).map_err(|problem| vec![problem])?;
     let Value::Object(map) = &value else {
         return Err(vec![not_an_object()]);
@@ -175,6 +194,8 @@ pub(super) struct Reader {
     /// Pointers to the blocks' objects.
     places: Vec<String>,
     names: BTreeSet<String>,
+    /// Labels of distributed Maps.
+    pub(super) labels: BTreeSet<String>,
 }
 
 impl Reader {
@@ -186,6 +207,7 @@ impl Reader {
             blocks: Vec::new(),
             places: Vec::new(),
             names: BTreeSet::new(),
+            labels: BTreeSet::new(),
         }
     }
 
@@ -254,6 +276,20 @@ impl Reader {
             });
         }
         number
+    }
+
+    /// Reads the block of a Map, whose children may be machines of another type.
+    pub(super) fn processor(
+        &mut self,
+        map: &Map<String, Value>,
+        place: &Place,
+        children: Option<MachineType>,
+    ) -> usize {
+        let around = self.kind;
+        self.kind = children.unwrap_or(around);
+        let block = self.block(map, place);
+        self.kind = around;
+        block
     }
 
     fn name(&mut self, name: &str, place: &Place) {

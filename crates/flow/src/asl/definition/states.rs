@@ -8,7 +8,7 @@ use serde_json::{Map as Object, Value};
 use super::fields::Fields;
 use super::read::{Place, Reader};
 use super::{
-    Items, Kind, Language, MachineType, Map, Number, Selection, State, Task, Text, Until, check,
+    Kind, Language, MachineType, Number, Selection, State, Task, Text, Until, check, mapping,
 };
 use crate::asl::integration::Integration;
 
@@ -131,14 +131,7 @@ fn allowed(kind: &str, language: Language) -> Vec<&'static str> {
             "HeartbeatSeconds",
             "Credentials",
         ][..],
-        "Map" => &[
-            "ItemProcessor",
-            "Iterator",
-            "ItemSelector",
-            "MaxConcurrency",
-            "ToleratedFailureCount",
-            "ToleratedFailurePercentage",
-        ],
+        "Map" => &mapping::FIELDS,
         _ => &[],
     });
     fields
@@ -236,7 +229,11 @@ fn kind(
                 selector,
             }
         }
-        _ => Kind::Map(Box::new(self::map(reader, (map, at), (place, language))?)),
+        _ => Kind::Map(Box::new(mapping::map(
+            reader,
+            (map, at),
+            (place, language),
+        )?)),
     })
 }
 
@@ -366,66 +363,11 @@ fn branches(
 
 impl Place {
     /// A block within a state of this block: a language that one state names says nothing of the states within.
-    fn inner(&self, at: String) -> Self {
+    pub(super) fn inner(&self, at: String) -> Self {
         Self {
             at,
             language: self.language,
             depth: self.depth + 1,
         }
     }
-}
-
-fn map(
-    reader: &mut Reader,
-    (map, at): (&Object<String, Value>, &str),
-    (place, language): (&Place, Language),
-) -> Option<Map> {
-    let mut fields = Fields::new(map, at, &mut reader.problems);
-    fields.at_most_one(&["ItemProcessor", "Iterator"]);
-    fields.at_most_one(&["ItemSelector", "Parameters"]);
-    let field = if fields.has("Iterator") {
-        "Iterator"
-    } else {
-        "ItemProcessor"
-    };
-    fields.required(field);
-    let items = match language {
-        Language::JsonPath if fields.has("ItemsPath") => Items::At(fields.path("ItemsPath")?),
-        Language::Jsonata if fields.has("Items") => {
-            Items::Given(fields.template("Items", language)?)
-        }
-        _ => Items::Input,
-    };
-    let item_selector = fields.template("ItemSelector", language).or_else(|| {
-        (language == Language::JsonPath).then(|| fields.template("Parameters", language))?
-    });
-    let selector = fields.template("ResultSelector", language);
-    let concurrency = fields.number_or_path("MaxConcurrency", language);
-    let tolerated_count = fields.number_or_path("ToleratedFailureCount", language);
-    let tolerated_percentage = fields.number_or_path("ToleratedFailurePercentage", language);
-    let processor = fields.get(field)?;
-    let at = format!("{at}/{field}");
-    let Value::Object(processor) = processor else {
-        reader.problem(&at, format!("The field '{field}' must be an object"));
-        return None;
-    };
-    let mode = processor
-        .get("ProcessorConfig")
-        .and_then(|config| config.get("Mode"))
-        .map_or(Some("INLINE"), Value::as_str);
-    if mode != Some("INLINE") {
-        let message = "The field 'Mode' should have one of these values: [INLINE] (this server does not run distributed Maps)";
-        reader.problem(&format!("{at}/ProcessorConfig/Mode"), message);
-        return None;
-    }
-    let processor = reader.block(processor, &place.inner(at));
-    Some(Map {
-        processor,
-        items,
-        item_selector,
-        selector,
-        concurrency,
-        tolerated_count,
-        tolerated_percentage,
-    })
 }
