@@ -84,7 +84,8 @@ class Demo(unittest.TestCase):
 
     def test_the_state_file_names_what_was_made(self):
         members = {"quell_url", "aws_url", "credentials_file", "instance_ids", "incident_arns", "pids"}
-        self.assertEqual(set(self.state), members | {"imported_incident_arn", "chat"})
+        self.assertEqual(set(self.state), members | {"imported_incident_arn", "chat", "playbook"})
+        self.assertEqual(self.state["playbook"], "playbooks/ec2-isolate.yaml")
         self.assertEqual(self.state["quell_url"], f"http://{self.listen}")
         self.assertEqual(set(self.state["pids"]), {"moto", "mail", "chat", "quell"})
         for name, pid in self.state["pids"].items():
@@ -274,6 +275,41 @@ class Demo(unittest.TestCase):
         record = self.quell("ssm-incidents", "get-incident-record", "--arn", incident)
         run = self.quell("ssm", "get-automation-execution", "--automation-execution-id", self.run_of(incident))
         return record["incidentRecord"], self.timeline(incident), run["AutomationExecution"]
+
+
+class OtherStyles(unittest.TestCase):
+    """The same story with a playbook of another style, told to its end."""
+
+    def test_each_contains_and_proves_it(self):
+        with tempfile.TemporaryDirectory(prefix="quell-styles-") as folder:
+            environment = {
+                **os.environ,
+                "QUELL_VENV": str(pathlib.Path(program("moto_server")).parent.parent),
+                "TMPDIR": folder,
+            }
+            running = {}
+            for style in ("function", "states"):
+                command = [binary(), "demo", "--style", style, "--listen", f"127.0.0.1:{free_port()}"]
+                running[style] = subprocess.Popen(
+                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True
+                )
+            for style, demo in running.items():
+                told, _ = demo.communicate(timeout=PATIENCE)
+                with self.subTest(style):
+                    self.assertEqual(demo.returncode, 0, told[-3000:])
+                    file, says = {
+                        "function": ("playbooks/styles/ec2_quarantine.py", '"contained":true'),
+                        "states": ("playbooks/ec2-response.asl.json", "state Done (Succeed)"),
+                    }[style]
+                    said = (file, "incident opened", "paged ", "page acknowledged", says, "incident resolved", "Times: ")
+                    places = [told.index(words) for words in said]
+                    self.assertEqual(places, sorted(places))
+                    self.assertEqual(told.count("yes  quarantine group alone, closed both ways"), 2)
+                    self.assertEqual(told.count("yes  one snapshot of every volume"), 2)
+                    # What this playbook does not see to is not claimed.
+                    self.assertEqual(told.count("-    protected from termination"), 2)
+                    self.assertNotIn("NO ", told)
+                    self.assertIn("Containment is proven.", told)
 
 
 def lives(pid):

@@ -12,6 +12,7 @@ mod processes;
 mod proof;
 mod setup;
 mod story;
+mod style;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use account::Account;
 use client::{Client, REGION};
 use processes::{Program, find_tool, free_port};
 use story::Story;
+use style::Style;
 
 /// Name of the hidden command that takes the demo's mails.
 pub(crate) const MAIL_SERVER: &str = "__mail-server";
@@ -52,6 +54,14 @@ pub(crate) fn interface() -> Command {
                 .long("keep")
                 .action(ArgAction::SetTrue)
                 .help("leave everything running and say how to look around"),
+        )
+        .arg(
+            Arg::new("style")
+                .long("style")
+                .value_name("STYLE")
+                .value_parser(Style::NAMES)
+                .default_value("automation")
+                .help("how the playbook is written that contains the instances"),
         )
         .arg(
             Arg::new("state")
@@ -110,6 +120,7 @@ fn on_one_thread(work: impl Future<Output = Result<()>>) -> Result<()> {
 
 /// Everything that runs for the demo.
 struct Stage {
+    style: Style,
     dir: PathBuf,
     mails: PathBuf,
     chat: PathBuf,
@@ -127,8 +138,11 @@ async fn demo(matches: &ArgMatches) -> Result<bool> {
         .map_or("127.0.0.1:8710", String::as_str)
         .parse()
         .context("--listen must be an address and port, e.g. 127.0.0.1:8710")?;
+    let style = matches.get_one::<String>("style");
+    let style = style.map_or(Style::Automation, |name| Style::of(name));
     println!("Setting the stage: an AWS account (moto), a mail server, a chat room, Quell.");
-    let mut stage = Stage::set(listen).await?;
+    println!("The playbook: {}", style.file());
+    let mut stage = Stage::set(listen, style).await?;
     let told = tell(&stage, matches.get_one::<String>("state").map(Path::new)).await;
     let outcome = match told {
         Ok(proven) if keep => {
@@ -145,7 +159,7 @@ async fn tell(stage: &Stage, state: Option<&Path>) -> Result<bool> {
     let account = account::build(&stage.aws)
         .await
         .context("the account could not be built")?;
-    setup::install(&stage.quell, &account, &stage.mails)
+    setup::install(&stage.quell, &account, &stage.mails, stage.style)
         .await
         .context("Quell could not be set up")?;
     let mut incidents = Vec::new();
@@ -191,16 +205,23 @@ async fn one(stage: &Stage, instance: &str, findings: &[&str]) -> Result<(String
     story.send(&findings).await?;
     let incident = story.incident(instance).await?;
     story.acknowledge(&incident).await?;
-    story.follow_run(&incident).await?;
-    let read = proof::read_back(&stage.aws, instance, &attacker(&findings[0])?).await?;
+    let outputs = story.follow_run(&incident).await?;
+    for line in stage.style.told(&stage.quell, &outputs).await? {
+        println!("                     | {line}");
+    }
+    let about = (instance, attacker(&findings[0])?);
+    let read = proof::read_back(&stage.aws, (about.0, &about.1), stage.style).await?;
     println!("\nRead back from the account:");
     for finding in &read {
         println!(
             "  {}  {:<42} {}",
-            if finding.holds { "yes" } else { "NO " },
+            finding.word(),
             finding.what,
             finding.seen
         );
+    }
+    if read.iter().any(|finding| !finding.promised) {
+        println!("  (-: this playbook does not see to it)");
     }
     println!();
     story.resolve(&incident).await?;
@@ -211,7 +232,7 @@ async fn one(stage: &Stage, instance: &str, findings: &[&str]) -> Result<(String
         "\nTimes: detected {:.2} s, acknowledged {:.2} s, contained {:.2} s, resolved {:.2} s",
         times.detected, times.acknowledged, times.contained, times.resolved
     );
-    Ok((incident, read.iter().all(|finding| finding.holds)))
+    Ok((incident, read.iter().all(proof::Finding::is_as_promised)))
 }
 
 /// A finding that Security Hub imports: one rule with two targets opens an incident and tells the chat room.
@@ -266,7 +287,7 @@ fn now() -> jiff::Timestamp {
 }
 
 impl Stage {
-    async fn set(listen: SocketAddr) -> Result<Self> {
+    async fn set(listen: SocketAddr, style: Style) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("quell-demo-{}", std::process::id()));
         let (mails, chat) = (dir.join("mail"), dir.join("chat"));
         for folder in [&mails, &chat] {
@@ -277,6 +298,7 @@ impl Stage {
         let set = Self::start_all(&dir, (&mails, &chat), listen, &mut programs).await;
         match set {
             Ok((quell_url, aws_url, aws, quell)) => Ok(Self {
+                style,
                 dir,
                 mails,
                 chat,
@@ -360,6 +382,7 @@ impl Stage {
         let state = json!({
             "quell_url": self.quell_url,
             "aws_url": self.aws_url,
+            "playbook": self.style.file(),
             "credentials_file": self.credentials_file(),
             "instance_ids": account.instances,
             "incident_arns": incidents,

@@ -4,21 +4,42 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::client::{Client, list};
+use super::style::Style;
 
 /// One thing read back, and whether it is as containment demands.
 #[derive(Debug, Clone)]
 pub(crate) struct Finding {
     pub(crate) what: &'static str,
+    /// Whether the playbook is to see to it.
+    pub(crate) promised: bool,
     pub(crate) holds: bool,
     pub(crate) seen: String,
+}
+
+impl Finding {
+    /// Whether what the playbook is to see to is so.
+    pub(crate) fn is_as_promised(&self) -> bool {
+        self.holds || !self.promised
+    }
+
+    /// The finding in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match (self.holds, self.promised) {
+            (true, _) => "yes",
+            (false, true) => "NO ",
+            (false, false) => "-  ",
+        }
+    }
 }
 
 /// Reads everything back from the account.
 pub(crate) async fn read_back(
     aws: &Client,
-    instance: &str,
-    attacker: &str,
+    (instance, attacker): (&str, &str),
+    style: Style,
 ) -> Result<Vec<Finding>> {
+    let whole = style == Style::Automation;
+    let status = if whole { "isolated" } else { "quarantined" };
     let found = aws
         .call(
             "ec2",
@@ -30,16 +51,24 @@ pub(crate) async fn read_back(
         .pointer("/Reservations/0/Instances/0")
         .cloned()
         .unwrap_or(Value::Null);
-    Ok(vec![
+    let mut read = vec![
         groups(aws, instance).await?,
-        tags(&described),
-        profile(aws, instance, &described).await?,
+        tags(&described, status),
         snapshots(aws, instance, &described).await?,
+    ];
+    let more = [
+        profile(aws, instance, &described).await?,
         balancers(aws, instance).await?,
         scaling(aws, instance).await?,
         denied(aws, instance, attacker).await?,
         protected(aws, instance).await?,
-    ])
+    ];
+    // What a playbook does not see to, it cannot fail at; it is shown all the same.
+    read.extend(more.map(|finding| Finding {
+        promised: whole,
+        ..finding
+    }));
+    Ok(read)
 }
 
 fn by_instance(instance: &str) -> Value {
@@ -69,12 +98,13 @@ async fn groups(aws: &Client, instance: &str) -> Result<Finding> {
     }
     Ok(Finding {
         what: "quarantine group alone, closed both ways",
+        promised: true,
         holds,
         seen: names.join(", "),
     })
 }
 
-fn tags(described: &Value) -> Finding {
+fn tags(described: &Value, status: &str) -> Finding {
     let tags: Vec<String> = list(described, "/Tags")
         .iter()
         .filter(|tag| {
@@ -90,9 +120,11 @@ fn tags(described: &Value) -> Finding {
             )
         })
         .collect();
-    let holds = tags.iter().any(|tag| tag == "quell:status=isolated");
+    let status = format!("quell:status={status}");
+    let holds = tags.contains(&status);
     Finding {
         what: "tagged",
+        promised: true,
         holds,
         seen: tags.join(", "),
     }
@@ -118,6 +150,7 @@ async fn profile(aws: &Client, instance: &str, described: &Value) -> Result<Find
         && !policies.is_empty();
     Ok(Finding {
         what: "no instance profile, sessions revoked",
+        promised: true,
         holds,
         seen: policies.join(", "),
     })
@@ -161,6 +194,7 @@ async fn snapshots(aws: &Client, instance: &str, described: &Value) -> Result<Fi
         .join(", ");
     Ok(Finding {
         what: "one snapshot of every volume",
+        promised: true,
         holds,
         seen,
     })
@@ -202,6 +236,7 @@ async fn balancers(aws: &Client, instance: &str) -> Result<Finding> {
     };
     Ok(Finding {
         what: "behind no load balancer",
+        promised: true,
         holds,
         seen,
     })
@@ -222,6 +257,7 @@ async fn scaling(aws: &Client, instance: &str) -> Result<Finding> {
     let holds = matches!(state, "Standby" | "no group");
     Ok(Finding {
         what: "out of its Auto Scaling group",
+        promised: true,
         holds,
         seen: state.to_owned(),
     })
@@ -260,6 +296,7 @@ async fn denied(aws: &Client, instance: &str, attacker: &str) -> Result<Finding>
     seen.dedup();
     Ok(Finding {
         what: "attacker denied in the network ACL",
+        promised: true,
         holds,
         seen: seen.join(", "),
     })
@@ -274,6 +311,7 @@ async fn protected(aws: &Client, instance: &str) -> Result<Finding> {
         .unwrap_or(false);
     Ok(Finding {
         what: "protected from termination",
+        promised: true,
         holds: value,
         seen: value.to_string(),
     })

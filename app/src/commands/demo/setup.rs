@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::client::{Client, REGION, list, text};
 use super::mail;
+use super::style::Style;
 
-const ISOLATE: &str = include_str!("../../../../playbooks/ec2-isolate.yaml");
-const RELEASE: &str = include_str!("../../../../playbooks/ec2-release.yaml");
 const RULE: &str = include_str!("../../../../playbooks/ec2-isolate.rule.json");
 const PLAN: &str = include_str!("../../../../playbooks/ec2-isolate.response-plan.json");
 const IMPORTED_RULE: &str = include_str!("../../../../playbooks/security-hub-finding.rule.json");
@@ -30,7 +29,12 @@ const LOOK: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 200;
 
 /// Installs everything that the story needs.
-pub(crate) async fn install(quell: &Client, account: &Account, mails: &Path) -> Result<()> {
+pub(crate) async fn install(
+    quell: &Client,
+    account: &Account,
+    mails: &Path,
+    style: Style,
+) -> Result<()> {
     quell
         .call(
             "ssm-incidents",
@@ -55,16 +59,15 @@ pub(crate) async fn install(quell: &Client, account: &Account, mails: &Path) -> 
     for contact in list(&filled(ESCALATION)?, "/Contacts") {
         person(quell, &contact, mails).await?;
     }
-    for (name, content) in [
-        ("Quell-EC2-Isolate", ISOLATE),
-        ("Quell-EC2-Release", RELEASE),
-    ] {
+    style.install(quell, &account.role_arn).await?;
+    for (name, content) in style.documents() {
         let params = json!({"Name": name, "Content": content, "DocumentType": "Automation", "DocumentFormat": "YAML"});
         quell.call("ssm", "CreateDocument", params).await?;
     }
-    for (plan, rule) in [(PLAN, RULE), (IMPORTED_PLAN, IMPORTED_RULE)] {
+    let (plan, imported) = (style.plan(filled(PLAN)?), filled(IMPORTED_PLAN)?);
+    for (plan, rule) in [(plan, RULE), (imported, IMPORTED_RULE)] {
         quell
-            .call("ssm-incidents", "CreateResponsePlan", filled(plan)?)
+            .call("ssm-incidents", "CreateResponsePlan", plan)
             .await?;
         rule_with_targets(quell, &filled(rule)?).await?;
     }

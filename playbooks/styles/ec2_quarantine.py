@@ -1,0 +1,112 @@
+"""Quarantines the EC2 instance of a GuardDuty finding: a playbook as a function. Guide: docs/playbooks.md.
+
+    handler(event, context)    event: {"detail": <the finding>}, as a rule delivers it
+
+Containment comes before evidence. It changes only what differs, so that a second invocation changes nothing, and reads
+back what it did: an invocation that cannot prove containment raises, and whoever invoked it is told.
+"""
+
+import re
+import time
+
+import boto3
+from botocore.config import Config
+
+GROUP = "quell-quarantine"
+INSTANCE = re.compile(r"i-[0-9a-f]{8,32}")
+GONE = ("terminated", "shutting-down")
+LOOKS, PAUSE_SECONDS = 5, 2
+
+
+class NotContained(Exception):
+    """The account, read back, does not show containment."""
+
+
+def handler(event, context):
+    finding = event["detail"]
+    instance_id = finding.get("resource", {}).get("instanceDetails", {}).get("instanceId", "")
+    if not INSTANCE.fullmatch(instance_id):
+        raise ValueError("the finding names no EC2 instance: nothing was changed")
+    ec2 = boto3.client("ec2", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+    instance = described(ec2, instance_id)
+    if instance["State"]["Name"] in GONE:
+        return {"instance": instance_id, "contained": True, "how": "terminated before", "snapshots": []}
+    group = closed_group(ec2, instance["VpcId"])
+    before = sorted({it["GroupId"] for interface in instance["NetworkInterfaces"] for it in interface["Groups"]})
+    if before != [group]:
+        # Written first: whoever releases the instance needs to know.
+        tag(ec2, instance_id, {"quell:groups-before": " ".join(before)[:255]})
+    for interface in instance["NetworkInterfaces"]:
+        if [it["GroupId"] for it in interface["Groups"]] != [group]:
+            name = interface["NetworkInterfaceId"]
+            ec2.modify_network_interface_attribute(NetworkInterfaceId=name, Groups=[group])
+    if [it["GroupId"] for it in described(ec2, instance_id)["SecurityGroups"]] != [group]:
+        # AWS shows an instance in the groups of its first interface; what stands in for it may keep a list of its own.
+        ec2.modify_instance_attribute(InstanceId=instance_id, Groups=[group])
+    prove(ec2, instance_id, group)
+    tag(ec2, instance_id, {"quell:finding": finding["id"], "quell:status": "quarantined"})
+    volumes = [it["Ebs"]["VolumeId"] for it in instance["BlockDeviceMappings"] if "Ebs" in it]
+    snapshots = [snapshot(ec2, volume, instance_id, finding["id"]) for volume in volumes]
+    return {"instance": instance_id, "contained": True, "how": "quarantined", "snapshots": snapshots, "groupsBefore": before}
+
+
+def described(ec2, instance_id):
+    return ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+
+
+def tag(ec2, resource, tags):
+    ec2.create_tags(Resources=[resource], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+
+def find_group(ec2, vpc):
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": [GROUP]}]
+    groups = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+    return groups[0] if groups else None
+
+
+def closed_group(ec2, vpc):
+    """The id of the group without rules in this VPC; made, or emptied, if need be."""
+    group = find_group(ec2, vpc)
+    if group is None:
+        try:
+            ec2.create_security_group(GroupName=GROUP, Description="Quell: no way in, no way out", VpcId=vpc)
+        except ec2.exceptions.ClientError as error:
+            # Another invocation was faster.
+            if error.response["Error"]["Code"] != "InvalidGroup.Duplicate":
+                raise
+        group = find_group(ec2, vpc)
+    if group is None:
+        raise NotContained(f"the security group {GROUP} of {vpc} does not appear")
+    if group["IpPermissions"]:
+        ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    if group["IpPermissionsEgress"]:
+        ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
+    return group["GroupId"]
+
+
+def prove(ec2, instance_id, group):
+    """Reads instance and group back; AWS may show a change a moment later."""
+    for look in range(LOOKS):
+        if look:
+            time.sleep(PAUSE_SECONDS)
+        interfaces = described(ec2, instance_id)["NetworkInterfaces"]
+        read = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+        closed = not read["IpPermissions"] and not read["IpPermissionsEgress"]
+        if closed and interfaces and all([it["GroupId"] for it in one["Groups"]] == [group] for one in interfaces):
+            return
+    raise NotContained(f"instance {instance_id} is not proven to be contained")
+
+
+def snapshot(ec2, volume, instance_id, finding_id):
+    """The snapshot of a volume for this finding: the one that is there, or a new one."""
+    filters = [{"Name": "volume-id", "Values": [volume]}, {"Name": "tag:quell:finding", "Values": [finding_id]}]
+    found = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
+    if found:
+        return found[0]["SnapshotId"]
+    tags = [{"Key": "quell:finding", "Value": finding_id}, {"Key": "quell:instance", "Value": instance_id}]
+    made = ec2.create_snapshot(
+        VolumeId=volume,
+        Description=f"Evidence for {finding_id}",
+        TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}],
+    )
+    return made["SnapshotId"]
