@@ -40,6 +40,9 @@ class StatesTest(QuellTest):
 
         return wait_until("the execution's end", look)
 
-    def events(self, execution):
-        pages = self.states.get_paginator("get_execution_history").paginate(executionArn=execution)
+    def events(self, execution, **asked):
+        """All events, page by page; as many on a page as asked."""
+        size = {"PageSize": asked.pop("maxResults")} if "maxResults" in asked else {}
+        pages = self.states.get_paginator("get_execution_history")
+        pages = pages.paginate(executionArn=execution, PaginationConfig=size, **asked)
         return [event for page in pages for event in page["events"]]

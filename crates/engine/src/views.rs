@@ -17,6 +17,7 @@ pub mod machines {
     pub use flow::asl::trial;
     pub use flow::asl::{
         Context, Execution, HISTORY_FAMILY, Input, MACHINE_INDEX, Settlement, Start, Status,
+        history_between,
     };
 }
 

@@ -2,7 +2,10 @@
 //!
 //! A step decision is all that one step execution needs of this crate: resolving its inputs, deciding, and the record,
 //! facts and frames that the engine commits. Steps without effects run in one turn of many; an assertion takes two
-//! turns, its beginning and its answer, and counts once.
+//! turns, its beginning and its answer, and counts once. State machines have rows of their own.
+
+#[path = "decisions/executions.rs"]
+mod executions;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +54,7 @@ fn main() {
             documents(format);
         }
     }
+    executions::rows(wanted);
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
@@ -66,7 +70,7 @@ fn spent(begun: Instant) -> Duration {
 }
 
 /// Does something again and again; gives how many units of it were done in a second of CPU time in the best slice.
-fn rate(mut work: impl FnMut() -> u64) -> f64 {
+pub(crate) fn rate(mut work: impl FnMut() -> u64) -> f64 {
     let mut best = 0.0_f64;
     for _ in 0..SLICES {
         let (begun, mut units) = (now(), 0);

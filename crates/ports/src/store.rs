@@ -272,6 +272,13 @@ pub enum Frames {
     RootAnd(Vec<String>),
     /// Those whose key begins so (`""` would be all), without the root.
     Prefix(String),
+    /// Those from this key until before another one (`from` must not be empty), without the root.
+    Range {
+        /// The first that is wanted.
+        from: String,
+        /// The first behind that is not.
+        until: String,
+    },
     /// The root and those whose key does not begin so: what lives, without what is only kept.
     Without(String),
 }

@@ -39,6 +39,7 @@ macro_rules! store_suite {
             a_stale_turn_is_told_and_changes_nothing
             frames_are_put_replaced_and_deleted
             frames_are_chosen_by_key_and_prefix
+            frames_are_chosen_by_range
             a_deleted_aggregate_leaves_only_its_history
             lists_are_newest_first
             pages_of_a_list_are_stable_when_instants_are_equal

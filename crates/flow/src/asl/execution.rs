@@ -22,8 +22,23 @@ pub(crate) use super::working::{Call, Followed, Offer};
 const VERSION: u16 = 1;
 /// How the keys of the history's frames begin: the id of each one's first event follows, in eight digits.
 pub const HISTORY_FAMILY: &str = "history/";
+/// Most events of one such frame: a page of a history reads few of them.
+pub(crate) const HISTORY_PIECE: usize = 250;
 /// Key of the frame with what the execution was made from.
 const ORIGIN_FRAME: &str = "origin";
+
+/// Key of the piece of a history that begins with this event.
+pub(crate) fn history_key(first: u64) -> String {
+    format!("{HISTORY_FAMILY}{first:08}")
+}
+
+/// Where the frames are that hold the events from one id to another: the first key that is looked at, and the first that is
+/// not. They may hold a few events before and behind.
+#[must_use]
+pub fn history_between(first: u64, last: u64) -> (String, String) {
+    let earliest = first.saturating_sub(HISTORY_PIECE as u64 - 1);
+    (history_key(earliest), history_key(last.saturating_add(1)))
+}
 
 /// Terminal and other statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -377,6 +392,12 @@ impl Execution {
     #[must_use]
     pub fn start(&self) -> &Start {
         &self.origin.start
+    }
+
+    /// How many events its history has: the id of the last one.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.root.events
     }
 
     /// When it began, and when it ended.

@@ -15,6 +15,7 @@ use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptio
 use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
 
+use super::context::ContextObject;
 use super::intrinsic::{Randomness, hash};
 
 /// Longest list that an expression may make.
@@ -29,6 +30,53 @@ const MAX_MILLIS: u64 = 500;
 pub struct Expression {
     source: Arc<str>,
     tree: Arc<AstNode>,
+    sight: Sight,
+}
+
+/// Which members of `$states` an expression can look at: what it cannot see is not brought into the library's form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sight {
+    /// Any: it uses `$states` otherwise than by one member's plain name.
+    All,
+    /// These.
+    Some(Arc<[Box<str>]>),
+}
+
+impl Sight {
+    fn of(source: &str) -> Self {
+        let mut members = Vec::new();
+        for rest in source.split("$states").skip(1) {
+            let Some(rest) = rest.strip_prefix('.') else {
+                return Self::All;
+            };
+            let end = rest.find(|letter: char| !letter.is_ascii_alphabetic());
+            let (member, _) = rest.split_at(end.unwrap_or(rest.len()));
+            if !["input", "context", "result", "errorOutput"].contains(&member) {
+                return Self::All;
+            }
+            members.push(member.into());
+        }
+        Self::Some(members.into())
+    }
+
+    fn sees(&self, member: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(members) => members.iter().any(|seen| **seen == *member),
+        }
+    }
+
+    fn states(&self, bindings: &Bindings<'_>) -> Map<String, Value> {
+        let states = bindings.states.iter();
+        let mut seen: Map<String, Value> = states
+            .filter(|(name, _)| self.sees(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        if self.sees("context") {
+            seen.insert("context".to_owned(), bindings.context.value().clone());
+        }
+        seen
+    }
 }
 
 impl PartialEq for Expression {
@@ -49,8 +97,10 @@ pub(crate) enum Failure {
 /// What an expression sees.
 #[derive(Debug)]
 pub(crate) struct Bindings<'a> {
-    /// `$states`.
+    /// `$states`, but for its `context`.
     pub(crate) states: &'a Map<String, Value>,
+    /// `$states.context`.
+    pub(crate) context: &'a ContextObject,
     /// Variables by name.
     pub(crate) variables: &'a BTreeMap<String, Value>,
     /// The instant that `$now` and `$millis` answer.
@@ -73,6 +123,7 @@ impl Expression {
         Ok(Self {
             source: source.into(),
             tree: Arc::new(tree),
+            sight: Sight::of(source),
         })
     }
 
@@ -89,11 +140,10 @@ impl Expression {
         randomness: &mut Randomness,
     ) -> Result<Value, Failure> {
         let mut context = Context::new();
-        context.bind(
-            "states".to_owned(),
-            JValue::from(Value::Object(bindings.states.clone())),
-        );
-        for (name, value) in bindings.variables {
+        let states = self.sight.states(bindings);
+        context.bind("states".to_owned(), JValue::from(Value::Object(states)));
+        let variables = bindings.variables.iter();
+        for (name, value) in variables.filter(|(name, _)| self.source.contains(name.as_str())) {
             context.bind(name.clone(), JValue::from(value.clone()));
         }
         let options = EvaluatorOptions {
@@ -253,4 +303,39 @@ fn parse(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
     serde_json::from_str::<Value>(text)
         .map(JValue::from)
         .map_err(|error| refuse(format!("D3137: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_expression_can_look_at_is_brought() {
+        let all = [
+            "$states",
+            "$lookup($states, 'con' & 'text')",
+            "$states . context",
+        ];
+        for source in all.into_iter().chain(["$states.`context`", "$states.*"]) {
+            assert_eq!(Sight::of(source), Sight::All, "{source}");
+        }
+        for (source, seen) in [
+            ("1 + $n", ""),
+            ("$states.input.n", "input"),
+            (
+                "$states.input.a & $states.context.State.Name",
+                "input context",
+            ),
+            (
+                "$states.errorOutput.Error = 'E' ? $states.result",
+                "errorOutput result",
+            ),
+        ] {
+            let sight = Sight::of(source);
+            for member in ["input", "context", "result", "errorOutput"] {
+                let wanted = seen.split(' ').any(|seen| seen == member);
+                assert_eq!(sight.sees(member), wanted, "{source}: {member}");
+            }
+        }
+    }
 }

@@ -16,6 +16,7 @@ pub mod review;
 pub mod single;
 pub mod template;
 
+mod context;
 mod execution;
 mod input;
 mod integration;
@@ -23,7 +24,7 @@ mod job;
 mod machine;
 mod working;
 
-pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status};
+pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status, history_between};
 pub use input::{Command, Context, Input, Settlement, Start};
 pub use machine::trial;
 pub use machine::{MACHINE_INDEX, step};

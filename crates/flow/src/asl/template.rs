@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::context::ContextObject;
 use super::fault::{self, Fault};
 use super::intrinsic::{Call, IntrinsicError, Randomness};
 use super::jsonata::{Bindings, Expression, Failure};
@@ -50,7 +51,7 @@ pub(crate) struct View<'a> {
     /// What `$` means in paths.
     pub(crate) document: &'a Value,
     /// The context object.
-    pub(crate) context: &'a Value,
+    pub(crate) context: &'a ContextObject,
     /// Variables in sight.
     pub(crate) variables: &'a BTreeMap<String, Value>,
     /// The turn's instant.
@@ -67,7 +68,7 @@ impl View<'_> {
     pub(crate) fn look(&self, path: &Path) -> Result<Value, String> {
         let found = match path.root() {
             Root::Document => path.read(self.document),
-            Root::Context => path.read(self.context),
+            Root::Context => path.read(self.context.value()),
             Root::Variable(name) => {
                 let value = self
                     .variables
@@ -84,7 +85,7 @@ impl View<'_> {
         self.look(path).map_err(|_| {
             let searched = match path.root() {
                 Root::Document => self.document,
-                Root::Context => self.context,
+                Root::Context => self.context.value(),
                 Root::Variable(_) => &Value::Null,
             };
             fault::path_not_found(path, field, searched)
@@ -99,6 +100,7 @@ impl View<'_> {
     ) -> Result<Value, Fault> {
         let bindings = Bindings {
             states: self.states,
+            context: self.context,
             variables: self.variables,
             at: self.at,
         };

@@ -263,6 +263,9 @@ impl State {
             Frames::All => true,
             Frames::RootAnd(keys) => key.is_empty() || keys.iter().any(|wanted| wanted == key),
             Frames::Prefix(prefix) => !key.is_empty() && key.starts_with(prefix.as_str()),
+            Frames::Range { from, until } => {
+                !key.is_empty() && (from.as_str()..until.as_str()).contains(&key)
+            }
             Frames::Without(prefix) => !key.starts_with(prefix.as_str()),
         };
         let frames = aggregate.frames.iter().filter(|(key, _)| wanted(key));

@@ -167,6 +167,29 @@ pub async fn frames_are_chosen_by_key_and_prefix(store: &dyn Store) {
     assert_eq!(chosen(without("none/")).await, all);
 }
 
+/// Those between two keys, the second not among them.
+pub async fn frames_are_chosen_by_range(store: &dyn Store) {
+    let id = incident(1);
+    let put = |key: &str| FrameWrite::put(key, json!(key));
+    let frames = ["event/1", "event/2", "event/3", "later"].map(put);
+    commit(
+        store,
+        with(step(id, 0), |write| write.frames.extend(frames)),
+    )
+    .await;
+    for (from, until, want) in [
+        ("event/", "event/3", vec!["event/1", "event/2"]),
+        ("event/2", "event/2", vec![]),
+        ("event/21", "z", vec!["event/3", "later"]),
+    ] {
+        let (from, until) = (from.to_owned(), until.to_owned());
+        let found = store.load(id, Frames::Range { from, until }).await;
+        let found = found.expect("readable").expect("there").frames;
+        let keys: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, want);
+    }
+}
+
 /// Deletion takes frames, index entries and timers; journal, inbox, effects and claims stay. The id can be used again.
 pub async fn a_deleted_aggregate_leaves_only_its_history(store: &dyn Store) {
     let id = incident(1);

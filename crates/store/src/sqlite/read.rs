@@ -44,6 +44,9 @@ pub(super) fn load(
     match frames {
         Frames::All => stored.frames.extend(prefixed(connection, row, "")?),
         Frames::Prefix(prefix) => stored.frames = prefixed(connection, row, prefix)?,
+        Frames::Range { from, until } => {
+            stored.frames = range(connection, row, (from, Some(until)))?;
+        }
         Frames::Without(prefix) => {
             stored
                 .frames

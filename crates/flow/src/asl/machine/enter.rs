@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::turn::Turn;
 use super::{fail, fork, leave, quantity, task};
 use crate::asl::choice::Rule;
+use crate::asl::context::ContextObject;
 use crate::asl::definition::{Kind, Language, Selection, State, Text, Until};
 use crate::asl::execution::{Phase, Thread};
 use crate::asl::fault::{self, Fault, NO_CHOICE_MATCHED};
@@ -15,7 +16,8 @@ pub(super) struct Scene {
     pub(super) thread: Thread,
     /// `InputPath` applied to the raw input; the raw input in JSONata.
     pub(super) input: Value,
-    context: Value,
+    context: ContextObject,
+    jsonata: bool,
     variables: std::collections::BTreeMap<String, Value>,
     states: Map<String, Value>,
     at: jiff::Timestamp,
@@ -29,12 +31,12 @@ impl Scene {
         let mut states = Map::new();
         if state.language == Language::Jsonata {
             states.insert("input".to_owned(), thread.input.clone());
-            states.insert("context".to_owned(), context.clone());
         }
         let mut scene = Self {
             input: Value::Null,
             thread,
             context,
+            jsonata: state.language == Language::Jsonata,
             variables,
             states,
             at: turn.cx.at,
@@ -73,7 +75,7 @@ impl Scene {
 
     /// Whether the state is written in JSONata.
     pub(super) fn is_jsonata(&self) -> bool {
-        self.states.contains_key("context")
+        self.jsonata
     }
 
     /// Lets expressions see what the state's work brought.
@@ -83,25 +85,17 @@ impl Scene {
 
     /// Lets the context object show a Map's item.
     pub(super) fn with_item(&mut self, item: &Value) {
-        self.context["Map"] = json!({"Item": item});
-        if self.is_jsonata() {
-            self.states
-                .insert("context".to_owned(), self.context.clone());
-        }
+        self.context.show_item(item);
     }
 
     /// Whether the context object shows a task's token already: one that a trial was given.
     pub(super) fn has_token(&self) -> bool {
-        self.context.get("Task").is_some()
+        self.context.has_token()
     }
 
     /// Lets the context object show a task's token.
     pub(super) fn with_token(&mut self, token: &str) {
-        self.context["Task"] = json!({"Token": token});
-        if self.is_jsonata() {
-            self.states
-                .insert("context".to_owned(), self.context.clone());
-        }
+        self.context.show_token(token);
     }
 
     pub(super) fn fill(

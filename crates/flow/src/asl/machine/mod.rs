@@ -30,6 +30,7 @@ mod quantity;
 mod redrive;
 mod shown;
 mod task;
+mod touched;
 pub mod trial;
 mod turn;
 mod worker;

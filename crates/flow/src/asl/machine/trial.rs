@@ -352,17 +352,6 @@ impl Turn<'_> {
             details[name] = value();
         }
     }
-
-    /// The context object as a tried state is to see it.
-    pub(super) fn context_given(&self, context: &mut Value) {
-        let given = self.notes.as_ref().and_then(|notes| notes.context.as_ref());
-        let members = given.and_then(Value::as_object).into_iter().flatten();
-        for (name, value) in members {
-            for (member, value) in value.as_object().into_iter().flatten() {
-                context[name][member] = value.clone();
-            }
-        }
-    }
 }
 
 /// The languages' own word for a state's arguments.

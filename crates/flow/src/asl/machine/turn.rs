@@ -2,7 +2,7 @@
 //!
 //! Offers the small moves that states are made of. Decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,9 +11,11 @@ use model::{Decision, IndexEntry};
 use serde_json::{Map, Value, json};
 
 use super::redrive::Resting;
+use super::touched::Touched;
 use super::trial::Notes;
+use crate::asl::context::{ContextObject, Parts};
 use crate::asl::definition::State;
-use crate::asl::execution::{Execution, HISTORY_FAMILY, Phase, Thread};
+use crate::asl::execution::{Execution, HISTORY_PIECE, Phase, Thread, history_key};
 use crate::asl::input::{Command, Context};
 use crate::asl::intrinsic::Randomness;
 
@@ -41,9 +43,9 @@ pub(super) struct Turn<'a> {
     /// The threads as they were when the failure began that is being taken up.
     pub(super) failing: Option<Resting>,
     events: Vec<Value>,
-    threads: BTreeSet<u32>,
-    items: BTreeSet<u32>,
-    results: BTreeSet<(u32, u32)>,
+    threads: Touched<u32>,
+    items: Touched<u32>,
+    results: Touched<(u32, u32)>,
 }
 
 impl<'a> Turn<'a> {
@@ -60,9 +62,9 @@ impl<'a> Turn<'a> {
             notes: None,
             failing: None,
             events: Vec::new(),
-            threads: BTreeSet::new(),
-            items: BTreeSet::new(),
-            results: BTreeSet::new(),
+            threads: Touched::none(),
+            items: Touched::none(),
+            results: Touched::none(),
         }
     }
 
@@ -79,21 +81,17 @@ impl<'a> Turn<'a> {
         if self.fresh {
             frames.push(self.x.origin_frame());
         }
-        frames.extend(self.threads.iter().map(|id| self.x.thread_frame(*id)));
-        frames.extend(self.items.iter().map(|id| self.x.items_frame(*id)));
-        frames.extend(self.results.iter().map(|at| self.x.result_frame(*at)));
+        let x = &self.x;
+        let threads = self.threads.written(|id| x.threads.contains_key(&id));
+        let items = self.items.written(|id| x.items.contains_key(&id));
+        let results = self.results.written(|at| x.results.contains_key(&at));
+        frames.extend(threads.map(|id| x.thread_frame(id)));
+        frames.extend(items.map(|id| x.items_frame(id)));
+        frames.extend(results.map(|at| x.result_frame(at)));
         // Executions of Express machines have no history: the service writes theirs to logs only.
         let kept = !self.x.origin.start.express;
-        if let Some(first) = self
-            .events
-            .first()
-            .filter(|_| kept)
-            .and_then(|event| event["id"].as_u64())
-        {
-            frames.push(FrameWrite::put(
-                format!("{HISTORY_FAMILY}{first:08}"),
-                Value::Array(self.events),
-            ));
+        if kept {
+            frames.extend(pieces(self.events));
         }
         let mut decision = Decision::unchanged(self.x);
         decision.frames = frames;
@@ -145,7 +143,7 @@ impl<'a> Turn<'a> {
 
     /// A thread, to be changed and therefore written.
     pub(super) fn touch(&mut self, id: u32) -> Option<&mut Thread> {
-        self.threads.insert(id);
+        self.threads.changed(id);
         self.x.threads.get_mut(&id).map(Arc::make_mut)
     }
 
@@ -187,7 +185,7 @@ impl<'a> Turn<'a> {
             item,
         };
         self.x.threads.insert(id, Arc::new(thread));
-        self.threads.insert(id);
+        self.threads.begun(id);
         self.x.root.ready.push_back(id);
         Some(id)
     }
@@ -196,7 +194,7 @@ impl<'a> Turn<'a> {
     pub(super) fn end_thread(&mut self, id: u32) {
         self.drop_timers(id);
         self.x.threads.remove(&id);
-        self.threads.insert(id);
+        self.threads.changed(id);
         self.drop_fork(id);
         self.x.root.ready.retain(|ready| *ready != id);
     }
@@ -204,7 +202,7 @@ impl<'a> Turn<'a> {
     /// Takes away the items and results of a thread's Parallel or Map.
     pub(super) fn drop_fork(&mut self, id: u32) {
         if self.x.items.remove(&id).is_some() {
-            self.items.insert(id);
+            self.items.changed(id);
         }
         let kept: Vec<(u32, u32)> = self
             .x
@@ -214,30 +212,38 @@ impl<'a> Turn<'a> {
             .collect();
         for at in kept {
             self.x.results.remove(&at);
-            self.results.insert(at);
+            self.results.changed(at);
         }
     }
 
     /// Puts threads back, with what hangs on them, as they were.
     pub(super) fn put_back(&mut self, (threads, items, results): Held) {
-        self.threads
-            .extend(threads.keys().chain(self.x.threads.keys()));
-        self.items.extend(items.keys().chain(self.x.items.keys()));
-        self.results
-            .extend(results.keys().chain(self.x.results.keys()));
+        for id in threads.keys().chain(self.x.threads.keys()) {
+            self.threads.changed(*id);
+        }
+        for id in items.keys().chain(self.x.items.keys()) {
+            self.items.changed(*id);
+        }
+        for at in results.keys().chain(self.x.results.keys()) {
+            self.results.changed(*at);
+        }
         self.x.threads = threads;
         self.x.items = items;
         self.x.results = results;
     }
 
     pub(super) fn keep_items(&mut self, id: u32, items: Vec<Value>) {
-        self.x.items.insert(id, Arc::new(items));
-        self.items.insert(id);
+        match self.x.items.insert(id, Arc::new(items)) {
+            None => self.items.begun(id),
+            Some(_) => self.items.changed(id),
+        }
     }
 
     pub(super) fn keep_result(&mut self, at: (u32, u32), result: Value) {
-        self.x.results.insert(at, Arc::new(result));
-        self.results.insert(at);
+        match self.x.results.insert(at, Arc::new(result)) {
+            None => self.results.begun(at),
+            Some(_) => self.results.changed(at),
+        }
     }
 
     /// Sets a timer and gives its key.
@@ -291,43 +297,34 @@ impl<'a> Turn<'a> {
     }
 
     /// The context object as a thread's state sees it.
-    pub(super) fn context(&self, thread: &Thread, state: &State) -> Value {
-        let start = &self.x.origin.start;
-        let input: Value = serde_json::from_str(&start.input).unwrap_or_default();
-        let mut context = json!({
-            "Execution": {
-                "Id": start.arn,
-                "Input": input,
-                "StartTime": instant(self.x.root.started),
-                "Name": start.name,
-                "RoleArn": start.role_arn,
-            },
-            "StateMachine": {"Id": start.machine_arn, "Name": start.machine_name},
-            "State": {"Name": state.name, "EnteredTime": instant(thread.entered_at)},
-        });
-        if !start.express {
-            context["Execution"]["RedriveCount"] = json!(self.x.root.redrives);
-        }
-        if let Some(at) = self.x.root.redriven {
-            context["Execution"]["RedriveTime"] = json!(instant(at));
-        }
-        if !state.retry.is_empty() || state.kind.as_str() == "Task" {
-            context["State"]["RetryCount"] = json!(thread.retries.iter().sum::<u64>());
-        }
+    pub(super) fn context(&self, thread: &Thread, state: &State) -> ContextObject {
+        let tried = !state.retry.is_empty() || state.kind.as_str() == "Task";
+        let mut item = None;
         let mut around = Some(thread);
-        while let Some(thread) = around {
-            if let Some(item) = &thread.item {
-                context["Map"] = json!({"Item": item});
-                break;
-            }
+        while let (Some(thread), None) = (around, item) {
+            item = thread.item.as_ref();
             around = thread.parent.and_then(|parent| self.thread(parent));
         }
-        self.context_given(&mut context);
-        context
+        ContextObject::of(Parts {
+            origin: Arc::clone(&self.x.origin),
+            started: self.x.root.started,
+            redrives: (self.x.root.redrives, self.x.root.redriven),
+            state: state.name.clone(),
+            entered: thread.entered_at,
+            retries: tried.then(|| thread.retries.iter().sum()),
+            around: item.cloned(),
+            given: self.notes.as_ref().and_then(|notes| notes.context.clone()),
+        })
     }
 }
 
-/// An instant with milliseconds, as the context object shows it.
-fn instant(at: Timestamp) -> String {
-    format!("{at:.3}")
+/// A turn's events as frames of the history.
+fn pieces(events: Vec<Value>) -> Vec<FrameWrite> {
+    let mut pieces = Vec::with_capacity(events.len().div_ceil(HISTORY_PIECE));
+    let mut events = events.into_iter().peekable();
+    while let Some(first) = events.peek().and_then(|event| event["id"].as_u64()) {
+        let piece = events.by_ref().take(HISTORY_PIECE).collect();
+        pieces.push(FrameWrite::put(history_key(first), Value::Array(piece)));
+    }
+    pieces
 }

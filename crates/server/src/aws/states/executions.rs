@@ -1,6 +1,6 @@
 //! What the operations on executions share: finding one, its wire form, paging.
 
-use engine::views::machines::{Execution, HISTORY_FAMILY};
+use engine::views::machines::{Execution, HISTORY_FAMILY, history_between};
 use jiff::Timestamp;
 use model::AggregateId;
 use ports::store::{Frames, Stored};
@@ -37,7 +37,25 @@ pub(crate) async fn load(call: &Call, id: AggregateId) -> Result<Option<Executio
 
 /// The events of an execution, oldest first.
 pub(crate) async fn events(call: &Call, id: AggregateId) -> Result<Vec<Value>, ApiError> {
-    let frames = Frames::Prefix(HISTORY_FAMILY.to_owned());
+    read(call, id, Frames::Prefix(HISTORY_FAMILY.to_owned())).await
+}
+
+/// Those of an execution's events that have these ids, oldest first.
+pub(super) async fn events_between(
+    call: &Call,
+    id: AggregateId,
+    (first, last): (u64, u64),
+) -> Result<Vec<Value>, ApiError> {
+    let (from, until) = history_between(first, last);
+    let mut events = read(call, id, Frames::Range { from, until }).await?;
+    events.retain(|event| {
+        let id = event["id"].as_u64();
+        id.is_some_and(|id| (first..=last).contains(&id))
+    });
+    Ok(events)
+}
+
+async fn read(call: &Call, id: AggregateId, frames: Frames) -> Result<Vec<Value>, ApiError> {
     let stored = call.handle().load(id, frames).await?;
     let mut pieces = stored.map(|stored| stored.frames).unwrap_or_default();
     pieces.sort_by(|a, b| a.0.cmp(&b.0));

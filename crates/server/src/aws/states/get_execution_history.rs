@@ -16,27 +16,33 @@ pub(super) async fn handle(call: Call) -> Answer {
     let (id, execution) = executions::existing(&call).await?;
     let question = json!([execution.start().arn, reverse, with_data]).to_string();
     let cursor = Cursor::new(&call, "GetExecutionHistory", &question);
-    let after: usize = match position(&call, &cursor, 4096)? {
-        None => 0,
+    let last = execution.events();
+    // The id of the next event that is wanted.
+    let next = match position(&call, &cursor, 4096)? {
+        None if reverse => last,
+        None => 1,
         Some(text) => text
             .parse()
             .map_err(|_| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
     };
-    let mut events = executions::events(&call, id).await?;
+    let more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_sub(1);
+    let (from, to) = if reverse {
+        (next.saturating_sub(more).max(1), next)
+    } else {
+        (next, next.saturating_add(more).min(last))
+    };
+    let mut events = executions::events_between(&call, id, (from, to)).await?;
     if reverse {
         events.reverse();
     }
-    let total = events.len();
     let page: Vec<Value> = events
         .into_iter()
-        .skip(after)
-        .take(limit)
         .map(|event| shown(event, with_data))
         .collect();
-    let end = after.saturating_add(page.len());
     let mut body = json!({"events": page});
-    if end < total {
-        next_token(&mut body, &cursor.token(&end.to_string()));
+    let next = if reverse { from - 1 } else { to + 1 };
+    if (1..=last).contains(&next) {
+        next_token(&mut body, &cursor.token(&next.to_string()));
     }
     Ok(Reply::ok(body))
 }
