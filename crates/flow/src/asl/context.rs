@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::execution::Origin;
 
 /// The context object as one state sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ContextObject {
     made: OnceCell<Value>,
     parts: Parts,
@@ -18,7 +18,7 @@ pub(crate) struct ContextObject {
 }
 
 /// What it is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Parts {
     pub(crate) origin: Arc<Origin>,
     /// When the execution began.

@@ -9,6 +9,8 @@ use super::path::Path;
 pub(crate) const RUNTIME: &str = "States.Runtime";
 /// A JSONata expression failed.
 pub(crate) const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
+/// A data set cannot be read.
+pub(crate) const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
 /// An intrinsic function failed.
 pub(crate) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 /// No rule of a Choice matched.

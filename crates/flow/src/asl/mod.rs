@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod choice;
+pub mod dataset;
 pub mod definition;
 pub mod fault;
 pub mod graph;

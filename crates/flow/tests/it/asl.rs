@@ -2,6 +2,7 @@
 
 mod cases;
 mod compare;
+mod datasets;
 mod graph;
 mod laws;
 mod redriving;

@@ -12,6 +12,7 @@ use crate::asl::fault::{self, Fault, NO_CHOICE_MATCHED};
 use crate::asl::template::{Template, View};
 
 /// A state as its work sees it: where it is, and what its templates are filled from.
+#[derive(Clone)]
 pub(super) struct Scene {
     pub(super) thread: Thread,
     /// `InputPath` applied to the raw input; the raw input in JSONata.

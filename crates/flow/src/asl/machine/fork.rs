@@ -99,43 +99,8 @@ pub(super) fn map(
     Ok(())
 }
 
-/// What a Map reads before its iterations begin, noted for a trial: how many of them may fail.
-pub(super) fn looked_at(
-    turn: &mut Turn<'_>,
-    (_, state): (u32, &State),
-    scene: &Scene,
-) -> Result<Option<u32>, Fault> {
-    if !scene.is_jsonata() {
-        turn.note("afterInputPath", || scene.input.clone());
-    }
-    let Kind::Map(map) = &state.kind else {
-        return Ok(None);
-    };
-    let limit = match &map.concurrency {
-        None => 0,
-        Some(number) => quantity::integer(turn, scene, (number, "MaxConcurrency"))?,
-    };
-    turn.note("maxConcurrency", || json!(limit));
-    let items = items(turn, scene, map)?;
-    if !scene.is_jsonata() {
-        turn.note("afterItemsPath", || json!(items));
-    }
-    let tolerated = tolerated(
-        turn,
-        scene,
-        (map, u32::try_from(items.len()).unwrap_or(u32::MAX)),
-    )?;
-    if let (Some(_), Some(count)) = (&map.tolerated_count, tolerated) {
-        turn.note("toleratedFailureCount", || json!(count));
-    }
-    if let Some(number) = &map.tolerated_percentage {
-        let percent = quantity::float(turn, scene, (number, "ToleratedFailurePercentage"))?;
-        turn.note("toleratedFailurePercentage", || json!(percent));
-    }
-    Ok(tolerated)
-}
-
-fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fault> {
+/// The items of a Map.
+pub(super) fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fault> {
     let value = match &map.items {
         Items::Input => scene.input.clone(),
         Items::At(path) => scene
@@ -176,7 +141,7 @@ fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fa
 }
 
 /// How many iterations may fail.
-fn tolerated(
+pub(super) fn tolerated(
     turn: &mut Turn<'_>,
     scene: &Scene,
     (map, count): (&Map, u32),

@@ -32,6 +32,7 @@ mod shown;
 mod task;
 mod touched;
 pub mod trial;
+mod trial_map;
 mod turn;
 mod worker;
 

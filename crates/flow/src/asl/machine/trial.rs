@@ -7,7 +7,7 @@ use model::Rejection;
 use serde_json::{Map, Value, json};
 
 use super::turn::Turn;
-use super::{enter, fail, fork, leave, shown, task, worker};
+use super::{enter, fail, leave, shown, task, trial_map, worker};
 use crate::asl::definition::{Kind, Language, State, StateMachine};
 use crate::asl::execution::{Execution, Phase, Status, Thread};
 use crate::asl::fault::Fault;
@@ -48,6 +48,8 @@ pub struct Trial {
     pub retried: u64,
     /// How many iterations of a Map failed.
     pub failures: Option<u64>,
+    /// What a Map's `ItemReader` would have read.
+    pub read: Option<Value>,
 }
 
 /// How a trial ended.
@@ -126,7 +128,7 @@ pub fn try_state(machine: StateMachine, trial: Trial, cx: &Context) -> Result<Tr
         thread.retries.iter_mut().for_each(|count| *count = used);
     }
     match (forks, trial.mock) {
-        (true, Some(mock)) => forked(&mut turn, state, (mock, trial.failures)),
+        (true, Some(mock)) => forked(&mut turn, state, (mock, trial.failures, trial.read)),
         (true, None) => return Err(Rejection::invalid("mock", "the state needs one")),
         (false, mock) => {
             enter::work(&mut turn, 0);
@@ -239,11 +241,15 @@ fn bring(turn: &mut Turn<'_>, (state, integration): (&State, &Integration), mock
 }
 
 /// A Map or Parallel is given the results of its threads.
-fn forked(turn: &mut Turn<'_>, state: &State, (mock, failures): (Mock, Option<u64>)) {
+fn forked(
+    turn: &mut Turn<'_>,
+    state: &State,
+    (mock, failures, read): (Mock, Option<u64>, Option<Value>),
+) {
     let done = match enter::Scene::of(turn, 0, state) {
         None => return,
         Some(Err(fault)) => Err(fault),
-        Some(Ok(scene)) => fork::looked_at(turn, (0, state), &scene)
+        Some(Ok(scene)) => trial_map::looked_at(turn, state, &scene, read)
             .and_then(|tolerated| match mock {
                 Mock::Failed { error, cause } => Err(Fault::of(error, cause)),
                 Mock::Result(_)

@@ -298,7 +298,7 @@ impl<'a> Turn<'a> {
 
     /// The context object as a thread's state sees it.
     pub(super) fn context(&self, thread: &Thread, state: &State) -> ContextObject {
-        let tried = !state.retry.is_empty() || state.kind.as_str() == "Task";
+        let tried = !state.retry.is_empty() || ["Task", "Map"].contains(&state.kind.as_str());
         let mut item = None;
         let mut around = Some(thread);
         while let (Some(thread), None) = (around, item) {

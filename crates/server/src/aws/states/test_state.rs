@@ -3,7 +3,7 @@
 //! A Task without a mock is really done: its call is an execution of its own, of a machine with nothing but the Task.
 
 use engine::views::machines::trial::{self, Mock, Report, Trial, Tried};
-use engine::views::machines::{self, Context, MachineType, Start, Status, single};
+use engine::views::machines::{self, Context, Start, Status, single};
 use model::{AggregateId, Rejection};
 use serde_json::{Map, Value, json};
 
@@ -49,6 +49,7 @@ struct Asked {
     mock: Option<(Mock, Mode)>,
     retried: u64,
     failures: Option<u64>,
+    read: Option<Value>,
 }
 
 pub(super) async fn handle(call: Call) -> Answer {
@@ -121,7 +122,17 @@ fn read(fields: &Fields<'_>) -> Result<Asked, ApiError> {
         mock,
         retried: number("retrierRetryCount")?.unwrap_or(0),
         failures: number("mapIterationFailureCount")?,
+        read: config.as_ref().map_or(Ok(None), read_by)?,
     })
+}
+
+/// What an `ItemReader` would have read.
+fn read_by(config: &Fields<'_>) -> Result<Option<Value>, ApiError> {
+    let Some(text) = config.text("mapItemReaderData", INPUT)? else {
+        return Ok(None);
+    };
+    let bad = |_| ApiError::validation("`mapItemReaderData` must be JSON text");
+    serde_json::from_str(text).map(Some).map_err(bad)
 }
 
 /// The machine around the state, and where it is.
@@ -129,7 +140,7 @@ fn located(fields: &Fields<'_>) -> Result<(machines::StateMachine, (usize, usize
     let text = fields.required_text("definition", DEFINITION)?;
     let name = fields.text("stateName", Text::length(1, 80))?;
     let around = single::wrapped(text);
-    let parsed = machines::parse(around.as_deref().unwrap_or(text), MachineType::Standard);
+    let parsed = machines::parse_to_try(around.as_deref().unwrap_or(text));
     let machine = parsed.map_err(|mut problems| {
         let prefix = format!("/States/{}", single::NAME);
         for problem in problems.iter_mut().filter(|_| around.is_some()) {
@@ -285,6 +296,7 @@ fn trial(call: &Call, asked: &Asked) -> Trial {
         mock: asked.mock.clone().map(|(mock, _)| mock),
         retried: asked.retried,
         failures: asked.failures,
+        read: asked.read.clone(),
     }
 }
 
