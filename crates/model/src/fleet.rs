@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::report::AlarmWatch;
+
 /// Most levels of runs below the one that somebody started: a document that starts itself must end.
 pub const MAX_DEPTH: u32 = 12;
 
@@ -90,6 +92,9 @@ pub struct TargetLocation {
     /// `TargetsMaxErrors`, before the request's `MaxErrors`.
     #[serde(default)]
     pub targets_max_errors: Option<String>,
+    /// `TargetLocationAlarmConfiguration`: the alarm that stops the runs of this entry, read in their account and region.
+    #[serde(default)]
+    pub alarm: Option<AlarmWatch>,
 }
 
 /// Where a child of `TargetLocations` runs.

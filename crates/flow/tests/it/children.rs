@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flow::automation::{Input, Run, Start, Status, StopKind, view};
 use model::fleet::{ChildEnd, MAX_DEPTH, ParentRun, RateControl, Target, TargetLocation};
-use model::report::StartRun;
+use model::report::{AlarmWatch, StartRun};
 use model::{EffectCommand, Rejection};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -493,6 +493,44 @@ fn one_child_for_each_account_and_region() {
         shown(&world)["StepExecutions"][0]["StepName"],
         "111111111111_eu-west-1"
     );
+}
+
+#[test]
+fn an_alarm_of_a_place_stops_the_runs_there_alone() {
+    let mut wish = located(&["111111111111"]);
+    let mut other = wish.locations[0].clone();
+    other.accounts = vec!["222222222222".to_owned()];
+    wish.locations[0].alarm = Some(AlarmWatch {
+        name: "Load".to_owned(),
+        ignore_poll_failure: true,
+    });
+    wish.locations.push(other);
+    let mut world = fleet(wish);
+    let shown_first =
+        shown(&world)["TargetLocations"][0]["TargetLocationAlarmConfiguration"].clone();
+    let alarms = json!({"Alarms": [{"Name": "Load"}], "IgnorePollAlarmFailure": true});
+    assert_eq!(shown_first, alarms);
+    let plain = TARGETED.replace(", '{{ RESOURCE_ID }}', '{{ automation:RESOURCE_ID }}'", "");
+    let mut asked = Vec::new();
+    while !world.children.is_empty() {
+        let (id, child) = world.children[0].clone();
+        let mut inner = World::new();
+        inner.cx.id = id;
+        inner.feed(start(&plain, child)).expect("starts");
+        let call = inner.last_call();
+        let account = call.assume_role.clone().expect("a role").role_arn[13..25].to_owned();
+        asked.push((
+            account,
+            call.region.clone(),
+            call.operation == "DescribeAlarms",
+        ));
+        world.child_ends("Success");
+    }
+    let expected = [("111111111111", true), ("222222222222", false)].map(|(account, watched)| {
+        ["eu-west-1", "us-east-1"].map(|region| (account.to_owned(), region.to_owned(), watched))
+    });
+    asked.sort();
+    assert_eq!(asked, expected.concat());
 }
 
 #[test]

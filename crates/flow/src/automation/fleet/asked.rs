@@ -8,14 +8,12 @@ use std::collections::BTreeMap;
 use model::fleet::{RateControl, Target, TargetLocation};
 use serde_json::{Map, Value};
 
+use super::located::locations;
 use crate::expr::value_type::{kind_of, text_of};
 
 const MAX_TARGETS: usize = 5;
 const MAX_MAPS: usize = 300;
 const MAX_MAP_ENTRIES: usize = 20;
-const MAX_LOCATIONS: usize = 100;
-const MAX_PLACES: usize = 50;
-const MAX_EXCLUDED: usize = 5_000;
 /// Most values of `ParameterValues`, and of one parameter in a map.
 const MAX_VALUES: usize = 50;
 const MAX_TEXT: usize = 512;
@@ -30,9 +28,9 @@ pub struct AskedError {
     pub message: String,
 }
 
-type Read<T> = Result<T, AskedError>;
+pub(super) type Read<T> = Result<T, AskedError>;
 
-fn wrong<T>(field: &str, message: impl std::fmt::Display) -> Read<T> {
+pub(super) fn wrong<T>(field: &str, message: impl std::fmt::Display) -> Read<T> {
     Err(AskedError {
         field: field.to_owned(),
         message: format!("{field} {message}"),
@@ -86,11 +84,11 @@ pub fn read(
     Ok((rate, locations))
 }
 
-fn present<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub(super) fn present<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     members.get(name).filter(|value| !value.is_null())
 }
 
-fn path(within: &str, name: &str) -> String {
+pub(super) fn path(within: &str, name: &str) -> String {
     if within.is_empty() {
         name.to_owned()
     } else {
@@ -98,7 +96,7 @@ fn path(within: &str, name: &str) -> String {
     }
 }
 
-fn text(members: &Map<String, Value>, name: &str, within: &str) -> Read<Option<String>> {
+pub(super) fn text(members: &Map<String, Value>, name: &str, within: &str) -> Read<Option<String>> {
     let Some(value) = present(members, name) else {
         return Ok(None);
     };
@@ -118,7 +116,7 @@ fn scalar(value: &Value, field: &str) -> Read<String> {
 }
 
 /// Texts; a single one counts as a list.
-fn texts(value: &Value, field: &str, most: usize) -> Read<Vec<String>> {
+pub(super) fn texts(value: &Value, field: &str, most: usize) -> Read<Vec<String>> {
     let list = match value {
         Value::Array(items) => items
             .iter()
@@ -135,7 +133,11 @@ fn texts(value: &Value, field: &str, most: usize) -> Read<Vec<String>> {
     Ok(list)
 }
 
-fn objects<'a>(value: &'a Value, field: &str, most: usize) -> Read<Vec<&'a Map<String, Value>>> {
+pub(super) fn objects<'a>(
+    value: &'a Value,
+    field: &str,
+    most: usize,
+) -> Read<Vec<&'a Map<String, Value>>> {
     let items: Vec<&Value> = match value {
         Value::Array(items) => items.iter().collect(),
         other => vec![other],
@@ -158,7 +160,7 @@ fn objects<'a>(value: &'a Value, field: &str, most: usize) -> Read<Vec<&'a Map<S
         .collect()
 }
 
-fn targets(members: &Map<String, Value>, name: &str, within: &str) -> Read<Vec<Target>> {
+pub(super) fn targets(members: &Map<String, Value>, name: &str, within: &str) -> Read<Vec<Target>> {
     let Some(value) = present(members, name) else {
         return Ok(Vec::new());
     };
@@ -245,7 +247,7 @@ fn maps(members: &Map<String, Value>) -> Read<Vec<BTreeMap<String, Vec<String>>>
     Ok(maps)
 }
 
-fn limit(
+pub(super) fn limit(
     members: &Map<String, Value>,
     (name, within): (&str, &str),
     least: u32,
@@ -269,143 +271,6 @@ fn limit(
 fn number(text: &str) -> Option<u32> {
     let digits = text.len() <= 7 && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits)
-}
-
-fn locations(members: &Map<String, Value>) -> Read<Vec<TargetLocation>> {
-    const FIELD: &str = "TargetLocations";
-    let Some(value) = present(members, FIELD) else {
-        return Ok(Vec::new());
-    };
-    let maps = objects(value, FIELD, MAX_LOCATIONS)?;
-    let read = maps
-        .into_iter()
-        .enumerate()
-        .map(|(at, map)| location(map, &format!("{FIELD}.{at}")));
-    read.collect()
-}
-
-fn location(map: &Map<String, Value>, within: &str) -> Read<TargetLocation> {
-    check_names(map, within)?;
-    let list = |name: &str, most: usize| match present(map, name) {
-        None => Ok(Vec::new()),
-        Some(value) => texts(value, &path(within, name), most),
-    };
-    let accounts = strict(
-        list("Accounts", MAX_PLACES)?,
-        &path(within, "Accounts"),
-        is_account_or_unit,
-    )?;
-    let regions = strict(
-        list("Regions", MAX_PLACES)?,
-        &path(within, "Regions"),
-        is_region,
-    )?;
-    if accounts.is_empty() || regions.is_empty() {
-        return wrong(within, "needs at least one of Accounts and one of Regions");
-    }
-    let excluded = list("ExcludeAccounts", MAX_EXCLUDED)?;
-    let role_name = text(map, "ExecutionRoleName", within)?;
-    if let Some(name) = role_name.as_ref().filter(|name| !is_role_name(name)) {
-        return wrong(
-            &path(within, "ExecutionRoleName"),
-            format!("must be a role's name of at most 64 characters, found \"{name}\""),
-        );
-    }
-    let units = present(map, "IncludeChildOrganizationUnits");
-    Ok(TargetLocation {
-        accounts,
-        regions,
-        role_name,
-        max_concurrency: limit(map, ("TargetLocationMaxConcurrency", within), 1)?,
-        max_errors: limit(map, ("TargetLocationMaxErrors", within), 0)?,
-        include_child_units: units.is_some_and(|value| text_of(value).eq_ignore_ascii_case("true")),
-        exclude_accounts: strict(excluded, &path(within, "ExcludeAccounts"), is_account)?,
-        targets: targets(map, "Targets", within)?,
-        targets_max_concurrency: limit(map, ("TargetsMaxConcurrency", within), 1)?,
-        targets_max_errors: limit(map, ("TargetsMaxErrors", within), 0)?,
-    })
-}
-
-/// Refuses members that are unknown, and one that is not served.
-fn check_names(map: &Map<String, Value>, within: &str) -> Read<()> {
-    const KNOWN: [&str; 11] = [
-        "Accounts",
-        "Regions",
-        "ExecutionRoleName",
-        "TargetLocationMaxConcurrency",
-        "TargetLocationMaxErrors",
-        "IncludeChildOrganizationUnits",
-        "ExcludeAccounts",
-        "Targets",
-        "TargetsMaxConcurrency",
-        "TargetsMaxErrors",
-        "TargetLocationAlarmConfiguration",
-    ];
-    if let Some(name) = map.keys().find(|name| !KNOWN.contains(&name.as_str())) {
-        return wrong(
-            &path(within, name),
-            format!("is unknown; known are {}", KNOWN.join(", ")),
-        );
-    }
-    if present(map, "TargetLocationAlarmConfiguration").is_some() {
-        return wrong(
-            &path(within, "TargetLocationAlarmConfiguration"),
-            "is not served: leave it out",
-        );
-    }
-    Ok(())
-}
-
-fn strict(list: Vec<String>, field: &str, fits: fn(&str) -> bool) -> Read<Vec<String>> {
-    match list.iter().find(|text| !fits(text)) {
-        Some(text) => wrong(field, format!("has an item that it cannot be: \"{text}\"")),
-        None => Ok(list),
-    }
-}
-
-/// Twelve digits.
-#[must_use]
-pub(crate) fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// An account, an organizational unit or the root of an organization.
-fn is_account_or_unit(text: &str) -> bool {
-    is_account(text) || is_unit(text)
-}
-
-pub(crate) fn is_unit(text: &str) -> bool {
-    let id = text.strip_prefix("ou-").or_else(|| text.strip_prefix("r-"));
-    id.is_some_and(|id| {
-        (4..=64).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    })
-}
-
-/// `eu-west-1`, `us-gov-east-1`: what may stand in a host name, and nothing else.
-fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let word = |part: &&str| {
-        (1..=16).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase())
-    };
-    match parts.split_last() {
-        Some((number, words)) => {
-            (2..=4).contains(&words.len())
-                && words.iter().all(word)
-                && (1..=2).contains(&number.len())
-                && number.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        None => false,
-    }
-}
-
-/// A role's name; a path may stand before it.
-fn is_role_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-/".contains(&byte);
-    let name = text.rsplit('/').next().unwrap_or_default();
-    text.bytes().all(plain) && (1..=64).contains(&name.len()) && !text.starts_with('/')
 }
 
 #[cfg(test)]
@@ -489,6 +354,18 @@ mod tests {
                 "TargetLocations.0.ExecutionRoleName",
             ),
             (place(json!({"Acounts": []})), "TargetLocations.0.Acounts"),
+            (
+                place(json!({"TargetLocationAlarmConfiguration": {"Alarms": []}})),
+                "TargetLocations.0.TargetLocationAlarmConfiguration.Alarms",
+            ),
+            (
+                place(json!({"TargetLocationAlarmConfiguration": {"Alarms": [{"Name": " "}]}})),
+                "TargetLocations.0.TargetLocationAlarmConfiguration.Alarms.Name",
+            ),
+            (
+                place(json!({"TargetLocationAlarmConfiguration": {"Alarm": "Load"}})),
+                "TargetLocations.0.TargetLocationAlarmConfiguration.Alarm",
+            ),
         ] {
             let error = asked(members.clone()).expect_err(&members.to_string());
             assert_eq!(error.field, field, "{members}: {error}");

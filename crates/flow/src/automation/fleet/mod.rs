@@ -4,6 +4,7 @@
 //! who the children are for, how many may run at once, and how many may fail. The machine (`machine::fleet`) drives it.
 
 pub mod asked;
+pub(crate) mod located;
 pub(crate) mod questions;
 
 use std::collections::BTreeMap;

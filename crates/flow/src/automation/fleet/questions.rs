@@ -5,7 +5,7 @@ use model::fleet::Target;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::asked::{is_account, is_unit};
+use super::located::{is_account, is_unit};
 
 /// The resource type for which EC2 itself is asked.
 const INSTANCE: &str = "AWS::EC2::Instance";

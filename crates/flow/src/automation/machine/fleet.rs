@@ -18,7 +18,7 @@ use super::turn::Turn;
 use super::{alarm, flow};
 use crate::automation::action::CALL_SECONDS;
 use crate::automation::document::Document;
-use crate::automation::fleet::asked::is_unit;
+use crate::automation::fleet::located::is_unit;
 use crate::automation::fleet::questions::{self, Question};
 use crate::automation::fleet::{Fleet, Group, MAX_MEMBERS, Member, Place};
 use crate::automation::input::{Command, StopKind};

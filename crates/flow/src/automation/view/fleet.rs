@@ -133,6 +133,8 @@ fn location(location: &TargetLocation, rate: &RateControl) -> Value {
     if !location.targets.is_empty() {
         map.insert("Targets".to_owned(), targets(&location.targets));
     }
+    let alarm = location.alarm.as_ref().map(super::alarm_configured);
+    put(&mut map, "TargetLocationAlarmConfiguration", alarm);
     let concurrency = location.targets_max_concurrency.as_ref();
     let errors = location.targets_max_errors.as_ref();
     if rate.is_asked() || !location.targets.is_empty() {

@@ -5,6 +5,7 @@
 mod fleet;
 
 use jiff::Timestamp;
+use model::report::AlarmWatch;
 use serde_json::{Map, Value, json};
 
 use super::document::{Body, Document, Step};
@@ -73,16 +74,19 @@ fn alarm(run: &Summary, map: &mut Map<String, Value>) {
     let Some(alarm) = &run.request().alarm else {
         return;
     };
-    let configured = json!({
-        "Alarms": [{ "Name": alarm.name }],
-        "IgnorePollAlarmFailure": alarm.ignore_poll_failure,
-    });
-    map.insert("AlarmConfiguration".to_owned(), configured);
+    map.insert("AlarmConfiguration".to_owned(), alarm_configured(alarm));
     let state = run.root.alarm.as_ref();
     if let Some(triggered) = state.and_then(|state| state.triggered.as_ref()) {
         let shown = json!([{ "Name": alarm.name, "State": triggered }]);
         map.insert("TriggeredAlarms".to_owned(), shown);
     }
+}
+
+fn alarm_configured(alarm: &AlarmWatch) -> Value {
+    json!({
+        "Alarms": [{ "Name": alarm.name }],
+        "IgnorePollAlarmFailure": alarm.ignore_poll_failure,
+    })
 }
 
 /// `AutomationExecution`, as GetAutomationExecution gives it.

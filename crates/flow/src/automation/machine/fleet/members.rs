@@ -7,7 +7,7 @@ use model::arn::Arn;
 use model::fleet::{ParentRun, RateControl, RunLocation, RunTarget, TargetLocation};
 use model::report::StartRun;
 
-use crate::automation::fleet::asked::is_account;
+use crate::automation::fleet::located::is_account;
 use crate::automation::fleet::questions;
 use crate::automation::fleet::{Group, Member};
 use crate::automation::input::Context;
@@ -153,6 +153,7 @@ pub(super) fn child_request(run: &Run, cx: &Context, member: &Member) -> Result<
         child.region.clone_from(region);
         child.caller_role = None;
         child.rate = rate_at(&request.rate, location);
+        child.alarm.clone_from(&location.alarm);
         child.location = Some(run_location(run, cx, location, (account, region))?);
     }
     Ok(child)
