@@ -2,7 +2,9 @@
 //! panic. Shared by the fuzzer (`fuzz/src/main.rs`, nightly) and by the replay of the kept corpora
 //! (`tests/it/corpora.rs`, stable).
 
-use flow::asl::definition::{self, MachineType};
+use flow::asl::dataset::inflate::Inflate;
+use flow::asl::dataset::{Decoder, Sink, csv, json, lines};
+use flow::asl::definition::{self, Csv, MachineType};
 use flow::asl::{Start, Status};
 use flow::automation::document::{self, Format};
 use serde_json::{Value, json};
@@ -19,6 +21,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("path", path),
     ("intrinsic", intrinsic),
     ("jsonata", jsonata),
+    ("dataset", dataset),
+    ("gzip", gzip),
 ];
 
 /// Transitions of one turn.
@@ -85,6 +89,65 @@ fn jsonata(data: &[u8]) {
     run(&one(
         &json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": expression, "End": true}),
     ));
+}
+
+/// An object of a data set: its first byte says how it is written, its second where the first window ends. Windows change
+/// nothing of what comes out.
+fn dataset(data: &[u8]) {
+    let [format, cut, bytes @ ..] = data else {
+        return;
+    };
+    let table = |headers: Option<Vec<String>>| {
+        let delimiter = b',';
+        csv::Decoder::new(&Csv { headers, delimiter }).map(Decoder::Csv)
+    };
+    let made = match format % 5 {
+        0 => table(None),
+        1 => table(Some(vec!["a".to_owned(), "b".to_owned()])),
+        2 => Ok(Decoder::Lines(lines::Decoder::default())),
+        3 => json::Decoder::new("").map(Decoder::Json),
+        _ => json::Decoder::new("/a/1").map(Decoder::Json),
+    };
+    let Ok(decoder) = made else {
+        return;
+    };
+    let whole = decoded(decoder.clone(), bytes, bytes.len());
+    let parts = decoded(decoder, bytes, usize::from(*cut));
+    assert_eq!(whole, parts, "windows change nothing");
+}
+
+/// What comes of an object in windows of which the first ends at `cut`, the second with the object.
+fn decoded(mut decoder: Decoder, bytes: &[u8], cut: usize) -> Result<Vec<Value>, String> {
+    let mut sink = Sink::new(None);
+    let cut = cut.min(bytes.len());
+    let mut used = 0;
+    if cut < bytes.len() {
+        let first = decoder.decode(&bytes[..cut], false, &mut sink);
+        used = first.map_err(|error| error.to_string())?;
+        assert!(used <= cut, "no more than there was");
+    }
+    if !decoder.is_done() {
+        let second = decoder.decode(&bytes[used..], true, &mut sink);
+        second.map_err(|error| error.to_string())?;
+    }
+    Ok(sink.items)
+}
+
+/// A compressed object: opened or refused, and never more than was asked for, but for one match.
+fn gzip(data: &[u8]) {
+    const MOST: usize = 65_536;
+    let mut inflate = Inflate::default();
+    let mut rest = data;
+    for _ in 0..64 {
+        let Ok((used, out)) = inflate.open(rest, true, MOST) else {
+            return;
+        };
+        assert!(out.len() < MOST + 258, "{} bytes", out.len());
+        rest = &rest[used..];
+        if out.len() < MOST {
+            return;
+        }
+    }
 }
 
 fn one(state: &Value) -> String {
