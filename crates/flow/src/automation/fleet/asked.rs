@@ -354,18 +354,6 @@ mod tests {
                 "TargetLocations.0.ExecutionRoleName",
             ),
             (place(json!({"Acounts": []})), "TargetLocations.0.Acounts"),
-            (
-                place(json!({"TargetLocationAlarmConfiguration": {"Alarms": []}})),
-                "TargetLocations.0.TargetLocationAlarmConfiguration.Alarms",
-            ),
-            (
-                place(json!({"TargetLocationAlarmConfiguration": {"Alarms": [{"Name": " "}]}})),
-                "TargetLocations.0.TargetLocationAlarmConfiguration.Alarms.Name",
-            ),
-            (
-                place(json!({"TargetLocationAlarmConfiguration": {"Alarm": "Load"}})),
-                "TargetLocations.0.TargetLocationAlarmConfiguration.Alarm",
-            ),
         ] {
             let error = asked(members.clone()).expect_err(&members.to_string());
             assert_eq!(error.field, field, "{members}: {error}");

@@ -184,3 +184,39 @@ fn is_role_name(text: &str) -> bool {
     let name = text.rsplit('/').next().unwrap_or_default();
     text.bytes().all(plain) && (1..=64).contains(&name.len()) && !text.starts_with('/')
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_alarm_has_one_name() {
+        let place = |alarm: Value| {
+            let entry = json!({
+                "Accounts": ["123456789012"], "Regions": ["eu-west-1"],
+                "TargetLocationAlarmConfiguration": alarm,
+            });
+            let members = json!({"TargetLocations": [entry]});
+            locations(members.as_object().unwrap())
+        };
+        let read = place(json!({"Alarms": [{"Name": "Load"}], "IgnorePollAlarmFailure": "True"}));
+        let alarm = read.unwrap().remove(0).alarm.unwrap();
+        assert_eq!(
+            (alarm.name.as_str(), alarm.ignore_poll_failure),
+            ("Load", true)
+        );
+        for (alarm, field) in [
+            (json!("Load"), ""),
+            (json!({"Alarm": "Load"}), ".Alarm"),
+            (json!({"Alarms": []}), ".Alarms"),
+            (json!({"Alarms": [{"Name": " "}]}), ".Alarms.Name"),
+            (json!({"Alarms": [{"Name": "a"}, {"Name": "b"}]}), ".Alarms"),
+        ] {
+            let error = place(alarm.clone()).expect_err(&alarm.to_string());
+            let within = "TargetLocations.0.TargetLocationAlarmConfiguration";
+            assert_eq!(error.field, format!("{within}{field}"), "{error}");
+        }
+    }
+}
