@@ -32,6 +32,8 @@ pub enum Input {
     Execution(Box<flow::asl::Input>),
     /// For an activity.
     Activity(Box<flow::asl::activity::Input>),
+    /// For the run of a distributed Map.
+    MapRun(Box<flow::asl::map_run::Input>),
     /// For an asynchronous invocation.
     Invocation(Box<bus::invocation::Input>),
     /// For a dry run; the engine brings the documents.
@@ -88,6 +90,7 @@ impl Input {
             Self::Execution(_) => Some(AggregateKind::Execution),
             Self::Invocation(_) => Some(AggregateKind::Invocation),
             Self::Activity(_) => Some(AggregateKind::Activity),
+            Self::MapRun(_) => Some(AggregateKind::MapRun),
             Self::Preview(_) => Some(AggregateKind::Preview),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machines::{
-    activity, call, delivery, engagement, execution, incident, invocation, parked, preview, replay,
-    run, schedule,
+    activity, call, delivery, engagement, execution, incident, invocation, map_run, parked, preview,
+    replay, run, schedule,
 };
 
 /// An aggregate's state as its machine knows it.
@@ -32,6 +32,7 @@ pub(crate) enum State {
     Invocation(Box<bus::invocation::Invocation>),
     Activity(Box<flow::asl::activity::Activity>),
     Preview(Box<flow::automation::preview::Preview>),
+    MapRun(Box<flow::asl::map_run::MapRun>),
 }
 
 /// What a decider gets besides its input.
@@ -108,7 +109,8 @@ pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
         | AggregateKind::Replay
         | AggregateKind::Invocation
         | AggregateKind::Activity
-        | AggregateKind::Preview => Frames::All,
+        | AggregateKind::Preview
+        | AggregateKind::MapRun => Frames::All,
     }
 }
 
@@ -127,6 +129,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Invocation => invocation::restore(frames),
         AggregateKind::Activity => activity::restore(frames),
         AggregateKind::Preview => preview::restore(frames),
+        AggregateKind::MapRun => map_run::restore(frames),
     }
 }
 
@@ -149,6 +152,7 @@ pub(crate) fn decide(
         AggregateKind::Invocation => invocation::decide(state, prepared, cx),
         AggregateKind::Activity => activity::decide(state, prepared, cx),
         AggregateKind::Preview => preview::decide(state, prepared, cx),
+        AggregateKind::MapRun => map_run::decide(state, prepared, cx),
     }
 }
 

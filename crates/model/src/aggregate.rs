@@ -33,11 +33,13 @@ pub enum AggregateKind {
     Activity,
     /// One dry run of a document (`flow::automation::preview`).
     Preview,
+    /// One run of a distributed Map: the executions for its items (`flow::asl::map_run`).
+    MapRun,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
@@ -50,6 +52,7 @@ impl AggregateKind {
         Self::Invocation,
         Self::Activity,
         Self::Preview,
+        Self::MapRun,
     ];
 
     /// The name under which the kind is stored.
@@ -68,6 +71,7 @@ impl AggregateKind {
             Self::Invocation => "invocation",
             Self::Activity => "activity",
             Self::Preview => "preview",
+            Self::MapRun => "map-run",
         }
     }
 
@@ -207,6 +211,15 @@ impl AggregateId {
         Self {
             kind: AggregateKind::Activity,
             id: ids::named(&["activity", tenant, account, region, name]),
+        }
+    }
+
+    /// The id of a map run: the last part of its ARN.
+    #[must_use]
+    pub fn map_run(id: Uuid) -> Self {
+        Self {
+            kind: AggregateKind::MapRun,
+            id,
         }
     }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::definition::{self, MachineType, StateMachine};
 use super::input::Start;
-pub(crate) use super::working::{Call, Followed, Offer};
+pub(crate) use super::working::{Call, Followed, Mapping, Offer};
 
 /// Version of the frames' shapes.
 const VERSION: u16 = 1;
@@ -184,6 +184,8 @@ pub(crate) enum Phase {
     Calling(Call),
     /// For its branches or iterations.
     Forked(Fork),
+    /// For its map run.
+    Mapping(Mapping),
 }
 
 /// The branches or iterations of a state.
@@ -432,7 +434,8 @@ impl PartialEq for Execution {
 
 /// The machine of an execution's definition.
 pub(crate) fn parse(start: &Start) -> Result<StateMachine, String> {
-    let kind = if start.express {
+    // What a map run's execution walks through is a part of its parent's definition, and that is Standard.
+    let kind = if start.express && start.member.is_none() {
         MachineType::Express
     } else {
         MachineType::Standard

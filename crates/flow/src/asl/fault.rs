@@ -19,6 +19,8 @@ pub(crate) const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 pub(crate) const RESULT_PATH_MISMATCH: &str = "States.ResultPathMatchFailure";
 /// A payload is larger than the service allows.
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+/// More items of a distributed Map failed than may.
+pub(crate) const EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
 /// Matches every error but two.
 pub(crate) const ALL: &str = "States.ALL";
 /// A time limit passed.

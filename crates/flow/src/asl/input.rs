@@ -9,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::Word;
+use super::map_run::{Begin, End, Member, Report};
 
 /// What every turn of an execution is given besides its input.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub enum Input {
         /// What became of it.
         word: Word,
     },
+    /// A map run says how it ended.
+    MapRun(Box<Report>),
     /// A person says what became of a call whose outcome is unknown.
     Resolve {
         /// Name of the state.
@@ -75,6 +78,9 @@ pub enum Input {
     Redrive {
         /// The caller's token.
         token: Option<String>,
+        /// Whether its map run wants it: nobody else may redrive an execution that has one.
+        #[serde(default)]
+        by_map_run: bool,
     },
     /// The answer to [`Command::Continue`]: go on.
     Continue,
@@ -131,6 +137,9 @@ pub struct Start {
     pub role_arn: String,
     /// The input, as it was sent.
     pub input: String,
+    /// What it knows of the map run that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Box<Member>>,
 }
 
 /// What an execution asks of the world.
@@ -171,6 +180,34 @@ pub enum Command {
         activity: String,
         /// The task's token.
         token: String,
+    },
+    /// Begin the map run of a distributed Map.
+    BeginMapRun {
+        /// Its id.
+        run: Uuid,
+        /// What it begins with.
+        begin: Box<Begin>,
+    },
+    /// The map run is not wanted any more.
+    StopMapRun {
+        /// Its id.
+        run: Uuid,
+    },
+    /// The map run is to go on where it failed.
+    RedriveMapRun {
+        /// Its id.
+        run: Uuid,
+    },
+    /// Tell the map run that the execution belongs to how it ended.
+    TellMapRun {
+        /// Its id.
+        run: Uuid,
+        /// Which execution of the run it is.
+        index: u32,
+        /// Which attempt at it.
+        attempt: u32,
+        /// How it ended.
+        end: Box<End>,
     },
     /// The budget of this turn is spent: feed [`Input::Continue`] in a later turn.
     Continue,

@@ -1,4 +1,5 @@
-//! What a Task that is at work remembers: its call, the job that it follows, the task that it offers.
+//! What a state that is at work remembers: a Task its call, the job that it follows, the task that it offers; a
+//! distributed Map its map run.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,4 +66,19 @@ pub(crate) struct Offer {
     /// Whether a worker has it.
     #[serde(default)]
     pub(crate) taken: bool,
+}
+
+/// The map run of a distributed Map.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Mapping {
+    /// Its id.
+    pub(crate) run: Uuid,
+    /// Its ARN.
+    pub(crate) arn: String,
+    /// How often it was redriven.
+    #[serde(default)]
+    pub(crate) redrives: u32,
+    /// Whether it has ended, and not well.
+    #[serde(default)]
+    pub(crate) over: bool,
 }

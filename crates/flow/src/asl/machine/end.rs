@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::redrive::Resting;
 use super::turn::Turn;
-use super::{fork, task};
+use super::{fork, spread, task};
 use crate::asl::execution::Status;
 use crate::asl::fault::{Fault, TIMEOUT};
 
@@ -43,6 +43,7 @@ pub(super) fn failed(turn: &mut Turn<'_>, id: u32, fault: &Fault) {
 /// The execution's time is up.
 pub(super) fn time_out(turn: &mut Turn<'_>) {
     turn.x.root.limit = None;
+    spread::show_aborted(turn);
     let last = turn.x.root.events;
     turn.event("ExecutionTimedOut", last, None);
     if turn.x.origin.start.express {
@@ -54,6 +55,7 @@ pub(super) fn time_out(turn: &mut Turn<'_>) {
 /// Somebody stopped it.
 pub(super) fn abort(turn: &mut Turn<'_>, error: Option<String>, cause: Option<String>) {
     let details = error_details(error.as_deref(), cause.as_deref());
+    spread::show_aborted(turn);
     let last = turn.x.root.events;
     turn.event(
         "ExecutionAborted",
@@ -95,4 +97,5 @@ fn close(turn: &mut Turn<'_>, status: Status) {
     }
     turn.x.root.status = status;
     turn.x.root.stopped = Some(turn.cx.at);
+    spread::tell(turn);
 }

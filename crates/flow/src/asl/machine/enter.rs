@@ -9,6 +9,7 @@ use crate::asl::context::ContextObject;
 use crate::asl::definition::{Kind, Language, Selection, State, Text, Until};
 use crate::asl::execution::{Phase, Thread};
 use crate::asl::fault::{self, Fault, NO_CHOICE_MATCHED};
+use crate::asl::map_run::Given;
 use crate::asl::template::{Template, View};
 
 /// A state as its work sees it: where it is, and what its templates are filled from.
@@ -70,6 +71,17 @@ impl Scene {
             context: &self.context,
             variables: &self.variables,
             states: &self.states,
+            at: self.at,
+        }
+    }
+
+    /// What templates are filled from, for whoever fills them later.
+    pub(super) fn given(&self) -> Given {
+        Given {
+            input: self.input.clone(),
+            context: self.context.clone(),
+            variables: self.variables.clone(),
+            states: self.states.clone(),
             at: self.at,
         }
     }

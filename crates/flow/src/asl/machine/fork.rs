@@ -4,16 +4,15 @@ use serde_json::{Value, json};
 
 use super::enter::Scene;
 use super::turn::Turn;
-use super::{fail, leave, quantity, task};
+use super::{fail, leave, quantity, spread, task};
 use crate::asl::definition::{Items, Kind, Map, State};
 use crate::asl::execution::{Fork, Phase, Thread};
-use crate::asl::fault::{self, Fault, QUERY_EVALUATION};
+use crate::asl::fault::{self, EXCEEDED, Fault, QUERY_EVALUATION};
+use crate::asl::map_run::Limits;
 use crate::asl::template::Template;
 
 /// Iterations that run at once where no limit is declared (what the service does in practice).
 const DEFAULT_LIMIT: u32 = 40;
-/// Error of a Map whose tolerance is exceeded.
-const EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
 
 /// Begins the branches of a Parallel.
 pub(super) fn parallel(
@@ -74,6 +73,10 @@ pub(super) fn map(
         "MapStateStarted",
         Some(("mapStateStartedEventDetails", details)),
     );
+    if let Some(distributed) = &map.distributed {
+        let limits = limits(turn, scene, (map, limit))?;
+        return spread::begin(turn, (id, state), scene, (distributed, items, limits));
+    }
     let tolerated = tolerated(turn, scene, (map, count))?;
     turn.keep_items(id, items);
     set(
@@ -146,20 +149,10 @@ pub(super) fn tolerated(
     scene: &Scene,
     (map, count): (&Map, u32),
 ) -> Result<Option<u32>, Fault> {
-    let mut most: Option<u32> = None;
-    if let Some(number) = &map.tolerated_count {
-        let number = quantity::integer(turn, scene, (number, "ToleratedFailureCount"))?;
-        let number = u32::try_from(number)
-            .map_err(|_| Fault::runtime("ToleratedFailureCount cannot be negative."))?;
-        most = Some(number);
-    }
-    if let Some(number) = &map.tolerated_percentage {
-        let percent = quantity::float(turn, scene, (number, "ToleratedFailurePercentage"))?;
-        if !(0.0..=100.0).contains(&percent) {
-            return Err(Fault::runtime(
-                "ToleratedFailurePercentage must be between 0 and 100.",
-            ));
-        }
+    let limits = limits(turn, scene, (map, 0))?;
+    let given = limits.tolerated_count;
+    let mut most = given.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    if let Some(percent) = limits.tolerated_percentage {
         let share = f64::from(count) * percent / 100.0;
         #[expect(
             clippy::cast_possible_truncation,
@@ -170,6 +163,35 @@ pub(super) fn tolerated(
         most = Some(most.map_or(share, |most| most.min(share)));
     }
     Ok(most)
+}
+
+/// What a Map says of concurrency and of failures.
+fn limits(
+    turn: &mut Turn<'_>,
+    scene: &Scene,
+    (map, concurrency): (&Map, u32),
+) -> Result<Limits, Fault> {
+    let mut limits = Limits {
+        concurrency,
+        tolerated_count: None,
+        tolerated_percentage: None,
+    };
+    if let Some(number) = &map.tolerated_count {
+        let number = quantity::integer(turn, scene, (number, "ToleratedFailureCount"))?;
+        let number = u64::try_from(number)
+            .map_err(|_| Fault::runtime("ToleratedFailureCount cannot be negative."))?;
+        limits.tolerated_count = Some(number);
+    }
+    if let Some(number) = &map.tolerated_percentage {
+        let percent = quantity::float(turn, scene, (number, "ToleratedFailurePercentage"))?;
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(Fault::runtime(
+                "ToleratedFailurePercentage must be between 0 and 100.",
+            ));
+        }
+        limits.tolerated_percentage = Some(percent);
+    }
+    Ok(limits)
 }
 
 /// Begins the next iteration, if there is one; its first event follows `previous`.
@@ -306,6 +328,7 @@ fn fail_all(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: Fault) {
             continue;
         };
         let direct = thread.parent == Some(id);
+        spread::show_abandoned(turn, child);
         task::abandon(turn, child);
         turn.end_thread(child);
         if direct && matches!(state.kind, Kind::Map(_)) {

@@ -15,6 +15,7 @@
 //! | calling, for a job | Timer (look), Effect | a look at the job; its end is the state's |
 //! | calling, for a worker | Activity, Token | what the activity and the worker say |
 //! | calling | Timer (limit, heartbeat) | as a failure |
+//! | distributed Map | MapRun | the next state, or what a failure leads to |
 //! | any | Timer of the execution | TIMED_OUT |
 //! | any | Stop | ABORTED |
 //! | not ended well | Redrive | what was at work works again |
@@ -29,6 +30,7 @@ mod leave;
 mod quantity;
 mod redrive;
 mod shown;
+mod spread;
 mod task;
 mod touched;
 pub mod trial;
@@ -40,6 +42,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Decision, IndexEntry, Rejection};
 use serde_json::{Value, json};
 
+use super::definition::StateMachine;
 use super::execution::{self, Execution, Phase, Status, Thread};
 use super::fault::{Fault, RUNTIME};
 use super::input::{Command, Context, Input, Start};
@@ -74,8 +77,8 @@ pub fn step(
     if let Input::Start(start) = &input {
         return started_again(turn, start);
     }
-    if let Input::Redrive { token } = input {
-        return redrive::redrive(turn, token);
+    if let Input::Redrive { token, by_map_run } = input {
+        return redrive::asked(turn, token, by_map_run);
     }
     if turn.x.root.status != Status::Running {
         return match input {
@@ -105,6 +108,7 @@ pub fn step(
                 return Err(Rejection::invalid("state", message));
             }
         }
+        Input::MapRun(report) => spread::told(&mut turn, *report),
         Input::Stop { error, cause } => end::abort(&mut turn, error, cause),
     }
     advance(&mut turn);
@@ -165,8 +169,8 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
             details[member] = json!(arn);
         }
     }
-    let longest = start.express.then_some(EXPRESS_SECONDS);
-    let limit = machine.timeout_seconds.into_iter().chain(longest).min();
+    let (block, item) = begins_at(&start, &machine)?;
+    let limit = limit(&start, &machine);
     let execution = Execution::new(cx.id, cx.at, start, std::sync::Arc::new(machine));
     let mut turn = Turn::new(execution, cx);
     turn.fresh = true;
@@ -179,17 +183,45 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
         let key = turn.timer("execution", seconds_after(cx.at, seconds));
         turn.x.root.limit = Some(key);
     }
-    turn.begin_thread(None, (0, 0), (input, None));
+    turn.begin_thread(None, (block, 0), (input, item));
     turn.index = index(&turn.x.origin.start);
     turn.reply = started_reply(&turn);
     advance(&mut turn);
     Ok(turn.finish())
 }
 
-/// What finds the execution: its machine, version and alias. Express executions are not listed.
+/// The block that an execution walks through, and the item that its context shows.
+fn begins_at(
+    start: &Start,
+    machine: &StateMachine,
+) -> Result<(usize, Option<Value>), Rejection> {
+    let Some(member) = &start.member else {
+        return Ok((0, None));
+    };
+    if machine.blocks.get(member.block).is_none() {
+        let message = format!("the definition has no block {}", member.block);
+        return Err(Rejection::invalid("member", message));
+    }
+    Ok((member.block, Some(member.item.clone())))
+}
+
+/// Seconds that an execution may last. `TimeoutSeconds` of a definition does not mean the executions of its map runs.
+fn limit(start: &Start, machine: &StateMachine) -> Option<u64> {
+    let declared = machine.timeout_seconds.filter(|_| start.member.is_none());
+    let longest = start.express.then_some(EXPRESS_SECONDS);
+    declared.into_iter().chain(longest).min()
+}
+
+/// What finds the execution: its machine, version and alias, or its map run. Express executions are not listed.
 fn index(start: &Start) -> Vec<IndexEntry> {
     if start.express {
         return Vec::new();
+    }
+    if let Some(member) = &start.member {
+        return vec![IndexEntry {
+            name: MACHINE_INDEX.to_owned(),
+            value: member.map_run_arn().to_owned(),
+        }];
     }
     [
         Some(&start.machine_arn),

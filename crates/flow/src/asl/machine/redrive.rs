@@ -12,7 +12,7 @@ use model::{Decision, Rejection};
 use serde_json::{Value, json};
 
 use super::turn::Turn;
-use super::{MAX_EVENTS, advance, enter, seconds_after};
+use super::{MAX_EVENTS, advance, enter, limit, seconds_after, spread};
 use crate::asl::execution::{Execution, Phase, Status, Thread};
 use crate::asl::input::Command;
 
@@ -20,6 +20,9 @@ use crate::asl::input::Command;
 const DAYS: i64 = 14;
 /// Most redrives of one execution (the service's limit).
 const MAX_REDRIVES: u32 = 1_000;
+
+/// What is said to somebody who wants to redrive an execution of a map run.
+pub(super) const OF_MAP_RUN: &str = "Execution was started by a Map Run and is redriven with it: redrive the execution that started the Map Run";
 
 /// The threads of an execution at one moment.
 #[derive(Debug, Clone)]
@@ -63,7 +66,10 @@ impl Turn<'_> {
             .collect();
         self.x.root.ready = ready;
         for id in leaves {
-            if let Some(thread) = self.touch(id) {
+            // A map run is gone on with; any other work is done again.
+            if let Some(thread) = self.touch(id)
+                && !matches!(thread.phase, Phase::Mapping(_))
+            {
                 thread.phase = Phase::Ready;
             }
         }
@@ -111,8 +117,39 @@ impl Execution {
     }
 }
 
+/// Goes on where the execution failed, if whoever asks may ask.
+pub(super) fn asked(
+    turn: Turn<'_>,
+    token: Option<String>,
+    by_map_run: bool,
+) -> Result<Decision<Execution, Command>, Rejection> {
+    let member = turn.x.origin.start.member.is_some();
+    if member && by_map_run {
+        return redrive_member(turn);
+    }
+    if member && turn.x.root.status != Status::Running {
+        return Err(Rejection::Conflict {
+            code: "ExecutionNotRedrivable".to_owned(),
+            message: OF_MAP_RUN.to_owned(),
+        });
+    }
+    redrive(turn, token)
+}
+
+/// Its map run wants it again: should that not be possible, the run is told once more how it ended.
+fn redrive_member(mut turn: Turn<'_>) -> Result<Decision<Execution, Command>, Rejection> {
+    if turn.x.root.status == Status::Running {
+        return Ok(turn.finish());
+    }
+    if turn.x.not_redrivable(turn.cx.at).is_some() {
+        spread::tell(&mut turn);
+        return Ok(turn.finish());
+    }
+    redrive(turn, None)
+}
+
 /// Goes on where the execution failed.
-pub(super) fn redrive(
+fn redrive(
     mut turn: Turn<'_>,
     token: Option<String>,
 ) -> Result<Decision<Execution, Command>, Rejection> {
@@ -143,7 +180,7 @@ pub(super) fn redrive(
         last,
         Some(("executionRedrivenEventDetails", details)),
     );
-    if let Some(seconds) = turn.x.machine.timeout_seconds {
+    if let Some(seconds) = limit(&turn.x.origin.start, &turn.x.machine) {
         let key = turn.timer("execution", seconds_after(at, seconds));
         turn.x.root.limit = Some(key);
     }
@@ -152,7 +189,8 @@ pub(super) fn redrive(
             thread.last = event;
             thread.retries.iter_mut().for_each(|used| *used = 0);
         }
-        if turn.x.root.status == Status::Running {
+        let goes_on = turn.x.root.status == Status::Running;
+        if goes_on && !spread::redrive(&mut turn, id) {
             enter::work(&mut turn, id);
         }
     }

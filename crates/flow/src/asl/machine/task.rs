@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::enter::Scene;
 use super::turn::Turn;
 use super::worker::{self, Work};
-use super::{fail, follow, leave, quantity, seconds_after, shown, trial};
+use super::{fail, follow, leave, quantity, seconds_after, shown, spread, trial};
 use crate::asl::definition::{Kind, State, Task};
 use crate::asl::execution::{Call, Followed, Phase};
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD, TASK_FAILED, TIMEOUT};
@@ -229,6 +229,7 @@ pub(super) fn integration_at(turn: &Turn<'_>, id: u32) -> Option<Integration> {
 pub(super) fn abandon(turn: &mut Turn<'_>, id: u32) {
     worker::withdraw(turn, id);
     follow::stop(turn, id);
+    spread::stop(turn, id);
 }
 
 /// Runs `work` with a thread's Task and takes its fault where it leads.

@@ -1,0 +1,213 @@
+//! Distributed Maps: a map run has an execution for each item; this one waits for what comes of it.
+
+use model::ids;
+use serde_json::json;
+
+use super::enter::Scene;
+use super::turn::Turn;
+use super::{end, fail, leave};
+use crate::asl::definition::{Distributed, Kind, MachineType, State};
+use crate::asl::execution::{Mapping, Phase, Status};
+use crate::asl::fault::Fault;
+use crate::asl::input::{Command, Start};
+use crate::asl::map_run::{Begin, End, Limits, Origin, Outcome, Parent, Report};
+
+/// Begins the map run of a distributed Map.
+pub(super) fn begin(
+    turn: &mut Turn<'_>,
+    (id, state): (u32, &State),
+    scene: &Scene,
+    (distributed, items, limits): (&Distributed, Vec<serde_json::Value>, Limits),
+) -> Result<(), Fault> {
+    let Kind::Map(map) = &state.kind else {
+        return Ok(());
+    };
+    let start = turn.x.origin.start.clone();
+    // Maps within the executions of a map run are Maps of the same machine.
+    let name = start.machine_name.split('/').next().unwrap_or_default();
+    let account = start.machine_arn.split(":stateMachine:").next();
+    let account = account.unwrap_or_default();
+    let machine_arn = format!("{account}:stateMachine:{name}");
+    let label = distributed.label.clone().unwrap_or_else(|| {
+        ids::named(&["map-label", &machine_arn, &state.name]).to_string()
+    });
+    turn.x.root.effects += 1;
+    let run = ids::child(turn.cx.id, turn.x.root.effects);
+    let arn = format!("{account}:mapRun:{name}/{label}:{run}");
+    let origin = Origin {
+        v: 1,
+        parent: Parent {
+            execution: turn.cx.id,
+            arn: start.arn.clone(),
+            thread: id,
+            state: state.name.clone(),
+            entered: turn.thread(id).map_or(0, |thread| thread.entered.0),
+        },
+        arn: arn.clone(),
+        pattern: Box::new(Start {
+            name: String::new(),
+            arn: String::new(),
+            machine_arn: format!("{machine_arn}/{label}"),
+            machine_name: format!("{name}/{label}"),
+            express: distributed.execution_type == MachineType::Express,
+            input: String::new(),
+            member: None,
+            ..start
+        }),
+        label,
+        machine_arn,
+        block: map.processor,
+        given: scene.given(),
+    };
+    let details = json!({"mapRunArn": arn});
+    turn.thread_event(
+        id,
+        "MapRunStarted",
+        Some(("mapRunStartedEventDetails", details)),
+    );
+    let begin = Begin {
+        origin,
+        items,
+        limits,
+    };
+    turn.commands.push(Command::BeginMapRun {
+        run,
+        begin: Box::new(begin),
+    });
+    if let Some(thread) = turn.touch(id) {
+        thread.phase = Phase::Mapping(Mapping {
+            run,
+            arn,
+            redrives: 0,
+            over: false,
+        });
+    }
+    Ok(())
+}
+
+/// A map run says how it ended. What one says that is not waited for any more is of no meaning.
+pub(super) fn told(turn: &mut Turn<'_>, report: Report) {
+    let id = report.thread;
+    let waits = turn.thread(id).is_some_and(|thread| {
+        matches!(&thread.phase, Phase::Mapping(mapping)
+            if mapping.run == report.run && mapping.redrives == report.redrives && !mapping.over)
+    });
+    if !waits {
+        return;
+    }
+    let done = match report.outcome {
+        Outcome::Succeeded { result } => succeeded(turn, id, result),
+        Outcome::Failed { error, cause } => {
+            if let Some(Phase::Mapping(mapping)) = turn.touch(id).map(|thread| &mut thread.phase) {
+                mapping.over = true;
+            }
+            let details = end::error_details(error.as_deref(), cause.as_deref());
+            turn.thread_event(
+                id,
+                "MapRunFailed",
+                Some(("mapRunFailedEventDetails", details)),
+            );
+            Err(Fault::of(error, cause))
+        }
+    };
+    if let Err(fault) = done {
+        fail::fail(turn, id, fault);
+    }
+}
+
+fn succeeded(turn: &mut Turn<'_>, id: u32, result: serde_json::Value) -> Result<(), Fault> {
+    let Some((thread, machine)) = turn.at(id) else {
+        return Ok(());
+    };
+    let block = machine.blocks.get(thread.block);
+    let Some(state) = block.and_then(|block| block.states.get(thread.state)) else {
+        return Ok(());
+    };
+    let event = turn.thread_event(id, "MapRunSucceeded", None);
+    turn.event("MapStateSucceeded", event, None);
+    if let Some(thread) = turn.touch(id) {
+        thread.phase = Phase::Ready;
+    }
+    match Scene::of(turn, id, state) {
+        None => Ok(()),
+        Some(Err(fault)) => Err(fault),
+        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, result),
+    }
+}
+
+/// A redriven execution goes on with a thread's map run. `false` when it has none.
+pub(super) fn redrive(turn: &mut Turn<'_>, id: u32) -> bool {
+    let Some(Phase::Mapping(mapping)) = turn.touch(id).map(|thread| &mut thread.phase) else {
+        return false;
+    };
+    mapping.redrives += 1;
+    mapping.over = false;
+    let run = mapping.run;
+    let details = json!({"mapRunArn": mapping.arn, "redriveCount": mapping.redrives});
+    turn.thread_event(
+        id,
+        "MapRunRedriven",
+        Some(("mapRunRedrivenEventDetails", details)),
+    );
+    turn.commands.push(Command::RedriveMapRun { run });
+    true
+}
+
+/// The map run that a thread waits for.
+fn lives(turn: &Turn<'_>, id: u32) -> Option<uuid::Uuid> {
+    match turn.thread(id).map(|thread| &thread.phase) {
+        Some(Phase::Mapping(mapping)) if !mapping.over => Some(mapping.run),
+        _ => None,
+    }
+}
+
+/// Stops the map run that a thread waits for.
+pub(super) fn stop(turn: &mut Turn<'_>, id: u32) {
+    if let Some(run) = lives(turn, id) {
+        turn.commands.push(Command::StopMapRun { run });
+    }
+}
+
+/// The events of a thread's map run that is not wanted any more.
+pub(super) fn show_abandoned(turn: &mut Turn<'_>, id: u32) {
+    if lives(turn, id).is_some() {
+        turn.thread_event(id, "MapRunAborted", None);
+        turn.thread_event(id, "MapStateAborted", None);
+    }
+}
+
+/// The events of all map runs that go with the execution.
+pub(super) fn show_aborted(turn: &mut Turn<'_>) {
+    let threads: Vec<u32> = turn.x.threads.keys().copied().collect();
+    for id in threads {
+        show_abandoned(turn, id);
+    }
+}
+
+/// Tells the map run that this execution belongs to how it ended.
+pub(super) fn tell(turn: &mut Turn<'_>) {
+    let start = &turn.x.origin.start;
+    let Some(member) = &start.member else {
+        return;
+    };
+    let root = &turn.x.root;
+    let wanted = member.whole || root.status != Status::Succeeded;
+    let end = End {
+        status: root.status,
+        input: wanted.then(|| start.input.clone()),
+        output: root.output.clone(),
+        error: root.error.clone(),
+        cause: root.cause.clone(),
+        started: root.started,
+        stopped: root.stopped.unwrap_or(turn.cx.at),
+        redrives: root.redrives,
+        redrivable: turn.x.not_redrivable(turn.cx.at).is_none(),
+    };
+    let command = Command::TellMapRun {
+        run: member.run,
+        index: member.index,
+        attempt: member.attempt,
+        end: Box::new(end),
+    };
+    turn.commands.push(command);
+}

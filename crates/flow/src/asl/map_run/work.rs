@@ -1,0 +1,445 @@
+//! One turn of a map run: executions begin while there is room, ends are counted, and at some time it is over.
+
+use std::collections::BTreeSet;
+
+use model::{AggregateId, Decision, IndexEntry, Rejection, ids};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::child::{self, Child, End, Member, Standing};
+use super::state::{MapRun, Phase, RunStatus, Verdict};
+use super::{Command, MAX_LIVE, Outcome, Report};
+use crate::asl::execution::Status;
+use crate::asl::fault::{self, EXCEEDED, Fault, MAX_PAYLOAD};
+use crate::asl::input::{Context, Start};
+use crate::asl::intrinsic::Randomness;
+
+/// Executions that one turn begins before others have theirs.
+const STARTS: u32 = 100;
+
+/// A turn in the making.
+pub(super) struct Turn<'a> {
+    pub(super) run: MapRun,
+    cx: &'a Context,
+    commands: Vec<Command>,
+    random: Randomness,
+    touched: BTreeSet<u32>,
+    changed: bool,
+    /// Whether the run is new.
+    pub(super) fresh: bool,
+    pub(super) index: Vec<IndexEntry>,
+    pub(super) reply: Value,
+}
+
+/// The names of one execution.
+struct Named {
+    id: Uuid,
+    name: String,
+    arn: String,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(run: MapRun, cx: &'a Context) -> Self {
+        Self {
+            run,
+            cx,
+            commands: Vec::new(),
+            random: Randomness::new(cx.entropy, 0),
+            touched: BTreeSet::new(),
+            changed: false,
+            fresh: false,
+            index: Vec::new(),
+            reply: Value::Null,
+        }
+    }
+
+    /// The decision: only what was touched is written.
+    pub(super) fn finish(self) -> Decision<MapRun, Command> {
+        let mut frames = Vec::new();
+        if self.fresh || self.changed || !self.touched.is_empty() {
+            frames.push(self.run.root_frame());
+        }
+        if self.fresh {
+            frames.extend(self.run.first_frames());
+        }
+        let touched = self.touched.iter();
+        frames.extend(touched.map(|index| self.run.child_frame(*index)));
+        let mut decision = Decision::unchanged(self.run);
+        decision.frames = frames;
+        decision.commands = self.commands;
+        decision.index = self.index;
+        decision.reply = self.reply;
+        decision
+    }
+
+    /// An execution has ended. What is said of one that does not live is of no meaning.
+    pub(super) fn ended(&mut self, (index, attempt): (u32, u32), end: End) {
+        let Some(child) = self.run.children.get(&index) else {
+            return;
+        };
+        if child.standing != Standing::Running || child.attempt != attempt {
+            return;
+        }
+        let mut child = child.clone();
+        let size = end.output.as_ref().map_or(0, String::len);
+        self.run.root.bytes += u64::try_from(size).unwrap_or(u64::MAX);
+        child.standing = Standing::Ended;
+        child.end = Some(end);
+        self.set(index, child);
+    }
+
+    /// The parent does not want it any more.
+    pub(super) fn stop(&mut self) {
+        self.changed |= self.run.root.wanted;
+        self.run.root.wanted = false;
+        match &self.run.root.phase {
+            Phase::Over => {}
+            Phase::Ending(_) => self.phase(Phase::Ending(Verdict::Stopped)),
+            Phase::Running => self.end_early(Verdict::Stopped),
+        }
+    }
+
+    /// The parent wants it again.
+    pub(super) fn redrive(&mut self) {
+        match &self.run.root.phase {
+            Phase::Over => self.begin_again(),
+            Phase::Ending(_) => {
+                self.run.root.wanted = true;
+                self.changed = true;
+            }
+            Phase::Running => {}
+        }
+    }
+
+    pub(super) fn update(
+        &mut self,
+        (concurrency, count, percentage): (Option<u32>, Option<u64>, Option<f64>),
+    ) -> Result<(), Rejection> {
+        if percentage.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
+            let message = "must be between 0 and 100";
+            return Err(Rejection::invalid("toleratedFailurePercentage", message));
+        }
+        let limits = &mut self.run.root.limits;
+        limits.concurrency = concurrency.unwrap_or(limits.concurrency);
+        limits.tolerated_count = count.or(limits.tolerated_count);
+        limits.tolerated_percentage = percentage.or(limits.tolerated_percentage);
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Goes on as far as nobody else has to do something first.
+    pub(super) fn advance(&mut self) {
+        let mut begun = 0;
+        loop {
+            match self.run.root.phase.clone() {
+                Phase::Over => return,
+                Phase::Ending(verdict) => {
+                    if self.run.root.executions.running == 0 {
+                        self.over(verdict);
+                        continue;
+                    }
+                    return;
+                }
+                Phase::Running if self.exceeded() => self.end_early(Verdict::Failed {
+                    error: Some(EXCEEDED.to_owned()),
+                    cause: Some(
+                        "The specified tolerated failure threshold was exceeded".to_owned(),
+                    ),
+                }),
+                Phase::Running if self.is_done() => return self.succeed(),
+                Phase::Running if !self.has_room() => return,
+                Phase::Running if begun == STARTS => return self.commands.push(Command::Continue),
+                Phase::Running => {
+                    begun += 1;
+                    if let Err(fault) = self.begin_next() {
+                        let parent = &self.run.origin.parent;
+                        let fault = fault.in_state(&parent.state, parent.entered);
+                        self.end_early(Verdict::Failed {
+                            error: fault.error,
+                            cause: fault.cause,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether more items failed than may.
+    fn exceeded(&self) -> bool {
+        let root = &self.run.root;
+        let failed = root.item_tally.unsuccessful();
+        let (count, share) = (root.limits.tolerated_count, root.limits.tolerated_percentage);
+        if failed == 0 {
+            return false;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "items are below 2^53")]
+        let over_share =
+            |most: f64| failed as f64 * 100.0 > most * root.items as f64;
+        match (count, share) {
+            (None, None) => true,
+            _ => count.is_some_and(|most| failed > most) || share.is_some_and(over_share),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let root = &self.run.root;
+        root.next_item >= root.items && root.executions.running == 0 && self.run.again.is_empty()
+    }
+
+    /// Whether another execution may begin now.
+    fn has_room(&self) -> bool {
+        let root = &self.run.root;
+        let most = match root.limits.concurrency {
+            0 => MAX_LIVE,
+            most => most.min(MAX_LIVE),
+        };
+        let waits = root.next_item < root.items || !self.run.again.is_empty();
+        waits && root.executions.running < u64::from(most)
+    }
+
+    /// Begins an execution: one that is to live again first.
+    fn begin_next(&mut self) -> Result<(), Fault> {
+        let Some(index) = self.run.again.first().copied() else {
+            return self.begin_first();
+        };
+        let Some(mut child) = self.run.children.get(&index).cloned() else {
+            return Ok(());
+        };
+        child.standing = Standing::Running;
+        child.end = None;
+        if self.run.origin.pattern.express {
+            // Executions of Express machines begin anew: they have nothing that they could go on from.
+            child.attempt += 1;
+            let taken = self.taken(child.first)?;
+            self.start((index, &child), taken.input, taken.item);
+        } else {
+            let execution = self.named(index, child.attempt).id;
+            self.commands.push(Command::Redrive { execution });
+        }
+        self.set(index, child);
+        Ok(())
+    }
+
+    fn begin_first(&mut self) -> Result<(), Fault> {
+        let index = self.run.root.begun;
+        let first = self.run.root.next_item;
+        let taken = self.taken(first)?;
+        let child = Child {
+            v: 1,
+            standing: Standing::Running,
+            first,
+            items: taken.count,
+            attempt: 0,
+            end: None,
+        };
+        self.run.root.begun += 1;
+        self.run.root.next_item += u64::from(taken.count);
+        self.start((index, &child), taken.input, taken.item);
+        self.set(index, child);
+        Ok(())
+    }
+
+    /// What the execution is given whose items begin at a position.
+    fn taken(&mut self, first: u64) -> Result<Taken, Fault> {
+        let origin = std::sync::Arc::clone(&self.run.origin);
+        let machine = std::sync::Arc::clone(&self.run.machine);
+        let value = self.run.item(first).cloned().unwrap_or_default();
+        let item = json!({"Index": first, "Value": value});
+        let Some(map) = MapRun::map(&machine, origin.block) else {
+            return Err(Fault::runtime("The Map state is not there any more."));
+        };
+        let input = origin.given.selected(map, &item, &mut self.random)?;
+        let text = input.to_string();
+        if text.len() > MAX_PAYLOAD {
+            return Err(fault::too_large(&origin.parent.state));
+        }
+        Ok(Taken {
+            count: 1,
+            input: text,
+            item,
+        })
+    }
+
+    fn start(&mut self, (index, child): (u32, &Child), input: String, item: Value) {
+        let Named { id, name, arn } = self.named(index, child.attempt);
+        let origin = &self.run.origin;
+        let start = Start {
+            name,
+            arn,
+            input,
+            member: Some(Box::new(Member {
+                run: self.cx.id,
+                arn: origin.arn.clone(),
+                label: origin.label.clone(),
+                block: origin.block,
+                index,
+                attempt: child.attempt,
+                items: child.items,
+                item,
+                whole: false,
+            })),
+            ..origin.pattern.as_ref().clone()
+        };
+        self.commands.push(Command::Start {
+            execution: id,
+            start: Box::new(start),
+        });
+    }
+
+    /// Name, ARN and id of an execution: they follow from the run's id.
+    fn named(&self, index: u32, attempt: u32) -> Named {
+        let number = (u64::from(attempt) << 32) | (u64::from(index) + 1);
+        let name = ids::child(self.cx.id, number).to_string();
+        let pattern = &self.run.origin.pattern;
+        let (kind, unique) = if pattern.express {
+            ("express", format!("{name}:{name}"))
+        } else {
+            ("execution", name.clone())
+        };
+        let account = pattern.machine_arn.split(":stateMachine:").next();
+        let account = account.unwrap_or_default();
+        Named {
+            id: AggregateId::execution_of(&self.cx.scope, &pattern.machine_arn, &unique).id,
+            arn: format!("{account}:{kind}:{}:{unique}", pattern.machine_name),
+            name,
+        }
+    }
+
+    /// Stops what runs; the run is over when it has ended.
+    fn end_early(&mut self, verdict: Verdict) {
+        let running: Vec<(u32, u32)> = self
+            .run
+            .children
+            .iter()
+            .filter(|(_, child)| child.standing == Standing::Running)
+            .map(|(index, child)| (*index, child.attempt))
+            .collect();
+        for (index, attempt) in running {
+            let execution = self.named(index, attempt).id;
+            self.commands.push(Command::Stop { execution });
+        }
+        // What waited to live again stays what it was.
+        for index in std::mem::take(&mut self.run.again) {
+            if let Some(mut child) = self.run.children.get(&index).cloned() {
+                child.standing = Standing::Ended;
+                self.set(index, child);
+            }
+        }
+        self.phase(Phase::Ending(verdict));
+    }
+
+    /// All have ended, and not too many badly.
+    fn succeed(&mut self) {
+        let state = self.run.origin.parent.state.clone();
+        match self.results() {
+            Some(result) => self.close(RunStatus::Succeeded, Some(Outcome::Succeeded { result })),
+            None => {
+                let Fault { error, cause, .. } = fault::too_large(&state);
+                self.close(RunStatus::Failed, Some(Outcome::Failed { error, cause }));
+            }
+        }
+    }
+
+    /// The results in the order of the items; `None` when they are larger than a state's result may be. In the place of
+    /// an output that there is not stands the execution with its metadata.
+    fn results(&self) -> Option<Value> {
+        let most = u64::try_from(MAX_PAYLOAD).unwrap_or(u64::MAX);
+        if self.run.root.bytes > most {
+            return None;
+        }
+        let machine_arn = &self.run.origin.pattern.machine_arn;
+        let results: Value = self
+            .run
+            .children
+            .iter()
+            .filter_map(|(index, child)| Some((index, child, child.end.as_ref()?)))
+            .map(|(index, child, end)| match &end.output {
+                Some(output) => serde_json::from_str(output).unwrap_or_default(),
+                None => {
+                    let Named { name, arn, .. } = self.named(*index, child.attempt);
+                    child::record((&arn, machine_arn, &name), end)
+                }
+            })
+            .collect();
+        (results.to_string().len() <= MAX_PAYLOAD).then_some(results)
+    }
+
+    /// Nothing runs any more.
+    fn over(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Failed { error, cause } => {
+                self.close(RunStatus::Failed, Some(Outcome::Failed { error, cause }));
+            }
+            Verdict::Stopped => self.close(RunStatus::Aborted, None),
+        }
+        if self.run.root.wanted {
+            self.begin_again();
+        }
+    }
+
+    fn close(&mut self, status: RunStatus, outcome: Option<Outcome>) {
+        self.run.root.status = status;
+        self.run.root.stopped = Some(self.cx.at);
+        self.phase(Phase::Over);
+        let Some(outcome) = outcome else { return };
+        let parent = &self.run.origin.parent;
+        self.commands.push(Command::Tell {
+            execution: parent.execution,
+            report: Report {
+                thread: parent.thread,
+                run: self.cx.id,
+                redrives: self.run.root.redrives,
+                outcome,
+            },
+        });
+    }
+
+    /// It was over: what did not end well lives again, and what never began begins.
+    fn begin_again(&mut self) {
+        let root = &mut self.run.root;
+        root.wanted = false;
+        root.redrives += 1;
+        root.redriven = Some(self.cx.at);
+        root.status = RunStatus::Running;
+        root.stopped = None;
+        self.phase(Phase::Running);
+        let express = self.run.origin.pattern.express;
+        let lives_again = |child: &Child| {
+            let ended = child.status().is_some_and(|it| it != Status::Succeeded);
+            ended && (express || child.end.as_ref().is_some_and(|end| end.redrivable))
+        };
+        let chosen: Vec<u32> = self
+            .run
+            .children
+            .iter()
+            .filter(|(_, child)| lives_again(child))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in chosen {
+            if let Some(mut child) = self.run.children.get(&index).cloned() {
+                child.standing = Standing::Again;
+                self.set(index, child);
+            }
+        }
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        self.run.root.phase = phase;
+        self.changed = true;
+    }
+
+    fn set(&mut self, index: u32, child: Child) {
+        self.touched.insert(index);
+        self.run.set(index, child);
+    }
+}
+
+/// What an execution is given.
+struct Taken {
+    /// How many items that is.
+    count: u32,
+    /// JSON text of its input.
+    input: String,
+    /// `Map.Item` of its context object.
+    item: Value,
+}
