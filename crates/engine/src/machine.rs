@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machines::{
-    activity, call, delivery, engagement, execution, incident, invocation, map_run, parked, preview,
-    replay, run, schedule,
+    activity, call, delivery, engagement, execution, incident, invocation, map_run, parked,
+    preview, replay, run, schedule,
 };
 
 /// An aggregate's state as its machine knows it.

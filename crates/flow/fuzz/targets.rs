@@ -168,6 +168,7 @@ fn run(definition: &str) {
         express: false,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: INPUT.to_owned(),
+        member: None,
     };
     let valid = definition::parse(definition, MachineType::Standard).is_ok();
     let Ok(world) = World::run(start, BUDGET) else {

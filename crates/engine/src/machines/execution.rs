@@ -1,6 +1,6 @@
 //! Executions of state machines: `flow::asl`.
 
-use flow::asl::{self, Command, Execution, activity};
+use flow::asl::{self, Command, Execution, activity, map_run};
 use model::{AggregateId, Rejection};
 use serde_json::Value;
 
@@ -51,8 +51,30 @@ fn told(cx: &Context, name: &str, input: activity::Input) -> Order {
     Order::send((to, cx.scope.clone(), Input::Activity(Box::new(input))))
 }
 
+/// An input of a map run of the execution's account and region.
+fn told_run(cx: &Context, run: uuid::Uuid, input: map_run::Input) -> Order {
+    let to = AggregateId::map_run(run);
+    Order::send((to, cx.scope.clone(), Input::MapRun(Box::new(input))))
+}
+
 fn order(command: Command, cx: &Context) -> Order {
     match command {
+        Command::BeginMapRun { run, begin } => told_run(cx, run, map_run::Input::Begin(begin)),
+        Command::StopMapRun { run } => told_run(cx, run, map_run::Input::Stop),
+        Command::RedriveMapRun { run } => told_run(cx, run, map_run::Input::Redrive),
+        Command::TellMapRun {
+            run,
+            index,
+            attempt,
+            end,
+        } => {
+            let ended = map_run::Input::Ended {
+                index,
+                attempt,
+                end,
+            };
+            told_run(cx, run, ended)
+        }
         Command::Offer {
             activity,
             token,

@@ -250,6 +250,7 @@ impl Client<'_> {
             Some("AWSEvents") => "events",
             Some("AmazonSSM") => "ssm",
             Some("SSMContacts") => "ssm-contacts",
+            Some("AWSStepFunctions") => "states",
             other => panic!("no service for {other:?}"),
         };
         let mut request = request("POST", "/", body);

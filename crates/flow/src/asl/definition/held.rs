@@ -7,17 +7,26 @@ pub(super) fn held_back(machine: &StateMachine, places: &[String]) -> Vec<Proble
     let mut problems = Vec::new();
     for (block, at) in machine.blocks.iter().zip(places) {
         for state in &block.states {
-            if let Kind::Map(map) = &state.kind
-                && map.distributed.is_some()
-            {
-                problems.push(Problem {
-                    code: SCHEMA,
-                    message: "The field 'Mode' should have one of these values: [INLINE] (this server does not run distributed Maps)".to_owned(),
-                    location: Some(format!(
-                        "{at}/States/{}/ItemProcessor/ProcessorConfig/Mode",
-                        state.name
-                    )),
-                });
+            let Kind::Map(map) = &state.kind else {
+                continue;
+            };
+            let Some(distributed) = &map.distributed else {
+                continue;
+            };
+            for (field, there) in [
+                ("ItemReader", distributed.reader.is_some()),
+                ("ItemBatcher", distributed.batcher.is_some()),
+                ("ResultWriter", distributed.writer.is_some()),
+            ] {
+                if there {
+                    problems.push(Problem {
+                        code: SCHEMA,
+                        message: format!(
+                            "Field '{field}' is not supported (this server gives distributed Maps their items by the state's input, one to each execution, and their results as its output)"
+                        ),
+                        location: Some(format!("{at}/States/{}/{field}", state.name)),
+                    });
+                }
             }
         }
     }

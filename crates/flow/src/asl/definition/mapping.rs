@@ -548,12 +548,17 @@ mod tests {
 
     #[test]
     fn what_is_not_run_yet_is_refused() {
-        let text = machine("JSONPath", json!({}));
-        let problems = super::super::parse(&text, MachineType::Standard).expect_err("refused");
+        let read = |extra| {
+            let text = machine("JSONPath", extra);
+            super::super::parse(&text, MachineType::Standard)
+        };
+        assert!(read(json!({})).is_ok());
+        let problems = read(json!({"ItemBatcher": {"MaxItemsPerBatch": 2}})).expect_err("refused");
+        let shown = problems[0].to_string();
         assert!(
-            problems[0]
-                .message
-                .contains("does not run distributed Maps")
+            shown.contains("Field 'ItemBatcher' is not supported"),
+            "{shown}"
         );
+        assert!(shown.ends_with("/ItemBatcher"), "{shown}");
     }
 }

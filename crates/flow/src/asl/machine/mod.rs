@@ -191,10 +191,7 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
 }
 
 /// The block that an execution walks through, and the item that its context shows.
-fn begins_at(
-    start: &Start,
-    machine: &StateMachine,
-) -> Result<(usize, Option<Value>), Rejection> {
+fn begins_at(start: &Start, machine: &StateMachine) -> Result<(usize, Option<Value>), Rejection> {
     let Some(member) = &start.member else {
         return Ok((0, None));
     };

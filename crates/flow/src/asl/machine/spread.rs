@@ -22,43 +22,18 @@ pub(super) fn begin(
     let Kind::Map(map) = &state.kind else {
         return Ok(());
     };
-    let start = turn.x.origin.start.clone();
-    // Maps within the executions of a map run are Maps of the same machine.
-    let name = start.machine_name.split('/').next().unwrap_or_default();
-    let account = start.machine_arn.split(":stateMachine:").next();
-    let account = account.unwrap_or_default();
-    let machine_arn = format!("{account}:stateMachine:{name}");
-    let label = distributed.label.clone().unwrap_or_else(|| {
-        ids::named(&["map-label", &machine_arn, &state.name]).to_string()
-    });
     turn.x.root.effects += 1;
     let run = ids::child(turn.cx.id, turn.x.root.effects);
-    let arn = format!("{account}:mapRun:{name}/{label}:{run}");
-    let origin = Origin {
-        v: 1,
-        parent: Parent {
-            execution: turn.cx.id,
-            arn: start.arn.clone(),
-            thread: id,
-            state: state.name.clone(),
-            entered: turn.thread(id).map_or(0, |thread| thread.entered.0),
-        },
-        arn: arn.clone(),
-        pattern: Box::new(Start {
-            name: String::new(),
-            arn: String::new(),
-            machine_arn: format!("{machine_arn}/{label}"),
-            machine_name: format!("{name}/{label}"),
-            express: distributed.execution_type == MachineType::Express,
-            input: String::new(),
-            member: None,
-            ..start
-        }),
-        label,
-        machine_arn,
-        block: map.processor,
-        given: scene.given(),
+    let parent = Parent {
+        execution: turn.cx.id,
+        arn: turn.x.origin.start.arn.clone(),
+        thread: id,
+        state: state.name.clone(),
+        entered: turn.thread(id).map_or(0, |thread| thread.entered.0),
     };
+    let start = turn.x.origin.start.clone();
+    let origin = origin(start, (run, parent), (distributed, map.processor), scene);
+    let arn = origin.arn.clone();
     let details = json!({"mapRunArn": arn});
     turn.thread_event(
         id,
@@ -83,6 +58,41 @@ pub(super) fn begin(
         });
     }
     Ok(())
+}
+
+/// What a map run is made from, with the names that the service gives it and its executions.
+fn origin(
+    start: Start,
+    (run, parent): (uuid::Uuid, Parent),
+    (distributed, block): (&Distributed, usize),
+    scene: &Scene,
+) -> Origin {
+    // Maps within the executions of a map run are Maps of the same machine.
+    let name = start.machine_name.split('/').next().unwrap_or_default();
+    let account = start.machine_arn.split(":stateMachine:").next();
+    let account = account.unwrap_or_default();
+    let machine_arn = format!("{account}:stateMachine:{name}");
+    let made_up = || ids::named(&["map-label", &machine_arn, &parent.state]).to_string();
+    let label = distributed.label.clone().unwrap_or_else(made_up);
+    Origin {
+        v: 1,
+        arn: format!("{account}:mapRun:{name}/{label}:{run}"),
+        pattern: Box::new(Start {
+            name: String::new(),
+            arn: String::new(),
+            machine_arn: format!("{machine_arn}/{label}"),
+            machine_name: format!("{name}/{label}"),
+            express: distributed.execution_type == MachineType::Express,
+            input: String::new(),
+            member: None,
+            ..start
+        }),
+        parent,
+        label,
+        machine_arn,
+        block,
+        given: scene.given(),
+    }
 }
 
 /// A map run says how it ended. What one says that is not waited for any more is of no meaning.

@@ -44,6 +44,12 @@ impl Member {
         &self.label
     }
 
+    /// Which execution of the run it is.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
     /// How many items it is for.
     #[must_use]
     pub fn items(&self) -> u32 {
@@ -55,29 +61,29 @@ impl Member {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct End {
     /// Its status, a final one.
-    pub(crate) status: Status,
+    pub status: Status,
     /// JSON text of its input, where the run may need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) input: Option<String>,
+    pub input: Option<String>,
     /// JSON text of its output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) output: Option<String>,
+    pub output: Option<String>,
     /// The error's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
     /// The error's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) cause: Option<String>,
+    pub cause: Option<String>,
     /// When it began.
-    pub(crate) started: Timestamp,
+    pub started: Timestamp,
     /// When it ended.
-    pub(crate) stopped: Timestamp,
+    pub stopped: Timestamp,
     /// How often it was redriven.
     #[serde(default)]
-    pub(crate) redrives: u32,
+    pub redrives: u32,
     /// Whether it could be redriven.
     #[serde(default)]
-    pub(crate) redrivable: bool,
+    pub redrivable: bool,
 }
 
 /// Where an execution of a map run stands.
@@ -113,10 +119,7 @@ impl Child {
     /// Its status while it has ended.
     pub(crate) fn status(&self) -> Option<Status> {
         let ended = self.standing == Standing::Ended;
-        self.end
-            .as_ref()
-            .filter(|_| ended)
-            .map(|end| end.status)
+        self.end.as_ref().filter(|_| ended).map(|end| end.status)
     }
 }
 

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub use child::{End, Member};
 pub(crate) use given::Given;
-pub use state::{Limits, MapRun, Origin, Parent, RunStatus};
+pub use state::{Limits, MapRun, ORIGIN_FRAME, Origin, Parent, RunStatus};
 pub use view::Counts;
 
 use super::input::{Context, Start};

@@ -21,7 +21,7 @@ use crate::asl::execution::{RestoreError, Status, read};
 /// Version of the frames' shapes.
 const VERSION: u16 = 1;
 /// Key of the frame with what the run was made from.
-const ORIGIN_FRAME: &str = "origin";
+pub const ORIGIN_FRAME: &str = "origin";
 /// Bytes of items that a frame holds, as far as one item does not have more.
 const PIECE: usize = 65_536;
 
@@ -137,9 +137,17 @@ impl Tally {
         let ended_badly = child.status().is_some_and(|it| it != Status::Succeeded);
         let lost = ended_badly && child.end.as_ref().is_some_and(|end| !end.redrivable);
         let place = self.place(child);
-        *place = if comes { *place + amount } else { place.saturating_sub(amount) };
+        *place = if comes {
+            *place + amount
+        } else {
+            place.saturating_sub(amount)
+        };
         if lost {
-            self.lost = if comes { self.lost + amount } else { self.lost.saturating_sub(amount) };
+            self.lost = if comes {
+                self.lost + amount
+            } else {
+                self.lost.saturating_sub(amount)
+            };
         }
     }
 }
@@ -270,9 +278,8 @@ impl MapRun {
         let root = root.ok_or_else(|| RestoreError::Missing(String::new()))?;
         let origin = origin.ok_or_else(|| RestoreError::Missing(ORIGIN_FRAME.to_owned()))?;
         let machine = parse(&origin).map_err(RestoreError::Definition)?;
-        let waits = |(index, child): (&u32, &Child)| {
-            (child.standing == Standing::Again).then_some(*index)
-        };
+        let waits =
+            |(index, child): (&u32, &Child)| (child.standing == Standing::Again).then_some(*index);
         let again = children.iter().filter_map(waits).collect();
         Ok(Self {
             root,

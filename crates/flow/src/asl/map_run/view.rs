@@ -116,6 +116,18 @@ impl MapRun {
         (self.root.redrives, self.root.redriven)
     }
 
+    /// Whether an execution of it has ended and waits to live again. Known of a run that was loaded with its executions.
+    #[must_use]
+    pub fn lives_again(&self, index: u32) -> bool {
+        self.again.contains(&index)
+    }
+
+    /// How many executions of it have ended and wait to live again.
+    #[must_use]
+    pub fn pending_redrive(&self) -> u64 {
+        self.root.executions.again
+    }
+
     /// Its items, by what became of them.
     #[must_use]
     pub fn items(&self) -> Counts {

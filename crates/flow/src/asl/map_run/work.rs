@@ -168,13 +168,15 @@ impl<'a> Turn<'a> {
     fn exceeded(&self) -> bool {
         let root = &self.run.root;
         let failed = root.item_tally.unsuccessful();
-        let (count, share) = (root.limits.tolerated_count, root.limits.tolerated_percentage);
+        let (count, share) = (
+            root.limits.tolerated_count,
+            root.limits.tolerated_percentage,
+        );
         if failed == 0 {
             return false;
         }
         #[expect(clippy::cast_precision_loss, reason = "items are below 2^53")]
-        let over_share =
-            |most: f64| failed as f64 * 100.0 > most * root.items as f64;
+        let over_share = |most: f64| failed as f64 * 100.0 > most * root.items as f64;
         match (count, share) {
             (None, None) => true,
             _ => count.is_some_and(|most| failed > most) || share.is_some_and(over_share),

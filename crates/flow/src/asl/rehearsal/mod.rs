@@ -5,6 +5,7 @@
 
 pub mod expectation;
 pub mod mocks;
+mod spread;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use super::activity::Word;
 use super::execution::{Execution, Status};
 use super::input::{Command, Context, Input, Settlement, Start};
+use super::map_run::{Begin, Input as RunInput};
 
 /// States entered in one turn.
 const BUDGET: u32 = 1_000;
@@ -114,12 +116,14 @@ pub fn rehearse(
         express,
         role_arn: format!("arn:aws:iam::{account}:role/rehearsal"),
         input: input.to_owned(),
+        member: None,
     };
     Stage::default().play(start, answers)
 }
 
 /// Everything around the execution.
 struct Stage {
+    id: Uuid,
     at: Timestamp,
     began: Timestamp,
     turns: u64,
@@ -128,6 +132,10 @@ struct Stage {
     asked: Vec<(Uuid, String, Value)>,
     /// Tokens of tasks that wait for a worker, with their inputs.
     offered: Vec<(String, Value)>,
+    /// Map runs that are to begin.
+    runs: Vec<(Uuid, Box<Begin>)>,
+    /// What the map run that the execution belongs to is told of its end.
+    told: Option<RunInput>,
     made: Vec<Made>,
     counts: BTreeMap<String, u64>,
     path: Vec<String>,
@@ -138,12 +146,15 @@ impl Default for Stage {
     fn default() -> Self {
         let noon = Timestamp::from_second(1_767_268_800).unwrap_or_default();
         Self {
+            id: Uuid::from_u128(1),
             at: noon,
             began: noon,
             turns: 0,
             timers: Vec::new(),
             asked: Vec::new(),
             offered: Vec::new(),
+            runs: Vec::new(),
+            told: None,
             made: Vec::new(),
             counts: BTreeMap::new(),
             path: Vec::new(),
@@ -154,6 +165,21 @@ impl Default for Stage {
 
 impl Stage {
     fn play(mut self, start: Start, answers: &mut Answers<'_>) -> Result<Ended, Stuck> {
+        let execution = self.perform(start, answers)?;
+        let (error, cause) = execution.failure();
+        Ok(Ended {
+            status: execution.status(),
+            output: execution.output().map(str::to_owned),
+            error: error.map(str::to_owned),
+            cause: cause.map(str::to_owned),
+            path: self.path,
+            calls: self.made,
+            seconds: self.at.duration_since(self.began).as_secs(),
+        })
+    }
+
+    /// Runs an execution to its end.
+    fn perform(&mut self, start: Start, answers: &mut Answers<'_>) -> Result<Execution, Stuck> {
         let mut execution = self.turn(None, Input::Start(Box::new(start)))?;
         while execution.status() == Status::Running {
             if self.turns > MAX_TURNS {
@@ -165,20 +191,13 @@ impl Stage {
                 execution = self.answer(execution, answers)?;
             } else if !self.offered.is_empty() {
                 execution = self.work(execution, answers)?;
+            } else if !self.runs.is_empty() {
+                execution = self.map_run(execution, answers)?;
             } else {
                 execution = self.wake(execution)?;
             }
         }
-        let (error, cause) = execution.failure();
-        Ok(Ended {
-            status: execution.status(),
-            output: execution.output().map(str::to_owned),
-            error: error.map(str::to_owned),
-            cause: cause.map(str::to_owned),
-            path: self.path,
-            calls: self.made,
-            seconds: self.at.duration_since(self.began).as_secs(),
-        })
+        Ok(execution)
     }
 
     /// Answers the call that was asked for first. The state it belongs to is told when its outcome is unknown, and an
@@ -271,17 +290,22 @@ impl Stage {
         self.turn(Some(execution), Input::Timer { key })
     }
 
-    fn turn(&mut self, execution: Option<Execution>, input: Input) -> Result<Execution, Stuck> {
+    /// What the next turn is given besides its input.
+    fn context(&mut self) -> Context {
         self.turns += 1;
         let mut entropy = [0; 32];
         entropy[..8].copy_from_slice(&self.turns.to_le_bytes());
-        let cx = Context {
-            id: Uuid::from_u128(1),
+        Context {
+            id: self.id,
             scope: Scope::new("123456789012", "us-east-1"),
             at: self.at,
             entropy,
             budget: BUDGET,
-        };
+        }
+    }
+
+    fn turn(&mut self, execution: Option<Execution>, input: Input) -> Result<Execution, Stuck> {
+        let cx = self.context();
         let refused = |rejection: Rejection| Stuck::Refused(rejection.to_string());
         let decision = super::machine::step(execution, input, &cx).map_err(refused)?;
         for frame in &decision.frames {
@@ -308,6 +332,22 @@ impl Stage {
                     self.offered.push((token, input));
                 }
                 Command::Withdraw { token, .. } => self.offered.retain(|(it, _)| *it != token),
+                Command::BeginMapRun { run, begin } => self.runs.push((run, begin)),
+                Command::StopMapRun { run } => self.runs.retain(|(it, _)| *it != run),
+                // Nobody redrives a rehearsal.
+                Command::RedriveMapRun { .. } => {}
+                Command::TellMapRun {
+                    index,
+                    attempt,
+                    end,
+                    ..
+                } => {
+                    self.told = Some(RunInput::Ended {
+                        index,
+                        attempt,
+                        end,
+                    });
+                }
             }
         }
         Ok(decision.state)

@@ -75,7 +75,7 @@ fn run(record: &Value) -> Option<Vec<String>> {
         return None;
     }
     let mut rules = Rules::of(record);
-    if rules.nothing() || record.to_string().contains("DISTRIBUTED") {
+    if rules.nothing() {
         return None;
     }
     rules
@@ -187,9 +187,31 @@ fn one(record: &Value, begun: &Begun, expected: &Value, rules: &Rules) -> Vec<St
         Err(rejection) => vec![format!("refused: {rejection}")],
         Ok(world) => {
             let observed = opened(&json!({"events": world.history}));
-            differences(&json!({"events": expected}), &observed, rules)
+            let mut rules = rules.clone();
+            let started = |event: &Value| {
+                let arn = event["mapRunStartedEventDetails"]["mapRunArn"].as_str()?;
+                Some(map_run_names(record, arn))
+            };
+            let names = world.history.iter().filter_map(started).flatten();
+            rules.replace.splice(..0, names);
+            differences(&json!({"events": expected}), &observed, &rules)
         }
     }
+}
+
+/// What a record has in the place of a map run's ARN, or of its parts.
+fn map_run_names(record: &Value, arn: &str) -> Vec<(String, String)> {
+    let whole = record["placeholders"].to_string().contains("$..mapRunArn");
+    if whole {
+        return vec![(arn.to_owned(), "map_run_arn".to_owned())];
+    }
+    let (head, id) = arn.rsplit_once(':').expect("an ARN");
+    let (_, label) = head.rsplit_once('/').expect("a label");
+    let mut names = vec![(id.to_owned(), "<MapRunArnPart1_0idx>".to_owned())];
+    if label.parse::<uuid::Uuid>().is_ok() {
+        names.push((label.to_owned(), "<MapRunArnPart0_0idx>".to_owned()));
+    }
+    names
 }
 
 fn execute(record: &Value, begun: &Begun) -> Result<World, model::Rejection> {
@@ -213,6 +235,7 @@ fn execute(record: &Value, begun: &Begun) -> Result<World, model::Rejection> {
             express: record["type"] == "EXPRESS",
             role_arn: record["roleArn"].as_str().unwrap_or_default().to_owned(),
             input,
+            member: None,
         },
         BUDGET,
     )

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 /// What is not compared, and what stands for what.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Rules {
     /// Whether the events of Parallel states were recorded without their order.
     parallel: bool,

@@ -19,6 +19,7 @@ fn run(definition: &Value, input: &Value, budget: u32) -> World {
         express: false,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
+        member: None,
     };
     World::run(start, budget).expect("a valid definition")
 }

@@ -19,6 +19,7 @@ fn world(definition: &Value, input: &Value) -> World {
         express: false,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
+        member: None,
     };
     World::run(start, 3).expect("a machine")
 }
@@ -60,7 +61,10 @@ fn end(world: &mut World, name: &str, good: bool) {
 
 fn redrive(world: &mut World) {
     let token = Some("t".to_owned());
-    world.tell(Input::Redrive { token });
+    world.tell(Input::Redrive {
+        token,
+        by_map_run: false,
+    });
 }
 
 fn count(world: &World, kind: &str) -> usize {

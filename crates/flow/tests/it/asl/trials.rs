@@ -117,6 +117,7 @@ fn tried(params: &Value) -> Result<Report, String> {
             express: true,
             role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
             input: text(&params["input"]).unwrap_or_else(|| "{}".to_owned()),
+            member: None,
         },
         variables: Map::new(),
         context: json_of(&params["context"]),

@@ -24,6 +24,7 @@ fn start(definition: &Value, input: &Value) -> Start {
         express: false,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
+        member: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flow::asl::map_run;
 use flow::asl::{self, Command, Context, Execution, Input, Start, Status};
 use jiff::Timestamp;
 use model::effect::AwsCall;
@@ -23,13 +24,24 @@ pub(crate) struct World {
     pub calls: Vec<(Uuid, AwsCall)>,
     /// What was asked of activities.
     pub asked: Vec<Command>,
+    /// Its id.
+    pub id: Uuid,
+    /// Map runs that are to begin.
+    begun: Vec<(Uuid, Box<map_run::Begin>)>,
+    /// What its map run is told of its end.
+    pub told: Option<map_run::Input>,
 }
 
 impl World {
     /// Runs an execution until it ends or waits for what no timer brings.
     pub(crate) fn run(start: Start, budget: u32) -> Result<Self, model::Rejection> {
+        Self::run_as(Uuid::from_u128(1), start, budget)
+    }
+
+    /// Runs an execution with an id.
+    pub(crate) fn run_as(id: Uuid, start: Start, budget: u32) -> Result<Self, model::Rejection> {
         let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("an instant");
-        let cx = context(at, 0, budget);
+        let cx = context(id, at, (0, budget));
         let decision = asl::step(None, Input::Start(Box::new(start)), &cx)?;
         let mut world = Self {
             execution: decision.state.clone(),
@@ -41,6 +53,9 @@ impl World {
             budget,
             calls: Vec::new(),
             asked: Vec::new(),
+            id,
+            begun: Vec::new(),
+            told: None,
         };
         let goes_on = world.take(decision.frames, decision.commands);
         world.go_on(goes_on);
@@ -58,6 +73,9 @@ impl World {
         while self.execution.status() == Status::Running {
             let input = if goes_on {
                 Input::Continue
+            } else if let Some(begun) = self.begun.pop() {
+                goes_on = self.map_run(begun);
+                continue;
             } else {
                 self.timers.sort();
                 if self.timers.is_empty() || !self.calls.is_empty() || !self.asked.is_empty() {
@@ -71,8 +89,8 @@ impl World {
         }
     }
 
-    fn step(&mut self, input: Input) -> bool {
-        let cx = context(self.at, self.turns, self.budget);
+    pub(super) fn step(&mut self, input: Input) -> bool {
+        let cx = context(self.id, self.at, (self.turns, self.budget));
         self.turns = self.turns.wrapping_add(1);
         let decision = asl::step(Some(self.execution.clone()), input, &cx).expect("taken");
         self.execution = decision.state;
@@ -108,15 +126,30 @@ impl World {
                 asked @ (Command::Offer { .. } | Command::Withdraw { .. }) => {
                     self.asked.push(asked);
                 }
+                Command::BeginMapRun { run, begin } => self.begun.push((run, begin)),
+                Command::StopMapRun { run } => self.begun.retain(|(it, _)| *it != run),
+                Command::RedriveMapRun { .. } => {}
+                Command::TellMapRun {
+                    index,
+                    attempt,
+                    end,
+                    ..
+                } => {
+                    self.told = Some(map_run::Input::Ended {
+                        index,
+                        attempt,
+                        end,
+                    });
+                }
             }
         }
         goes_on
     }
 }
 
-fn context(at: Timestamp, turn: u8, budget: u32) -> Context {
+fn context(id: Uuid, at: Timestamp, (turn, budget): (u8, u32)) -> Context {
     Context {
-        id: Uuid::from_u128(1),
+        id,
         scope: Scope::new("111111111111", "us-east-1"),
         at,
         entropy: [turn; 32],

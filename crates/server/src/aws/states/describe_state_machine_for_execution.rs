@@ -18,6 +18,10 @@ pub(super) async fn handle(call: Call) -> Answer {
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
         "tracingConfiguration": {"enabled": false},
     });
+    if let Some(member) = start.member() {
+        body["mapRunArn"] = member.map_run_arn().into();
+        body["label"] = member.label().into();
+    }
     if let Some(revision) = &start.revision {
         body["revisionId"] = Value::String(revision.clone());
     }

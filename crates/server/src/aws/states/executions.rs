@@ -129,9 +129,14 @@ pub(super) fn described(execution: &Execution, with_data: bool, at: Timestamp) -
         }
     }
     let reason = execution.not_redrivable(at);
-    let word = match reason {
-        None => "REDRIVABLE",
-        Some(_) => "NOT_REDRIVABLE",
+    let member = execution.start().member();
+    if let Some(member) = member {
+        body.insert("mapRunArn".to_owned(), member.map_run_arn().into());
+    }
+    let word = match (&reason, member) {
+        (None, None) => "REDRIVABLE",
+        (None, Some(_)) => "REDRIVABLE_BY_MAP_RUN",
+        (Some(_), _) => "NOT_REDRIVABLE",
     };
     body.insert("redriveStatus".to_owned(), word.into());
     if let Some(reason) = reason {
@@ -160,6 +165,19 @@ pub(super) fn position(
     found
         .map(Some)
         .ok_or_else(|| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))
+}
+
+/// Where the page begins that the request asks for, in a list with the newest first.
+pub(super) fn page_start(
+    call: &Call,
+    cursor: &Cursor,
+    longest: usize,
+) -> Result<Option<(Timestamp, Uuid)>, ApiError> {
+    let Some(text) = position(call, cursor, longest)? else {
+        return Ok(None);
+    };
+    let bad = || ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'");
+    parse_position(&text).map(Some).ok_or_else(bad)
 }
 
 /// A place in a list of executions, newest first.

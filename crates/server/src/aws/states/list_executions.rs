@@ -1,12 +1,13 @@
-//! `ListExecutions` of a machine, newest first.
+//! `ListExecutions` of a machine or of a map run, newest first.
 
-use engine::views::machines::MACHINE_INDEX;
+use engine::views::machines::map_run::MapRun;
+use engine::views::machines::{Execution, MACHINE_INDEX};
 use model::{AggregateKind, IndexEntry};
 use ports::store::Query;
 use serde_json::{Value, json};
 
-use super::executions::{self, next_token, page_size, parse_position, position, position_of};
-use super::{machines, names};
+use super::executions::{self, next_token, page_size, page_start, position_of};
+use super::{machines, map_runs, names};
 use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
 use crate::page::Cursor;
@@ -30,21 +31,14 @@ pub(super) async fn handle(call: Call) -> Answer {
     let redriven = fields.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"])?;
     let redriven = redriven.map(|word| word == "REDRIVEN");
     let limit = page_size(&call)?;
-    names::refuse(
-        &fields,
-        &[("mapRunArn", "this server has no Map Runs, leave it out")],
-    )?;
-    let place = names::place(&call, "stateMachineArn")?;
-    if machines::existing(&call, &place.name).await?.body.express {
-        return Err(names::wrong_machine_type());
-    }
-    let arn = place.arn(&call);
+    let asked = asked(&call).await?;
+    let arn = &asked.arn;
     let cursor = Cursor::new(
         &call,
         "ListExecutions",
         &json!([arn, status, redriven]).to_string(),
     );
-    let mut before = page_start(&call, &cursor)?;
+    let mut before = page_start(&call, &cursor, 3096)?;
     let (mut found, mut more, mut seen) = (Vec::new(), false, 0);
     'reading: loop {
         let query = Query {
@@ -70,8 +64,9 @@ pub(super) async fn handle(call: Call) -> Answer {
             };
             before = Some((stored.created, stored.id.id));
             let fits = redriven.is_none_or(|wanted| (execution.redrives().0 > 0) == wanted);
-            if fits && status.is_none_or(|status| execution.status().as_str() == status) {
-                found.push(Value::Object(executions::listed(&execution)));
+            let listed = asked.listed(&execution);
+            if fits && status.is_none_or(|status| listed["status"] == status) {
+                found.push(listed);
             }
         }
         if !full {
@@ -85,14 +80,53 @@ pub(super) async fn handle(call: Call) -> Answer {
     Ok(Reply::ok(body))
 }
 
-/// Where the page begins that the request asks for.
-fn page_start(
-    call: &Call,
-    cursor: &Cursor,
-) -> Result<Option<(jiff::Timestamp, uuid::Uuid)>, ApiError> {
-    let Some(text) = position(call, cursor, 3096)? else {
-        return Ok(None);
-    };
-    let bad = || ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'");
-    parse_position(&text).map(Some).ok_or_else(bad)
+/// Whose executions are asked for.
+struct Asked {
+    /// ARN of the machine, version, alias or map run.
+    arn: String,
+    /// The map run.
+    run: Option<MapRun>,
+}
+
+async fn asked(call: &Call) -> Result<Asked, ApiError> {
+    let fields = call.fields();
+    let given = |member| fields.raw(member).is_some_and(|value| !value.is_null());
+    if given("stateMachineArn") == given("mapRunArn") {
+        return Err(ApiError::validation(
+            "Exactly one of `stateMachineArn` and `mapRunArn` must be given",
+        ));
+    }
+    if given("stateMachineArn") {
+        let place = names::place(call, "stateMachineArn")?;
+        if machines::existing(call, &place.name).await?.body.express {
+            return Err(names::wrong_machine_type());
+        }
+        let (arn, run) = (place.arn(call), None);
+        return Ok(Asked { arn, run });
+    }
+    let (id, mut run) = map_runs::existing(call).await?;
+    if run.is_express() {
+        return Err(names::wrong_machine_type());
+    }
+    if run.pending_redrive() > 0 {
+        run = map_runs::whole(call, id).await?.unwrap_or(run);
+    }
+    let (arn, run) = (run.arn().to_owned(), Some(run));
+    Ok(Asked { arn, run })
+}
+
+impl Asked {
+    /// An execution as the list shows it.
+    fn listed(&self, execution: &Execution) -> Value {
+        let mut body = Value::Object(executions::listed(execution));
+        let (Some(run), Some(member)) = (&self.run, execution.start().member()) else {
+            return body;
+        };
+        body["mapRunArn"] = run.arn().into();
+        body["itemCount"] = member.items().into();
+        if run.lives_again(member.index()) {
+            body["status"] = "PENDING_REDRIVE".into();
+        }
+        body
+    }
 }

@@ -1,4 +1,4 @@
-//! `states`: Step Functions, AWS JSON 1.0. Machines without Map Runs.
+//! `states`: Step Functions, AWS JSON 1.0.
 
 mod activities;
 mod aliases;
@@ -13,6 +13,7 @@ mod list_executions;
 mod list_state_machines;
 mod list_tags_for_resource;
 mod machines;
+mod map_runs;
 mod mocks;
 pub(crate) mod names;
 mod redrive_execution;
@@ -74,6 +75,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeExecution", |call| {
         Box::pin(describe_execution::handle(call))
     }),
+    Operation::new("DescribeMapRun", |call| Box::pin(map_runs::describe(call))),
     Operation::new("DescribeStateMachine", |call| {
         Box::pin(describe_state_machine::handle(call))
     }),
@@ -91,6 +93,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("ListExecutions", |call| {
         Box::pin(list_executions::handle(call))
     }),
+    Operation::new("ListMapRuns", |call| Box::pin(map_runs::list(call))),
     Operation::new("ListStateMachineAliases", |call| {
         Box::pin(aliases::list(call))
     }),
@@ -133,6 +136,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("UntagResource", |call| {
         Box::pin(untag_resource::handle(call))
     }),
+    Operation::new("UpdateMapRun", |call| Box::pin(map_runs::update(call))),
     Operation::new("UpdateStateMachine", |call| {
         Box::pin(update_state_machine::handle(call))
     })

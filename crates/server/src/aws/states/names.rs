@@ -2,6 +2,7 @@
 
 use model::Rejection;
 use model::arn::Arn;
+use uuid::Uuid;
 
 use crate::call::Call;
 use crate::decode::{Fields, Text};
@@ -169,6 +170,26 @@ pub(super) fn execution(call: &Call) -> Result<(String, String), ApiError> {
 
 pub(super) fn execution_arn(call: &Call, machine: &str, name: &str) -> String {
     call.arn("states", &format!("execution:{machine}:{name}"))
+}
+
+/// The id of the map run that a member names by ARN, of the call's account and region.
+pub(super) fn map_run(call: &Call) -> Result<(Uuid, String), ApiError> {
+    let text = call.fields().required_text("mapRunArn", ARN)?;
+    let resource = resource(text)?;
+    let tail = resource
+        .strip_prefix("mapRun:")
+        .ok_or_else(|| wrong_type(resource))?;
+    let id = tail.rsplit(':').next().and_then(|id| id.parse().ok());
+    let here = call.arn("states", resource) == text;
+    match id.filter(|_| here) {
+        Some(id) => Ok((id, text.to_owned())),
+        None => Err(no_map_run(text)),
+    }
+}
+
+pub(super) fn no_map_run(arn: &str) -> ApiError {
+    let message = format!("Resource not found: '{}'", echo(arn));
+    ApiError::new("ResourceNotFound", message)
 }
 
 fn resource(text: &str) -> Result<&str, ApiError> {

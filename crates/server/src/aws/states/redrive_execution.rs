@@ -12,7 +12,10 @@ pub(super) async fn handle(call: Call) -> Answer {
     let token = call.fields().text("clientToken", Text::length(1, 64))?;
     let token = token.map(str::to_owned);
     let (id, _) = executions::existing(&call).await?;
-    let redrive = Input::Execution(Box::new(machines::Input::Redrive { token }));
+    let redrive = Input::Execution(Box::new(machines::Input::Redrive {
+        token,
+        by_map_run: false,
+    }));
     let asked = call.handle().ask(id, &call.scope, redrive).await;
     let mut body = asked.map_err(|error| ApiError::from_ask(error, names::refused))?;
     if let Some(millis) = body["redriveDate"].as_i64() {

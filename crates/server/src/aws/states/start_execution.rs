@@ -101,6 +101,7 @@ async fn wanted(call: &Call) -> Result<(AggregateId, Start), ApiError> {
         express: machine.express,
         role_arn: machine.role_arn,
         input,
+        member: None,
     };
     Ok((id, start))
 }

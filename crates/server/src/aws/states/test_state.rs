@@ -289,6 +289,7 @@ fn trial(call: &Call, asked: &Asked) -> Trial {
             alias: None,
             express: true,
             role_arn: asked.role.clone().unwrap_or_default(),
+            member: None,
             input: asked.input.clone(),
         },
         variables: asked.variables.clone(),

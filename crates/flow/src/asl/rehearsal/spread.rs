@@ -1,0 +1,123 @@
+//! A distributed Map in a rehearsal: its executions are played one after the other, each from the instant at which the map
+//! run began.
+
+use std::collections::VecDeque;
+
+use model::Rejection;
+use uuid::Uuid;
+
+use super::super::execution::Execution;
+use super::super::input::{Input, Start};
+use super::super::map_run::{self, Command, Input as RunInput, MapRun};
+use super::{Answers, MAX_TURNS, Stage, Stuck};
+
+impl Stage {
+    /// Plays the map run that was to begin first, and tells the execution how it ended.
+    pub(super) fn map_run(
+        &mut self,
+        execution: Execution,
+        answers: &mut Answers<'_>,
+    ) -> Result<Execution, Stuck> {
+        let (id, begin) = self.runs.remove(0);
+        let began = self.at;
+        let mut last = began;
+        let (mut run, commands) = self.run_turn((id, None), RunInput::Begin(begin))?;
+        let mut queue = VecDeque::from(commands);
+        let mut told = None;
+        while let Some(command) = queue.pop_front() {
+            if self.turns > MAX_TURNS {
+                return Err(Stuck::Waits);
+            }
+            let input = match command {
+                Command::Start { execution, start } => {
+                    self.at = began;
+                    let ended = self.member((execution, *start), answers)?;
+                    last = last.max(self.at);
+                    ended
+                }
+                Command::Stop { execution } => {
+                    let waits = |command: &Command| matches!(command, Command::Start { execution: it, .. } if *it == execution);
+                    let Some(at) = queue.iter().position(waits) else {
+                        continue;
+                    };
+                    let Some(Command::Start { start, .. }) = queue.remove(at) else {
+                        continue;
+                    };
+                    self.stopped((execution, *start))?
+                }
+                Command::Continue => RunInput::Continue,
+                Command::Tell { report, .. } => {
+                    told = Some(report);
+                    continue;
+                }
+                // Nobody redrives a rehearsal.
+                Command::Redrive { .. } => continue,
+            };
+            self.at = last;
+            let (next, commands) = self.run_turn((id, Some(run)), input)?;
+            run = next;
+            queue.extend(commands);
+        }
+        self.at = last;
+        let report = told.ok_or(Stuck::Waits)?;
+        self.turn(Some(execution), Input::MapRun(Box::new(report)))
+    }
+
+    fn run_turn(
+        &mut self,
+        (id, run): (Uuid, Option<MapRun>),
+        input: RunInput,
+    ) -> Result<(MapRun, Vec<Command>), Stuck> {
+        let mut cx = self.context();
+        cx.id = id;
+        let refused = |rejection: Rejection| Stuck::Refused(rejection.to_string());
+        let decision = map_run::step(run, input, &cx).map_err(refused)?;
+        Ok((decision.state, decision.commands))
+    }
+
+    /// Plays an execution of a map run to its end.
+    fn member(
+        &mut self,
+        (id, start): (Uuid, Start),
+        answers: &mut Answers<'_>,
+    ) -> Result<RunInput, Stuck> {
+        self.within(id, |stage| stage.perform(start, answers).map(|_| ()))
+    }
+
+    /// An execution that is stopped as soon as it has begun.
+    fn stopped(&mut self, (id, start): (Uuid, Start)) -> Result<RunInput, Stuck> {
+        self.within(id, |stage| {
+            let begun = stage.turn(None, Input::Start(Box::new(start)))?;
+            let stop = Input::Stop {
+                error: None,
+                cause: None,
+            };
+            stage.turn(Some(begun), stop).map(|_| ())
+        })
+    }
+
+    /// Plays an execution on a stage of its own, which has the same mocks, and gives what its map run is told.
+    fn within(
+        &mut self,
+        id: Uuid,
+        play: impl FnOnce(&mut Self) -> Result<(), Stuck>,
+    ) -> Result<RunInput, Stuck> {
+        let mut stage = Self {
+            id,
+            at: self.at,
+            began: self.began,
+            turns: self.turns,
+            made: std::mem::take(&mut self.made),
+            counts: std::mem::take(&mut self.counts),
+            path: std::mem::take(&mut self.path),
+            ..Self::default()
+        };
+        play(&mut stage)?;
+        self.at = stage.at;
+        self.turns = stage.turns;
+        self.made = stage.made;
+        self.counts = stage.counts;
+        self.path = stage.path;
+        stage.told.ok_or(Stuck::Waits)
+    }
+}
