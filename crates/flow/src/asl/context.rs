@@ -12,9 +12,17 @@ use super::execution::Origin;
 #[derive(Debug, Clone)]
 pub(crate) struct ContextObject {
     made: OnceCell<Value>,
-    parts: Parts,
+    base: Base,
     item: Option<Value>,
     token: Option<String>,
+}
+
+/// What it is made from.
+#[derive(Debug)]
+enum Base {
+    Parts(Box<Parts>),
+    /// An object that was made before.
+    Kept(Value),
 }
 
 /// What it is made of.
@@ -39,9 +47,18 @@ pub(crate) struct Parts {
 
 impl ContextObject {
     pub(crate) fn of(parts: Parts) -> Self {
+        Self::new(Base::Parts(Box::new(parts)))
+    }
+
+    /// An object that was made before, as [`ContextObject::value`] gave it.
+    pub(crate) fn kept(value: Value) -> Self {
+        Self::new(Base::Kept(value))
+    }
+
+    fn new(base: Base) -> Self {
         Self {
             made: OnceCell::new(),
-            parts,
+            base,
             item: None,
             token: None,
         }
@@ -50,7 +67,10 @@ impl ContextObject {
     /// The object.
     pub(crate) fn value(&self) -> &Value {
         self.made.get_or_init(|| {
-            let mut value = self.parts.value();
+            let mut value = match &self.base {
+                Base::Parts(parts) => parts.value(),
+                Base::Kept(value) => value.clone(),
+            };
             if let Some(item) = &self.item {
                 value["Map"] = json!({"Item": item});
             }
@@ -75,7 +95,10 @@ impl ContextObject {
 
     /// Whether it shows a task's token.
     pub(crate) fn has_token(&self) -> bool {
-        let given = self.parts.given.as_ref();
+        let given = match &self.base {
+            Base::Parts(parts) => parts.given.as_ref(),
+            Base::Kept(value) => Some(value),
+        };
         self.token.is_some() || given.is_some_and(|given| given.get("Task").is_some())
     }
 }

@@ -79,7 +79,7 @@ impl Scene {
     pub(super) fn given(&self) -> Given {
         Given {
             input: self.input.clone(),
-            context: self.context.clone(),
+            context: self.context.value().clone(),
             variables: self.variables.clone(),
             states: self.states.clone(),
             at: self.at,

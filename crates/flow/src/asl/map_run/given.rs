@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map as Object, Value, json};
+use serde_json::{Map as Object, Value};
 
+use crate::asl::context::ContextObject;
 use crate::asl::definition::Map;
 use crate::asl::fault::Fault;
 use crate::asl::intrinsic::Randomness;
@@ -37,18 +38,14 @@ impl Given {
         let Some(selector) = &map.item_selector else {
             return Ok(item["Value"].clone());
         };
-        let mut context = self.context.clone();
-        context["Map"] = json!({"Item": item});
-        let mut states = self.states.clone();
-        if !states.is_empty() {
-            states.insert("context".to_owned(), context.clone());
-        }
+        let mut context = ContextObject::kept(self.context.clone());
+        context.show_item(item);
         let view = View {
             document: &self.input,
             context: &context,
             variables: &self.variables,
             at: self.at,
-            states: &states,
+            states: &self.states,
         };
         selector.fill(&view, random)
     }

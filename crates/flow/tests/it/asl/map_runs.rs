@@ -235,9 +235,9 @@ fn as_many_live_as_may() {
     for (declared, items, live) in [
         (json!({"MaxConcurrency": 3}), 10, 3),
         (json!({"MaxConcurrency": 30}), 10, 10),
-        (json!({"MaxConcurrency": 0}), 1_500, 1_000),
+        (json!({"MaxConcurrency": 0}), 1_020, 1_000),
         (json!({}), 150, 150),
-        (json!({"MaxConcurrency": 5_000}), 1_200, 1_000),
+        (json!({"MaxConcurrency": 5_000}), 1_020, 1_000),
     ] {
         let mut play = Play::begin(&declared, items);
         assert_eq!(play.living.len(), live, "{declared}");
@@ -248,6 +248,9 @@ fn as_many_live_as_may() {
                 tolerated_percentage: None,
             });
             assert_eq!(play.living.len(), 5);
+        }
+        if items > 200 {
+            continue;
         }
         for _ in 0..items {
             play.end(0, Status::Succeeded);
