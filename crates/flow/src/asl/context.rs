@@ -18,7 +18,7 @@ pub(crate) struct ContextObject {
 }
 
 /// What it is made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Base {
     Parts(Box<Parts>),
     /// An object that was made before.
