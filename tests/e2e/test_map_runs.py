@@ -1,11 +1,12 @@
 """Distributed Maps: map runs under boto3 and the AWS CLI, redriven, and killed half way."""
 
 import json
+import subprocess
 import tempfile
 import time
 import unittest
 
-from quelltest import Moto, Quell, wait_until
+from quelltest import REGION, Moto, Quell, binary, wait_until
 from states_world import MACHINE, ROLE, StatesTest, machine
 
 
@@ -116,6 +117,71 @@ class MapRuns(StatesTest):
 
 
 class Killed(unittest.TestCase):
+    def test_what_cannot_be_repeated_is_asked_about_and_never_done_twice(self):
+        items = 40
+        with tempfile.TemporaryDirectory() as folder:
+            moto = Moto(folder)
+            quell = Quell(folder, aws_url=moto.url)
+            try:
+                self.send_killed(quell, moto, items)
+            finally:
+                quell.close()
+                moto.close()
+
+    def machine(self, quell, *arguments):
+        command = [binary(), "machine", *arguments, "--endpoint-url", quell.url]
+        command += ["--credentials", str(quell.credentials), "--region", REGION]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def unknown(self, quell):
+        """Ids and ARNs of executions with a call whose outcome nobody knows."""
+        lines = [line.split() for line in self.machine(quell, "list", "--unknown").splitlines()]
+        return [(line[0], line[2]) for line in lines if line[0] != "state"]
+
+    def send_killed(self, quell, moto, items):
+        sqs = moto.client("sqs")
+        url = sqs.create_queue(QueueName="told")["QueueUrl"]
+        states = quell.client("stepfunctions", inject_host_prefix=False)
+        send = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Parameters": {"QueueUrl": url, "MessageBody.$": "States.Format('item-{}', $)"},
+            "ResultPath": None,
+            "End": True,
+        }
+        definition = each({"Send": send}, MaxConcurrency=5)
+        arn = states.create_state_machine(name="send", definition=definition, roleArn=ROLE)["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=arn, input=json.dumps(list(range(items))))["executionArn"]
+        for _ in range(3):
+            time.sleep(0.25)
+            quell.restart()
+        states = quell.client("stepfunctions", inject_host_prefix=False)
+        seen = set()
+
+        def messages():
+            while True:
+                found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
+                for message in found:
+                    self.assertNotIn(message["Body"], seen, "sent twice")
+                    seen.add(message["Body"])
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                if not found:
+                    return seen
+
+        def settled():
+            found = states.describe_execution(executionArn=execution)
+            for uuid, waiting in self.unknown(quell):
+                body = f"item-{states.describe_execution(executionArn=waiting)['input']}"
+                outcome = "succeeded" if body in messages() else "retry"
+                self.machine(quell, "resolve", uuid, "--state", "Send", "--outcome", outcome)
+            return found if found["status"] != "RUNNING" else None
+
+        found = wait_until("the execution's end", settled, deadline=120)
+        self.assertEqual(found["status"], "SUCCEEDED", found)
+        self.assertEqual(messages(), {f"item-{n}" for n in range(items)})
+
     def test_a_map_run_goes_on_where_it_was_and_nothing_is_done_twice(self):
         items = 200
         with tempfile.TemporaryDirectory() as folder:

@@ -100,6 +100,9 @@ pub(super) fn blocks_of(state: &State) -> Vec<usize> {
 pub(super) fn kind_of(state: &State) -> String {
     match &state.kind {
         Kind::Task(task) => format!("Task · {}", label::resource(&task.resource)),
+        Kind::Map(map) if map.distributed.is_some() => {
+            "Map · an execution for each item".to_owned()
+        }
         Kind::Map(_) => "Map · for each item".to_owned(),
         Kind::Parallel { branches, .. } => format!("Parallel · {} branches", branches.len()),
         kind => kind.as_str().to_owned(),

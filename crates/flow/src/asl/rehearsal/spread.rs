@@ -56,7 +56,13 @@ impl Stage {
             self.at = last;
             let (next, commands) = self.run_turn((id, Some(run)), input)?;
             run = next;
-            queue.extend(commands);
+            // What is stopped is stopped before anything else begins.
+            for command in commands {
+                match command {
+                    Command::Stop { .. } => queue.push_front(command),
+                    _ => queue.push_back(command),
+                }
+            }
         }
         self.at = last;
         let report = told.ok_or(Stuck::Waits)?;

@@ -180,3 +180,74 @@ fn what_nothing_wakes_is_told() {
     let refused = rehearse(("m", "{}", false), "{}", &mut answers);
     assert!(matches!(refused, Err(Stuck::Refused(_))), "{refused:?}");
 }
+
+/// A distributed Map over its input: each item is looked for, and naps.
+fn spread(fields: &Value) -> String {
+    let mut map = json!({"Type": "Map", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "Look",
+        "States": {
+            "Look": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:getQueueUrl",
+                "Parameters": {"QueueName.$": "$"}, "Next": "Nap"},
+            "Nap": {"Type": "Wait", "Seconds": 60, "OutputPath": "$.QueueUrl", "End": true},
+        },
+    }});
+    for (field, value) in fields.as_object().expect("fields") {
+        map[field] = value.clone();
+    }
+    json!({"StartAt": "Map", "States": {"Map": map}}).to_string()
+}
+
+#[test]
+fn a_distributed_map_is_played_with_its_executions() {
+    let mut answers = |state: &str, call: u64| match (state, call) {
+        ("Look", 0..=2) => Ok(Reply::Return(json!({"QueueUrl": format!("url-{call}")}))),
+        _ => Err("no such call".to_owned()),
+    };
+    let definition = spread(&json!({}));
+    let played = rehearse(
+        ("m", &definition, false),
+        r#"["a", "b", "c"]"#,
+        &mut answers,
+    );
+    let played = played.expect("an end");
+    assert_eq!(played.status, Status::Succeeded, "{:?}", played.cause);
+    assert_eq!(
+        played.output.as_deref(),
+        Some(r#"["url-0","url-1","url-2"]"#)
+    );
+    assert_eq!(
+        played.path.iter().filter(|state| *state == "Nap").count(),
+        3
+    );
+    assert_eq!(played.seconds, 60, "they nap side by side");
+    let unanswered = rehearse(("m", &definition, false), r#"[1, 2, 3, 4]"#, &mut answers);
+    assert!(matches!(unanswered, Err(Stuck::Unanswered { state, .. }) if state == "Look"));
+}
+
+#[test]
+fn executions_of_a_played_map_run_that_were_to_begin_are_stopped_with_it() {
+    let mut calls = 0;
+    let mut answers = |_: &str, _: u64| {
+        calls += 1;
+        Ok(Reply::Throw {
+            error: "Sqs.QueueDoesNotExistException".to_owned(),
+            cause: "gone".to_owned(),
+        })
+    };
+    let definition = spread(&json!({"ToleratedFailureCount": 1}));
+    let played = rehearse(
+        ("m", &definition, false),
+        r#"["a", "b", "c", "d"]"#,
+        &mut answers,
+    );
+    let played = played.expect("an end");
+    assert_eq!(
+        played.error.as_deref(),
+        Some("States.ExceedToleratedFailureThreshold")
+    );
+    assert_eq!(
+        calls, 2,
+        "the others are stopped before their calls are answered"
+    );
+}
