@@ -26,8 +26,10 @@ pub(crate) fn decide(
         Some(_) => return Err(misdirected(cx)),
         None => None,
     };
-    let Input::MapRun(input) = prepared.input else {
-        return Err(misdirected(cx));
+    let input = match prepared.input {
+        Input::MapRun(input) => *input,
+        Input::Settled { effect, outcome } => map_run::Input::Effect { effect, outcome },
+        _ => return Err(misdirected(cx)),
     };
     let context = flow::asl::Context {
         id: cx.id.id,
@@ -36,7 +38,7 @@ pub(crate) fn decide(
         entropy: cx.entropy,
         budget: cx.step_budget,
     };
-    let decision = map_run::step(current, *input, &context)?;
+    let decision = map_run::step(current, input, &context)?;
     Ok(Decided::of(
         decision,
         |run| State::MapRun(Box::new(run)),
@@ -73,6 +75,11 @@ fn order(command: Command, cx: &Context) -> Order {
         Command::Tell { execution, report } => {
             told(cx, execution, ExecutionInput::MapRun(Box::new(report)))
         }
+        Command::Perform { effect, command } => Order::Perform {
+            effect,
+            command: *command,
+            recovery: None,
+        },
         Command::Continue => {
             Order::Continue(Box::new(Input::MapRun(Box::new(map_run::Input::Continue))))
         }

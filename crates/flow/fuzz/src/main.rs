@@ -2,6 +2,10 @@
 
 #![no_main]
 
+#[path = "../../tests/it/asl/bucket.rs"]
+mod bucket;
+#[path = "../../tests/it/asl/spread.rs"]
+mod spread;
 #[path = "../targets.rs"]
 mod targets;
 #[path = "../../tests/it/asl/world.rs"]

@@ -11,6 +11,8 @@ pub(crate) const RUNTIME: &str = "States.Runtime";
 pub(crate) const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
 /// A data set cannot be read.
 pub(crate) const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
+/// Results cannot be written.
+pub(crate) const RESULT_WRITER_FAILED: &str = "States.ResultWriterFailed";
 /// An intrinsic function failed.
 pub(crate) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 /// No rule of a Choice matched.

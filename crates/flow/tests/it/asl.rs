@@ -1,10 +1,12 @@
 //! State machines against what the service answered (third-party cases, read from `QUELL_CASES`).
 
+mod bucket;
 mod cases;
 mod compare;
 mod datasets;
 mod graph;
 mod laws;
+mod map_data;
 mod map_runs;
 mod redriving;
 mod rehearsal;

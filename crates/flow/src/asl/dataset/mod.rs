@@ -6,6 +6,7 @@
 //! | bytes to items, a window at a time | [`decoder`]: [`csv`], [`json`], [`lines`]; [`inflate`] before them |
 //! | lists of further objects | [`manifest`], [`listing`] |
 //! | items to batches | [`batch`] |
+//! | results to files | [`writing`] |
 //! //!
 //! Everything here is pure and can be stored between two calls: an object of any size is read in windows of bounded size,
 //! and what has to be remembered from one to the next is small. Knows nothing of map runs.
@@ -19,6 +20,7 @@ pub mod lines;
 pub(crate) mod listing;
 pub(crate) mod manifest;
 pub mod reading;
+pub(crate) mod writing;
 
 pub use decoder::{Decoder, Sink};
 

@@ -5,7 +5,6 @@
 mod check;
 mod distributed;
 mod fields;
-mod held;
 mod item_reader;
 mod mapping;
 mod payload;
@@ -30,7 +29,7 @@ pub use distributed::{
     Csv, Distributed, Format, ItemBatcher, ItemReader, MAX_BATCH_BYTES, MAX_HEADER_BYTES,
     MAX_ITEMS, MAX_LABEL, ResultWriter, Source, Transformation,
 };
-pub use read::{parse, parse_to_try};
+pub use read::parse;
 
 /// Largest definition in bytes (the service's limit).
 pub const MAX_BYTES: usize = 1_048_576;

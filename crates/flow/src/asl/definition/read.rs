@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::fields::Fields;
 use super::{
     Block, INVALID_JSON, Language, MAX_BLOCK_DEPTH, MAX_BYTES, MachineType, Problem, SCHEMA,
-    StateMachine, check, held, states,
+    StateMachine, check, states,
 };
 
 const TOP: [&str; 6] = [
@@ -32,25 +32,6 @@ pub(crate) fn parse_with_places(
     text: &str,
     kind: MachineType,
 ) -> Result<(StateMachine, Vec<String>), Vec<Problem>> {
-    let (machine, places) = understand(text, kind)?;
-    let problems = held::held_back(&machine, &places);
-    if problems.is_empty() {
-        Ok((machine, places))
-    } else {
-        Err(problems)
-    }
-}
-
-/// Reads a definition of which one state is to be tried by itself: what its work would need is not looked at.
-///
-/// # Errors
-/// All problems that were found.
-pub fn parse_to_try(text: &str) -> Result<StateMachine, Vec<Problem>> {
-    understand(text, MachineType::Standard).map(|(machine, _)| machine)
-}
-
-/// What a definition says, whether or not this server runs it.
-fn understand(text: &str, kind: MachineType) -> Result<(StateMachine, Vec<String>), Vec<Problem>> {
     let value = json(text).map_err(|problem| vec![problem])?;
     let Value::Object(map) = &value else {
         return Err(vec![not_an_object()]);

@@ -65,7 +65,13 @@ pub(super) fn map(
     };
     let limit =
         u32::try_from(limit).map_err(|_| Fault::runtime("MaxConcurrency cannot be negative."))?;
-    let items = items(turn, scene, map)?;
+    let distributed = map.distributed.as_ref();
+    let reads = distributed.is_some_and(|it| it.reader.is_some());
+    let items = if reads {
+        Vec::new()
+    } else {
+        items(turn, scene, map)?
+    };
     let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
     let details = json!({"length": count});
     turn.thread_event(
@@ -73,7 +79,7 @@ pub(super) fn map(
         "MapStateStarted",
         Some(("mapStateStartedEventDetails", details)),
     );
-    if let Some(distributed) = &map.distributed {
+    if let Some(distributed) = distributed {
         let limits = limits(turn, scene, (map, limit))?;
         return spread::begin(turn, (id, state), scene, (distributed, items, limits));
     }

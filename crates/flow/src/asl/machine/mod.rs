@@ -31,6 +31,7 @@ mod quantity;
 mod redrive;
 mod shown;
 mod spread;
+mod supply;
 mod task;
 mod touched;
 pub mod trial;

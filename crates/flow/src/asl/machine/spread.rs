@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::enter::Scene;
 use super::turn::Turn;
-use super::{end, fail, leave};
+use super::{end, fail, leave, supply};
 use crate::asl::definition::{Distributed, Kind, MachineType, State};
 use crate::asl::execution::{Mapping, Phase, Status};
 use crate::asl::fault::Fault;
 use crate::asl::input::{Command, Start};
-use crate::asl::map_run::{Begin, End, Limits, Origin, Outcome, Parent, Report};
+use crate::asl::map_run::{Begin, End, Limits, Origin, Outcome, Parent, Report, Supply};
 
 /// Begins the map run of a distributed Map.
 pub(super) fn begin(
@@ -22,6 +22,7 @@ pub(super) fn begin(
     let Kind::Map(map) = &state.kind else {
         return Ok(());
     };
+    let supply = supply::supply(turn, scene, distributed)?;
     turn.x.root.effects += 1;
     let run = ids::child(turn.cx.id, turn.x.root.effects);
     let parent = Parent {
@@ -32,7 +33,8 @@ pub(super) fn begin(
         entered: turn.thread(id).map_or(0, |thread| thread.entered.0),
     };
     let start = turn.x.origin.start.clone();
-    let origin = origin(start, (run, parent), (distributed, map.processor), scene);
+    let mut origin = origin(start, (run, parent), (distributed, map.processor), scene);
+    origin.supply = supply;
     let arn = origin.arn.clone();
     let details = json!({"mapRunArn": arn});
     turn.thread_event(
@@ -92,6 +94,7 @@ fn origin(
         machine_arn,
         block,
         given: scene.given(),
+        supply: Supply::default(),
     }
 }
 
@@ -133,10 +136,17 @@ fn succeeded(turn: &mut Turn<'_>, id: u32, result: serde_json::Value) -> Result<
     let Some(state) = block.and_then(|block| block.states.get(thread.state)) else {
         return Ok(());
     };
+    let started = thread.last;
     let event = turn.thread_event(id, "MapRunSucceeded", None);
     turn.event("MapStateSucceeded", event, None);
+    let batches = matches!(&state.kind, Kind::Map(map)
+        if map.distributed.as_ref().is_some_and(|it| it.batcher.is_some()));
     if let Some(thread) = turn.touch(id) {
         thread.phase = Phase::Ready;
+        if batches {
+            // As the service does it: the exit of a Map with batches follows the beginning of its map run.
+            thread.last = started;
+        }
     }
     match Scene::of(turn, id, state) {
         None => Ok(()),

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::enter::Scene;
 use super::turn::Turn;
-use super::{fork, quantity};
-use crate::asl::dataset::batch::{self, BatchLimits};
+use super::{fork, quantity, supply};
+use crate::asl::dataset::batch;
 use crate::asl::dataset::json::Decoder;
 use crate::asl::dataset::{Sink, Unreadable};
-use crate::asl::definition::{Format, ItemBatcher, ItemReader, Kind, Map, Source, State, Text};
+use crate::asl::definition::{ItemBatcher, ItemReader, Kind, Map, State};
 use crate::asl::fault::{Fault, ITEM_READER_FAILED};
 
 /// Notes what a Map or Parallel does with its input; says how many iterations may fail.
@@ -75,12 +75,7 @@ fn pointed(
     let Some(read) = read else {
         return Ok(Vec::new());
     };
-    let pointer = match &reader.source {
-        Source::Object(Format::Json {
-            pointer: Some(pointer),
-        }) => Some(items_pointer(turn, scene, pointer)?),
-        _ => None,
-    };
+    let pointer = supply::pointer(turn, scene, reader)?;
     let mut decoder =
         Decoder::new(pointer.as_deref().unwrap_or_default()).map_err(|it| unreadable(&it))?;
     let mut sink = Sink::new(None);
@@ -91,23 +86,6 @@ fn pointed(
         turn.note("afterItemsPointer", || json!(sink.items));
     }
     Ok(sink.items)
-}
-
-/// `ItemsPointer`, filled in.
-pub(super) fn items_pointer(
-    turn: &mut Turn<'_>,
-    scene: &Scene,
-    pointer: &Text,
-) -> Result<String, Fault> {
-    match pointer {
-        Text::Fixed(text) => Ok(text.clone()),
-        Text::Template(template) => {
-            let value = scene.fill(template, &scene.input, turn)?;
-            value.as_str().map(str::to_owned).ok_or_else(|| {
-                Fault::runtime(format!("The ItemsPointer is no string but was: {value}"))
-            })
-        }
-    }
 }
 
 /// What `ItemSelector` makes of the items.
@@ -131,35 +109,13 @@ fn selected(
     Ok(selected)
 }
 
-/// The limits of batches, as the state's data has them.
-pub(super) fn batch_limits(
-    turn: &mut Turn<'_>,
-    scene: &Scene,
-    batcher: &ItemBatcher,
-) -> Result<BatchLimits, Fault> {
-    let mut limit = |number: &Option<_>, field: &str| {
-        let Some(number) = number else {
-            return Ok(None);
-        };
-        let value = quantity::integer(turn, scene, (number, field))?;
-        match u64::try_from(value) {
-            Ok(value) if value > 0 => Ok(Some(value)),
-            _ => Err(Fault::runtime(format!("field {field} must be positive"))),
-        }
-    };
-    Ok(BatchLimits {
-        items: limit(&batcher.max_items, "MaxItemsPerBatch")?,
-        bytes: limit(&batcher.max_bytes, "MaxInputBytesPerBatch")?,
-    })
-}
-
 fn batched(
     turn: &mut Turn<'_>,
     scene: &Scene,
     batcher: &ItemBatcher,
     items: Vec<Value>,
 ) -> Result<Vec<Value>, Fault> {
-    let limits = batch_limits(turn, scene, batcher)?;
+    let limits = supply::batch_limits(turn, scene, batcher)?;
     let shared = match &batcher.input {
         Some(input) => Some(scene.fill(input, &scene.input, turn)?),
         None => None,

@@ -3,24 +3,31 @@
 //! | phase | input | next |
 //! |---|---|---|
 //! | none | Begin | running: executions for the first items |
-//! | running | Ended | the next item's execution; the end, when none is left |
+//! | running | Ended | the next item's execution; when none is left, the end, or the writing of the results |
+//! | running | Effect | the items that were read; their executions |
 //! | running | (same turn) more failed than may | ending: what runs is stopped |
 //! | running | Stop | ending: what runs is stopped |
 //! | running | Update | other limits, from now on |
-//! | ending | Ended, the last | over; the parent is told, unless it stopped the run |
+//! | ending | Ended, the last | over, or writing; the parent is told, unless it stopped the run |
+//! | writing | Effect | the next file of results; behind the last one the end |
 //! | over, not well | Redrive | running: what did not end well again, and what never began |
 //! | ending | Redrive | the same, once it is over |
 //!
 //! Each execution is an aggregate of its own; here stands what became of it. The items lie in frames of bounded size that
 //! are written once, each execution has a frame: a turn writes what it touched. Knows nothing of stores or wires.
 
+mod bundle;
 mod child;
+mod delivery;
 mod given;
+mod reading;
 mod state;
+mod supply;
 mod view;
 mod work;
 
-use model::{Decision, IndexEntry, Rejection};
+use model::effect::Outcome as EffectOutcome;
+use model::{Decision, EffectCommand, IndexEntry, Rejection};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -28,6 +35,7 @@ use uuid::Uuid;
 pub use child::{End, Member};
 pub(crate) use given::Given;
 pub use state::{Limits, MapRun, ORIGIN_FRAME, Origin, Parent, RunStatus};
+pub(crate) use supply::{Batching, Destination, Supply};
 pub use view::Counts;
 
 use super::input::{Context, Start};
@@ -66,6 +74,13 @@ pub enum Input {
         /// How.
         end: Box<End>,
     },
+    /// A call to the data set's or the results' bucket has ended.
+    Effect {
+        /// The id given in [`Command::Perform`].
+        effect: Uuid,
+        /// How it ended.
+        outcome: EffectOutcome,
+    },
     /// Its parent does not want it any more.
     Stop,
     /// Its parent wants it again.
@@ -103,6 +118,13 @@ pub enum Command {
     Redrive {
         /// Its id.
         execution: Uuid,
+    },
+    /// Do something outside.
+    Perform {
+        /// The effect's id.
+        effect: Uuid,
+        /// What to do.
+        command: Box<EffectCommand>,
     },
     /// Tell the parent how it ended.
     Tell {
@@ -171,6 +193,7 @@ pub fn step(
             attempt,
             end,
         } => turn.ended((index, attempt), *end),
+        Input::Effect { effect, outcome } => turn.settled(effect, outcome),
         Input::Stop => turn.stop(),
         Input::Redrive => turn.redrive(),
         Input::Update {
@@ -203,6 +226,7 @@ fn begin(begin: Begin, cx: &Context) -> Result<Decision<MapRun, Command>, Reject
         value: parent,
     }];
     turn.reply = json!({"mapRunArn": turn.run.arn()});
+    turn.open();
     turn.advance();
     Ok(turn.finish())
 }

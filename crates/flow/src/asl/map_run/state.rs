@@ -14,7 +14,10 @@ use uuid::Uuid;
 
 use super::Begin;
 use super::child::{Child, Standing};
+use super::delivery::Delivery;
 use super::given::Given;
+use super::reading::Source;
+use super::supply::Supply;
 use crate::asl::definition::{self, Kind, MachineType, Map, StateMachine};
 use crate::asl::execution::{RestoreError, Status, read};
 
@@ -22,6 +25,8 @@ use crate::asl::execution::{RestoreError, Status, read};
 const VERSION: u16 = 1;
 /// Key of the frame with what the run was made from.
 pub const ORIGIN_FRAME: &str = "origin";
+/// Key of the frame with what items are read from.
+const SOURCE_FRAME: &str = "source";
 /// Bytes of items that a frame holds, as far as one item does not have more.
 const PIECE: usize = 65_536;
 
@@ -83,6 +88,9 @@ pub struct Origin {
     /// The Map's block in the definition.
     pub(crate) block: usize,
     pub(crate) given: Given,
+    /// What its reader, batcher and writer came to.
+    #[serde(default)]
+    pub(crate) supply: Supply,
 }
 
 /// What somebody may change while it runs.
@@ -160,6 +168,8 @@ pub(crate) enum Phase {
     Running,
     /// What still runs is being stopped; then it is over.
     Ending(Verdict),
+    /// Its executions have ended, its results are being written.
+    Writing,
     /// It has ended.
     Over,
 }
@@ -187,7 +197,7 @@ pub(crate) struct Root {
     #[serde(default)]
     pub(crate) stopped: Option<Timestamp>,
     pub(crate) limits: Limits,
-    /// Number of items.
+    /// Number of items; as far as they have been read.
     pub(crate) items: u64,
     /// Position of the first item that no execution has.
     pub(crate) next_item: u64,
@@ -205,6 +215,15 @@ pub(crate) struct Root {
     /// Its parent wants it again as soon as it is over.
     #[serde(default)]
     pub(crate) wanted: bool,
+    /// Number of calls so far.
+    #[serde(default)]
+    pub(crate) effects: u64,
+    /// How far the writing of the results is.
+    #[serde(default)]
+    pub(crate) delivery: Option<Delivery>,
+    /// Whether the results have been written.
+    #[serde(default)]
+    pub(crate) written: bool,
 }
 
 /// One map run. Cloning is cheap as far as its executions are few: items are shared.
@@ -218,6 +237,8 @@ pub struct MapRun {
     pub(crate) children: BTreeMap<u32, Child>,
     /// Executions that wait to live again.
     pub(crate) again: BTreeSet<u32>,
+    /// What items are read from, until all have been read.
+    pub(crate) source: Option<Source>,
 }
 
 impl MapRun {
@@ -241,12 +262,16 @@ impl MapRun {
                 redrives: 0,
                 redriven: None,
                 wanted: false,
+                effects: 0,
+                delivery: None,
+                written: false,
             },
             origin: Arc::new(begin.origin),
             machine: Arc::new(machine),
             pieces: pieces(0, begin.items),
             children: BTreeMap::new(),
             again: BTreeSet::new(),
+            source: None,
         })
     }
 
@@ -257,12 +282,14 @@ impl MapRun {
     pub fn restore(frames: Vec<(String, Value)>) -> Result<Self, RestoreError> {
         let mut root: Option<Root> = None;
         let mut origin: Option<Origin> = None;
+        let mut source: Option<Source> = None;
         let mut pieces = BTreeMap::new();
         let mut children: BTreeMap<u32, Child> = BTreeMap::new();
         for (key, mut body) in frames {
             match key.split_once('/') {
                 None if key.is_empty() => root = Some(read(&key, body)?),
                 None if key == ORIGIN_FRAME => origin = Some(read(&key, body)?),
+                None if key == SOURCE_FRAME => source = Some(read(&key, body)?),
                 Some(("items", first)) => {
                     let Value::Array(items) = body["items"].take() else {
                         return Err(unreadable(&key, "it holds no list"));
@@ -288,6 +315,7 @@ impl MapRun {
             pieces,
             children,
             again,
+            source,
         })
     }
 
@@ -298,11 +326,22 @@ impl MapRun {
     /// The frames that are written once.
     pub(crate) fn first_frames(&self) -> Vec<FrameWrite> {
         let origin = FrameWrite::put(ORIGIN_FRAME, to_value(self.origin.as_ref()));
-        let pieces = self.pieces.iter().map(|(first, items)| {
-            let body = json!({"v": VERSION, "items": items.as_ref()});
-            FrameWrite::put(format!("items/{first:012}"), body)
-        });
+        let pieces = self.pieces.keys().map(|first| self.piece_frame(*first));
         std::iter::once(origin).chain(pieces).collect()
+    }
+
+    /// The piece of the items that begins at a position.
+    pub(crate) fn piece_frame(&self, first: u64) -> FrameWrite {
+        let items = self.pieces.get(&first);
+        let body = json!({"v": VERSION, "items": items.map(AsRef::<Vec<Value>>::as_ref)});
+        FrameWrite::put(format!("items/{first:012}"), body)
+    }
+
+    pub(crate) fn source_frame(&self) -> FrameWrite {
+        match &self.source {
+            Some(source) => FrameWrite::put(SOURCE_FRAME, to_value(source)),
+            None => FrameWrite::delete(SOURCE_FRAME),
+        }
     }
 
     pub(crate) fn child_frame(&self, index: u32) -> FrameWrite {
@@ -355,6 +394,7 @@ impl PartialEq for MapRun {
             && self.pieces == other.pieces
             && self.children == other.children
             && self.again == other.again
+            && self.source == other.source
     }
 }
 

@@ -11,6 +11,7 @@ use super::state::{Limits, MapRun, RunStatus, Tally};
 pub struct Counts {
     tally: Tally,
     pending: u64,
+    written: u64,
 }
 
 impl Counts {
@@ -34,7 +35,7 @@ impl Counts {
             "timedOut": timed_out,
             "aborted": aborted,
             "total": self.total(),
-            "resultsWritten": 0,
+            "resultsWritten": self.written,
             "failuresNotRedrivable": lost,
             "pendingRedrive": again,
         })
@@ -78,6 +79,12 @@ impl MapRun {
     #[must_use]
     pub fn parent_arn(&self) -> &str {
         &self.origin.parent.arn
+    }
+
+    /// Name of the state whose it is.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        &self.origin.parent.state
     }
 
     /// ARN of the machine that its parent runs.
@@ -134,6 +141,7 @@ impl MapRun {
         Counts {
             tally: self.root.item_tally,
             pending: self.root.items.saturating_sub(self.root.next_item),
+            written: self.written(&self.root.item_tally),
         }
     }
 
@@ -142,7 +150,27 @@ impl MapRun {
     pub fn executions(&self) -> Counts {
         Counts {
             tally: self.root.executions,
-            pending: self.root.items.saturating_sub(self.root.next_item),
+            pending: self.pending(),
+            written: self.written(&self.root.executions),
+        }
+    }
+
+    /// Executions that are to begin, as far as their items are known.
+    fn pending(&self) -> u64 {
+        let items = self.root.items.saturating_sub(self.root.next_item);
+        let batching = self.origin.supply.batching.as_ref();
+        match batching.and_then(|batching| batching.limits.items) {
+            Some(most) => items.div_ceil(most.max(1)),
+            None => items,
+        }
+    }
+
+    /// How much of what has ended is written into the bucket.
+    fn written(&self, tally: &Tally) -> u64 {
+        if self.root.written {
+            tally.succeeded + tally.unsuccessful()
+        } else {
+            0
         }
     }
 }

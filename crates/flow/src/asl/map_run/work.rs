@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use model::{AggregateId, Decision, IndexEntry, Rejection, ids};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::child::{self, Child, End, Member, Standing};
+use super::child::{Child, End, Member, Standing};
 use super::state::{MapRun, Phase, RunStatus, Verdict};
 use super::{Command, MAX_LIVE, Outcome, Report};
 use crate::asl::execution::Status;
-use crate::asl::fault::{self, EXCEEDED, Fault, MAX_PAYLOAD};
+use crate::asl::fault::{self, EXCEEDED, Fault};
 use crate::asl::input::{Context, Start};
 use crate::asl::intrinsic::Randomness;
 
@@ -20,11 +20,15 @@ const STARTS: u32 = 100;
 /// A turn in the making.
 pub(super) struct Turn<'a> {
     pub(super) run: MapRun,
-    cx: &'a Context,
-    commands: Vec<Command>,
-    random: Randomness,
+    pub(super) cx: &'a Context,
+    pub(super) commands: Vec<Command>,
+    pub(super) random: Randomness,
     touched: BTreeSet<u32>,
-    changed: bool,
+    pub(super) changed: bool,
+    /// Whether what items are read from is another.
+    pub(super) source_changed: bool,
+    /// Pieces of items that have come in this turn.
+    pub(super) fresh_pieces: Vec<u64>,
     /// Whether the run is new.
     pub(super) fresh: bool,
     pub(super) index: Vec<IndexEntry>,
@@ -32,10 +36,10 @@ pub(super) struct Turn<'a> {
 }
 
 /// The names of one execution.
-struct Named {
+pub(super) struct Named {
     id: Uuid,
-    name: String,
-    arn: String,
+    pub(super) name: String,
+    pub(super) arn: String,
 }
 
 impl<'a> Turn<'a> {
@@ -47,6 +51,8 @@ impl<'a> Turn<'a> {
             random: Randomness::new(cx.entropy, 0),
             touched: BTreeSet::new(),
             changed: false,
+            source_changed: false,
+            fresh_pieces: Vec::new(),
             fresh: false,
             index: Vec::new(),
             reply: Value::Null,
@@ -61,6 +67,12 @@ impl<'a> Turn<'a> {
         }
         if self.fresh {
             frames.extend(self.run.first_frames());
+        } else {
+            let pieces = self.fresh_pieces.iter();
+            frames.extend(pieces.map(|first| self.run.piece_frame(*first)));
+        }
+        if self.source_changed {
+            frames.push(self.run.source_frame());
         }
         let touched = self.touched.iter();
         frames.extend(touched.map(|index| self.run.child_frame(*index)));
@@ -96,6 +108,10 @@ impl<'a> Turn<'a> {
             Phase::Over => {}
             Phase::Ending(_) => self.phase(Phase::Ending(Verdict::Stopped)),
             Phase::Running => self.end_early(Verdict::Stopped),
+            Phase::Writing => {
+                self.run.root.delivery = None;
+                self.close(RunStatus::Aborted, None);
+            }
         }
     }
 
@@ -103,7 +119,7 @@ impl<'a> Turn<'a> {
     pub(super) fn redrive(&mut self) {
         match &self.run.root.phase {
             Phase::Over => self.begin_again(),
-            Phase::Ending(_) => {
+            Phase::Ending(_) | Phase::Writing => {
                 self.run.root.wanted = true;
                 self.changed = true;
             }
@@ -129,10 +145,27 @@ impl<'a> Turn<'a> {
 
     /// Goes on as far as nobody else has to do something first.
     pub(super) fn advance(&mut self) {
+        self.go_on();
+        if self.run.root.phase == Phase::Running {
+            self.read_on();
+            // Nothing may be left to read.
+            if self.run.source.is_none() && self.source_changed {
+                self.go_on();
+            }
+        }
+    }
+
+    fn go_on(&mut self) {
         let mut begun = 0;
         loop {
             match self.run.root.phase.clone() {
                 Phase::Over => return,
+                Phase::Writing => {
+                    self.write_on();
+                    if self.run.root.phase == Phase::Writing {
+                        return;
+                    }
+                }
                 Phase::Ending(verdict) => {
                     if self.run.root.executions.running == 0 {
                         self.over(verdict);
@@ -146,7 +179,7 @@ impl<'a> Turn<'a> {
                         "The specified tolerated failure threshold was exceeded".to_owned(),
                     ),
                 }),
-                Phase::Running if self.is_done() => return self.succeed(),
+                Phase::Running if self.is_done() => self.succeed(),
                 Phase::Running if !self.has_room() => return,
                 Phase::Running if begun == STARTS => return self.commands.push(Command::Continue),
                 Phase::Running => {
@@ -179,13 +212,18 @@ impl<'a> Turn<'a> {
         let over_share = |most: f64| failed as f64 * 100.0 > most * root.items as f64;
         match (count, share) {
             (None, None) => true,
-            _ => count.is_some_and(|most| failed > most) || share.is_some_and(over_share),
+            // A share is one of all items, which are known when they have been read.
+            _ => {
+                let known = self.run.source.is_none();
+                count.is_some_and(|most| failed > most) || known && share.is_some_and(over_share)
+            }
         }
     }
 
     fn is_done(&self) -> bool {
         let root = &self.run.root;
-        root.next_item >= root.items && root.executions.running == 0 && self.run.again.is_empty()
+        let begun = root.next_item >= root.items && self.run.again.is_empty();
+        begun && root.executions.running == 0 && self.run.source.is_none()
     }
 
     /// Whether another execution may begin now.
@@ -195,7 +233,7 @@ impl<'a> Turn<'a> {
             0 => MAX_LIVE,
             most => most.min(MAX_LIVE),
         };
-        let waits = root.next_item < root.items || !self.run.again.is_empty();
+        let waits = self.has_items() || !self.run.again.is_empty();
         waits && root.executions.running < u64::from(most)
     }
 
@@ -212,7 +250,7 @@ impl<'a> Turn<'a> {
         if self.run.origin.pattern.express {
             // Executions of Express machines begin anew: they have nothing that they could go on from.
             child.attempt += 1;
-            let taken = self.taken(child.first)?;
+            let taken = self.taken(child.first, Some(child.items))?;
             self.start((index, &child), taken.input, taken.item);
         } else {
             let execution = self.named(index, child.attempt).id;
@@ -225,7 +263,7 @@ impl<'a> Turn<'a> {
     fn begin_first(&mut self) -> Result<(), Fault> {
         let index = self.run.root.begun;
         let first = self.run.root.next_item;
-        let taken = self.taken(first)?;
+        let taken = self.taken(first, None)?;
         let child = Child {
             v: 1,
             standing: Standing::Running,
@@ -239,27 +277,6 @@ impl<'a> Turn<'a> {
         self.start((index, &child), taken.input, taken.item);
         self.set(index, child);
         Ok(())
-    }
-
-    /// What the execution is given whose items begin at a position.
-    fn taken(&mut self, first: u64) -> Result<Taken, Fault> {
-        let origin = std::sync::Arc::clone(&self.run.origin);
-        let machine = std::sync::Arc::clone(&self.run.machine);
-        let value = self.run.item(first).cloned().unwrap_or_default();
-        let item = json!({"Index": first, "Value": value});
-        let Some(map) = MapRun::map(&machine, origin.block) else {
-            return Err(Fault::runtime("The Map state is not there any more."));
-        };
-        let input = origin.given.selected(map, &item, &mut self.random)?;
-        let text = input.to_string();
-        if text.len() > MAX_PAYLOAD {
-            return Err(fault::too_large(&origin.parent.state));
-        }
-        Ok(Taken {
-            count: 1,
-            input: text,
-            item,
-        })
     }
 
     fn start(&mut self, (index, child): (u32, &Child), input: String, item: Value) {
@@ -278,7 +295,7 @@ impl<'a> Turn<'a> {
                 attempt: child.attempt,
                 items: child.items,
                 item,
-                whole: false,
+                whole: self.wants_records(),
             })),
             ..origin.pattern.as_ref().clone()
         };
@@ -289,7 +306,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Name, ARN and id of an execution: they follow from the run's id.
-    fn named(&self, index: u32, attempt: u32) -> Named {
+    pub(super) fn named(&self, index: u32, attempt: u32) -> Named {
         let number = (u64::from(attempt) << 32) | (u64::from(index) + 1);
         let name = ids::child(self.cx.id, number).to_string();
         let pattern = &self.run.origin.pattern;
@@ -308,7 +325,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Stops what runs; the run is over when it has ended.
-    fn end_early(&mut self, verdict: Verdict) {
+    pub(super) fn end_early(&mut self, verdict: Verdict) {
         let running: Vec<(u32, u32)> = self
             .run
             .children
@@ -332,6 +349,9 @@ impl<'a> Turn<'a> {
 
     /// All have ended, and not too many badly.
     fn succeed(&mut self) {
+        if self.deliver(None) {
+            return;
+        }
         let state = self.run.origin.parent.state.clone();
         match self.results() {
             Some(result) => self.close(RunStatus::Succeeded, Some(Outcome::Succeeded { result })),
@@ -342,44 +362,28 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The results in the order of the items; `None` when they are larger than a state's result may be. In the place of
-    /// an output that there is not stands the execution with its metadata.
-    fn results(&self) -> Option<Value> {
-        let most = u64::try_from(MAX_PAYLOAD).unwrap_or(u64::MAX);
-        if self.run.root.bytes > most {
-            return None;
-        }
-        let machine_arn = &self.run.origin.pattern.machine_arn;
-        let results: Value = self
-            .run
-            .children
-            .iter()
-            .filter_map(|(index, child)| Some((index, child, child.end.as_ref()?)))
-            .map(|(index, child, end)| match &end.output {
-                Some(output) => serde_json::from_str(output).unwrap_or_default(),
-                None => {
-                    let Named { name, arn, .. } = self.named(*index, child.attempt);
-                    child::record((&arn, machine_arn, &name), end)
-                }
-            })
-            .collect();
-        (results.to_string().len() <= MAX_PAYLOAD).then_some(results)
-    }
-
     /// Nothing runs any more.
     fn over(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Failed { error, cause } => {
+                if self.deliver(Some((error.clone(), cause.clone()))) {
+                    return;
+                }
                 self.close(RunStatus::Failed, Some(Outcome::Failed { error, cause }));
             }
             Verdict::Stopped => self.close(RunStatus::Aborted, None),
         }
+        self.wanted_again();
+    }
+
+    /// Begins again, if the parent has asked for that while the run was ending.
+    pub(super) fn wanted_again(&mut self) {
         if self.run.root.wanted {
             self.begin_again();
         }
     }
 
-    fn close(&mut self, status: RunStatus, outcome: Option<Outcome>) {
+    pub(super) fn close(&mut self, status: RunStatus, outcome: Option<Outcome>) {
         self.run.root.status = status;
         self.run.root.stopped = Some(self.cx.at);
         self.phase(Phase::Over);
@@ -401,6 +405,8 @@ impl<'a> Turn<'a> {
         let root = &mut self.run.root;
         root.wanted = false;
         root.redrives += 1;
+        root.delivery = None;
+        root.written = false;
         root.redriven = Some(self.cx.at);
         root.status = RunStatus::Running;
         root.stopped = None;
@@ -425,7 +431,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn phase(&mut self, phase: Phase) {
+    pub(super) fn phase(&mut self, phase: Phase) {
         self.run.root.phase = phase;
         self.changed = true;
     }
@@ -434,14 +440,4 @@ impl<'a> Turn<'a> {
         self.touched.insert(index);
         self.run.set(index, child);
     }
-}
-
-/// What an execution is given.
-struct Taken {
-    /// How many items that is.
-    count: u32,
-    /// JSON text of its input.
-    input: String,
-    /// `Map.Item` of its context object.
-    item: Value,
 }

@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 
-use model::Rejection;
+use model::effect::{AwsCall, Failure, Outcome};
+use model::{EffectCommand, Rejection};
 use uuid::Uuid;
 
 use super::super::execution::Execution;
-use super::super::input::{Input, Start};
+use super::super::input::{Input, Settlement, Start};
 use super::super::map_run::{self, Command, Input as RunInput, MapRun};
 use super::{Answers, MAX_TURNS, Stage, Stuck};
 
@@ -50,6 +51,13 @@ impl Stage {
                     told = Some(report);
                     continue;
                 }
+                Command::Perform { effect, command } => {
+                    let EffectCommand::CallAws(call) = *command else {
+                        continue;
+                    };
+                    let outcome = self.bucket(run.state(), call, answers)?;
+                    RunInput::Effect { effect, outcome }
+                }
                 // Nobody redrives a rehearsal.
                 Command::Redrive { .. } => continue,
             };
@@ -67,6 +75,27 @@ impl Stage {
         self.at = last;
         let report = told.ok_or(Stuck::Waits)?;
         self.turn(Some(execution), Input::MapRun(Box::new(report)))
+    }
+
+    /// What the Map's mock says of a call to a bucket.
+    fn bucket(
+        &mut self,
+        state: &str,
+        call: AwsCall,
+        answers: &mut Answers<'_>,
+    ) -> Result<Outcome, Stuck> {
+        let name = format!("{}:{}", call.service, call.operation);
+        Ok(match self.said(state, (name, call.params), answers)? {
+            Settlement::Succeeded { output } => Outcome::Done { result: output },
+            Settlement::Failed { error, cause } => Outcome::Failed(Failure {
+                code: error.unwrap_or_default(),
+                message: cause.unwrap_or_default(),
+                status: None,
+                request_id: None,
+                transient: false,
+            }),
+            Settlement::Heartbeat | Settlement::Retry => return Err(Stuck::Waits),
+        })
     }
 
     fn run_turn(

@@ -146,6 +146,7 @@ impl Play {
                     self.tell_parent(asl::Input::MapRun(Box::new(report)));
                 }
                 Command::Continue => self.tell(Input::Continue),
+                Command::Perform { command, .. } => panic!("unexpected: {command:?}"),
             }
         }
     }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use flow::asl::map_run::{self, Begin, Command, Input, MapRun};
 use flow::asl::{Context, Input as ExecutionInput};
 use jiff::Timestamp;
-use model::{FrameBody, Scope};
+use model::effect::Outcome;
+use model::{EffectCommand, FrameBody, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::bucket::Bucket;
 use super::world::World;
 
 /// One map run, with what the store would hold of it.
@@ -72,6 +74,10 @@ impl World {
         let mut line = Line::new(id, self.at);
         let mut queue = VecDeque::from(line.say(Input::Begin(begin)));
         let mut goes_on = false;
+        let mut bucket = Bucket {
+            objects: std::mem::take(&mut self.objects),
+            ..Bucket::default()
+        };
         while let Some(command) = queue.pop_front() {
             let input = match command {
                 Command::Start { execution, start } => {
@@ -84,10 +90,21 @@ impl World {
                     goes_on = self.step(ExecutionInput::MapRun(Box::new(report)));
                     continue;
                 }
+                Command::Perform { effect, command } => {
+                    let EffectCommand::CallAws(call) = *command else {
+                        panic!("unexpected: {command:?}");
+                    };
+                    let outcome = match bucket.answer(&call.operation, &call.params) {
+                        Ok(result) => Outcome::Done { result },
+                        Err(failure) => Outcome::Failed(failure),
+                    };
+                    Input::Effect { effect, outcome }
+                }
                 Command::Stop { .. } | Command::Redrive { .. } => continue,
             };
             queue.extend(line.say(input));
         }
+        self.objects = bucket.objects;
         goes_on
     }
 }

@@ -1,6 +1,6 @@
 //! Single states, as the service tries them (third-party cases, read from `QUELL_CASES`).
 
-use flow::asl::definition::parse_to_try;
+use flow::asl::definition::{MachineType, parse};
 use flow::asl::trial::{Mock, Report, Trial, Tried, try_state};
 use flow::asl::{Context, Start, single};
 use jiff::Timestamp;
@@ -88,7 +88,7 @@ fn text(value: &Value) -> Option<String> {
 fn tried(params: &Value) -> Result<Report, String> {
     let definition = text(&params["definition"]).unwrap_or_default();
     let around = single::wrapped(&definition).unwrap_or(definition);
-    let machine = parse_to_try(&around).map_err(|it| format!("{it:?}"))?;
+    let machine = parse(&around, MachineType::Standard).map_err(|it| format!("{it:?}"))?;
     let name = params["stateName"].as_str().unwrap_or(single::NAME);
     let at = single::locate(&machine, name).ok_or("no such state")?;
     let json_of = |value: &Value| text(value).and_then(|text| serde_json::from_str(&text).ok());

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub id: Uuid,
     /// Map runs that are to begin.
     begun: Vec<(Uuid, Box<map_run::Begin>)>,
+    /// What the buckets hold, by key.
+    pub objects: BTreeMap<String, Vec<u8>>,
     /// What its map run is told of its end.
     pub told: Option<map_run::Input>,
 }
@@ -40,6 +42,15 @@ impl World {
 
     /// Runs an execution with an id.
     pub(crate) fn run_as(id: Uuid, start: Start, budget: u32) -> Result<Self, model::Rejection> {
+        Self::run_among((id, BTreeMap::new()), start, budget)
+    }
+
+    /// Runs an execution that finds these objects in its buckets.
+    pub(crate) fn run_among(
+        (id, objects): (Uuid, BTreeMap<String, Vec<u8>>),
+        start: Start,
+        budget: u32,
+    ) -> Result<Self, model::Rejection> {
         let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("an instant");
         let cx = context(id, at, (0, budget));
         let decision = asl::step(None, Input::Start(Box::new(start)), &cx)?;
@@ -55,6 +66,7 @@ impl World {
             asked: Vec::new(),
             id,
             begun: Vec::new(),
+            objects,
             told: None,
         };
         let goes_on = world.take(decision.frames, decision.commands);

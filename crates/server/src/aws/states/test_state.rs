@@ -3,7 +3,7 @@
 //! A Task without a mock is really done: its call is an execution of its own, of a machine with nothing but the Task.
 
 use engine::views::machines::trial::{self, Mock, Report, Trial, Tried};
-use engine::views::machines::{self, Context, Start, Status, single};
+use engine::views::machines::{self, Context, MachineType, Start, Status, single};
 use model::{AggregateId, Rejection};
 use serde_json::{Map, Value, json};
 
@@ -140,7 +140,7 @@ fn located(fields: &Fields<'_>) -> Result<(machines::StateMachine, (usize, usize
     let text = fields.required_text("definition", DEFINITION)?;
     let name = fields.text("stateName", Text::length(1, 80))?;
     let around = single::wrapped(text);
-    let parsed = machines::parse_to_try(around.as_deref().unwrap_or(text));
+    let parsed = machines::parse(around.as_deref().unwrap_or(text), MachineType::Standard);
     let machine = parsed.map_err(|mut problems| {
         let prefix = format!("/States/{}", single::NAME);
         for problem in problems.iter_mut().filter(|_| around.is_some()) {

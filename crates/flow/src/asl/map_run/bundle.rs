@@ -1,0 +1,66 @@
+//! What one execution of a map run is given: an item or a batch of them, as the Map's fields make it.
+
+use serde_json::{Value, json};
+
+use super::state::MapRun;
+use super::work::Turn;
+use crate::asl::dataset::batch::{self, BatchLimits};
+use crate::asl::fault::{self, Fault, MAX_PAYLOAD};
+
+/// What an execution is given.
+pub(super) struct Taken {
+    /// How many items that is.
+    pub(super) count: u32,
+    /// JSON text of its input.
+    pub(super) input: String,
+    /// `Map.Item` of its context object.
+    pub(super) item: Value,
+}
+
+impl Turn<'_> {
+    /// What the execution is given whose items begin at a position: one item, or a batch; `count` says how many it had when
+    /// it was begun before.
+    pub(super) fn taken(&mut self, first: u64, count: Option<u32>) -> Result<Taken, Fault> {
+        let origin = std::sync::Arc::clone(&self.run.origin);
+        let machine = std::sync::Arc::clone(&self.run.machine);
+        let Some(map) = MapRun::map(&machine, origin.block) else {
+            return Err(Fault::runtime("The Map state is not there any more."));
+        };
+        let (run, random) = (&self.run, &mut self.random);
+        let mut select = |at: u64| {
+            let value = run.item(at)?.clone();
+            let item = json!({"Index": at, "Value": value});
+            Some(
+                origin
+                    .given
+                    .selected(map, &item, random)
+                    .map(|given| (given, item)),
+            )
+        };
+        let (count, input, item) = match &origin.supply.batching {
+            None => {
+                let (input, item) = select(first).unwrap_or_else(|| Ok(Default::default()))?;
+                (1, input, item)
+            }
+            Some(batching) => {
+                let limits = count.map_or(batching.limits, |count| BatchLimits {
+                    items: Some(count.into()),
+                    bytes: None,
+                });
+                let items = (first..).map_while(|at| Some(select(at)?.map(|(given, _)| given)));
+                let batch = batch::batch(limits, batching.input.as_ref(), items)?;
+                let item = json!({"Index": self.run.root.begun, "Value": batch.input});
+                (batch.count.max(1), batch.input, item)
+            }
+        };
+        let text = input.to_string();
+        if text.len() > MAX_PAYLOAD {
+            return Err(fault::too_large(&origin.parent.state));
+        }
+        Ok(Taken {
+            count,
+            input: text,
+            item,
+        })
+    }
+}
