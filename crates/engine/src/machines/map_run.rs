@@ -2,6 +2,7 @@
 
 use flow::asl::Input as ExecutionInput;
 use flow::asl::map_run::{self, Command, MapRun};
+use model::effect::Recovery;
 use model::{AggregateId, AggregateKind, Rejection};
 use serde_json::Value;
 use uuid::Uuid;
@@ -78,7 +79,8 @@ fn order(command: Command, cx: &Context) -> Order {
         Command::Perform { effect, command } => Order::Perform {
             effect,
             command: *command,
-            recovery: None,
+            // Reads, and files whose keys and bodies are the run's own: the same again does no harm.
+            recovery: Some(Recovery::Repeat),
         },
         Command::Continue => {
             Order::Continue(Box::new(Input::MapRun(Box::new(map_run::Input::Continue))))
