@@ -50,6 +50,7 @@ pub mod permissions;
 pub mod retry;
 pub mod settings;
 pub mod sigv4;
+pub mod spelling;
 pub mod timestamp;
 
 mod call;

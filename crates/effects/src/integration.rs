@@ -98,6 +98,7 @@ async fn read(
         region: call.region.clone(),
         assume_role: call.assume_role.clone(),
         timeout_secs: reading_secs(call),
+        spelling: model::effect::Spelling::default(),
     };
     let answer = aws.read(intent.id, &reading).await?;
     let kind = answer.pointer("/Parameter/Type").and_then(Value::as_str);

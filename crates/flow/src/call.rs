@@ -123,6 +123,7 @@ impl Call {
                 region: self.root.request.region.clone(),
                 assume_role: None,
                 timeout_secs: CHECK_SECS,
+                spelling: model::effect::Spelling::default(),
             }),
         }
     }
@@ -141,6 +142,7 @@ impl Call {
                 ..AssumeRole::default()
             }),
             timeout_secs: request.timeout_secs,
+            spelling: model::effect::Spelling::default(),
         });
         Command::Perform {
             effect: self.next_effect(cx),

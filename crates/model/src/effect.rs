@@ -104,6 +104,28 @@ pub struct AwsCall {
     pub assume_role: Option<AssumeRole>,
     /// Upper bound for the whole call with its retries, in seconds.
     pub timeout_secs: u32,
+    /// How names and instants of the parameters and of the answer are spelled.
+    #[serde(default, skip_serializing_if = "Spelling::is_service")]
+    pub spelling: Spelling,
+}
+
+/// How the parameters and the answer of a call are spelled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spelling {
+    /// As in the service's model, which is boto3's way.
+    #[default]
+    Service,
+    /// Names in PascalCase, whatever the model says: Step Functions' `aws-sdk` integrations.
+    Pascal,
+    /// The same, with instants in milliseconds since 1970: Step Functions' optimised integrations.
+    PascalMillis,
+}
+
+impl Spelling {
+    fn is_service(&self) -> bool {
+        *self == Self::Service
+    }
 }
 
 /// A role to act as.

@@ -168,6 +168,7 @@ fn turn(id: AggregateId, revision: u64) -> Turn {
         region: "eu-central-1".to_owned(),
         assume_role: None,
         timeout_secs: 30,
+        spelling: model::effect::Spelling::default(),
     };
     let state = json!({"v": 1, "step": "readInstance", "position": revision, "attempt": 1,
         "vars": {"instance": "i-0123456789abcdef0", "vpc": "vpc-0123456789abcdef0"}});

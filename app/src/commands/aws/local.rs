@@ -214,6 +214,7 @@ impl Caller {
             region: self.region.clone(),
             assume_role: None,
             timeout_secs: CHECK_SECS,
+            spelling: model::effect::Spelling::default(),
         });
         let unchecked = |reason: &str| {
             Ended::refused(format!(
@@ -270,6 +271,7 @@ impl Caller {
             region: self.region.clone(),
             assume_role: self.role.clone(),
             timeout_secs: asked.timeout_secs(),
+            spelling: model::effect::Spelling::default(),
         });
         self.send(checked.id, command, asked.token.is_some()).await
     }

@@ -84,6 +84,7 @@ impl Client {
             region: REGION.to_owned(),
             assume_role: None,
             timeout_secs: CALL_SECS,
+            spelling: model::effect::Spelling::default(),
         });
         let id = model::ids::random(&SystemEntropy.draw(), "demo");
         let intent = Intent {

@@ -40,6 +40,7 @@ pub(super) fn command(delivery: &Delivery) -> Option<EffectCommand> {
         region: queue.region,
         assume_role: None,
         timeout_secs: CALL_SECS,
+        spelling: model::effect::Spelling::default(),
     }))
 }
 

@@ -76,6 +76,7 @@ pub(super) fn command(
         region: arn.region,
         assume_role: None,
         timeout_secs: CALL_SECS,
+        spelling: model::effect::Spelling::default(),
     }))
 }
 

@@ -515,6 +515,7 @@ fn a_call_is_made_as_it_was_accepted() {
         region: "us-east-1".to_owned(),
         assume_role: None,
         timeout_secs: 30,
+        spelling: model::effect::Spelling::default(),
     };
     let start = Start {
         request: Request::Aws(call.clone()),

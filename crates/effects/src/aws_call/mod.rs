@@ -10,13 +10,14 @@ mod look;
 mod network;
 mod preview;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws::client::{CallError, Identity, Policy, Request};
 use aws::knowledge::{self, Mutation, Repeated};
-use model::effect::{AssumeRole, AwsCall, Failure, Intent};
+use model::effect::{AssumeRole, AwsCall, Failure, Intent, Spelling};
 use model::{Outcome, Recovery};
 use ports::Probe;
 use serde_json::{Value, json};
@@ -55,7 +56,8 @@ impl AwsCaller {
 
     /// Makes the call of an intent; the intent's id is the idempotency token and its recovery says what may be repeated.
     pub(crate) async fn perform(&self, intent: &Intent, call: &AwsCall) -> Outcome {
-        let request = request(intent, call);
+        let own = spelled(call);
+        let request = request(intent, &own);
         let repeatable = matches!(
             intent.recovery,
             Recovery::Repeat | Recovery::RepeatWithToken { .. }
@@ -75,7 +77,7 @@ impl AwsCaller {
                     );
                 }
                 Outcome::Done {
-                    result: answer.value,
+                    result: told(call, answer.value),
                 }
             }
             Err(error) => self.conclude(intent, &request, &error, sent_before),
@@ -89,9 +91,10 @@ impl AwsCaller {
             max_attempts: Some(1),
             ..policy(call)
         };
-        match self.client.deliver(&request(intent, call), policy).await {
+        let own = spelled(call);
+        match self.client.deliver(&request(intent, &own), policy).await {
             Ok(answer) => Outcome::Done {
-                result: answer.value,
+                result: told(call, answer.value),
             },
             Err(error) if error.is_unknown() => Outcome::Unknown {
                 reason: error.to_string(),
@@ -102,13 +105,14 @@ impl AwsCaller {
 
     /// Makes a reading call for something else that an intent does; nothing of it is kept.
     pub(crate) async fn read(&self, token: Uuid, call: &AwsCall) -> Result<Value, Failure> {
+        let own = spelled(call);
         let request = Request {
-            identity: identity(call.assume_role.as_ref()),
+            identity: identity(own.assume_role.as_ref()),
             ..Request::new(
-                &call.service,
-                &call.operation,
-                call.params.clone(),
-                &call.region,
+                &own.service,
+                &own.operation,
+                own.params.clone(),
+                &own.region,
             )
         }
         .with_token(token.to_string());
@@ -117,7 +121,7 @@ impl AwsCaller {
             ..policy(call)
         };
         match self.client.call(&request, policy).await {
-            Ok(answer) => Ok(answer.value),
+            Ok(answer) => Ok(told(call, answer.value)),
             Err(error) => Err(failure_of(&error)),
         }
     }
@@ -135,7 +139,10 @@ impl AwsCaller {
 
     /// Looks whether a call of class [`Recovery::Probe`] happened.
     pub(crate) async fn probe(&self, intent: &Intent, call: &AwsCall) -> Probe {
-        look::look(&self.client, intent, call).await
+        match look::look(&self.client, intent, &spelled(call)).await {
+            Probe::Happened(result) => Probe::Happened(told(call, result)),
+            other => other,
+        }
     }
 
     fn conclude(
@@ -200,6 +207,29 @@ impl AwsCaller {
     }
 }
 
+/// The call with its parameters spelled as the service's model does.
+fn spelled(call: &AwsCall) -> Cow<'_, AwsCall> {
+    if call.spelling == Spelling::Service {
+        return Cow::Borrowed(call);
+    }
+    let params = aws::spelling::to_members(&call.service, &call.operation, call.params.clone());
+    Cow::Owned(AwsCall {
+        params,
+        ..call.clone()
+    })
+}
+
+/// The answer, spelled as the call wants it.
+fn told(call: &AwsCall, answer: Value) -> Value {
+    let millis = call.spelling == Spelling::PascalMillis;
+    match call.spelling {
+        Spelling::Service => answer,
+        Spelling::Pascal | Spelling::PascalMillis => {
+            aws::spelling::to_pascal(&call.service, &call.operation, answer, millis)
+        }
+    }
+}
+
 /// The call of an intent in the client's words.
 fn request(intent: &Intent, call: &AwsCall) -> Request {
     let token = intent.id.to_string();
@@ -241,7 +271,7 @@ pub(crate) fn recovery(call: &AwsCall) -> Recovery {
         return Recovery::Repeat;
     };
     // A probe looks for the token, so there must be one; which one makes no difference to the class.
-    let params = with_token(call, "class");
+    let params = with_token(&spelled(call), "class");
     match knowledge::mutation(&service, &operation, &params) {
         Mutation::ReadOnly | Mutation::Idempotent { .. } => Recovery::Repeat,
         Mutation::Token { lifetime_secs, .. } => {

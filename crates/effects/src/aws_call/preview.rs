@@ -23,9 +23,10 @@ impl AwsCaller {
                 known,
                 account,
             } => {
-                let class = class_of(call);
+                let own = super::spelled(call);
+                let class = class_of(&own);
                 if class != Mutation::ReadOnly || !known {
-                    return planned(self.describe(call, &class, account));
+                    return planned(self.describe(&own, &class, account));
                 }
                 match self.read(intent.id, call).await {
                     Ok(answer) => Outcome::Done {

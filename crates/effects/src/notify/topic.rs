@@ -363,5 +363,6 @@ fn call(service: &str, operation: &str, params: Value, region: &str) -> EffectCo
         region: region.to_owned(),
         assume_role: None,
         timeout_secs: CALL_SECS,
+        spelling: model::effect::Spelling::default(),
     })
 }

@@ -22,6 +22,8 @@ pub(crate) fn call(service: &str, operation: &str, params: Value) -> AwsCall {
         region: "eu-west-1".to_owned(),
         assume_role: None,
         timeout_secs: 20,
+        spelling: model::effect::Spelling::default(),
+        spelling: model::effect::Spelling::default(),
     }
 }
 

@@ -114,6 +114,7 @@ fn publish_sns(publish: PublishSns) -> Order {
         region: publish.region,
         assume_role: None,
         timeout_secs: PUBLISH_SECS,
+        spelling: model::effect::Spelling::default(),
     };
     Order::Perform {
         effect: publish.effect,

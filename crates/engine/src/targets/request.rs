@@ -78,6 +78,7 @@ fn call(
             ..AssumeRole::default()
         }),
         timeout_secs: CALL_SECS,
+        spelling: model::effect::Spelling::default(),
     })
 }
 

@@ -4,11 +4,12 @@
 //! ones, where Step Functions turns values into texts and back. Names and texts of errors follow the SDKs that the
 //! service uses: the second version of the Java SDK for the first family, the first version for the other.
 
-use model::effect::Failure;
+use model::effect::{Failure, Spelling};
 use serde_json::{Map, Value, json};
 
 use super::fault::{Fault, TIMEOUT};
 use super::job::Job;
+use super::optimised::{self, Optimised};
 
 /// A resource that this version runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,49 +52,6 @@ impl Family {
         }
     }
 }
-
-/// Optimised integrations: name in ARNs, boto3's name, prefix of errors, name in causes, actions.
-const OPTIMISED: [(&str, &str, &str, &str, &[&str]); 9] = [
-    ("lambda", "lambda", "Lambda", "AWSLambda", &["invoke"]),
-    ("sns", "sns", "SNS", "AmazonSNS", &["publish"]),
-    ("sqs", "sqs", "SQS", "AmazonSQS", &["sendMessage"]),
-    (
-        "dynamodb",
-        "dynamodb",
-        "DynamoDB",
-        "AmazonDynamoDBv2",
-        &["getItem", "putItem", "updateItem", "deleteItem"],
-    ),
-    (
-        "events",
-        "events",
-        "EventBridge",
-        "AmazonCloudWatchEvents",
-        &["putEvents"],
-    ),
-    (
-        "states",
-        "stepfunctions",
-        "StepFunctions",
-        "AWSStepFunctions",
-        &["startExecution"],
-    ),
-    (
-        "ssm",
-        "ssm",
-        "Ssm",
-        "AWSSimpleSystemsManagement",
-        &["startAutomationExecution"],
-    ),
-    ("glue", "glue", "Glue", "AWSGlue", &["startJobRun"]),
-    (
-        "athena",
-        "athena",
-        "Athena",
-        "AmazonAthena",
-        &["startQueryExecution"],
-    ),
-];
 
 /// Services whose name in resources is not boto3's: (in resources, boto3's).
 const SDK_NAMES: [(&str, &str); 12] = [
@@ -176,17 +134,14 @@ impl Integration {
             _ => (action, false, false),
         };
         let shown = resource.get(resource_type.len() + 1..).unwrap_or(action);
-        let (family, service) = match resource_type.strip_prefix("aws-sdk:") {
-            Some(name) => (Family::Sdk, boto3_name(name)),
+        let (family, service, operation) = match resource_type.strip_prefix("aws-sdk:") {
+            Some(name) => (Family::Sdk, boto3_name(name), pascal(plain)),
             None => {
-                let known = OPTIMISED
-                    .iter()
-                    .find(|(name, .., actions)| *name == resource_type && actions.contains(&plain));
-                let (_, service, ..) = known.ok_or_else(|| unrecognised(arn))?;
-                (Family::Optimised, *service)
+                let known = Optimised::of(resource_type, plain);
+                let (known, operation) = known.ok_or_else(|| unrecognised(arn))?;
+                (Family::Optimised, known.service, operation)
             }
         };
-        let operation = pascal(plain);
         let job = Job::of(service, &operation).filter(|_| waits && family == Family::Optimised);
         if waits && job.is_none() {
             return Err(format!(
@@ -255,8 +210,28 @@ impl Integration {
                     .map(|(key, value)| (camel(&key), value))
                     .collect();
             }
+            if self.service == "emr" {
+                parameters = optimised::wrapped(&self.operation, parameters)?;
+            }
         }
         Ok(parameters)
+    }
+
+    /// Why an answered call began nothing that a task could wait for: error and cause.
+    pub(crate) fn not_begun(&self, answer: &Value) -> Option<(&'static str, String)> {
+        let waits = self.callback || self.job.is_some();
+        let job = Job::of(&self.service, &self.operation)
+            .filter(|_| waits && self.family == Family::Optimised);
+        job?.not_begun(answer)
+    }
+
+    /// How the call's parameters and answer are spelled.
+    pub(crate) fn spelling(&self) -> Spelling {
+        match self.family {
+            Family::Sdk => Spelling::Pascal,
+            Family::Optimised => Spelling::PascalMillis,
+            Family::Function | Family::Activity => Spelling::Service,
+        }
     }
 
     /// The task's result from the call's answer.
@@ -283,6 +258,9 @@ impl Integration {
                     return Err(failed);
                 }
                 let mut result = pascal_keys(answer);
+                if let (Some(members), true) = (result.as_object_mut(), self.service == "emr") {
+                    optimised::unwrapped(&self.operation, members);
+                }
                 let headers = metadata
                     .get("HTTPHeaders")
                     .cloned()
@@ -319,13 +297,9 @@ impl Integration {
                 )
             }
             Family::Optimised | Family::Function | Family::Activity => {
-                let known = OPTIMISED
-                    .iter()
-                    .find(|(_, service, ..)| *service == self.service);
-                let (prefix, long) = known
-                    .map_or(("Lambda", "AWSLambda"), |(_, _, prefix, long, _)| {
-                        (*prefix, *long)
-                    });
+                let known = Optimised::of_service(&self.service);
+                let (prefix, long) =
+                    known.map_or(("Lambda", "AWSLambda"), |known| (known.prefix, known.long));
                 let base = format!("{long}Exception");
                 let error = exception(&failure.code, &base);
                 Fault::of(

@@ -24,6 +24,7 @@ mod input;
 mod integration;
 mod job;
 mod machine;
+mod optimised;
 mod working;
 
 pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status, history_between};

@@ -99,6 +99,7 @@ pub(super) fn effect(number: u8) -> NewEffect {
         region: "eu-central-1".to_owned(),
         assume_role: None,
         timeout_secs: 30,
+        spelling: model::effect::Spelling::default(),
     };
     NewEffect {
         id: uuid(number),

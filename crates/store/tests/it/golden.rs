@@ -200,6 +200,7 @@ fn turns_0_1_0() -> Vec<Turn> {
         region: "eu-central-1".to_owned(),
         assume_role: None,
         timeout_secs: 30,
+        spelling: model::effect::Spelling::default(),
     };
     let email = EmailMessage {
         to: "ana@example.org".to_owned(),

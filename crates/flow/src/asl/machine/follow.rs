@@ -48,7 +48,7 @@ pub(super) fn look(turn: &mut Turn<'_>, id: u32, job: &Job) {
     now.timer = None;
     now.looks += 1;
     let begun = now.begun.clone().unwrap_or_default();
-    let parameters = job.named(&now.asked, &begun, false);
+    let parameters = job.look_at(&now.asked, &begun);
     ask(turn, id, (job.look, parameters));
 }
 
@@ -63,7 +63,8 @@ fn ask(
         return;
     };
     let call = (integration.service.as_str(), operation);
-    let effect = task::perform(turn, call, (parameters, role, None));
+    let spelling = integration.spelling();
+    let effect = task::perform_spelled(turn, call, (parameters, role, None), spelling);
     if let Some(Phase::Calling(call)) = turn.touch(id).map(|thread| &mut thread.phase) {
         call.effect = Some(effect);
     }
@@ -128,6 +129,7 @@ pub(super) fn stop(turn: &mut Turn<'_>, id: u32) {
         return;
     };
     let begun = now.begun.clone().unwrap_or_default();
-    let parameters = job.named(&now.asked, &begun, true);
-    ask(turn, id, (job.stop, parameters));
+    for parameters in job.stop_it(&now.asked.clone(), &begun) {
+        ask(turn, id, (job.stop, parameters));
+    }
 }

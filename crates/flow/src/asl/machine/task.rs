@@ -1,6 +1,6 @@
 //! Tasks: the call, its events, its token, its time limits.
 
-use model::effect::{AssumeRole, AwsCall, Outcome};
+use model::effect::{AssumeRole, AwsCall, Outcome, Spelling};
 use model::{EffectCommand, ids};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -66,7 +66,8 @@ pub(super) fn begin(
         })
     });
     let call = (integration.service.as_str(), integration.operation.as_str());
-    let effect = perform(turn, call, (parameters, role, timeout));
+    let spelling = integration.spelling();
+    let effect = perform_spelled(turn, call, (parameters, role, timeout), spelling);
     let timer = timeout.map(|limit| turn.timer("timeout", seconds_after(turn.cx.at, limit)));
     let beat = heartbeat.map(|limit| turn.timer("heartbeat", seconds_after(turn.cx.at, limit)));
     if let Some(thread) = turn.touch(id) {
@@ -114,10 +115,11 @@ pub(super) fn whole_token(turn: &Turn<'_>, id: u32, secret: &str) -> String {
 }
 
 /// Asks for the call and gives the effect's id.
-pub(super) fn perform(
+pub(super) fn perform_spelled(
     turn: &mut Turn<'_>,
     (service, operation): (&str, &str),
     (parameters, role, timeout): (Map<String, Value>, String, Option<u64>),
+    spelling: Spelling,
 ) -> Uuid {
     turn.x.root.effects += 1;
     let effect = ids::child(turn.cx.id, turn.x.root.effects);
@@ -136,6 +138,7 @@ pub(super) fn perform(
                 .unwrap_or(u32::MAX)
                 .clamp(1, CALL_SECONDS)
         }),
+        spelling,
     };
     turn.commands.push(Command::Perform {
         effect,
@@ -199,6 +202,9 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
             return follow::looked(turn, (id, state), (integration, job, opened), answer);
         }
         let answer = answer.map_err(|failure| integration.fault(&failure))?;
+        if let Some((error, cause)) = integration.not_begun(&answer) {
+            return Err(Fault::of(Some(error.to_owned()), Some(cause)));
+        }
         let begun = integration.job.map(|(job, _)| (job, answer.clone()));
         let result = integration.result(answer)?;
         if !integration.callback && begun.is_none() {

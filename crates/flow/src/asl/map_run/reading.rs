@@ -171,6 +171,7 @@ impl Turn<'_> {
                 through: None,
             }),
             timeout_secs: CALL_SECONDS,
+            spelling: model::effect::Spelling::default(),
         };
         self.commands.push(Command::Perform {
             effect,

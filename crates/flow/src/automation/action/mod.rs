@@ -431,6 +431,7 @@ fn call_within(
         region: turn.run.request().region.clone(),
         assume_role,
         timeout_secs: u32::try_from(seconds).unwrap_or(u32::MAX),
+        spelling: model::effect::Spelling::default(),
     };
     if reading || !begin_capture(turn, &call) {
         turn.perform(model::EffectCommand::CallAws(call), reading);

@@ -58,6 +58,7 @@ fn ask(turn: &mut Turn<'_>) {
         region: turn.run.request().region.clone(),
         assume_role,
         timeout_secs: CALL_SECONDS,
+        spelling: model::effect::Spelling::default(),
     });
     if let Some(state) = turn.run.root.alarm.as_mut() {
         state.asking = Some(effect);

@@ -61,6 +61,7 @@ fn perform(turn: &mut Turn<'_>, call: &AwsCall, reading: &inverse::Call, loseabl
         region: call.region.clone(),
         assume_role: call.assume_role.clone(),
         timeout_secs: READ_SECONDS,
+        spelling: model::effect::Spelling::default(),
     });
     turn.perform(command, loseable);
 }
@@ -216,6 +217,7 @@ fn reading_after(turn: &Turn<'_>, n: u32) -> Option<(AwsCall, inverse::Call)> {
         region: turn.run.request().region.clone(),
         assume_role: turn.run.role(turn.cx).ok().flatten(),
         timeout_secs: READ_SECONDS,
+        spelling: model::effect::Spelling::default(),
     };
     Some((call, reading))
 }

@@ -171,6 +171,7 @@ fn ask(turn: &mut Turn<'_>, question: &Question) {
         region: turn.run.request().region.clone(),
         assume_role: role,
         timeout_secs: CALL_SECONDS,
+        spelling: model::effect::Spelling::default(),
     });
     turn.commands.push(Command::Perform { effect, command });
 }

@@ -286,6 +286,7 @@ pub(super) fn next_lookup(turn: &mut Turn<'_>) {
         region: turn.run.request().region.clone(),
         assume_role,
         timeout_secs: CALL_SECONDS,
+        spelling: model::effect::Spelling::default(),
     });
     turn.commands.push(Command::Perform { effect, command });
 }

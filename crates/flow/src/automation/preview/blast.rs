@@ -282,6 +282,7 @@ mod tests {
                 region: String::new(),
                 assume_role: None,
                 timeout_secs: 1,
+                spelling: model::effect::Spelling::default(),
             };
             Read::new(String::new(), Some(&call), Outcome::Done { result })
         };

@@ -185,7 +185,7 @@ fn a_job_is_looked_at_until_it_is_over() {
         let look = done(&mut world, answer);
         assert_eq!(
             look,
-            ("DescribeExecution".to_owned(), json!({"executionArn": "x"}))
+            ("DescribeExecution".to_owned(), json!({"ExecutionArn": "x"}))
         );
     }
     let want = r#"{"ExecutionArn":"x","Status":"SUCCEEDED","Output":{"b":2}}"#;
@@ -245,6 +245,6 @@ fn looks_may_fail_for_a_while_and_a_stop_ends_the_job() {
     let (_, stop) = world.calls.pop().expect("a call");
     assert_eq!(
         (stop.operation.as_str(), stop.params),
-        ("StopExecution", json!({"executionArn": "x"}))
+        ("StopExecution", json!({"ExecutionArn": "x"}))
     );
 }
