@@ -128,6 +128,18 @@ impl EventLogs {
         }
     }
 
+    /// Appends lines, in their order, unless they are there already. Lines for the same group share a sync.
+    pub(crate) async fn append_all(&self, lines: &[LogAppend]) -> Outcome {
+        let written = futures_util::future::join_all(lines.iter().map(|line| self.append(line)));
+        let done = Outcome::Done { result: json!({}) };
+        // What failed counts more than what did not; of lines that are written the last one tells.
+        let outcomes = written.await.into_iter();
+        outcomes.fold(done, |so_far, outcome| match so_far {
+            Outcome::Done { .. } => outcome,
+            failed => failed,
+        })
+    }
+
     fn path(&self, append: &LogAppend) -> Option<PathBuf> {
         let name = LogAppend::group_name(&append.group)?;
         LogAppend::is_plain(&append.region).then(|| {

@@ -13,6 +13,7 @@ mod http;
 mod http_call;
 mod integration;
 mod local;
+mod log_batch;
 pub mod notary;
 mod notify;
 mod objects;

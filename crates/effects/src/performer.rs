@@ -24,6 +24,7 @@ use crate::event_log::EventLogs;
 use crate::function::{self, FunctionHost, Surroundings};
 use crate::http_call::WebhookSender;
 use crate::integration;
+use crate::log_batch;
 use crate::notify::email::Mailer;
 use crate::notify::topic::Courier;
 use crate::objects::StoredObjects;
@@ -244,6 +245,7 @@ impl Effects for Performer {
             | EffectCommand::InvokeApiDestination(_)
             | EffectCommand::DeliverByAws(_)
             | EffectCommand::AppendLog(_)
+            | EffectCommand::WriteLogs(_)
             | EffectCommand::SendTopicMessage(_)
             | EffectCommand::PostChat(_)
             | EffectCommand::InvokeFunction(_) => Recovery::Repeat,
@@ -297,14 +299,14 @@ impl Inner {
                 let (target, bytes) = (aws_target(call), size(&call.params));
                 self.delivery_places.within(target, bytes, work).await
             }
-            EffectCommand::AppendLog(line) => match &self.logs {
-                Some(logs) => logs.append(line).await,
-                None => Outcome::Failed(plain_failure(
-                    "Storage",
-                    "no log groups are kept here: set `logs`".to_owned(),
-                    false,
-                )),
-            },
+            EffectCommand::AppendLog(line) => {
+                log_batch::append(self.logs.as_ref(), std::slice::from_ref(line)).await
+            }
+            EffectCommand::WriteLogs(batch) => {
+                let work = log_batch::write((&self.aws, self.logs.as_ref()), intent, batch);
+                let (group, bytes) = (batch.group.clone(), log_batch::size(batch));
+                self.delivery_places.within(group, bytes, work).await
+            }
             EffectCommand::SendTopicMessage(message) => {
                 let plain = self.courier.command(message).await;
                 self.perform_instead(intent, plain).await

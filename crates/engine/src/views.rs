@@ -13,6 +13,7 @@ pub mod machines {
     pub use flow::asl::activity;
     pub use flow::asl::definition::{MachineType, Problem, StateMachine, parse};
     pub use flow::asl::graph;
+    pub use flow::asl::logging;
     pub use flow::asl::map_run;
     pub use flow::asl::single;
     pub use flow::asl::trial;

@@ -166,6 +166,7 @@ fn run(definition: &str) {
         version: None,
         alias: None,
         express: false,
+        logging: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: INPUT.to_owned(),
         member: None,

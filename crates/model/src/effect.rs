@@ -28,6 +28,8 @@ pub enum Command {
     DeliverByAws(AwsCall),
     /// Append one line to a log group that this server keeps in files.
     AppendLog(LogAppend),
+    /// Write lines to a log group: one of this server, or one of CloudWatch Logs. At least once.
+    WriteLogs(Box<LogBatch>),
     /// Sign one message of a topic and send it to one subscriber.
     SendTopicMessage(Box<TopicMessage>),
     /// Post a text to a chat channel of the configuration.
@@ -273,6 +275,49 @@ pub struct LogAppend {
     pub timestamp: i64,
     /// The text.
     pub message: String,
+}
+
+/// Lines for a stream of a log group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogBatch {
+    /// Unique for the batch: the lines' ids derive from it.
+    pub id: uuid::Uuid,
+    /// The log group's region.
+    pub region: String,
+    /// The log group's name. One that begins with [`LOG_GROUP_PREFIX`] is this server's, any other CloudWatch Logs'.
+    pub group: String,
+    /// The stream's name: made when it is not there. This server's groups have no streams.
+    pub stream: String,
+    /// The role that writes to CloudWatch Logs.
+    pub role: Option<AssumeRole>,
+    /// The lines, oldest first.
+    pub lines: Vec<LogLine>,
+}
+
+/// One line of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub timestamp: i64,
+    /// The text.
+    pub message: String,
+}
+
+impl LogBatch {
+    /// The lines for a log group of this server; `None` for one of CloudWatch Logs.
+    #[must_use]
+    pub fn own(&self) -> Option<Vec<LogAppend>> {
+        LogAppend::group_name(&self.group)?;
+        let lines = (0..).zip(&self.lines);
+        let own = lines.map(|(number, line)| LogAppend {
+            id: crate::ids::child(self.id, number),
+            region: self.region.clone(),
+            group: self.group.clone(),
+            timestamp: line.timestamp,
+            message: line.message.clone(),
+        });
+        Some(own.collect())
+    }
 }
 
 /// How the names of log groups for events begin.

@@ -21,7 +21,7 @@ pub struct StateMachine {
     pub definition: String,
     /// The role that its executions act as.
     pub role_arn: String,
-    /// `loggingConfiguration` as given: kept and shown; executions write no logs.
+    /// `loggingConfiguration`, with the defaults of what was not given.
     #[serde(default)]
     pub logging: Option<Value>,
     /// Whether `tracingConfiguration` is enabled: kept and shown; executions are not traced.

@@ -167,6 +167,7 @@ impl Turn {
                 | EffectCommand::PostWebhook(_)
                 | EffectCommand::InvokeApiDestination(_)
                 | EffectCommand::AppendLog(_)
+                | EffectCommand::WriteLogs(_)
                 | EffectCommand::SendTopicMessage(_)
                 | EffectCommand::InvokeIntegration(_)
                 | EffectCommand::PostChat(_)

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::EffectCommand;
-use model::effect::{ApiDestinationCall, AwsCall, ChatPost, EmailMessage, LogAppend, WebhookPost};
+use model::effect::{
+    ApiDestinationCall, AwsCall, ChatPost, EmailMessage, LogAppend, LogBatch, WebhookPost,
+};
 use model::text::one_line;
 use model::topic::TopicMessage;
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,8 @@ pub enum Request {
     ApiDestination(ApiDestinationCall),
     /// Append to a log group.
     LogEvents(LogAppend),
+    /// Write lines to a log group.
+    Logs(Box<LogBatch>),
     /// Send a message of a topic to a subscriber, signed.
     TopicMessage(Box<TopicMessage>),
     /// Post a text to a chat channel of the configuration.
@@ -117,6 +121,7 @@ impl Request {
             Self::Aws(call) => EffectCommand::DeliverByAws(call.clone()),
             Self::ApiDestination(call) => EffectCommand::InvokeApiDestination(call.clone()),
             Self::LogEvents(line) => EffectCommand::AppendLog(line.clone()),
+            Self::Logs(batch) => EffectCommand::WriteLogs(batch.clone()),
             Self::TopicMessage(message) => EffectCommand::SendTopicMessage(message.clone()),
             Self::Chat(post) => EffectCommand::PostChat(post.clone()),
             Self::Undeliverable(why) => return Err(why.clone()),

@@ -23,7 +23,6 @@ pub(crate) fn call(service: &str, operation: &str, params: Value) -> AwsCall {
         assume_role: None,
         timeout_secs: 20,
         spelling: model::effect::Spelling::default(),
-        spelling: model::effect::Spelling::default(),
     }
 }
 

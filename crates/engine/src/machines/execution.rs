@@ -1,6 +1,8 @@
 //! Executions of state machines: `flow::asl`.
 
+use bus::delivery::{self, Request};
 use flow::asl::{self, Command, Execution, activity, map_run};
+use model::effect::LogBatch;
 use model::{AggregateId, Rejection};
 use serde_json::Value;
 
@@ -57,6 +59,22 @@ fn told_run(cx: &Context, run: uuid::Uuid, input: map_run::Input) -> Order {
     Order::send((to, cx.scope.clone(), Input::MapRun(Box::new(input))))
 }
 
+/// Lines on their way to a log group: a delivery of its own, which holds up nothing.
+fn logged(cx: &Context, (origin, target_arn): (String, String), batch: Box<LogBatch>) -> Order {
+    let to = AggregateId::delivery(batch.id);
+    let start = delivery::Start {
+        origin,
+        target_id: String::new(),
+        target_arn,
+        request: Request::Logs(batch),
+        retry: delivery::Retry::default(),
+        dead_letter: None,
+        event: String::new(),
+    };
+    let start = delivery::Input::Start(Box::new(start));
+    Order::send((to, cx.scope.clone(), Input::Delivery(Box::new(start))))
+}
+
 fn order(command: Command, cx: &Context) -> Order {
     match command {
         Command::BeginMapRun { run, begin } => told_run(cx, run, map_run::Input::Begin(begin)),
@@ -90,6 +108,11 @@ fn order(command: Command, cx: &Context) -> Order {
         Command::Withdraw { activity, token } => {
             told(cx, &activity, activity::Input::Withdraw { token })
         }
+        Command::Log {
+            group_arn,
+            machine_arn,
+            batch,
+        } => logged(cx, (machine_arn, group_arn), batch),
         Command::Perform { effect, command } => Order::Perform {
             effect,
             command,

@@ -89,6 +89,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::InvokeApiDestination(call) => format!("invoke {}", call.destination_arn),
         EffectCommand::DeliverByAws(call) => format!("deliver {}", call.operation),
         EffectCommand::AppendLog(line) => format!("log {}", line.group),
+        EffectCommand::WriteLogs(batch) => format!("log {} {}", batch.group, batch.stream),
         EffectCommand::SendTopicMessage(message) => message.message.clone(),
         EffectCommand::PostChat(post) => post.channel.clone(),
         EffectCommand::InvokeIntegration(call) => format!("integration {}", call.name),

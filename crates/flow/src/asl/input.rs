@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use model::Scope;
-use model::effect::Outcome;
+use model::effect::{LogBatch, Outcome};
 use model::ids::Entropy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::Word;
+use super::logging::Logging;
 use super::map_run::{Begin, End, Member, Report};
 
 /// What every turn of an execution is given besides its input.
@@ -133,6 +134,9 @@ pub struct Start {
     /// Whether it is an Express machine.
     #[serde(default)]
     pub express: bool,
+    /// What of its history is logged, and where.
+    #[serde(default)]
+    pub logging: Option<Logging>,
     /// The role it acts as.
     pub role_arn: String,
     /// The input, as it was sent.
@@ -208,6 +212,15 @@ pub enum Command {
         attempt: u32,
         /// How it ended.
         end: Box<End>,
+    },
+    /// Have lines written to the log group of [`Start::logging`]. What becomes of them is of no meaning for the execution.
+    Log {
+        /// ARN of the log group.
+        group_arn: String,
+        /// ARN of the machine that they are of.
+        machine_arn: String,
+        /// The lines: the same turn makes the same batch, with the same id.
+        batch: Box<LogBatch>,
     },
     /// The budget of this turn is spent: feed [`Input::Continue`] in a later turn.
     Continue,

@@ -3,7 +3,12 @@
 //! The service is told of the end of a job by events; here its state is read until it has one that is final. All names
 //! are in PascalCase, as Step Functions spells them; who makes the calls knows the services' own spelling.
 
+mod table;
+
 use serde_json::{Map, Value, json};
+
+use Source::{Asked, Begun, Each, EachAlone, OneOf, Text};
+use table::{EXECUTION, JOBS, TASK};
 
 /// A kind of job.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,277 +48,6 @@ enum Source {
     EachAlone(&'static str, &'static str),
     /// This.
     Text(&'static str),
-}
-
-use Source::{Asked, Begun, Each, EachAlone, OneOf, Text};
-
-const STOPPED: &str = "The execution of the state machine does not wait for it any more.";
-
-const EXECUTION: Job = Job {
-    service: "stepfunctions",
-    begin: "StartExecution",
-    look: "DescribeExecution",
-    named: &[("ExecutionArn", Begun("/ExecutionArn"))],
-    stop: "StopExecution",
-    stopped: &[("ExecutionArn", Begun("/ExecutionArn"))],
-    job: ("", ""),
-    status: "/Status",
-    good: &["SUCCEEDED"],
-    bad: &["FAILED", "TIMED_OUT", "ABORTED"],
-};
-
-const RUN: Job = Job {
-    service: "ssm",
-    begin: "StartAutomationExecution",
-    look: "GetAutomationExecution",
-    named: &[("AutomationExecutionId", Begun("/AutomationExecutionId"))],
-    stop: "StopAutomationExecution",
-    stopped: &[("AutomationExecutionId", Begun("/AutomationExecutionId"))],
-    job: ("/AutomationExecution", ""),
-    status: "/AutomationExecution/AutomationExecutionStatus",
-    good: &["Success", "CompletedWithSuccess"],
-    bad: &[
-        "Failed",
-        "TimedOut",
-        "Cancelled",
-        "Rejected",
-        "CompletedWithFailure",
-        "ChangeCalendarOverrideRejected",
-    ],
-};
-
-const TASK: Job = Job {
-    service: "ecs",
-    begin: "RunTask",
-    look: "DescribeTasks",
-    named: &[
-        ("Cluster", Asked("/Cluster")),
-        ("Tasks", Each("/Tasks", "TaskArn")),
-    ],
-    stop: "StopTask",
-    stopped: &[
-        ("Cluster", Asked("/Cluster")),
-        ("Task", EachAlone("/Tasks", "TaskArn")),
-        ("Reason", Text(STOPPED)),
-    ],
-    job: ("/Tasks/0", ""),
-    status: "/Tasks/0/LastStatus",
-    // What a task's end means, its containers say: `tasks`.
-    good: &["STOPPED"],
-    bad: &[],
-};
-
-const JOBS: [Job; 18] = [
-    EXECUTION,
-    RUN,
-    TASK,
-    Job {
-        service: "glue",
-        begin: "StartJobRun",
-        look: "GetJobRun",
-        named: &[
-            ("JobName", Asked("/JobName")),
-            ("RunId", Begun("/JobRunId")),
-        ],
-        stop: "BatchStopJobRun",
-        stopped: &[
-            ("JobName", Asked("/JobName")),
-            ("JobRunIds", OneOf("/JobRunId")),
-        ],
-        job: ("/JobRun", ""),
-        status: "/JobRun/JobRunState",
-        good: &["SUCCEEDED"],
-        bad: &["FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED"],
-    },
-    Job {
-        service: "athena",
-        begin: "StartQueryExecution",
-        look: "GetQueryExecution",
-        named: &[("QueryExecutionId", Begun("/QueryExecutionId"))],
-        stop: "StopQueryExecution",
-        stopped: &[("QueryExecutionId", Begun("/QueryExecutionId"))],
-        job: ("", ""),
-        status: "/QueryExecution/Status/State",
-        good: &["SUCCEEDED"],
-        bad: &["FAILED", "CANCELLED"],
-    },
-    Job {
-        service: "batch",
-        begin: "SubmitJob",
-        look: "DescribeJobs",
-        named: &[("Jobs", OneOf("/JobId"))],
-        stop: "TerminateJob",
-        stopped: &[("JobId", Begun("/JobId")), ("Reason", Text(STOPPED))],
-        job: ("/Jobs/0", ""),
-        status: "/Jobs/0/Status",
-        good: &["SUCCEEDED"],
-        bad: &["FAILED"],
-    },
-    Job {
-        service: "codebuild",
-        begin: "StartBuild",
-        look: "BatchGetBuilds",
-        named: &[("Ids", OneOf("/Build/Id"))],
-        stop: "StopBuild",
-        stopped: &[("Id", Begun("/Build/Id"))],
-        job: ("/Builds/0", "Build"),
-        status: "/Builds/0/BuildStatus",
-        good: &["SUCCEEDED"],
-        bad: &["FAILED", "FAULT", "TIMED_OUT", "STOPPED"],
-    },
-    Job {
-        service: "codebuild",
-        begin: "StartBuildBatch",
-        look: "BatchGetBuildBatches",
-        named: &[("Ids", OneOf("/BuildBatch/Id"))],
-        stop: "StopBuildBatch",
-        stopped: &[("Id", Begun("/BuildBatch/Id"))],
-        job: ("/BuildBatches/0", "BuildBatch"),
-        status: "/BuildBatches/0/BuildBatchStatus",
-        good: &["SUCCEEDED"],
-        bad: &["FAILED", "FAULT", "TIMED_OUT", "STOPPED"],
-    },
-    // A cluster is made to be used by the next states: the service does not end one that nobody waits for.
-    Job {
-        service: "emr",
-        begin: "RunJobFlow",
-        look: "DescribeCluster",
-        named: &[("ClusterId", Begun("/JobFlowId"))],
-        stop: "",
-        stopped: &[],
-        job: ("/Cluster", "Cluster"),
-        status: "/Cluster/Status/State",
-        good: &["WAITING"],
-        bad: &["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"],
-    },
-    Job {
-        service: "emr",
-        begin: "TerminateJobFlows",
-        look: "DescribeCluster",
-        named: &[("ClusterId", Asked("/JobFlowIds/0"))],
-        stop: "",
-        stopped: &[],
-        job: ("/Cluster", "Cluster"),
-        status: "/Cluster/Status/State",
-        good: &["TERMINATED"],
-        bad: &["TERMINATED_WITH_ERRORS"],
-    },
-    Job {
-        service: "emr",
-        begin: "AddJobFlowSteps",
-        look: "DescribeStep",
-        named: &[
-            ("ClusterId", Asked("/JobFlowId")),
-            ("StepId", Begun("/StepIds/0")),
-        ],
-        stop: "CancelSteps",
-        stopped: &[
-            ("ClusterId", Asked("/JobFlowId")),
-            ("StepIds", OneOf("/StepIds/0")),
-        ],
-        job: ("/Step", "Step"),
-        status: "/Step/Status/State",
-        good: &["COMPLETED"],
-        bad: &["CANCELLED", "FAILED", "INTERRUPTED"],
-    },
-    learning(
-        (
-            "CreateTrainingJob",
-            "DescribeTrainingJob",
-            "StopTrainingJob",
-        ),
-        &[("TrainingJobName", Asked("/TrainingJobName"))],
-        "/TrainingJobStatus",
-    ),
-    learning(
-        (
-            "CreateTransformJob",
-            "DescribeTransformJob",
-            "StopTransformJob",
-        ),
-        &[("TransformJobName", Asked("/TransformJobName"))],
-        "/TransformJobStatus",
-    ),
-    learning(
-        (
-            "CreateProcessingJob",
-            "DescribeProcessingJob",
-            "StopProcessingJob",
-        ),
-        &[("ProcessingJobName", Asked("/ProcessingJobName"))],
-        "/ProcessingJobStatus",
-    ),
-    learning(
-        (
-            "CreateHyperParameterTuningJob",
-            "DescribeHyperParameterTuningJob",
-            "StopHyperParameterTuningJob",
-        ),
-        &[(
-            "HyperParameterTuningJobName",
-            Asked("/HyperParameterTuningJobName"),
-        )],
-        "/HyperParameterTuningJobStatus",
-    ),
-    learning(
-        (
-            "CreateLabelingJob",
-            "DescribeLabelingJob",
-            "StopLabelingJob",
-        ),
-        &[("LabelingJobName", Asked("/LabelingJobName"))],
-        "/LabelingJobStatus",
-    ),
-    Job {
-        service: "databrew",
-        begin: "StartJobRun",
-        look: "DescribeJobRun",
-        named: &[("Name", Asked("/Name")), ("RunId", Begun("/RunId"))],
-        stop: "StopJobRun",
-        stopped: &[("Name", Asked("/Name")), ("RunId", Begun("/RunId"))],
-        job: ("", ""),
-        status: "/State",
-        good: &["SUCCEEDED"],
-        bad: &["FAILED", "STOPPED", "TIMEOUT"],
-    },
-    Job {
-        service: "emr-containers",
-        begin: "StartJobRun",
-        look: "DescribeJobRun",
-        named: &[
-            ("VirtualClusterId", Asked("/VirtualClusterId")),
-            ("Id", Begun("/Id")),
-        ],
-        stop: "CancelJobRun",
-        stopped: &[
-            ("VirtualClusterId", Asked("/VirtualClusterId")),
-            ("Id", Begun("/Id")),
-        ],
-        job: ("/JobRun", ""),
-        status: "/JobRun/State",
-        good: &["COMPLETED"],
-        bad: &["FAILED", "CANCELLED"],
-    },
-];
-
-/// A job of SageMaker: all of them are alike.
-const fn learning(
-    (begin, look, stop): (&'static str, &'static str, &'static str),
-    named: &'static [(&'static str, Source)],
-    status: &'static str,
-) -> Job {
-    Job {
-        service: "sagemaker",
-        begin,
-        look,
-        named,
-        stop,
-        stopped: named,
-        job: ("", ""),
-        status,
-        good: &["Completed"],
-        bad: &["Failed", "Stopped", "DeleteFailed"],
-    }
 }
 
 /// What a look at a job tells.
@@ -507,6 +241,7 @@ fn millis(value: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::table::STOPPED;
     use super::*;
 
     #[test]
@@ -569,125 +304,127 @@ mod tests {
         assert_eq!(job.seen(&answer, true), Seen::Succeeded(want));
     }
 
+    /// Service, operation that begins, its parameters, its answer, the look's parameters, those of the stops.
+    const NAMED: [[&str; 6]; 13] = [
+        [
+            "stepfunctions",
+            "StartExecution",
+            "{}",
+            r#"{"executionArn": "x"}"#,
+            r#"{"ExecutionArn": "x"}"#,
+            r#"[{"ExecutionArn": "x"}]"#,
+        ],
+        [
+            "glue",
+            "StartJobRun",
+            r#"{"JobName": "j"}"#,
+            r#"{"JobRunId": "r"}"#,
+            r#"{"JobName": "j", "RunId": "r"}"#,
+            r#"[{"JobName": "j", "JobRunIds": ["r"]}]"#,
+        ],
+        [
+            "ecs",
+            "RunTask",
+            r#"{"Cluster": "c"}"#,
+            r#"{"Tasks": [{"TaskArn": "1"}, {"TaskArn": "2"}]}"#,
+            r#"{"Cluster": "c", "Tasks": ["1", "2"]}"#,
+            r#"[{"Cluster": "c", "Task": "1", "Reason": "WHY"}, {"Cluster": "c", "Task": "2", "Reason": "WHY"}]"#,
+        ],
+        [
+            "ecs",
+            "RunTask",
+            "{}",
+            r#"{"Tasks": [{"TaskArn": "1"}]}"#,
+            r#"{"Tasks": ["1"]}"#,
+            r#"[{"Task": "1", "Reason": "WHY"}]"#,
+        ],
+        [
+            "batch",
+            "SubmitJob",
+            "{}",
+            r#"{"JobId": "1"}"#,
+            r#"{"Jobs": ["1"]}"#,
+            r#"[{"JobId": "1", "Reason": "WHY"}]"#,
+        ],
+        [
+            "codebuild",
+            "StartBuild",
+            "{}",
+            r#"{"Build": {"Id": "p:1"}}"#,
+            r#"{"Ids": ["p:1"]}"#,
+            r#"[{"Id": "p:1"}]"#,
+        ],
+        [
+            "codebuild",
+            "StartBuildBatch",
+            "{}",
+            r#"{"BuildBatch": {"Id": "p:1"}}"#,
+            r#"{"Ids": ["p:1"]}"#,
+            r#"[{"Id": "p:1"}]"#,
+        ],
+        [
+            "emr",
+            "RunJobFlow",
+            "{}",
+            r#"{"JobFlowId": "j"}"#,
+            r#"{"ClusterId": "j"}"#,
+            "[]",
+        ],
+        [
+            "emr",
+            "TerminateJobFlows",
+            r#"{"JobFlowIds": ["j"]}"#,
+            "{}",
+            r#"{"ClusterId": "j"}"#,
+            "[]",
+        ],
+        [
+            "emr",
+            "AddJobFlowSteps",
+            r#"{"JobFlowId": "j"}"#,
+            r#"{"StepIds": ["s"]}"#,
+            r#"{"ClusterId": "j", "StepId": "s"}"#,
+            r#"[{"ClusterId": "j", "StepIds": ["s"]}]"#,
+        ],
+        [
+            "sagemaker",
+            "CreateTrainingJob",
+            r#"{"TrainingJobName": "t", "RoleArn": "r"}"#,
+            "{}",
+            r#"{"TrainingJobName": "t"}"#,
+            r#"[{"TrainingJobName": "t"}]"#,
+        ],
+        [
+            "databrew",
+            "StartJobRun",
+            r#"{"Name": "n"}"#,
+            r#"{"RunId": "r"}"#,
+            r#"{"Name": "n", "RunId": "r"}"#,
+            r#"[{"Name": "n", "RunId": "r"}]"#,
+        ],
+        [
+            "emr-containers",
+            "StartJobRun",
+            r#"{"VirtualClusterId": "v"}"#,
+            r#"{"Id": "1"}"#,
+            r#"{"VirtualClusterId": "v", "Id": "1"}"#,
+            r#"[{"VirtualClusterId": "v", "Id": "1"}]"#,
+        ],
+    ];
+
+    fn read(text: &str) -> Value {
+        serde_json::from_str(&text.replace("WHY", STOPPED)).expect("JSON")
+    }
+
     #[test]
     fn a_job_is_named_by_what_its_begin_was_told_and_answered() {
-        for (service, begin, asked, begun, look, stop) in [
-            (
-                "stepfunctions",
-                "StartExecution",
-                json!({}),
-                json!({"executionArn": "x"}),
-                json!({"ExecutionArn": "x"}),
-                json!([{"ExecutionArn": "x"}]),
-            ),
-            (
-                "glue",
-                "StartJobRun",
-                json!({"JobName": "j"}),
-                json!({"JobRunId": "r"}),
-                json!({"JobName": "j", "RunId": "r"}),
-                json!([{"JobName": "j", "JobRunIds": ["r"]}]),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Cluster": "c"}),
-                json!({"Tasks": [{"TaskArn": "1"}, {"TaskArn": "2"}]}),
-                json!({"Cluster": "c", "Tasks": ["1", "2"]}),
-                json!([
-                    {"Cluster": "c", "Task": "1", "Reason": STOPPED},
-                    {"Cluster": "c", "Task": "2", "Reason": STOPPED},
-                ]),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({}),
-                json!({"Tasks": [{"TaskArn": "1"}]}),
-                json!({"Tasks": ["1"]}),
-                json!([{"Task": "1", "Reason": STOPPED}]),
-            ),
-            (
-                "batch",
-                "SubmitJob",
-                json!({"JobName": "j"}),
-                json!({"JobId": "1"}),
-                json!({"Jobs": ["1"]}),
-                json!([{"JobId": "1", "Reason": STOPPED}]),
-            ),
-            (
-                "codebuild",
-                "StartBuild",
-                json!({"ProjectName": "p"}),
-                json!({"Build": {"Id": "p:1"}}),
-                json!({"Ids": ["p:1"]}),
-                json!([{"Id": "p:1"}]),
-            ),
-            (
-                "codebuild",
-                "StartBuildBatch",
-                json!({"ProjectName": "p"}),
-                json!({"BuildBatch": {"Id": "p:1"}}),
-                json!({"Ids": ["p:1"]}),
-                json!([{"Id": "p:1"}]),
-            ),
-            (
-                "emr",
-                "RunJobFlow",
-                json!({}),
-                json!({"JobFlowId": "j"}),
-                json!({"ClusterId": "j"}),
-                json!([]),
-            ),
-            (
-                "emr",
-                "TerminateJobFlows",
-                json!({"JobFlowIds": ["j"]}),
-                json!({}),
-                json!({"ClusterId": "j"}),
-                json!([]),
-            ),
-            (
-                "emr",
-                "AddJobFlowSteps",
-                json!({"JobFlowId": "j", "Steps": [{}]}),
-                json!({"StepIds": ["s"]}),
-                json!({"ClusterId": "j", "StepId": "s"}),
-                json!([{"ClusterId": "j", "StepIds": ["s"]}]),
-            ),
-            (
-                "sagemaker",
-                "CreateTrainingJob",
-                json!({"TrainingJobName": "t", "RoleArn": "r"}),
-                json!({"TrainingJobArn": "a"}),
-                json!({"TrainingJobName": "t"}),
-                json!([{"TrainingJobName": "t"}]),
-            ),
-            (
-                "databrew",
-                "StartJobRun",
-                json!({"Name": "n"}),
-                json!({"RunId": "r"}),
-                json!({"Name": "n", "RunId": "r"}),
-                json!([{"Name": "n", "RunId": "r"}]),
-            ),
-            (
-                "emr-containers",
-                "StartJobRun",
-                json!({"VirtualClusterId": "v"}),
-                json!({"Id": "1"}),
-                json!({"VirtualClusterId": "v", "Id": "1"}),
-                json!([{"VirtualClusterId": "v", "Id": "1"}]),
-            ),
-        ] {
+        for [service, begin, asked, begun, look, stop] in NAMED {
             let job = Job::of(service, begin).expect("a job");
+            let (asked, begun) = (read(asked), read(begun));
             let named = Value::Object(job.look_at(&asked, &begun));
-            assert_eq!(named, look, "{service} {begin}");
-            assert_eq!(
-                json!(job.stop_it(&asked, &begun)),
-                stop,
-                "{service} {begin}"
-            );
+            assert_eq!(named, read(look), "{service} {begin}");
+            let stops = json!(job.stop_it(&asked, &begun));
+            assert_eq!(stops, read(stop), "{service} {begin}");
         }
     }
 
@@ -705,132 +442,124 @@ mod tests {
         }
     }
 
+    /// Service, operation that begins, the answer to a look, whether it ended well or badly, and what that brings.
+    const ENDS: [[&str; 5]; 11] = [
+        [
+            "batch",
+            "SubmitJob",
+            r#"{"Jobs": [{"Status": "RUNNING"}]}"#,
+            "goes on",
+            "",
+        ],
+        ["batch", "SubmitJob", r#"{"Jobs": []}"#, "goes on", ""],
+        [
+            "batch",
+            "SubmitJob",
+            r#"{"Jobs": [{"Status": "FAILED", "StatusReason": "x"}]}"#,
+            "badly",
+            r#"{"Status": "FAILED", "StatusReason": "x"}"#,
+        ],
+        [
+            "codebuild",
+            "StartBuild",
+            r#"{"Builds": [{"BuildStatus": "SUCCEEDED"}]}"#,
+            "well",
+            r#"{"Build": {"BuildStatus": "SUCCEEDED"}}"#,
+        ],
+        [
+            "codebuild",
+            "StartBuildBatch",
+            r#"{"BuildBatches": [{"BuildBatchStatus": "FAULT"}]}"#,
+            "badly",
+            r#"{"BuildBatch": {"BuildBatchStatus": "FAULT"}}"#,
+        ],
+        [
+            "emr",
+            "RunJobFlow",
+            r#"{"Cluster": {"Id": "j", "Status": {"State": "WAITING"}}}"#,
+            "well",
+            r#"{"Cluster": {"Id": "j", "Status": {"State": "WAITING"}}, "ClusterId": "j"}"#,
+        ],
+        [
+            "emr",
+            "AddJobFlowSteps",
+            r#"{"Step": {"Status": {"State": "FAILED"}}}"#,
+            "badly",
+            r#"{"Step": {"Status": {"State": "FAILED"}}}"#,
+        ],
+        [
+            "sagemaker",
+            "CreateProcessingJob",
+            r#"{"ProcessingJobStatus": "Completed", "ResponseMetadata": {}}"#,
+            "well",
+            r#"{"ProcessingJobStatus": "Completed"}"#,
+        ],
+        [
+            "databrew",
+            "StartJobRun",
+            r#"{"State": "TIMEOUT"}"#,
+            "badly",
+            r#"{"State": "TIMEOUT"}"#,
+        ],
+        [
+            "emr-containers",
+            "StartJobRun",
+            r#"{"JobRun": {"State": "CANCELLED"}}"#,
+            "badly",
+            r#"{"State": "CANCELLED"}"#,
+        ],
+        [
+            "ecs",
+            "RunTask",
+            r#"{"Tasks": [], "Failures": [{"Reason": "MISSING"}]}"#,
+            "badly",
+            r#"{"Tasks": [], "Failures": [{"Reason": "MISSING"}]}"#,
+        ],
+    ];
+
     #[test]
     fn what_an_end_brings_is_shaped_as_the_service_does() {
-        let ended = |last: &str, code: Value| json!({"TaskArn": "t", "LastStatus": last, "Containers": [{"Name": "a", "ExitCode": 0}, code]});
+        for [service, begin, answer, how, brings] in ENDS {
+            let wanted = match how {
+                "well" => Seen::Succeeded(read(brings)),
+                "badly" => Seen::Failed(read(brings)),
+                _ => Seen::Running,
+            };
+            let job = Job::of(service, begin).expect("a job");
+            assert_eq!(job.seen(&read(answer), false), wanted, "{service} {answer}");
+        }
+    }
+
+    #[test]
+    fn containers_say_how_a_task_of_ecs_ended() {
+        let ended = |last: &str, second: Value| json!({"LastStatus": last, "Containers": [{"ExitCode": 0}, second]});
         let good = ended("STOPPED", json!({"ExitCode": 0}));
         let bad = ended("STOPPED", json!({"ExitCode": 1}));
         let never = ended("STOPPED", json!({"Reason": "CannotPullContainerError"}));
         let stopping = ended("DEPROVISIONING", json!({"ExitCode": 0}));
-        let none = json!({"TaskArn": "t", "LastStatus": "STOPPED", "Containers": []});
-        let refused = json!({"StopCode": "TaskFailedToStart", "LastStatus": "STOPPED", "Containers": [{"ExitCode": 0}]});
-        let gone = json!({"Tasks": [], "Failures": [{"Arn": "t", "Reason": "MISSING"}]});
-        for (service, begin, answer, want) in [
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [good]}),
-                Seen::Succeeded(good.clone()),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [bad]}),
-                Seen::Failed(bad.clone()),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [never]}),
-                Seen::Failed(never.clone()),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [none]}),
-                Seen::Failed(none.clone()),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [refused]}),
-                Seen::Failed(refused.clone()),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [stopping]}),
-                Seen::Running,
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [good, stopping]}),
-                Seen::Running,
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [good, bad]}),
-                Seen::Failed(bad.clone()),
-            ),
-            (
-                "ecs",
-                "RunTask",
-                json!({"Tasks": [good, good], "ResponseMetadata": {}}),
-                Seen::Succeeded(json!({"Tasks": [good, good]})),
-            ),
-            ("ecs", "RunTask", gone.clone(), Seen::Failed(gone.clone())),
-            (
-                "batch",
-                "SubmitJob",
-                json!({"Jobs": [{"Status": "RUNNING"}]}),
-                Seen::Running,
-            ),
-            ("batch", "SubmitJob", json!({"Jobs": []}), Seen::Running),
-            (
-                "batch",
-                "SubmitJob",
-                json!({"Jobs": [{"Status": "FAILED", "StatusReason": "x"}]}),
-                Seen::Failed(json!({"Status": "FAILED", "StatusReason": "x"})),
-            ),
-            (
-                "codebuild",
-                "StartBuild",
-                json!({"Builds": [{"BuildStatus": "SUCCEEDED"}]}),
-                Seen::Succeeded(json!({"Build": {"BuildStatus": "SUCCEEDED"}})),
-            ),
-            (
-                "codebuild",
-                "StartBuildBatch",
-                json!({"BuildBatches": [{"BuildBatchStatus": "FAULT"}]}),
-                Seen::Failed(json!({"BuildBatch": {"BuildBatchStatus": "FAULT"}})),
-            ),
-            (
-                "emr",
-                "RunJobFlow",
-                json!({"Cluster": {"Id": "j", "Status": {"State": "WAITING"}}}),
-                Seen::Succeeded(
-                    json!({"Cluster": {"Id": "j", "Status": {"State": "WAITING"}}, "ClusterId": "j"}),
-                ),
-            ),
-            (
-                "emr",
-                "AddJobFlowSteps",
-                json!({"Step": {"Id": "s", "Status": {"State": "FAILED"}}}),
-                Seen::Failed(json!({"Step": {"Id": "s", "Status": {"State": "FAILED"}}})),
-            ),
-            (
-                "sagemaker",
-                "CreateProcessingJob",
-                json!({"ProcessingJobStatus": "Completed", "ResponseMetadata": {}}),
-                Seen::Succeeded(json!({"ProcessingJobStatus": "Completed"})),
-            ),
-            (
-                "emr-containers",
-                "StartJobRun",
-                json!({"JobRun": {"State": "CANCELLED"}}),
-                Seen::Failed(json!({"State": "CANCELLED"})),
-            ),
-        ] {
-            let job = Job::of(service, begin).expect("a job");
-            assert_eq!(job.seen(&answer, false), want, "{service} {answer}");
-        }
+        let none = json!({"LastStatus": "STOPPED", "Containers": []});
+        let mut refused = good.clone();
+        refused["StopCode"] = json!("TaskFailedToStart");
+        let both = json!({"Tasks": [good, good]});
         let job = Job::of("ecs", "RunTask").expect("a job");
+        for (tasks, wanted) in [
+            (json!([good]), Seen::Succeeded(good.clone())),
+            (json!([good, good]), Seen::Succeeded(both)),
+            (json!([bad]), Seen::Failed(bad.clone())),
+            (json!([good, bad]), Seen::Failed(bad)),
+            (json!([never]), Seen::Failed(never)),
+            (json!([none]), Seen::Failed(none)),
+            (json!([refused]), Seen::Failed(refused)),
+            (json!([stopping]), Seen::Running),
+            (json!([good, stopping]), Seen::Running),
+        ] {
+            assert_eq!(job.seen(&json!({"Tasks": tasks}), false), wanted, "{tasks}");
+        }
         let refused = json!({"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]});
         let (error, cause) = job.not_begun(&refused).expect("not begun");
+        let told = (error, cause.as_str());
         assert_eq!(
-            (error, cause.as_str()),
+            told,
             ("AmazonECS.Unknown", r#"[{"reason":"RESOURCE:MEMORY"}]"#)
         );
         assert_eq!(job.not_begun(&json!({"Tasks": [], "Failures": []})), None);

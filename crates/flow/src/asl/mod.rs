@@ -11,6 +11,7 @@ pub mod fault;
 pub mod graph;
 pub mod intrinsic;
 pub mod jsonata;
+pub mod logging;
 pub mod map_run;
 pub mod path;
 pub mod rehearsal;

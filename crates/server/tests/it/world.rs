@@ -65,6 +65,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::InvokeApiDestination(call) => call.destination_arn.clone(),
         EffectCommand::DeliverByAws(call) => call.operation.clone(),
         EffectCommand::AppendLog(line) => line.group.clone(),
+        EffectCommand::WriteLogs(batch) => batch.group.clone(),
         EffectCommand::SendTopicMessage(message) => message.message.clone(),
         EffectCommand::PostChat(post) => post.channel.clone(),
         EffectCommand::InvokeIntegration(call) => call.name.clone(),

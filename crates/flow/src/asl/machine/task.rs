@@ -148,7 +148,7 @@ pub(super) fn perform_spelled(
 }
 
 /// A session's name from an execution's: what STS does not take is left out.
-fn session(name: &str) -> String {
+pub(super) fn session(name: &str) -> String {
     let taken = |c: &char| c.is_ascii_alphanumeric() || "+=,.@-_".contains(*c);
     let session: String = name.chars().filter(taken).take(64).collect();
     if session.len() < 2 {

@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::arn::Arn;
 use model::decision::FrameWrite;
-use model::{Decision, IndexEntry};
+use model::effect::{AssumeRole, LogBatch};
+use model::{Decision, IndexEntry, ids};
 use serde_json::{Map, Value, json};
 
 use super::redrive::Resting;
+use super::task;
 use super::touched::Touched;
 use super::trial::Notes;
 use crate::asl::context::{ContextObject, Parts};
@@ -69,7 +72,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The decision: only what was touched is written.
-    pub(super) fn finish(self) -> Decision<Execution, Command> {
+    pub(super) fn finish(mut self) -> Decision<Execution, Command> {
         let changed = self.fresh
             || !self.events.is_empty()
             || !self.threads.is_empty()
@@ -88,6 +91,7 @@ impl<'a> Turn<'a> {
         frames.extend(threads.map(|id| x.thread_frame(id)));
         frames.extend(items.map(|id| x.items_frame(id)));
         frames.extend(results.map(|at| x.result_frame(at)));
+        log(&self.x, &self.events, (&mut self.commands, self.cx));
         // Executions of Express machines have no history: the service writes theirs to logs only.
         let kept = !self.x.origin.start.express;
         if kept {
@@ -327,4 +331,45 @@ fn pieces(events: Vec<Value>) -> Vec<FrameWrite> {
         pieces.push(FrameWrite::put(history_key(first), Value::Array(piece)));
     }
     pieces
+}
+
+/// What of a turn's events goes to the execution's log group.
+fn log(x: &Execution, events: &[Value], (commands, cx): (&mut Vec<Command>, &Context)) {
+    let start = &x.origin.start;
+    let (Some(logging), Some(first)) = (&start.logging, events.first()) else {
+        return;
+    };
+    let Some(group) = Arn::parse(&logging.group_arn) else {
+        return;
+    };
+    let name = group
+        .resource
+        .strip_prefix("log-group:")
+        .unwrap_or(&group.resource);
+    let (execution, first) = (cx.id.to_string(), first["id"].to_string());
+    let batches = logging.batches(events, (&start.arn, x.root.redrives));
+    for (number, lines) in (1_u32..).zip(batches) {
+        let id = ids::named(&["execution log", &execution, &first, &number.to_string()]);
+        let batch = LogBatch {
+            id,
+            region: group.region.clone(),
+            group: name.to_owned(),
+            stream: format!(
+                "states/{}/{}/{execution}",
+                start.machine_name,
+                x.root.started.strftime("%Y-%m-%d")
+            ),
+            role: Some(AssumeRole {
+                role_arn: start.role_arn.clone(),
+                session_name: task::session(&start.name),
+                through: None,
+            }),
+            lines,
+        };
+        commands.push(Command::Log {
+            group_arn: logging.group_arn.clone(),
+            machine_arn: start.machine_arn.clone(),
+            batch: Box::new(batch),
+        });
+    }
 }

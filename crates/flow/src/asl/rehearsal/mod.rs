@@ -114,6 +114,7 @@ pub fn rehearse(
         version: None,
         alias: None,
         express,
+        logging: None,
         role_arn: format!("arn:aws:iam::{account}:role/rehearsal"),
         input: input.to_owned(),
         member: None,
@@ -348,6 +349,8 @@ impl Stage {
                         end,
                     });
                 }
+                // A rehearsal has no log group.
+                Command::Log { .. } => {}
             }
         }
         Ok(decision.state)

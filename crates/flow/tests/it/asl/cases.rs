@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flow::asl::Start;
+use flow::asl::logging::{Level, Logging};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -69,12 +70,7 @@ pub(super) fn records(folder: &std::path::Path) -> Vec<Value> {
 
 /// The differences, or nothing for a record that this test cannot run.
 fn run(record: &Value) -> Option<Vec<String>> {
-    // Buckets are played from what the record put into them, for distributed Maps.
-    let plays = |need: &Value| need == "s3" && record.to_string().contains("DISTRIBUTED");
-    if record["needs"]
-        .as_array()
-        .is_none_or(|needs| !needs.iter().all(plays))
-    {
+    if needs_others(record) {
         return None;
     }
     let mut rules = Rules::of(record);
@@ -101,6 +97,7 @@ fn run(record: &Value) -> Option<Vec<String>> {
                 .map_or_else(|| definition.to_string(), str::to_owned),
             machine: name.to_owned(),
             input: record["input"].clone(),
+            logging: None,
         };
         lines.extend(one(record, &begun, &record["expect"]["history"], &rules));
     }
@@ -112,6 +109,9 @@ fn run(record: &Value) -> Option<Vec<String>> {
             .push((begun[*start].machine.clone(), "<ArnPart_0idx>".to_owned()));
         lines.extend(one(record, &begun[*start], expected, &rules));
     }
+    let logs = log_differences(record, &begun, &rules);
+    compared |= logs.is_some();
+    lines.extend(logs.into_iter().flatten());
     // Areas with many machines of one input each.
     let cases = record["expect"]["recorded"]["cases"].as_array();
     for (begun, case) in begun.iter().zip(cases.into_iter().flatten()) {
@@ -140,11 +140,64 @@ struct Begun {
     definition: String,
     machine: String,
     input: Value,
+    logging: Option<Logging>,
+}
+
+/// Name, definition and logging of a machine.
+type Machine = (String, String, Option<Logging>);
+
+/// A `loggingConfiguration`, if it is on.
+fn logging(params: &Value) -> Option<Logging> {
+    let given = &params["loggingConfiguration"];
+    let level = match given["level"].as_str()? {
+        "ALL" => Level::All,
+        "ERROR" => Level::Error,
+        "FATAL" => Level::Fatal,
+        _ => return None,
+    };
+    let arn = given.pointer("/destinations/0/cloudWatchLogsLogGroup/logGroupArn");
+    Some(Logging {
+        level,
+        with_data: given["includeExecutionData"].as_bool().unwrap_or(false),
+        group_arn: arn?.as_str()?.trim_end_matches(":*").to_owned(),
+    })
+}
+
+/// Whether other services are needed than those that are played here.
+fn needs_others(record: &Value) -> bool {
+    // Buckets are played from what the record put into them, for distributed Maps.
+    let spread = record.to_string().contains("DISTRIBUTED");
+    let plays = |need: &Value| need == "logs" || need == "s3" && spread;
+    let needs = record["needs"].as_array();
+    needs.is_none_or(|needs| !needs.iter().all(plays))
+}
+
+/// How what is logged differs from what was recorded, if it was.
+fn log_differences(record: &Value, begun: &[Begun], rules: &Rules) -> Option<Vec<String>> {
+    let expected = record["expect"]["recorded"].get("logged_execution_events")?;
+    let whole = |events: &Value| json!({"logged_execution_events": events});
+    let observed = logged(record, begun);
+    Some(differences(&whole(expected), &whole(&observed), rules))
+}
+
+/// What all executions of a record write to their log group.
+fn logged(record: &Value, begun: &[Begun]) -> Value {
+    let mut events = Vec::new();
+    for (number, begun) in begun.iter().enumerate() {
+        let world = execute(record, begun).expect("an execution");
+        for line in &world.logged {
+            let message = line
+                .message
+                .replace(EXECUTION, &format!("<ExecArnPart_{number}idx>"));
+            events.push(serde_json::from_str(&message).expect("a message"));
+        }
+    }
+    opened(&Value::Array(events))
 }
 
 /// The starts of a record in their order, and for each recorded history which start it is of.
 fn starts(record: &Value) -> (Vec<Begun>, Vec<(usize, Value)>) {
-    let mut machines: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let mut machines: BTreeMap<String, Machine> = BTreeMap::new();
     let mut begun: Vec<Begun> = Vec::new();
     let mut histories = Vec::new();
     let empty = Vec::new();
@@ -156,15 +209,28 @@ fn starts(record: &Value) -> (Vec<Begun>, Vec<(usize, Value)>) {
         match call["op"].as_str() {
             Some("CreateStateMachine") => {
                 let arn = text(&call["returns"]["stateMachineArn"]);
-                machines.insert(arn, (text(&params["name"]), text(&params["definition"])));
+                let machine = (
+                    text(&params["name"]),
+                    text(&params["definition"]),
+                    logging(params),
+                );
+                machines.insert(arn, machine);
+            }
+            Some("UpdateStateMachine") => {
+                let known = machines.get_mut(&text(&params["stateMachineArn"]));
+                if let (Some(machine), true) = (known, params.get("loggingConfiguration").is_some())
+                {
+                    machine.2 = logging(params);
+                }
             }
             Some("StartExecution") => {
                 let known = machines.get(&text(&params["stateMachineArn"])).cloned();
-                let (machine, definition) = known.unwrap_or_default();
+                let (machine, definition, logging) = known.unwrap_or_default();
                 begun.push(Begun {
                     definition,
                     machine,
                     input: params["input"].clone(),
+                    logging,
                 });
             }
             Some("GetExecutionHistory") => {
@@ -248,6 +314,7 @@ fn execute(record: &Value, begun: &Begun) -> Result<World, model::Rejection> {
             version: None,
             alias: None,
             express: record["type"] == "EXPRESS",
+            logging: begun.logging.clone(),
             role_arn: record["roleArn"].as_str().unwrap_or_default().to_owned(),
             input,
             member: None,

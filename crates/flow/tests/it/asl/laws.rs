@@ -17,6 +17,7 @@ fn run(definition: &Value, input: &Value, budget: u32) -> World {
         version: None,
         alias: None,
         express: false,
+        logging: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
         member: None,

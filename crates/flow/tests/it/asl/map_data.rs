@@ -32,6 +32,7 @@ fn run(fields: &Value, states: &Value, objects: &[(&str, &str)], input: &Value) 
         version: None,
         alias: None,
         express: false,
+        logging: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
         member: None,

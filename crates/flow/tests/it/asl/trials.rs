@@ -115,6 +115,7 @@ fn tried(params: &Value) -> Result<Report, String> {
             version: None,
             alias: None,
             express: true,
+            logging: None,
             role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
             input: text(&params["input"]).unwrap_or_else(|| "{}".to_owned()),
             member: None,

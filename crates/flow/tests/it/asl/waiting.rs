@@ -22,6 +22,7 @@ fn start(definition: &Value, input: &Value) -> Start {
         version: None,
         alias: None,
         express: false,
+        logging: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
         member: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flow::asl::map_run;
 use flow::asl::{self, Command, Context, Execution, Input, Start, Status};
 use jiff::Timestamp;
-use model::effect::AwsCall;
+use model::effect::{AwsCall, LogLine};
 use model::{EffectCommand, Scope};
 use serde_json::Value;
 use uuid::Uuid;
@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub objects: BTreeMap<String, Vec<u8>>,
     /// What its map run is told of its end.
     pub told: Option<map_run::Input>,
+    /// What goes to the log group.
+    pub logged: Vec<LogLine>,
 }
 
 impl World {
@@ -68,6 +70,7 @@ impl World {
             begun: Vec::new(),
             objects,
             told: None,
+            logged: Vec::new(),
         };
         let goes_on = world.take(decision.frames, decision.commands);
         world.go_on(goes_on);
@@ -134,6 +137,7 @@ impl World {
                     effect,
                     command: EffectCommand::CallAws(call),
                 } => self.calls.push((effect, call)),
+                Command::Log { batch, .. } => self.logged.extend(batch.lines),
                 Command::Perform { command, .. } => panic!("unexpected: {command:?}"),
                 asked @ (Command::Offer { .. } | Command::Withdraw { .. }) => {
                     self.asked.push(asked);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::state_machine::StateMachine;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::versions::{self, Publishing};
-use super::{machines, names};
+use super::{logging, machines, names};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Edit};
 use crate::decode::epoch;
@@ -87,7 +87,7 @@ fn wanted(call: &Call) -> Result<StateMachine, ApiError> {
         name: name.to_owned(),
         definition,
         role_arn: machines::role(&fields)?.ok_or_else(|| fields.missing("roleArn"))?,
-        logging: machines::logging(&fields)?,
+        logging: logging::read(&fields)?,
         tracing: machines::tracing(&fields)?.unwrap_or(false),
         revision: None,
         tags: super::list_tags_for_resource::read(&fields)?,
@@ -101,7 +101,7 @@ fn wanted(call: &Call) -> Result<StateMachine, ApiError> {
 
 /// Role and tags are not compared; the definition is, as text.
 fn same(found: &StateMachine, wanted: &StateMachine) -> bool {
-    let level = |machine: &StateMachine| machine.logging.clone().unwrap_or(Value::Null);
+    let level = |machine: &StateMachine| machine.logging.clone().unwrap_or_else(logging::off);
     found.definition == wanted.definition
         && found.express == wanted.express
         && found.tracing == wanted.tracing

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::executions;
+use super::{executions, logging};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::epoch;
 
@@ -15,7 +15,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         "definition": start.definition,
         "roleArn": start.role_arn,
         "updateDate": epoch(execution.times().0),
-        "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
+        "loggingConfiguration": logging::shown(start.logging.as_ref()),
         "tracingConfiguration": {"enabled": false},
     });
     if let Some(member) = start.member() {

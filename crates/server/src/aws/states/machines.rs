@@ -126,30 +126,6 @@ pub(super) fn role(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
     Ok(Some(role.to_owned()))
 }
 
-/// `loggingConfiguration`: kept, shown, and checked as far as it says something.
-pub(super) fn logging(fields: &Fields<'_>) -> Result<Option<Value>, ApiError> {
-    let Some(given) = fields.object("loggingConfiguration")? else {
-        return Ok(None);
-    };
-    let level = given
-        .one_of("level", &["ALL", "ERROR", "FATAL", "OFF"])?
-        .unwrap_or("OFF");
-    let refused = |reason: &str| {
-        let message = format!("Invalid Logging Configuration: {reason}");
-        ApiError::new("InvalidLoggingConfiguration", message)
-    };
-    let destinations = given.objects("destinations", 0, 10)?.unwrap_or_default();
-    if destinations.len() > 1 || (level != "OFF" && destinations.is_empty()) {
-        return Err(refused("Must specify exactly one Log Destination."));
-    }
-    if level != "OFF" {
-        return Err(refused(
-            "This server writes no logs of executions; their histories hold the same. Set the level to OFF.",
-        ));
-    }
-    Ok(Some(Value::Object(given.map().clone())))
-}
-
 pub(super) fn tracing(fields: &Fields<'_>) -> Result<Option<bool>, ApiError> {
     let Some(given) = fields.object("tracingConfiguration")? else {
         return Ok(None);
@@ -166,10 +142,7 @@ pub(super) fn described(arn: String, machine: &StateMachine) -> Map<String, Valu
     body.insert("name".to_owned(), machine.name.as_str().into());
     body.insert("definition".to_owned(), machine.definition.as_str().into());
     body.insert("roleArn".to_owned(), machine.role_arn.as_str().into());
-    let logging = machine
-        .logging
-        .clone()
-        .unwrap_or_else(|| json!({"level": "OFF", "includeExecutionData": false}));
+    let logging = machine.logging.clone().unwrap_or_else(super::logging::off);
     body.insert("loggingConfiguration".to_owned(), logging);
     body.insert(
         "tracingConfiguration".to_owned(),

@@ -12,6 +12,7 @@ mod get_execution_history;
 mod list_executions;
 mod list_state_machines;
 mod list_tags_for_resource;
+mod logging;
 mod machines;
 mod map_runs;
 mod mocks;

@@ -99,6 +99,7 @@ async fn wanted(call: &Call) -> Result<(AggregateId, Start), ApiError> {
         version: chosen.version,
         alias: chosen.alias,
         express: machine.express,
+        logging: super::logging::of(machine.logging.as_ref()),
         role_arn: machine.role_arn,
         input,
         member: None,

@@ -288,6 +288,7 @@ fn trial(call: &Call, asked: &Asked) -> Trial {
             version: None,
             alias: None,
             express: true,
+            logging: None,
             role_arn: asked.role.clone().unwrap_or_default(),
             member: None,
             input: asked.input.clone(),

@@ -4,7 +4,7 @@ use model::state_machine::StateMachine;
 use serde_json::json;
 
 use super::create_state_machine::settled;
-use super::{machines, names, versions};
+use super::{logging, machines, names, versions};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog;
 use crate::decode::epoch;
@@ -18,7 +18,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let express = machines::existing(&call, &name).await?.body.express;
     let definition = machines::definition(&fields, express)?;
     let role = machines::role(&fields)?;
-    let logging = machines::logging(&fields)?;
+    let logging = logging::read(&fields)?;
     let tracing = machines::tracing(&fields)?;
     if definition.is_none() && role.is_none() && logging.is_none() && tracing.is_none() {
         return Err(ApiError::new(
