@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::rate;
 
-/// States of a chain.
-const CHAIN: u32 = 500;
+/// States of a chain, and how often it is walked.
+const CHAIN: u32 = 100;
+const WALKS: u32 = 50;
 /// Iterations of the Map and of the loop.
 const TIMES: u32 = 1_000;
 /// States that one turn enters before others have theirs, as the engine has it.
@@ -24,10 +25,10 @@ pub(crate) fn rows(wanted: impl Fn(&str) -> bool) {
         let name = format!("chain of Pass and Choice, {language}");
         if wanted(&name) {
             let definition = chain(language);
-            // The last state ends the execution: it counts as well.
-            let transitions = u64::from(CHAIN) + 1;
+            // Each walk ends with a count and a look at it.
+            let transitions = u64::from(WALKS * (CHAIN + 2));
             let best = rate(|| {
-                play(&definition, "{\"n\": 1}");
+                play(&definition, "{\"n\": 0}");
                 transitions
             });
             println!("{name:36} {best:>12.0} transitions/s");
@@ -47,25 +48,42 @@ pub(crate) fn rows(wanted: impl Fn(&str) -> bool) {
     }
 }
 
-/// Pass and Choice in turn.
+/// Pass and Choice in turn, walked until the count is reached.
 fn chain(language: &str) -> String {
+    let jsonata = language == "JSONata";
     let mut states = serde_json::Map::new();
     for n in 0..CHAIN {
         let next = format!("S{}", n + 1);
-        let state = match (n % 2, language) {
+        let state = match (n % 2, jsonata) {
             (0, _) => json!({"Type": "Pass", "Next": next}),
-            (_, "JSONata") => json!({
+            (_, true) => json!({
                 "Type": "Choice", "Default": "Never",
-                "Choices": [{"Condition": "{% $states.input.n = 1 %}", "Next": next}],
+                "Choices": [{"Condition": "{% $states.input.n >= 0 %}", "Next": next}],
             }),
-            _ => json!({
+            (_, false) => json!({
                 "Type": "Choice", "Default": "Never",
-                "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": next}],
+                "Choices": [{"Variable": "$.n", "NumericGreaterThanEquals": 0, "Next": next}],
             }),
         };
         states.insert(format!("S{n}"), state);
     }
-    states.insert(format!("S{CHAIN}"), json!({"Type": "Succeed"}));
+    let (count, again) = if jsonata {
+        (
+            json!({"Type": "Pass", "Output": {"n": "{% $states.input.n + 1 %}"}, "Next": "Again"}),
+            json!([{"Condition": format!("{{% $states.input.n < {WALKS} %}}"), "Next": "S0"}]),
+        )
+    } else {
+        (
+            json!({"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}, "Next": "Again"}),
+            json!([{"Variable": "$.n", "NumericLessThan": WALKS, "Next": "S0"}]),
+        )
+    };
+    states.insert(format!("S{CHAIN}"), count);
+    states.insert(
+        "Again".to_owned(),
+        json!({"Type": "Choice", "Choices": again, "Default": "Done"}),
+    );
+    states.insert("Done".to_owned(), json!({"Type": "Succeed"}));
     states.insert("Never".to_owned(), json!({"Type": "Fail"}));
     json!({"QueryLanguage": language, "StartAt": "S0", "States": states}).to_string()
 }

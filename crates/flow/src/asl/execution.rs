@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::FrameBody;
 use model::decision::FrameWrite;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::definition::{self, MachineType, StateMachine};
+use super::document::Document;
 use super::input::Start;
 pub(crate) use super::working::{Call, Followed, Mapping, Offer};
 
@@ -80,7 +82,7 @@ pub struct Execution {
     /// Items of running Maps, by thread.
     pub(crate) items: BTreeMap<u32, Arc<Vec<Value>>>,
     /// Results of finished branches and iterations, by thread and index.
-    pub(crate) results: BTreeMap<(u32, u32), Arc<Value>>,
+    pub(crate) results: BTreeMap<(u32, u32), Document>,
 }
 
 /// What changes from turn to turn.
@@ -154,7 +156,7 @@ pub(crate) struct Thread {
     pub(crate) state: usize,
     pub(crate) phase: Phase,
     /// The state's raw input.
-    pub(crate) input: Value,
+    pub(crate) input: Document,
     /// Event with which the state was entered, and the one before it.
     pub(crate) entered: (u64, u64),
     pub(crate) entered_at: Timestamp,
@@ -167,7 +169,7 @@ pub(crate) struct Thread {
     pub(crate) retries: Vec<u64>,
     /// The item of the Map iteration, for the context object.
     #[serde(default)]
-    pub(crate) item: Option<Value>,
+    pub(crate) item: Option<Document>,
 }
 
 /// What a thread waits for.
@@ -206,7 +208,7 @@ pub(crate) struct Fork {
     #[serde(default)]
     pub(crate) failed: u32,
     /// The effective input, which the iterations' inputs are made from.
-    pub(crate) input: Value,
+    pub(crate) input: Document,
 }
 
 /// Why frames are no execution.
@@ -296,7 +298,7 @@ impl Execution {
                 }
                 ("result", Some(thread), Some(index)) => {
                     let at = (number(&key, thread)?, number(&key, index)?);
-                    results.insert(at, Arc::new(body));
+                    results.insert(at, Document::from(body));
                 }
                 _ => {}
             }
@@ -335,17 +337,17 @@ impl Execution {
     }
 
     pub(crate) fn root_frame(&self) -> FrameWrite {
-        FrameWrite::root(to_value(&self.root))
+        FrameWrite::root(FrameBody::typed(Arc::new(self.root.clone())))
     }
 
     pub(crate) fn origin_frame(&self) -> FrameWrite {
-        FrameWrite::put(ORIGIN_FRAME, to_value(self.origin.as_ref()))
+        FrameWrite::put(ORIGIN_FRAME, FrameBody::typed(Arc::clone(&self.origin)))
     }
 
     /// The thread's frame, or its removal.
     pub(crate) fn thread_frame(&self, id: u32) -> FrameWrite {
         match self.threads.get(&id) {
-            Some(thread) => FrameWrite::put(thread_key(id), to_value(thread.as_ref())),
+            Some(thread) => FrameWrite::put(thread_key(id), FrameBody::typed(Arc::clone(thread))),
             None => FrameWrite::delete(thread_key(id)),
         }
     }
@@ -353,7 +355,7 @@ impl Execution {
     pub(crate) fn items_frame(&self, thread: u32) -> FrameWrite {
         let key = format!("items/{thread:08}");
         match self.items.get(&thread) {
-            Some(items) => FrameWrite::put(key, Value::Array(items.as_ref().clone())),
+            Some(items) => FrameWrite::put(key, FrameBody::typed(Arc::clone(items))),
             None => FrameWrite::delete(key),
         }
     }
@@ -361,7 +363,7 @@ impl Execution {
     pub(crate) fn result_frame(&self, at: (u32, u32)) -> FrameWrite {
         let key = format!("result/{:08}/{:08}", at.0, at.1);
         match self.results.get(&at) {
-            Some(result) => FrameWrite::put(key, result.as_ref().clone()),
+            Some(result) => FrameWrite::put(key, FrameBody::typed(result.shared())),
             None => FrameWrite::delete(key),
         }
     }
@@ -471,9 +473,4 @@ pub(crate) fn read<T: DeserializeOwned>(key: &str, body: Value) -> Result<T, Res
         });
     }
     serde_json::from_value(body).map_err(|error| unreadable(key, &error.to_string()))
-}
-
-/// All frame types are plain data with text keys, which serde_json always writes; `Null` would fail the next restore.
-fn to_value<T: Serialize>(body: &T) -> Value {
-    serde_json::to_value(body).unwrap_or_default()
 }

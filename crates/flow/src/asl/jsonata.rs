@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::context::ContextObject;
 use super::intrinsic::{Randomness, hash};
+use super::template::States;
 
 /// Longest list that an expression may make.
 const MAX_ITEMS: usize = 1_000_000;
@@ -70,7 +71,7 @@ impl Sight {
         let states = bindings.states.iter();
         let mut seen: Map<String, Value> = states
             .filter(|(name, _)| self.sees(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
+            .map(|(name, value)| (name.clone(), value.to_value()))
             .collect();
         if self.sees("context") {
             seen.insert("context".to_owned(), bindings.context.value().clone());
@@ -98,7 +99,7 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Bindings<'a> {
     /// `$states`, but for its `context`.
-    pub(crate) states: &'a Map<String, Value>,
+    pub(crate) states: &'a States,
     /// `$states.context`.
     pub(crate) context: &'a ContextObject,
     /// Variables by name.

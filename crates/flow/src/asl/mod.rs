@@ -20,6 +20,7 @@ pub mod single;
 pub mod template;
 
 mod context;
+mod document;
 mod execution;
 mod input;
 mod integration;

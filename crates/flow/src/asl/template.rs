@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::context::ContextObject;
+use super::document::Document;
 use super::fault::{self, Fault};
 use super::intrinsic::{Call, IntrinsicError, Randomness};
 use super::jsonata::{Bindings, Expression, Failure};
@@ -45,6 +46,9 @@ pub enum Template {
     },
 }
 
+/// Members of `$states`, but for its `context`.
+pub(crate) type States = BTreeMap<String, Document>;
+
 /// What the holes are filled from.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
@@ -57,7 +61,7 @@ pub(crate) struct View<'a> {
     /// The turn's instant.
     pub(crate) at: Timestamp,
     /// `$states` of expressions.
-    pub(crate) states: &'a Map<String, Value>,
+    pub(crate) states: &'a States,
 }
 
 impl View<'_> {

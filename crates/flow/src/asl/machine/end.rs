@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use super::redrive::Resting;
 use super::turn::Turn;
 use super::{fork, spread, task};
+use crate::asl::document::Document;
 use crate::asl::execution::Status;
 use crate::asl::fault::{Fault, TIMEOUT};
 
 /// A thread has come to the end of its block.
-pub(super) fn block(turn: &mut Turn<'_>, id: u32, output: Value) {
+pub(super) fn block(turn: &mut Turn<'_>, id: u32, output: Document) {
     let Some(thread) = turn.thread(id).cloned() else {
         return;
     };

@@ -1,15 +1,18 @@
 //! Entering a state, and its work.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::event::Details;
 use super::turn::Turn;
 use super::{fail, fork, leave, quantity, task};
 use crate::asl::choice::Rule;
 use crate::asl::context::ContextObject;
 use crate::asl::definition::{Kind, Language, Selection, State, Text, Until};
+use crate::asl::document::Document;
 use crate::asl::execution::{Phase, Thread};
 use crate::asl::fault::{self, Fault, NO_CHOICE_MATCHED};
 use crate::asl::map_run::Given;
+use crate::asl::template::States;
 use crate::asl::template::{Template, View};
 
 /// A state as its work sees it: where it is, and what its templates are filled from.
@@ -17,11 +20,11 @@ use crate::asl::template::{Template, View};
 pub(super) struct Scene {
     pub(super) thread: Thread,
     /// `InputPath` applied to the raw input; the raw input in JSONata.
-    pub(super) input: Value,
+    pub(super) input: Document,
     context: ContextObject,
     jsonata: bool,
     variables: std::collections::BTreeMap<String, Value>,
-    states: Map<String, Value>,
+    states: States,
     at: jiff::Timestamp,
 }
 
@@ -30,12 +33,12 @@ impl Scene {
         let thread = turn.thread(id)?.clone();
         let context = turn.context(&thread, state);
         let variables = turn.variables(id);
-        let mut states = Map::new();
+        let mut states = States::new();
         if state.language == Language::Jsonata {
             states.insert("input".to_owned(), thread.input.clone());
         }
         let mut scene = Self {
-            input: Value::Null,
+            input: Document::default(),
             thread,
             context,
             jsonata: state.language == Language::Jsonata,
@@ -43,9 +46,7 @@ impl Scene {
             states,
             at: turn.cx.at,
         };
-        let raw = std::mem::take(&mut scene.thread.input);
-        let input = scene.select(&state.input_path, &raw);
-        scene.thread.input = raw;
+        let input = scene.select(&state.input_path, &scene.thread.input);
         Some(input.map(|input| {
             scene.input = input;
             scene
@@ -53,13 +54,18 @@ impl Scene {
     }
 
     /// The part of a document that a selection takes.
-    pub(super) fn select(&self, selection: &Selection, document: &Value) -> Result<Value, Fault> {
+    pub(super) fn select(
+        &self,
+        selection: &Selection,
+        document: &Document,
+    ) -> Result<Document, Fault> {
         match selection {
             Selection::Whole => Ok(document.clone()),
-            Selection::Nothing => Ok(json!({})),
+            Selection::Nothing => Ok(json!({}).into()),
             Selection::At(path) => self
                 .view(document)
                 .look(path)
+                .map(Document::from)
                 .map_err(|reason| fault::invalid_path(path, &reason)),
         }
     }
@@ -92,7 +98,7 @@ impl Scene {
     }
 
     /// Lets expressions see what the state's work brought.
-    pub(super) fn with(&mut self, name: &str, value: Value) {
+    pub(super) fn with(&mut self, name: &str, value: Document) {
         self.states.insert(name.to_owned(), value);
     }
 
@@ -139,13 +145,12 @@ pub(super) fn prepare(turn: &mut Turn<'_>, id: u32) {
     else {
         return;
     };
-    let details = json!({
-        "name": state.name,
-        "input": thread.input.to_string(),
-        "inputDetails": {"truncated": false},
-    });
+    let details = Details::Entered {
+        name: state.name.clone(),
+        input: thread.input.to_string(),
+    };
     let kind = format!("{}StateEntered", state.kind.as_str());
-    let event = turn.thread_event(id, &kind, Some(("stateEnteredEventDetails", details)));
+    let event = turn.state_event(id, kind, details);
     let at = turn.cx.at;
     if let Some(thread_now) = turn.touch(id) {
         thread_now.entered = (event, thread.last);
@@ -174,7 +179,7 @@ pub(super) fn work(turn: &mut Turn<'_>, id: u32) {
         Some(Err(fault)) => Err(fault),
         Some(Ok(scene)) => {
             if state.language == Language::JsonPath {
-                turn.note("afterInputPath", || scene.input.clone());
+                turn.note("afterInputPath", || scene.input.to_value());
             }
             do_work(turn, (id, state), scene)
         }
@@ -188,12 +193,12 @@ fn do_work(turn: &mut Turn<'_>, (id, state): (u32, &State), scene: Scene) -> Res
     match &state.kind {
         Kind::Pass { result, parameters } => {
             let document = match (result, parameters) {
-                (Some(result), _) => result.clone(),
-                (None, Some(parameters)) => scene.fill(parameters, &scene.input, turn)?,
+                (Some(result), _) => result.clone().into(),
+                (None, Some(parameters)) => scene.fill(parameters, &scene.input, turn)?.into(),
                 (None, None) => scene.input.clone(),
             };
             if state.language == Language::JsonPath {
-                turn.note("afterParameters", || document.clone());
+                turn.note("afterParameters", || document.to_value());
             }
             leave::with_result(turn, (id, state), scene, document)
         }

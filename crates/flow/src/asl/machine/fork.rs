@@ -6,6 +6,7 @@ use super::enter::Scene;
 use super::turn::Turn;
 use super::{fail, leave, quantity, spread, task};
 use crate::asl::definition::{Items, Kind, Map, State};
+use crate::asl::document::Document;
 use crate::asl::execution::{Fork, Phase, Thread};
 use crate::asl::fault::{self, EXCEEDED, Fault, QUERY_EVALUATION};
 use crate::asl::map_run::Limits;
@@ -22,7 +23,7 @@ pub(super) fn parallel(
     (branches, arguments): (&[usize], Option<&Template>),
 ) -> Result<(), Fault> {
     let input = match arguments {
-        Some(arguments) => scene.fill(arguments, &scene.input, turn)?,
+        Some(arguments) => scene.fill(arguments, &scene.input, turn)?.into(),
         None => scene.input.clone(),
     };
     turn.thread_event(id, "ParallelStateStarted", None);
@@ -37,7 +38,7 @@ pub(super) fn parallel(
             limit: count,
             tolerated: None,
             failed: 0,
-            input: Value::Null,
+            input: Document::default(),
         },
     );
     for (block, index) in branches.iter().zip(0..) {
@@ -111,7 +112,7 @@ pub(super) fn map(
 /// The items of a Map.
 pub(super) fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fault> {
     let value = match &map.items {
-        Items::Input => scene.input.clone(),
+        Items::Input => scene.input.to_value(),
         Items::At(path) => scene
             .view(&scene.input)
             .look(path)
@@ -239,7 +240,11 @@ fn iterate(turn: &mut Turn<'_>, (id, state): (u32, &State), previous: u64) -> Re
         previous,
         Some(("mapIterationStartedEventDetails", details)),
     );
-    let child = turn.begin_thread(Some(id), (map.processor, index), (given, Some(item)));
+    let child = turn.begin_thread(
+        Some(id),
+        (map.processor, index),
+        (given.into(), Some(item.into())),
+    );
     if let Some(child) = child.and_then(|child| turn.touch(child)) {
         child.last = event;
     }
@@ -251,7 +256,7 @@ fn iteration(state: &State, index: u32) -> Value {
 }
 
 /// A branch or iteration has come to its end.
-pub(super) fn ended(turn: &mut Turn<'_>, child: &Thread, output: Value) {
+pub(super) fn ended(turn: &mut Turn<'_>, child: &Thread, output: Document) {
     let Some(id) = child.parent else { return };
     turn.keep_result((id, child.index), output);
     came(turn, child, None);
@@ -378,7 +383,7 @@ fn join(turn: &mut Turn<'_>, (id, state): (u32, &State)) -> Result<(), Fault> {
             turn.x
                 .results
                 .get(&(id, index))
-                .map_or(Value::Null, |result| result.as_ref().clone())
+                .map_or(Value::Null, Document::to_value)
         })
         .collect();
     let last = turn.thread(id).map_or(0, |thread| thread.last);
@@ -390,7 +395,7 @@ fn join(turn: &mut Turn<'_>, (id, state): (u32, &State)) -> Result<(), Fault> {
     match Scene::of(turn, id, state) {
         None => Ok(()),
         Some(Err(fault)) => Err(fault),
-        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, results),
+        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, results.into()),
     }
 }
 

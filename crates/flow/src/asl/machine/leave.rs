@@ -1,11 +1,13 @@
 //! Leaving a state: its output, its variables, and where to go.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::enter::Scene;
+use super::event::Details;
 use super::turn::Turn;
 use super::{end, fail};
 use crate::asl::definition::{Kind, Language, Selection, State};
+use crate::asl::document::Document;
 use crate::asl::execution::Phase;
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD, RESULT_PATH_MISMATCH};
 use crate::asl::template::Template;
@@ -25,7 +27,7 @@ pub(super) fn with_result(
     turn: &mut Turn<'_>,
     (id, state): (u32, &State),
     mut scene: Scene,
-    result: Value,
+    result: Document,
 ) -> Result<(), Fault> {
     let brings = matches!(
         state.kind,
@@ -39,17 +41,17 @@ pub(super) fn with_result(
                 ..
             }
     ) {
-        turn.note("result", || result.clone());
+        turn.note("result", || result.to_value());
     }
     let output = match state.language {
         Language::JsonPath => {
             let selected = match (selector(state), brings) {
-                (Some(selector), true) => scene.fill(selector, &result, turn)?,
+                (Some(selector), true) => scene.fill(selector, &result, turn)?.into(),
                 _ => result.clone(),
             };
-            turn.note("afterResultSelector", || selected.clone());
+            turn.note("afterResultSelector", || selected.to_value());
             let placed = place(state, &scene.thread.input, selected)?;
-            turn.note("afterResultPath", || placed.clone());
+            turn.note("afterResultPath", || placed.to_value());
             scene.select(&state.output_path, &placed)?
         }
         Language::Jsonata => {
@@ -57,7 +59,7 @@ pub(super) fn with_result(
                 scene.with("result", result.clone());
             }
             match &state.output {
-                Some(output) => scene.fill(output, &result, turn)?,
+                Some(output) => scene.fill(output, &result, turn)?.into(),
                 None => result.clone(),
             }
         }
@@ -76,21 +78,21 @@ fn selector(state: &State) -> Option<&Template> {
 }
 
 /// `ResultPath` applied.
-fn place(state: &State, raw: &Value, result: Value) -> Result<Value, Fault> {
+fn place(state: &State, raw: &Document, result: Document) -> Result<Document, Fault> {
     put(&state.result_path, raw, result)
 }
 
-fn put(path: &Selection, raw: &Value, result: Value) -> Result<Value, Fault> {
+fn put(path: &Selection, raw: &Document, result: Document) -> Result<Document, Fault> {
     match path {
         Selection::Whole => Ok(result),
         Selection::Nothing => Ok(raw.clone()),
         Selection::At(path) => {
-            let mut placed = raw.clone();
-            match path.write(&mut placed, result) {
-                Ok(()) => Ok(placed),
+            let mut placed = raw.to_value();
+            match path.write(&mut placed, result.into_value()) {
+                Ok(()) => Ok(placed.into()),
                 Err(_) => Err(Fault::definition(
                     RESULT_PATH_MISMATCH,
-                    format!("Unable to apply ReferencePath {path} to input {raw}"),
+                    format!("Unable to apply ReferencePath {path} to input {}", **raw),
                 )),
             }
         }
@@ -105,7 +107,7 @@ pub(super) fn to(
     exit: Exit<'_>,
 ) -> Result<(), Fault> {
     let output = match (state.language, exit.output) {
-        (Language::Jsonata, Some(output)) => scene.fill(output, &scene.input, turn)?,
+        (Language::Jsonata, Some(output)) => scene.fill(output, &scene.input, turn)?.into(),
         (Language::Jsonata, None) => scene.input.clone(),
         (Language::JsonPath, _) => scene.select(&state.output_path, &scene.input)?,
     };
@@ -153,12 +155,13 @@ pub(super) fn caught(
     let Some(mut scene) = Scene::of(turn, id, state).transpose()? else {
         return Ok(());
     };
+    let error = Document::from(error);
     let output = match state.language {
         Language::JsonPath => put(&catcher.result_path, &scene.thread.input, error.clone())?,
         Language::Jsonata => {
             scene.with("errorOutput", error.clone());
             match &catcher.output {
-                Some(output) => scene.fill(output, &error, turn)?,
+                Some(output) => scene.fill(output, &error, turn)?.into(),
                 None => error.clone(),
             }
         }
@@ -185,7 +188,7 @@ fn assigned(
 fn go(
     turn: &mut Turn<'_>,
     (id, state): (u32, &State),
-    (output, assigned): (Value, Map<String, Value>),
+    (output, assigned): (Document, Map<String, Value>),
     next: Option<usize>,
 ) -> Result<(), Fault> {
     let text = output.to_string();
@@ -193,22 +196,17 @@ fn go(
         return Err(fault::too_large(&state.name));
     }
     check_variables(turn, id, (&state.name, &assigned))?;
-    let mut details = json!({
-        "name": state.name,
-        "output": text,
-        "outputDetails": {"truncated": false},
-    });
-    if !assigned.is_empty() {
-        let shown: Map<String, Value> = assigned
-            .iter()
-            .map(|(name, value)| (name.clone(), Value::String(value.to_string())))
-            .collect();
-        details["assignedVariables"] = Value::Object(shown);
-        details["assignedVariablesDetails"] = json!({"truncated": false});
-    }
+    let shown = assigned
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::String(value.to_string())));
+    let details = Details::Exited {
+        name: state.name.clone(),
+        output: text,
+        assigned: shown.collect(),
+    };
     turn.drop_fork(id);
     let kind = format!("{}StateExited", state.kind.as_str());
-    turn.thread_event(id, &kind, Some(("stateExitedEventDetails", details)));
+    turn.state_event(id, kind, details);
     if let Some(thread) = turn.touch(id) {
         thread.variables.extend(assigned);
         thread.phase = Phase::Ready;

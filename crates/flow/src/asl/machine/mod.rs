@@ -23,6 +23,7 @@
 
 mod end;
 mod enter;
+mod event;
 mod fail;
 mod follow;
 mod fork;
@@ -184,7 +185,7 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
         let key = turn.timer("execution", seconds_after(cx.at, seconds));
         turn.x.root.limit = Some(key);
     }
-    turn.begin_thread(None, (block, 0), (input, item));
+    turn.begin_thread(None, (block, 0), (input.into(), item.map(Into::into)));
     turn.index = index(&turn.x.origin.start);
     turn.reply = started_reply(&turn);
     advance(&mut turn);

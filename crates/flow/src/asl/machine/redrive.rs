@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::turn::Turn;
 use super::{MAX_EVENTS, advance, enter, limit, seconds_after, spread};
+use crate::asl::document::Document;
 use crate::asl::execution::{Execution, Phase, Status, Thread};
 use crate::asl::input::Command;
 
@@ -29,7 +30,7 @@ pub(super) const OF_MAP_RUN: &str = "Execution was started by a Map Run and is r
 pub(super) struct Resting {
     threads: BTreeMap<u32, Arc<Thread>>,
     items: BTreeMap<u32, Arc<Vec<Value>>>,
-    results: BTreeMap<(u32, u32), Arc<Value>>,
+    results: BTreeMap<(u32, u32), Document>,
     ready: VecDeque<u32>,
 }
 

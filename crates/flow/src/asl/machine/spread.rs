@@ -151,7 +151,7 @@ fn succeeded(turn: &mut Turn<'_>, id: u32, result: serde_json::Value) -> Result<
     match Scene::of(turn, id, state) {
         None => Ok(()),
         Some(Err(fault)) => Err(fault),
-        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, result),
+        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, result.into()),
     }
 }
 

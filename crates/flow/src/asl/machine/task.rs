@@ -32,7 +32,7 @@ pub(super) fn begin(
     }
     let arguments = match &task.arguments {
         Some(arguments) => scene.fill(arguments, &scene.input, turn)?,
-        None => scene.input.clone(),
+        None => scene.input.to_value(),
     };
     turn.note(trial::arguments_name(state.language), || arguments.clone());
     let timeout = limit(turn, &scene, (task.timeout.as_ref(), "TimeoutSeconds"))?;
@@ -283,7 +283,7 @@ pub(super) fn succeed(
     let left = match Scene::of(turn, id, state) {
         None => return Ok(()),
         Some(Err(fault)) => Err(fault),
-        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, result),
+        Some(Ok(scene)) => leave::with_result(turn, (id, state), scene, result.into()),
     };
     // The work is done: what goes wrong now has no event of the task.
     if let Err(fault) = left {

@@ -161,7 +161,7 @@ fn place(
         block,
         state,
         phase: Phase::Ready,
-        input,
+        input: input.into(),
         entered: (0, 0),
         entered_at: at,
         last: 0,
@@ -263,7 +263,7 @@ fn forked(
                 }
                 Mock::Result(result) => Ok(result),
             })
-            .and_then(|result| leave::with_result(turn, (0, state), scene, result)),
+            .and_then(|result| leave::with_result(turn, (0, state), scene, result.into())),
     };
     if let Err(fault) = done {
         fail::fail(turn, 0, fault);

@@ -20,7 +20,7 @@ pub(super) fn looked_at(
     read: Option<Value>,
 ) -> Result<Option<u32>, Fault> {
     if !scene.is_jsonata() {
-        turn.note("afterInputPath", || scene.input.clone());
+        turn.note("afterInputPath", || scene.input.to_value());
     }
     let Kind::Map(map) = &state.kind else {
         return Ok(None);

@@ -9,15 +9,17 @@ use jiff::Timestamp;
 use model::arn::Arn;
 use model::decision::FrameWrite;
 use model::effect::{AssumeRole, LogBatch};
-use model::{Decision, IndexEntry, ids};
-use serde_json::{Map, Value, json};
+use model::{Decision, FrameBody, IndexEntry, ids};
+use serde_json::Value;
 
+use super::event::{Details, Event};
 use super::redrive::Resting;
 use super::task;
 use super::touched::Touched;
 use super::trial::Notes;
 use crate::asl::context::{ContextObject, Parts};
 use crate::asl::definition::State;
+use crate::asl::document::Document;
 use crate::asl::execution::{Execution, HISTORY_PIECE, Phase, Thread, history_key};
 use crate::asl::input::{Command, Context};
 use crate::asl::intrinsic::Randomness;
@@ -26,7 +28,7 @@ use crate::asl::intrinsic::Randomness;
 type Held = (
     BTreeMap<u32, Arc<Thread>>,
     BTreeMap<u32, Arc<Vec<Value>>>,
-    BTreeMap<(u32, u32), Arc<Value>>,
+    BTreeMap<(u32, u32), Document>,
 );
 
 /// A turn in the making.
@@ -45,7 +47,7 @@ pub(super) struct Turn<'a> {
     pub(super) notes: Option<Notes>,
     /// The threads as they were when the failure began that is being taken up.
     pub(super) failing: Option<Resting>,
-    events: Vec<Value>,
+    events: Vec<Event>,
     threads: Touched<u32>,
     items: Touched<u32>,
     results: Touched<(u32, u32)>,
@@ -114,16 +116,32 @@ impl<'a> Turn<'a> {
     ) -> u64 {
         self.x.root.events += 1;
         let id = self.x.root.events;
-        let mut event = Map::new();
-        event.insert("timestamp".to_owned(), json!(self.cx.at.as_millisecond()));
-        event.insert("type".to_owned(), Value::String(kind.to_owned()));
-        event.insert("id".to_owned(), json!(id));
-        event.insert("previousEventId".to_owned(), json!(previous));
-        if let Some((key, details)) = details {
-            event.insert(key.to_owned(), details);
-        }
-        self.events.push(Value::Object(event));
+        self.events.push(Event {
+            timestamp: self.cx.at.as_millisecond(),
+            kind: kind.to_owned(),
+            id,
+            previous,
+            details: details.map(|(name, value)| Details::Other(name.to_owned(), value)),
+        });
         id
+    }
+
+    /// Adds the event of a thread that enters or leaves a state: the next one follows it.
+    pub(super) fn state_event(&mut self, id: u32, kind: String, details: Details) -> u64 {
+        self.x.root.events += 1;
+        let event = self.x.root.events;
+        let at = self.cx.at;
+        if let Some(thread) = self.touch(id) {
+            let previous = std::mem::replace(&mut thread.last, event);
+            self.events.push(Event {
+                timestamp: at.as_millisecond(),
+                kind,
+                id: event,
+                previous,
+                details: Some(details),
+            });
+        }
+        event
     }
 
     /// Adds an event of a thread: the next one follows it.
@@ -164,7 +182,7 @@ impl<'a> Turn<'a> {
         &mut self,
         parent: Option<u32>,
         (block, index): (usize, u32),
-        (input, item): (Value, Option<Value>),
+        (input, item): (Document, Option<Document>),
     ) -> Option<u32> {
         let state = self.x.machine.blocks.get(block)?.start;
         let id = self.x.root.threads;
@@ -243,8 +261,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    pub(super) fn keep_result(&mut self, at: (u32, u32), result: Value) {
-        match self.x.results.insert(at, Arc::new(result)) {
+    pub(super) fn keep_result(&mut self, at: (u32, u32), result: Document) {
+        match self.x.results.insert(at, result) {
             None => self.results.begun(at),
             Some(_) => self.results.changed(at),
         }
@@ -316,25 +334,26 @@ impl<'a> Turn<'a> {
             state: state.name.clone(),
             entered: thread.entered_at,
             retries: tried.then(|| thread.retries.iter().sum()),
-            around: item.cloned(),
+            around: item.map(Document::to_value),
             given: self.notes.as_ref().and_then(|notes| notes.context.clone()),
         })
     }
 }
 
 /// A turn's events as frames of the history.
-fn pieces(events: Vec<Value>) -> Vec<FrameWrite> {
+fn pieces(events: Vec<Event>) -> Vec<FrameWrite> {
     let mut pieces = Vec::with_capacity(events.len().div_ceil(HISTORY_PIECE));
     let mut events = events.into_iter().peekable();
-    while let Some(first) = events.peek().and_then(|event| event["id"].as_u64()) {
-        let piece = events.by_ref().take(HISTORY_PIECE).collect();
-        pieces.push(FrameWrite::put(history_key(first), Value::Array(piece)));
+    while let Some(first) = events.peek().map(|event| event.id) {
+        let piece: Vec<Event> = events.by_ref().take(HISTORY_PIECE).collect();
+        let body = FrameBody::typed(Arc::new(piece));
+        pieces.push(FrameWrite::put(history_key(first), body));
     }
     pieces
 }
 
 /// What of a turn's events goes to the execution's log group.
-fn log(x: &Execution, events: &[Value], (commands, cx): (&mut Vec<Command>, &Context)) {
+fn log(x: &Execution, events: &[Event], (commands, cx): (&mut Vec<Command>, &Context)) {
     let start = &x.origin.start;
     let (Some(logging), Some(first)) = (&start.logging, events.first()) else {
         return;
@@ -346,8 +365,9 @@ fn log(x: &Execution, events: &[Value], (commands, cx): (&mut Vec<Command>, &Con
         .resource
         .strip_prefix("log-group:")
         .unwrap_or(&group.resource);
-    let (execution, first) = (cx.id.to_string(), first["id"].to_string());
-    let batches = logging.batches(events, (&start.arn, x.root.redrives));
+    let (execution, first) = (cx.id.to_string(), first.id.to_string());
+    let events: Vec<Value> = events.iter().map(Event::value).collect();
+    let batches = logging.batches(&events, (&start.arn, x.root.redrives));
     for (number, lines) in (1_u32..).zip(batches) {
         let id = ids::named(&["execution log", &execution, &first, &number.to_string()]);
         let batch = LogBatch {

@@ -4,25 +4,26 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map as Object, Value};
+use serde_json::Value;
 
 use crate::asl::context::ContextObject;
 use crate::asl::definition::Map;
+use crate::asl::document::Document;
 use crate::asl::fault::Fault;
 use crate::asl::intrinsic::Randomness;
-use crate::asl::template::View;
+use crate::asl::template::{States, View};
 
 /// What the Map's fields were filled from when it was entered: it stays the same for all items.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Given {
     /// The effective input.
-    pub(crate) input: Value,
+    pub(crate) input: Document,
     /// The context object.
     pub(crate) context: Value,
     /// Variables in sight.
     pub(crate) variables: BTreeMap<String, Value>,
     /// `$states`; empty where the state is written with paths.
-    pub(crate) states: Object<String, Value>,
+    pub(crate) states: States,
     /// When.
     pub(crate) at: Timestamp,
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::Word;
-use super::execution::{Execution, Status};
+use super::execution::{Execution, HISTORY_FAMILY, Status};
 use super::input::{Command, Context, Input, Settlement, Start};
 use super::map_run::{Begin, Input as RunInput};
 
@@ -310,9 +310,9 @@ impl Stage {
         let refused = |rejection: Rejection| Stuck::Refused(rejection.to_string());
         let decision = super::machine::step(execution, input, &cx).map_err(refused)?;
         for frame in &decision.frames {
-            if let (true, Some(FrameBody::Value(Value::Array(events)))) =
-                (frame.key.starts_with("history/"), &frame.body)
-            {
+            let kept = frame.key.starts_with(HISTORY_FAMILY);
+            let body = frame.body.as_ref().filter(|_| kept);
+            if let Some(Value::Array(events)) = body.map(FrameBody::to_value) {
                 self.path.extend(events.iter().filter_map(entered));
             }
         }
