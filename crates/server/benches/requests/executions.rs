@@ -207,27 +207,28 @@ fn steps(runtime: &Runtime, dir: &Path) {
 
 async fn at_once(dir: &Path, round: usize) -> f64 {
     let rig = Rig::start(dir, &format!("at-once-{round}")).await;
-    let mut client = Client::connect(rig.address).await;
-    let machine = create(&mut client, "tasks", &tasks()).await;
+    let mut clients = Vec::new();
+    for _ in 0..AT_ONCE {
+        clients.push(Client::connect(rig.address).await);
+    }
+    let machine = create(&mut clients[0], "tasks", &tasks()).await;
     let (begun, mut count): (Instant, usize) = (now(), 0);
     while begun.elapsed() < SLICE {
         let mut starts = JoinSet::new();
-        for _ in 0..AT_ONCE {
-            let (address, machine) = (rig.address, machine.clone());
+        for mut client in clients.drain(..) {
+            let body = json!({"stateMachineArn": machine, "input": "{}"});
             starts.spawn(async move {
-                let mut client = Client::connect(address).await;
-                let body = json!({"stateMachineArn": machine, "input": "{}"});
-                client.states("StartExecution", &body).await["executionArn"].clone()
+                let started = client.states("StartExecution", &body).await;
+                (client, started["executionArn"].clone())
             });
         }
-        let started = starts.join_all().await;
+        let (back, started): (Vec<_>, Vec<_>) = starts.join_all().await.into_iter().unzip();
+        clients = back;
         rig.engine.settle().await;
         count += started.len() * TASKS;
-        if let Some(arn) = started.first() {
-            let body = json!({"executionArn": arn});
-            let told = client.states("DescribeExecution", &body).await;
-            assert_eq!(told["status"], "SUCCEEDED", "{told}");
-        }
+        let body = json!({"executionArn": started[0]});
+        let told = clients[0].states("DescribeExecution", &body).await;
+        assert_eq!(told["status"], "SUCCEEDED", "{told}");
     }
     let took = begun.elapsed();
     rig.stop().await;

@@ -214,7 +214,7 @@ impl Client {
         stream.set_nodelay(true).expect("set");
         Self {
             stream,
-            buffer: vec![0; 4 << 20],
+            buffer: vec![0; 64 * 1024],
         }
     }
 
@@ -223,21 +223,26 @@ impl Client {
         self.stream.write_all(wire).await.expect("sent");
         let mut have = 0;
         let (from, length) = loop {
-            let room = &mut self.buffer[have..];
-            let more = self.stream.read(room).await.expect("an answer");
-            assert!(more > 0, "the server closed the connection");
-            have += more;
+            have += self.read(have).await;
             if let Some(found) = body_of(&self.buffer[..have]) {
                 break found;
             }
         };
         while have < from + length {
-            let room = &mut self.buffer[have..];
-            let more = self.stream.read(room).await.expect("an answer");
-            assert!(more > 0, "the server closed the connection");
-            have += more;
+            have += self.read(have).await;
         }
         std::str::from_utf8(&self.buffer[from..from + length]).expect("text")
+    }
+
+    /// Reads more of an answer behind what is there; how much it was.
+    async fn read(&mut self, have: usize) -> usize {
+        if have == self.buffer.len() {
+            self.buffer.resize(2 * have, 0);
+        }
+        let room = &mut self.buffer[have..];
+        let more = self.stream.read(room).await.expect("an answer");
+        assert!(more > 0, "the server closed the connection");
+        more
     }
 
     /// Calls an operation of Step Functions.
