@@ -33,7 +33,11 @@ def handler(event, context):
         return {"instance": instance_id, "contained": True, "how": "terminated before", "snapshots": []}
     group = closed_group(ec2, instance["VpcId"])
     before = sorted({it["GroupId"] for interface in instance["NetworkInterfaces"] for it in interface["Groups"]})
-    if before != [group]:
+    if group in before:
+        # An earlier attempt has moved some of them, or all.
+        noted = {it["Key"]: it["Value"] for it in instance.get("Tags", [])}.get("quell:groups-before", "")
+        before = sorted({*before, *noted.split()} - {group})
+    if before:
         # Written first: whoever releases the instance needs to know.
         tag(ec2, instance_id, {"quell:groups-before": " ".join(before)[:255]})
     for interface in instance["NetworkInterfaces"]:
@@ -100,6 +104,8 @@ def prove(ec2, instance_id, group):
 def snapshot(ec2, volume, instance_id, finding_id):
     """The snapshot of a volume for this finding: the one that is there, or a new one."""
     filters = [{"Name": "volume-id", "Values": [volume]}, {"Name": "tag:quell:finding", "Values": [finding_id]}]
+    # One that failed is no evidence.
+    filters.append({"Name": "status", "Values": ["pending", "completed"]})
     found = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
     if found:
         return found[0]["SnapshotId"]

@@ -140,6 +140,18 @@ class Killed(unittest.TestCase):
         lines = [line.split() for line in self.machine(quell, "list", "--unknown").splitlines()]
         return [(line[0], line[2]) for line in lines if line[0] != "state"]
 
+    def kill_at_work(self, quell, done, limits):
+        """Kills the server while items are left, each time when some more are done; at most so often."""
+        items, most = limits
+        kills, before = 0, 0
+        while kills < most:
+            before = wait_until("some more items", lambda: done() if done() > before else None)
+            if before >= items:
+                break
+            quell.restart()
+            kills += 1
+        self.assertGreater(kills, 0, "all was over before the first kill")
+
     def send_killed(self, quell, moto, items):
         sqs = moto.client("sqs")
         url = sqs.create_queue(QueueName="told")["QueueUrl"]
@@ -154,7 +166,14 @@ class Killed(unittest.TestCase):
         definition = each({"Send": send}, MaxConcurrency=5)
         arn = states.create_state_machine(name="send", definition=definition, roleArn=ROLE)["stateMachineArn"]
         execution = states.start_execution(stateMachineArn=arn, input=json.dumps(list(range(items))))["executionArn"]
-        for _ in range(3):
+
+        def sent():
+            asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+            return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+
+        self.kill_at_work(quell, sent, (items, 1))
+        # What is unknown now holds the run up: the next kills meet it while it recovers.
+        for _ in range(2):
             time.sleep(0.25)
             quell.restart()
         states = quell.client("stepfunctions", inject_host_prefix=False)
@@ -205,11 +224,12 @@ class Killed(unittest.TestCase):
         definition = each({"Put": put}, MaxConcurrency=10)
         arn = states.create_state_machine(name="killed", definition=definition, roleArn=ROLE)["stateMachineArn"]
         execution = states.start_execution(stateMachineArn=arn, input=json.dumps(list(range(items))))["executionArn"]
-        kills = 0
-        for _ in range(4):
-            time.sleep(0.4)
-            quell.restart()
-            kills += 1
+        sqs = moto.client("sqs")
+
+        def made():
+            return len(sqs.list_queues(QueueNamePrefix="killed-", MaxResults=1000).get("QueueUrls", []))
+
+        self.kill_at_work(quell, made, (items, 4))
         states = quell.client("stepfunctions", inject_host_prefix=False)
 
         def look():

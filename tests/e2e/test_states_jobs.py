@@ -54,15 +54,17 @@ class Jobs(StatesTest):
         batch.create_job_queue(jobQueueName="queue", state="ENABLED", priority=1, computeEnvironmentOrder=order)
         container = {"image": "scan", "vcpus": 1, "memory": 64, "command": ["scan"]}
         batch.register_job_definition(jobDefinitionName="scan", type="container", containerProperties=container)
-        asked = {"JobName": "scan-1", "JobQueue": "queue", "JobDefinition": "scan", "Tags": {"Team": "soc"}}
+        asked = {"JobName": "scan-1", "JobQueue": "queue", "JobDefinition": "scan"}
+        asked["Parameters"] = {"team": "soc"}
         done = self.result("batch:submitJob.sync", asked)
         self.assertEqual((done["JobName"], done["Status"]), ("scan-1", "SUCCEEDED"))
         self.assertEqual({key for key in done["Container"] if key[0].islower()}, set(), "names have capitals")
         begun = self.result("batch:submitJob", asked)
         self.assertEqual((begun["JobName"], begun["SdkHttpMetadata"]["HttpStatusCode"]), ("scan-1", 200))
         seen = self.result("aws-sdk:batch:describeJobs", {"Jobs": [begun["JobId"]]})
-        # Keys of maps are data: they keep their spelling.
         self.assertEqual(seen["Jobs"][0]["JobId"], begun["JobId"])
+        # Keys of maps are data: they keep their spelling.
+        self.assertEqual(seen["Jobs"][0]["Parameters"], {"team": "soc"})
         ended = self.ended(self.run_task("batch:submitJob.sync", {**asked, "JobQueue": "none"}))
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Batch.ClientException"))
         self.assertIn("(Service: AWSBatch; Status Code: 400; Error Code: ClientException;", ended["cause"])

@@ -288,26 +288,32 @@ class OtherStyles(unittest.TestCase):
                 "TMPDIR": folder,
             }
             running = {}
-            for style in ("function", "states"):
-                command = [binary(), "demo", "--style", style, "--listen", f"127.0.0.1:{free_port()}"]
-                running[style] = subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True
-                )
-            for style, demo in running.items():
-                told, _ = demo.communicate(timeout=PATIENCE)
-                with self.subTest(style):
-                    self.assertEqual(demo.returncode, 0, told[-3000:])
-                    file, says = {
-                        "function": ("playbooks/styles/ec2_quarantine.py", '"contained":true'),
-                        "states": ("playbooks/ec2-response.asl.json", "state Done (Succeed)"),
-                    }[style]
-                    said = (file, "incident opened", "paged ", "page acknowledged", says, "incident resolved", "Times: ")
-                    places = [told.index(words) for words in said]
-                    self.assertEqual(places, sorted(places))
-                    self.assertEqual(told.count("yes  quarantine group alone, closed both ways"), 2)
-                    self.assertEqual(told.count("yes  one snapshot of every volume"), 2)
-                    # What this playbook does not see to is not claimed.
-                    self.assertEqual(told.count("-    protected from termination"), 2)
+            try:
+                for style in ("function", "states"):
+                    command = [binary(), "demo", "--style", style, "--listen", f"127.0.0.1:{free_port()}"]
+                    running[style] = subprocess.Popen(
+                        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True
+                    )
+                for style, demo in running.items():
+                    told, _ = demo.communicate(timeout=PATIENCE)
+                    with self.subTest(style):
+                        self.assertEqual(demo.returncode, 0, told[-3000:])
+                        file, says = {
+                            "function": ("playbooks/styles/ec2_quarantine.py", '"contained":true'),
+                            "states": ("playbooks/ec2-response.asl.json", "state Done (Succeed)"),
+                        }[style]
+                        said = (file, "incident opened", "paged ", "page acknowledged", says, "incident resolved", "Times: ")
+                        places = [told.index(words) for words in said]
+                        self.assertEqual(places, sorted(places))
+                        self.assertEqual(told.count("yes  quarantine group alone, closed both ways"), 2)
+                        self.assertEqual(told.count("yes  one snapshot of every volume"), 2)
+                        # What this playbook does not see to is not claimed.
+                        self.assertEqual(told.count("-    protected from termination"), 2)
+            finally:
+                for demo in running.values():
+                    if demo.poll() is None:
+                        demo.terminate()
+                        demo.communicate(timeout=30)
                     self.assertNotIn("NO ", told)
                     self.assertIn("Containment is proven.", told)
 
