@@ -58,15 +58,27 @@ async fn put(aws: &AwsCaller, intent: &Intent, batch: &LogBatch) -> Outcome {
     let put = call(batch, "PutLogEvents", params);
     let first = aws.deliver(intent, &put).await;
     if !refused(&first, NOT_THERE) {
-        return first;
+        return judged(first);
     }
     let made = aws
         .deliver(intent, &call(batch, "CreateLogStream", stream))
         .await;
     if matches!(made, Outcome::Done { .. }) || refused(&made, THERE) {
-        return aws.deliver(intent, &put).await;
+        return judged(aws.deliver(intent, &put).await);
     }
     made
+}
+
+/// The service answers well to lines that it does not keep: too old, too new, expired.
+fn judged(outcome: Outcome) -> Outcome {
+    let rejected = match &outcome {
+        Outcome::Done { result } => result.get("rejectedLogEventsInfo"),
+        _ => None,
+    };
+    match rejected.filter(|info| !info.is_null()) {
+        Some(info) => Outcome::Failed(plain_failure("RejectedLogEvents", info.to_string(), false)),
+        None => outcome,
+    }
 }
 
 fn refused(outcome: &Outcome, code: &str) -> bool {

@@ -7,7 +7,7 @@
 //! | lists of further objects | [`manifest`], [`listing`] |
 //! | items to batches | [`batch`] |
 //! | results to files | [`writing`] |
-//! //!
+//!
 //! Everything here is pure and can be stored between two calls: an object of any size is read in windows of bounded size,
 //! and what has to be remembered from one to the next is small. Knows nothing of map runs.
 

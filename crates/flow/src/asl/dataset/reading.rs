@@ -324,7 +324,7 @@ impl Open {
             .map_err(|why| refused(format!("it cannot be decompressed: {why}")))?;
         self.offset += count(used);
         let ended = window.last && used == window.bytes.len() && inflate.is_between();
-        if used == 0 && out.is_empty() && !ended && self.tail.is_empty() {
+        if used == 0 && out.is_empty() && !ended {
             return Err(short());
         }
         self.tail.extend(out);

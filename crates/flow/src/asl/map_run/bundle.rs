@@ -39,7 +39,13 @@ impl Turn<'_> {
         };
         let (count, input, item) = match &origin.supply.batching {
             None => {
-                let (input, item) = select(first).unwrap_or_else(|| Ok(Default::default()))?;
+                // An execution must not act on nothing.
+                let gone = || {
+                    Err(Fault::runtime(
+                        "An item of the Map Run is not there any more.",
+                    ))
+                };
+                let (input, item) = select(first).unwrap_or_else(gone)?;
                 (1, input, item)
             }
             Some(batching) => {

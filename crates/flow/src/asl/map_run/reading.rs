@@ -113,6 +113,10 @@ impl Turn<'_> {
         if self.run.source.as_ref().is_some_and(reads) {
             if self.run.root.phase == Phase::Running {
                 self.read(outcome);
+            } else if let Some(source) = &mut self.run.source {
+                // A redriven run makes the same call again.
+                source.effect = None;
+                self.source_changed = true;
             }
             return;
         }
