@@ -79,7 +79,9 @@ fn order(command: Command, cx: &Context) -> Order {
     match command {
         Command::BeginMapRun { run, begin } => told_run(cx, run, map_run::Input::Begin(begin)),
         Command::StopMapRun { run } => told_run(cx, run, map_run::Input::Stop),
-        Command::RedriveMapRun { run } => told_run(cx, run, map_run::Input::Redrive),
+        Command::RedriveMapRun { run, redrives } => {
+            told_run(cx, run, map_run::Input::Redrive { redrives })
+        }
         Command::TellMapRun {
             run,
             index,

@@ -66,9 +66,9 @@ fn order(command: Command, cx: &Context) -> Order {
             };
             told(cx, execution, stop)
         }
-        Command::Redrive { execution } => {
+        Command::Redrive { execution, token } => {
             let redrive = ExecutionInput::Redrive {
-                token: None,
+                token: Some(token),
                 by_map_run: true,
             };
             told(cx, execution, redrive)
@@ -79,7 +79,7 @@ fn order(command: Command, cx: &Context) -> Order {
         Command::Perform { effect, command } => Order::Perform {
             effect,
             command: *command,
-            // Reads, and files whose keys and bodies are the run's own: the same again does no harm.
+            // Reads, and files: each redrive writes into a folder of its own, so that a key has one body for ever.
             recovery: Some(Recovery::Repeat),
         },
         Command::Continue => {

@@ -201,6 +201,8 @@ pub enum Command {
     RedriveMapRun {
         /// Its id.
         run: Uuid,
+        /// How often it has been redriven then.
+        redrives: u32,
     },
     /// Tell the map run that the execution belongs to how it ended.
     TellMapRun {

@@ -7,6 +7,7 @@ mod datasets;
 mod graph;
 mod laws;
 mod map_data;
+mod map_redrives;
 mod map_runs;
 mod redriving;
 mod rehearsal;

@@ -78,14 +78,18 @@ pub(crate) fn kept(
     }
 }
 
-/// Where the files of a map run are: below the prefix, by the run's id.
-pub(crate) fn folder(prefix: &str, run: &str) -> String {
-    let prefix = prefix.trim_end_matches('/');
-    if prefix.is_empty() {
-        run.to_owned()
-    } else {
-        format!("{prefix}/{run}")
+/// Where the files of a map run are: below the prefix, by the run's id. Each redrive has a folder of its own: a file that
+/// is written late never takes the place of a newer one.
+pub(crate) fn folder(prefix: &str, (run, redrives): (&str, u32)) -> String {
+    let mut folder = prefix.trim_end_matches('/').to_owned();
+    if !folder.is_empty() {
+        folder.push('/');
     }
+    folder.push_str(run);
+    if redrives > 0 {
+        folder.push_str(&format!("/redrive-{redrives}"));
+    }
+    folder
 }
 
 /// The key of a file of results.
@@ -151,8 +155,9 @@ mod tests {
 
     #[test]
     fn the_manifest_names_all_files() {
-        assert_eq!(folder("a/b/", "run"), "a/b/run");
-        assert_eq!(folder("", "run"), "run");
+        assert_eq!(folder("a/b/", ("run", 0)), "a/b/run");
+        assert_eq!(folder("", ("run", 0)), "run");
+        assert_eq!(folder("a", ("run", 2)), "a/run/redrive-2");
         let key = key("a/run", ("FAILED", 1), true);
         assert_eq!(key, "a/run/FAILED_1.jsonl");
         let file = Written {

@@ -126,7 +126,7 @@ pub(super) fn asked(
 ) -> Result<Decision<Execution, Command>, Rejection> {
     let member = turn.x.origin.start.member.is_some();
     if member && by_map_run {
-        return redrive_member(turn);
+        return redrive_member(turn, token);
     }
     if member && turn.x.root.status != Status::Running {
         return Err(Rejection::Conflict {
@@ -138,15 +138,20 @@ pub(super) fn asked(
 }
 
 /// Its map run wants it again: should that not be possible, the run is told once more how it ended.
-fn redrive_member(mut turn: Turn<'_>) -> Result<Decision<Execution, Command>, Rejection> {
-    if turn.x.root.status == Status::Running {
+fn redrive_member(
+    mut turn: Turn<'_>,
+    token: Option<String>,
+) -> Result<Decision<Execution, Command>, Rejection> {
+    // What came of this redrive the run is told when the execution ends, or was told.
+    let again = token.is_some() && turn.x.root.redrive_token == token;
+    if again || turn.x.root.status == Status::Running {
         return Ok(turn.finish());
     }
     if turn.x.not_redrivable(turn.cx.at).is_some() {
         spread::tell(&mut turn);
         return Ok(turn.finish());
     }
-    redrive(turn, None)
+    redrive(turn, token)
 }
 
 /// Goes on where the execution failed.

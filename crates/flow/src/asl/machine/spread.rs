@@ -162,14 +162,14 @@ pub(super) fn redrive(turn: &mut Turn<'_>, id: u32) -> bool {
     };
     mapping.redrives += 1;
     mapping.over = false;
-    let run = mapping.run;
-    let details = json!({"mapRunArn": mapping.arn, "redriveCount": mapping.redrives});
+    let (run, redrives) = (mapping.run, mapping.redrives);
+    let details = json!({"mapRunArn": mapping.arn, "redriveCount": redrives});
     turn.thread_event(
         id,
         "MapRunRedriven",
         Some(("mapRunRedrivenEventDetails", details)),
     );
-    turn.commands.push(Command::RedriveMapRun { run });
+    turn.commands.push(Command::RedriveMapRun { run, redrives });
     true
 }
 

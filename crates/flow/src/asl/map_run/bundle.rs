@@ -18,9 +18,13 @@ pub(super) struct Taken {
 }
 
 impl Turn<'_> {
-    /// What the execution is given whose items begin at a position: one item, or a batch; `count` says how many it had when
-    /// it was begun before.
-    pub(super) fn taken(&mut self, first: u64, count: Option<u32>) -> Result<Taken, Fault> {
+    /// What execution `index` is given, whose items begin at position `first`: one item, or a batch; `count` says how many it
+    /// had when it was begun before.
+    pub(super) fn taken(
+        &mut self,
+        (index, first): (u32, u64),
+        count: Option<u32>,
+    ) -> Result<Taken, Fault> {
         let origin = std::sync::Arc::clone(&self.run.origin);
         let machine = std::sync::Arc::clone(&self.run.machine);
         let Some(map) = MapRun::map(&machine, origin.block) else {
@@ -37,15 +41,11 @@ impl Turn<'_> {
                     .map(|given| (given, item)),
             )
         };
+        // An execution must not act on nothing.
+        let gone = || Fault::runtime("An item of the Map Run is not there any more.");
         let (count, input, item) = match &origin.supply.batching {
             None => {
-                // An execution must not act on nothing.
-                let gone = || {
-                    Err(Fault::runtime(
-                        "An item of the Map Run is not there any more.",
-                    ))
-                };
-                let (input, item) = select(first).unwrap_or_else(gone)?;
+                let (input, item) = select(first).unwrap_or_else(|| Err(gone()))?;
                 (1, input, item)
             }
             Some(batching) => {
@@ -55,8 +55,11 @@ impl Turn<'_> {
                 });
                 let items = (first..).map_while(|at| Some(select(at)?.map(|(given, _)| given)));
                 let batch = batch::batch(limits, batching.input.as_ref(), items)?;
-                let item = json!({"Index": self.run.root.begun, "Value": batch.input});
-                (batch.count.max(1), batch.input, item)
+                if batch.count == 0 || count.is_some_and(|count| count != batch.count) {
+                    return Err(gone());
+                }
+                let item = json!({"Index": index, "Value": batch.input});
+                (batch.count, batch.input, item)
             }
         };
         let text = input.to_string();

@@ -123,6 +123,24 @@ impl Child {
     }
 }
 
+/// An execution that never began; `input` is what it would have been given, where that could be made.
+pub(crate) fn pending(
+    (arn, machine_arn, name): (&str, &str, &str),
+    input: Option<String>,
+) -> Value {
+    let mut record = json!({
+        "ExecutionArn": arn,
+        "InputDetails": {"Included": input.is_some()},
+        "Name": name,
+        "StateMachineArn": machine_arn,
+        "Status": "PENDING",
+    });
+    if let Some(input) = input {
+        record["Input"] = input.into();
+    }
+    record
+}
+
 /// An execution with its metadata, as the service gives results that are not transformed: inputs and outputs are texts.
 pub(crate) fn record((arn, machine_arn, name): (&str, &str, &str), end: &End) -> Value {
     let mut body = Map::new();

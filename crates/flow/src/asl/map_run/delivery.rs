@@ -111,7 +111,8 @@ impl Turn<'_> {
         if delivery.effect.is_some() {
             return;
         }
-        let folder = writing::folder(&destination.prefix, &self.cx.id.to_string());
+        let (run, redrives) = (self.cx.id.to_string(), self.run.root.redrives);
+        let folder = writing::folder(&destination.prefix, (&run, redrives));
         while let Some(class) = CLASSES.get(delivery.class) {
             let body = self.file(&mut delivery, class, (transformation, lines));
             let Some(body) = body else {
@@ -184,7 +185,8 @@ impl Turn<'_> {
         let failed = match (delivery.failed, result) {
             (Some(failed), _) => failed,
             (None, Ok(result)) => {
-                return self.close(RunStatus::Succeeded, Some(Outcome::Succeeded { result }));
+                self.close(RunStatus::Succeeded, Some(Outcome::Succeeded { result }));
+                return self.wanted_again();
             }
             (None, Err(cause)) => self.unwritten(cause),
         };
@@ -226,30 +228,24 @@ impl Turn<'_> {
         file.finish()
     }
 
-    /// The executions that never began.
+    /// The executions that never began. One whose input cannot be made is named without it.
     fn pending(&mut self, delivery: &mut Delivery, file: &mut Composer) {
         let mut at = delivery.next.max(self.run.root.next_item);
         while at < self.run.root.items {
-            let Ok(taken) = self.taken(at, None) else {
-                break;
-            };
             let index = self.run.root.begun.saturating_add(delivery.pending);
+            let (count, input) = match self.taken((index, at), None) {
+                Ok(taken) => (taken.count, Some(taken.input)),
+                Err(_) => (1, None),
+            };
             let Named { name, arn, .. } = self.named(index, 0);
-            let record = json!({
-                "ExecutionArn": arn,
-                "Input": taken.input,
-                "InputDetails": {"Included": true},
-                "Name": name,
-                "StateMachineArn": self.run.origin.pattern.machine_arn,
-                "Status": "PENDING",
-            })
-            .to_string();
+            let machine_arn = &self.run.origin.pattern.machine_arn;
+            let record = child::pending((&arn, machine_arn, &name), input).to_string();
             if file.is_full_for(record.len()) {
                 break;
             }
             file.add(&record);
             delivery.pending += 1;
-            at += u64::from(taken.count.max(1));
+            at += u64::from(count);
         }
         delivery.next = at;
     }

@@ -83,8 +83,12 @@ pub enum Input {
     },
     /// Its parent does not want it any more.
     Stop,
-    /// Its parent wants it again.
-    Redrive,
+    /// Its parent wants it again. The same said twice is done once.
+    Redrive {
+        /// How often its parent has then redriven it; 0: once more than so far.
+        #[serde(default)]
+        redrives: u32,
+    },
     /// Somebody changes its limits; what is `None` stays.
     Update {
         /// `maxConcurrency`; 0 means no limit.
@@ -118,6 +122,8 @@ pub enum Command {
     Redrive {
         /// Its id.
         execution: Uuid,
+        /// Names this redrive: an execution that is told twice goes on once.
+        token: String,
     },
     /// Do something outside.
     Perform {
@@ -195,7 +201,7 @@ pub fn step(
         } => turn.ended((index, attempt), *end),
         Input::Effect { effect, outcome } => turn.settled(effect, outcome),
         Input::Stop => turn.stop(),
-        Input::Redrive => turn.redrive(),
+        Input::Redrive { redrives } => turn.redrive(redrives),
         Input::Update {
             concurrency,
             tolerated_count,

@@ -212,9 +212,9 @@ pub(crate) struct Root {
     pub(crate) redrives: u32,
     #[serde(default)]
     pub(crate) redriven: Option<Timestamp>,
-    /// Its parent wants it again as soon as it is over.
-    #[serde(default)]
-    pub(crate) wanted: bool,
+    /// Its parent wants it again as soon as it is over, for the redrive of this number.
+    #[serde(default, deserialize_with = "wanted")]
+    pub(crate) wanted: Option<u32>,
     /// Number of calls so far.
     #[serde(default)]
     pub(crate) effects: u64,
@@ -261,7 +261,7 @@ impl MapRun {
                 bytes: 0,
                 redrives: 0,
                 redriven: None,
-                wanted: false,
+                wanted: None,
                 effects: 0,
                 delivery: None,
                 written: false,
@@ -430,6 +430,15 @@ fn parse(origin: &Origin) -> Result<StateMachine, String> {
         Some(_) => Ok(machine),
         None => Err(format!("no Map has block {}", origin.block)),
     }
+}
+
+/// Frames of earlier programs say only whether it is wanted: 0 is the next redrive.
+fn wanted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Bool(true) => Some(0),
+        Value::Number(number) => number.as_u64().and_then(|it| u32::try_from(it).ok()),
+        _ => None,
+    })
 }
 
 fn number<T: std::str::FromStr>(key: &str, text: &str) -> Result<T, RestoreError> {

@@ -102,8 +102,7 @@ impl<'a> Turn<'a> {
 
     /// The parent does not want it any more.
     pub(super) fn stop(&mut self) {
-        self.changed |= self.run.root.wanted;
-        self.run.root.wanted = false;
+        self.changed |= self.run.root.wanted.take().is_some();
         match &self.run.root.phase {
             Phase::Over => {}
             Phase::Ending(_) => self.phase(Phase::Ending(Verdict::Stopped)),
@@ -115,12 +114,26 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The parent wants it again.
-    pub(super) fn redrive(&mut self) {
-        match &self.run.root.phase {
-            Phase::Over => self.begin_again(),
+    /// The parent wants it again, and waits for what is said with this number of redrives. What has been done already is
+    /// not done again.
+    pub(super) fn redrive(&mut self, redrives: u32) {
+        let root = &self.run.root;
+        let known = root.redrives.max(root.wanted.unwrap_or(0));
+        let number = match redrives {
+            0 => root.redrives + 1,
+            number if number <= known => return,
+            number => number,
+        };
+        match &root.phase {
+            Phase::Over => self.begin_again(number),
             Phase::Ending(_) | Phase::Writing => {
-                self.run.root.wanted = true;
+                self.run.root.wanted = Some(number);
+                self.changed = true;
+            }
+            // It goes on as it is: what it says in the end is what its parent waits for.
+            Phase::Running if redrives > 0 => {
+                self.run.root.redrives = number;
+                self.run.root.redriven = Some(self.cx.at);
                 self.changed = true;
             }
             Phase::Running => {}
@@ -250,11 +263,12 @@ impl<'a> Turn<'a> {
         if self.run.origin.pattern.express {
             // Executions of Express machines begin anew: they have nothing that they could go on from.
             child.attempt += 1;
-            let taken = self.taken(child.first, Some(child.items))?;
+            let taken = self.taken((index, child.first), Some(child.items))?;
             self.start((index, &child), taken.input, taken.item);
         } else {
             let execution = self.named(index, child.attempt).id;
-            self.commands.push(Command::Redrive { execution });
+            let token = format!("{}/{}", self.cx.id, self.run.root.redrives);
+            self.commands.push(Command::Redrive { execution, token });
         }
         self.set(index, child);
         Ok(())
@@ -263,7 +277,7 @@ impl<'a> Turn<'a> {
     fn begin_first(&mut self) -> Result<(), Fault> {
         let index = self.run.root.begun;
         let first = self.run.root.next_item;
-        let taken = self.taken(first, None)?;
+        let taken = self.taken((index, first), None)?;
         let child = Child {
             v: 1,
             standing: Standing::Running,
@@ -378,8 +392,8 @@ impl<'a> Turn<'a> {
 
     /// Begins again, if the parent has asked for that while the run was ending.
     pub(super) fn wanted_again(&mut self) {
-        if self.run.root.wanted {
-            self.begin_again();
+        if let Some(number) = self.run.root.wanted.take() {
+            self.begin_again(number.max(self.run.root.redrives + 1));
         }
     }
 
@@ -401,10 +415,10 @@ impl<'a> Turn<'a> {
     }
 
     /// It was over: what did not end well lives again, and what never began begins.
-    fn begin_again(&mut self) {
+    fn begin_again(&mut self, number: u32) {
         let root = &mut self.run.root;
-        root.wanted = false;
-        root.redrives += 1;
+        root.wanted = None;
+        root.redrives = number;
         root.delivery = None;
         root.written = false;
         root.redriven = Some(self.cx.at);

@@ -106,9 +106,9 @@ impl Play {
                     assert_eq!(run, self.line.id);
                     self.tell(Input::Stop);
                 }
-                asl::Command::RedriveMapRun { run } => {
+                asl::Command::RedriveMapRun { run, redrives } => {
                     assert_eq!(run, self.line.id);
-                    self.tell(Input::Redrive);
+                    self.tell(Input::Redrive { redrives });
                 }
                 other => panic!("unexpected: {other:?}"),
             }
@@ -136,7 +136,7 @@ impl Play {
                     self.living.push((index, attempt, execution));
                 }
                 Command::Stop { execution } => self.stopped.push(execution),
-                Command::Redrive { execution } => {
+                Command::Redrive { execution, .. } => {
                     let index = (0..10_000).find(|index| name(&self.line, *index) == execution);
                     self.living
                         .push((index.expect("an execution"), 0, execution));
@@ -384,6 +384,37 @@ fn a_run_that_is_wanted_again_before_it_is_over_goes_on_then() {
         play.end(0, Status::Succeeded);
     }
     assert_eq!((play.parent.status(), play.told), (Status::Succeeded, 1));
+}
+
+#[test]
+fn however_often_a_parent_changes_its_mind_it_and_its_run_count_alike() {
+    for changes in 1..4 {
+        let mut play = Play::begin(&json!({}), 3);
+        for _ in 0..changes {
+            play.tell_parent(asl::Input::Stop {
+                error: None,
+                cause: None,
+            });
+            play.tell_parent(asl::Input::Redrive {
+                token: None,
+                by_map_run: false,
+            });
+        }
+        assert_eq!(play.line.run().redrives().0, 0, "it is ending yet");
+        play.obey();
+        assert_eq!(play.line.run().redrives().0, changes);
+        // What was said twice is done once.
+        play.tell(Input::Redrive { redrives: changes });
+        assert_eq!(play.line.run().redrives().0, changes);
+        assert_eq!(play.living.len(), 3);
+        while !play.living.is_empty() {
+            play.end(0, Status::Succeeded);
+        }
+        assert_eq!((play.parent.status(), play.told), (Status::Succeeded, 1));
+        play.tell(Input::Redrive { redrives: changes });
+        assert_eq!(play.line.run().status(), RunStatus::Succeeded);
+        assert_eq!(play.told, 1);
+    }
 }
 
 #[test]
