@@ -354,10 +354,10 @@ class ShippedPlaybooks(PlanTest):
                 again = self.plan("--document", world.document, parameters=world.parameters())
                 self.assertEqual(again["hash"], plan["hash"], "the same plan")
 
-                run = self.ssm.start_automation_execution(
-                    DocumentName=world.document, Parameters=world.parameters()
-                )["AutomationExecutionId"]
-                ended = self.end_of(run)
+                # Bound to its plan the run makes the planned calls with the planned values, or ends.
+                started = self.run_quell("run", "start", "--plan-hash", plan["hash"])
+                self.assertEqual(started.returncode, 0, started.stderr)
+                ended = self.end_of(started.stdout.removeprefix("started ").strip())
                 self.assertEqual(ended["AutomationExecutionStatus"], "Success", ended.get("FailureMessage"))
                 made = self.made_by(ended)
                 self.assertLessEqual(made, planned, "the run did what was not planned")

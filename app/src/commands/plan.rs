@@ -11,6 +11,8 @@ use super::run::now;
 /// Longest wait for a plan, and the pause between two looks.
 const LONGEST: Duration = Duration::from_secs(900);
 const PAUSE: Duration = Duration::from_millis(200);
+/// Longest wait for a run whose start is decided.
+const BEGINNING: Duration = Duration::from_secs(60);
 /// Characters shown of one call's parameters.
 const SHOWN: usize = 2_000;
 
@@ -36,6 +38,24 @@ pub(super) async fn made(client: &OperatorClient, path: &str, body: &Value) -> R
         tokio::time::sleep(PAUSE).await;
         waited += PAUSE;
     }
+}
+
+/// Waits until the run is there that hangs on a plan.
+pub(super) async fn begun(client: &OperatorClient, plan: &Value) -> Result<()> {
+    let path = format!("/api/v1/plans/{}", text(plan, "id"));
+    let mut waited = Duration::ZERO;
+    while waited < BEGINNING {
+        let found = client.call(("GET", &path, ""), None, now()).await?;
+        if found["bound"]["begun"].as_bool() == Some(true) {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+        waited += PAUSE;
+    }
+    bail!(
+        "the plan is the one that was agreed to, but the run `{}` has not begun: look at the server's log",
+        text(&plan["bound"], "AutomationExecutionId")
+    )
 }
 
 /// Prints a plan. False when there is none.
@@ -110,8 +130,10 @@ fn print_step(step: &Value) {
     let indent = "  ".repeat(depth.min(10));
     let pass = step["iteration"].as_u64();
     let pass = pass.map(|pass| format!(" pass {pass}")).unwrap_or_default();
+    let when = step["when"].as_str();
+    let when = when.map(|when| format!(", {when}")).unwrap_or_default();
     println!(
-        "{word:<10}  {indent}{}{pass}  {}",
+        "{word:<10}  {indent}{}{pass}  {}{when}",
         text(step, "step"),
         text(step, "action")
     );
@@ -120,6 +142,9 @@ fn print_step(step: &Value) {
     }
     for call in list(&step["calls"]) {
         print_call(call, &indent);
+    }
+    if let Some(leads) = step["ifFails"].as_str() {
+        println!("            {indent}if it fails, {leads}");
     }
 }
 

@@ -156,4 +156,7 @@ pub struct ChildEnd {
     /// Its own children, if it has any.
     #[serde(default)]
     pub progress: Option<Progress>,
+    /// Whether it ended because it had drifted from the plan that it is bound to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drift: bool,
 }

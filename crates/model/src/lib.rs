@@ -4,6 +4,7 @@
 //! clock: an id is computed from what it is given, an instant is an argument.
 
 pub mod aggregate;
+pub mod agreed;
 pub mod arn;
 pub mod bus;
 pub mod connection;

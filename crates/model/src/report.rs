@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::agreed::AgreedPlan;
 use crate::fleet::{ParentRun, RateControl, RunLocation, RunTarget, TargetLocation};
 
 /// A wish to start an automation execution.
@@ -56,6 +57,9 @@ pub struct StartRun {
     /// What is kept for taking the run back, or what a run that takes another one back expects.
     #[serde(default)]
     pub undo: UndoWish,
+    /// The plan that the run is bound to: it makes no changing call that the plan has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Box<AgreedPlan>>,
 }
 
 /// `AlarmConfiguration`: a CloudWatch alarm that stops a run.

@@ -86,7 +86,11 @@ pub(super) async fn plan_run(matches: &ArgMatches) -> Result<()> {
 
 pub(super) async fn start(matches: &ArgMatches) -> Result<()> {
     let path = format!("/api/v1/plans/{}/start", hash(matches)?);
-    let made = plan::made(&client(matches)?, &path, &json!({})).await?;
+    let client = client(matches)?;
+    let made = plan::made(&client, &path, &json!({})).await?;
+    if made["status"].as_str() == Some("Success") {
+        plan::begun(&client, &made).await?;
+    }
     done(&made, "started")
 }
 

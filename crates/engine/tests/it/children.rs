@@ -209,6 +209,7 @@ async fn resume(world: &World, id: Uuid) {
         kind: SignalKind::Resume,
         payload: BTreeMap::new(),
         by: "ana".to_owned(),
+        agreed: None,
     };
     let input = Input::Run(Box::new(RunInput::Signal(signal)));
     world

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::Scope;
+use model::agreed::AgreedPlan;
 use model::document::Attachment;
 use model::effect::Outcome;
 use model::fleet::ChildEnd;
@@ -175,7 +176,7 @@ pub enum StopKind {
 }
 
 /// A signal in its wire form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Which signal.
     pub kind: SignalKind,
@@ -184,6 +185,9 @@ pub struct Signal {
     pub payload: BTreeMap<String, Vec<String>>,
     /// ARN of whoever sent it.
     pub by: String,
+    /// The plan that an approval is bound to, and with it the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Box<AgreedPlan>>,
 }
 
 /// `SignalType`.

@@ -14,6 +14,7 @@ pub mod undo;
 pub mod view;
 
 mod action;
+mod agreed;
 mod captured;
 mod input;
 mod inverse;

@@ -95,12 +95,20 @@ impl Run {
             .and_then(|seq| self.record(seq));
         let record = record.ok_or_else(|| format!("step `{step}` did not run"))?;
         // A planned run knows of a step that it passed over only that it has outputs.
-        let passed = || record.outputs.get(&unknown::any_output());
+        let passed = || {
+            let any = record.outputs.get(&unknown::any_output())?;
+            let plain = *any == unknown::mark(step);
+            Some(if plain {
+                unknown::mark(&format!("{step}.{output}"))
+            } else {
+                any.clone()
+            })
+        };
         record
             .outputs
             .get(output)
-            .or_else(passed)
             .cloned()
+            .or_else(passed)
             .ok_or_else(|| format!("step `{step}` has no output `{output}`"))
     }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::action::Memory;
+use super::agreed::Following;
 use super::captured::{Capture, Captured};
 use super::document::Document;
 use super::fleet::{Fleet, Member, Members};
@@ -99,6 +100,9 @@ pub(crate) struct Root {
     /// The alarm that stops the run, once it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) alarm: Option<AlarmState>,
+    /// How far it came in the plan that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) following: Option<Box<Following>>,
 }
 
 /// What is known of the alarm that stops the run.
@@ -206,6 +210,7 @@ impl Run {
                 outputs: BTreeMap::new(),
                 fleet: None,
                 alarm: None,
+                following: None,
             },
             origin: Arc::new(origin),
             document,

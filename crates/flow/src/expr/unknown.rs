@@ -7,6 +7,30 @@ use serde_json::{Map, Value};
 
 const OPEN: char = '\u{E0F1}';
 const CLOSE: char = '\u{E0F2}';
+/// Behind what says whose value it is, where it comes from another run.
+const OF: char = '\u{E0F4}';
+/// All characters that mean something here or in what plans are compared with.
+const OWN: [char; 4] = [OPEN, CLOSE, OF, '\u{E0F3}'];
+/// How the names of items begin that a loop goes over without knowing them.
+pub(crate) const ITEM: &str = "each of ";
+
+/// Splits a text at its marks: what stands plain, and the names of what is not known.
+pub(crate) fn pieces(text: &str) -> Vec<Result<&str, &str>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((plain, marked)) = rest.split_once(OPEN) {
+        if !plain.is_empty() {
+            pieces.push(Ok(plain));
+        }
+        let (name, behind) = marked.split_once(CLOSE).unwrap_or((marked, ""));
+        pieces.push(Err(name));
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        pieces.push(Ok(rest));
+    }
+    pieces
+}
 
 /// What stands for a value that `name` would tell, e.g. `Step.Output`.
 pub(crate) fn mark(name: &str) -> Value {
@@ -21,6 +45,11 @@ pub(crate) fn any_output() -> String {
 /// Whether a text holds a mark.
 pub(crate) fn in_text(text: &str) -> bool {
     text.contains(OPEN)
+}
+
+/// Whether a text holds a character that may not come in from outside.
+pub(crate) fn is_reserved(text: &str) -> bool {
+    text.contains(OWN)
 }
 
 /// Whether a value holds a mark anywhere.
@@ -38,14 +67,46 @@ pub(crate) fn is_whole(value: &Value) -> bool {
     matches!(value, Value::String(text) if text.starts_with(OPEN) && text.ends_with(CLOSE) && text.matches(OPEN).count() == 1)
 }
 
+/// The text with its unknown values named as another run's: two runs may have steps of the same name.
+pub(crate) fn named_as_of(text: &str, whose: &str) -> String {
+    let piece = |piece: Result<&str, &str>| match piece {
+        Ok(plain) => plain.to_owned(),
+        Err(name) => format!("{OPEN}{whose}{OF}{name}{CLOSE}"),
+    };
+    pieces(text).into_iter().map(piece).collect()
+}
+
+/// Whether the name is one that a step gives, or a variable's, which may have another value by then.
+pub(crate) fn is_of(name: &str, step: &str) -> bool {
+    let rest = name.strip_prefix(step);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', OF]))
+        || name.starts_with("variable:")
+}
+
+/// The item of a list that is not known, for a loop that goes over it.
+pub(crate) fn item(list: &Value) -> Value {
+    let name = list.as_str().map(pieces).unwrap_or_default();
+    let name = name
+        .first()
+        .and_then(|piece| piece.err())
+        .unwrap_or("a list");
+    mark(&format!("{ITEM}{name}"))
+}
+
 /// The value as people read it.
 pub(crate) fn shown(value: &Value) -> Value {
     each_text(value, &|text| {
         if !in_text(text) {
             return text.to_owned();
         }
-        text.replace(OPEN, "<known after the run: ")
-            .replace(CLOSE, ">")
+        let piece = |piece: Result<&str, &str>| match piece {
+            Ok(plain) => plain.to_owned(),
+            Err(name) => {
+                let name = name.rsplit(OF).next().unwrap_or_default();
+                format!("<known after the run: {name}>")
+            }
+        };
+        pieces(text).into_iter().map(piece).collect()
     })
 }
 
@@ -72,8 +133,8 @@ pub(crate) fn starred(value: &Value) -> Value {
 /// The value without marks of its own: for everything that comes from outside.
 pub(crate) fn cleaned(value: &Value) -> Value {
     each_text(value, &|text| {
-        if text.contains([OPEN, CLOSE]) {
-            text.replace([OPEN, CLOSE], "\u{FFFD}")
+        if text.contains(OWN) {
+            text.replace(OWN, "\u{FFFD}")
         } else {
             text.to_owned()
         }

@@ -19,6 +19,7 @@ fn end(run: Uuid, status: &str) -> ChildEnd {
         outputs: BTreeMap::new(),
         message: (status != "Success").then(|| "it broke".to_owned()),
         progress: None,
+        drift: false,
     }
 }
 

@@ -3,6 +3,7 @@
 mod actions;
 mod alarms;
 mod asl;
+mod bound_runs;
 mod calls;
 mod children;
 mod corpora;

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Answers the readings of a preview.
-type Account<'a> = &'a dyn Fn(&AwsCall) -> Result<Value, String>;
+pub(crate) type Account<'a> = &'a dyn Fn(&AwsCall) -> Result<Value, String>;
 
 /// A preview that was played to its end.
-struct Played {
-    preview: Preview,
+pub(crate) struct Played {
+    pub(crate) preview: Preview,
     /// Calls that were made.
     made: Vec<String>,
-    then: Vec<Then>,
+    pub(crate) then: Vec<Then>,
     turns: usize,
 }
 
@@ -33,7 +33,7 @@ fn context(id: Uuid, second: i64) -> Context {
     }
 }
 
-fn source(document: &Value) -> DocumentSource {
+pub(crate) fn source(document: &Value) -> DocumentSource {
     DocumentSource::Found {
         name: "Doc".to_owned(),
         version: "3".to_owned(),
@@ -43,7 +43,7 @@ fn source(document: &Value) -> DocumentSource {
     }
 }
 
-fn begin(document: &Value, parameters: &[(&str, &str)]) -> Begin {
+pub(crate) fn begin(document: &Value, parameters: &[(&str, &str)]) -> Begin {
     let given = parameters
         .iter()
         .map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
@@ -71,7 +71,7 @@ fn reads(operation: &str) -> bool {
     operation.starts_with("Describe") || operation.starts_with("Get")
 }
 
-fn answer(ask: &PreviewAsk, account: Account<'_>, made: &mut Vec<String>) -> Outcome {
+pub(crate) fn answer(ask: &PreviewAsk, account: Account<'_>, made: &mut Vec<String>) -> Outcome {
     let PreviewAsk::Call { call, known, .. } = ask else {
         let isolated = matches!(ask, PreviewAsk::Script { isolated: true, .. });
         let planned = json!({"planned": {"isolated": isolated, "calls": [], "note": "not run"}});
@@ -115,7 +115,12 @@ fn performed(command: &EffectCommand, account: Account<'_>, made: &mut Vec<Strin
 }
 
 /// Plays a preview; after each turn it is stored and restored. Children run `child`.
-fn play(begin: Begin, second: i64, account: Account<'_>, child: Option<&Value>) -> Played {
+pub(crate) fn play(
+    begin: Begin,
+    second: i64,
+    account: Account<'_>,
+    child: Option<&Value>,
+) -> Played {
     let cx = context(
         Uuid::from_u128(u128::from(second.unsigned_abs()) + 99),
         second,
@@ -200,7 +205,7 @@ fn nothing(_: &AwsCall) -> Result<Value, String> {
     Ok(json!({}))
 }
 
-fn api(name: &str, operation: &str, more: Value) -> Value {
+pub(crate) fn api(name: &str, operation: &str, more: Value) -> Value {
     let mut inputs = json!({"Service": "ec2", "Api": operation});
     for (key, value) in more.as_object().expect("a map") {
         inputs[key] = value.clone();
@@ -209,11 +214,11 @@ fn api(name: &str, operation: &str, more: Value) -> Value {
         "outputs": [{"Name": "Id", "Selector": "$.Id", "Type": "String"}, {"Name": "Flag", "Selector": "$.Flag", "Type": "Boolean"}, {"Name": "List", "Selector": "$.List", "Type": "StringList"}]})
 }
 
-fn doc(steps: Vec<Value>) -> Value {
+pub(crate) fn doc(steps: Vec<Value>) -> Value {
     json!({"schemaVersion": "0.3", "mainSteps": steps})
 }
 
-fn branch(name: &str, variable: &str, to: &str, default: &str) -> Value {
+pub(crate) fn branch(name: &str, variable: &str, to: &str, default: &str) -> Value {
     json!({"name": name, "action": "aws:branch", "inputs": {"Choices": [{"Variable": variable, "BooleanEquals": true, "NextStep": to}], "Default": default}})
 }
 
@@ -304,6 +309,91 @@ fn an_unknown_branch_is_followed_each_way_once() {
 }
 
 #[test]
+fn behind_a_join_both_values_are_shown() {
+    let set = |name: &str, value: &str, next: &str| json!({"name": name, "action": "aws:updateVariable", "nextStep": next, "inputs": {"Name": "variable:V", "Value": value}});
+    let mut document = doc(vec![
+        api("Make", "CreateThing", json!({})),
+        branch("Which", "{{ Make.Flag }}", "Yes", "No"),
+        set("Yes", "one", "After"),
+        set("No", "two", "After"),
+        api("After", "TagThing", json!({"With": "{{ variable:V }}"})),
+        api("Last", "StopThing", json!({"Id": "i-1"})),
+    ]);
+    document["variables"] = json!({"V": {"type": "String", "default": "none"}});
+    let mut told = calls(&plan_of(&document, &nothing));
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            r#"?After ec2:TagThing {"With":"one"}"#,
+            r#"?After ec2:TagThing {"With":"two"}"#,
+            // From here on the value counts no more: the ways are one again.
+            r#"Last ec2:StopThing {"Id":"i-1"}"#,
+            "Make ec2:CreateThing {}",
+        ]
+    );
+}
+
+#[test]
+fn what_a_failure_leads_to_is_shown() {
+    let stop = |on_failure: &str| json!({"name": "Stop", "action": "aws:executeAwsApi", "onFailure": on_failure, "nextStep": "Tag", "inputs": {"Service": "ec2", "Api": "StopThing"}});
+    let rest = [
+        json!({"name": "Back", "action": "aws:executeAwsApi", "isEnd": true, "inputs": {"Service": "ec2", "Api": "StartThing"}}),
+        api("Tag", "TagThing", json!({})),
+    ];
+    let with = |on_failure: &str| {
+        let steps = [vec![stop(on_failure)], rest.to_vec()].concat();
+        plan_of(&doc(steps), &nothing)
+    };
+    let back = with("step:Back");
+    assert_eq!(
+        calls(&back),
+        [
+            "Stop ec2:StopThing {}",
+            "?Tag ec2:TagThing {}",
+            "?Back ec2:StartThing {}"
+        ]
+    );
+    let summary = back.preview.summary().expect("a plan");
+    assert_eq!(
+        summary.steps[0].if_fails.as_deref(),
+        Some("the run goes on at Back")
+    );
+    assert_eq!(summary.steps[2].when.as_deref(), Some("if Stop fails"));
+    assert_eq!(summary.outcome, "Success, or Failed: if Stop fails");
+    // Whether it fails or not, the same follows.
+    assert_eq!(
+        calls(&with("Continue")),
+        ["Stop ec2:StopThing {}", "Tag ec2:TagThing {}"]
+    );
+    assert_eq!(
+        calls(&with("Abort")),
+        ["Stop ec2:StopThing {}", "Tag ec2:TagThing {}"]
+    );
+}
+
+#[test]
+fn what_the_failure_of_a_child_leads_to_is_shown() {
+    let parent = doc(vec![
+        json!({"name": "Run", "action": "aws:executeAutomation", "onFailure": "step:Back", "isEnd": true, "inputs": {"DocumentName": "Child"}}),
+        api("Back", "StartThing", json!({})),
+    ]);
+    let child = doc(vec![
+        api("Stop", "StopThing", json!({})),
+        api("Tag", "TagThing", json!({})),
+    ]);
+    let played = play(begin(&parent, &[]), 0, &nothing, Some(&child));
+    assert_eq!(
+        calls(&played),
+        [
+            "Stop ec2:StopThing {}",
+            "?Tag ec2:TagThing {}",
+            "?Back ec2:StartThing {}"
+        ]
+    );
+}
+
+#[test]
 fn a_known_branch_goes_one_way() {
     let document = doc(vec![
         api("Look", "DescribeThing", json!({})),
@@ -335,8 +425,9 @@ fn what_is_read_after_a_change_leaves_branches_open() {
         [
             r#"Change ec2:ModifyThing {"Id":"i-123"}"#,
             // As things are now, then the other way, where the reading is another one.
-            r#"Yes ec2:StartThing {"With":"old"}"#,
+            r#"?Yes ec2:StartThing {"With":"old"}"#,
             r#"?No ec2:StopThing {"With":"<known after the run: Look.Id>"}"#,
+            r#"?Yes ec2:StartThing {"With":"<known after the run: Look.Id>"}"#,
         ]
     );
 }
@@ -479,7 +570,7 @@ fn loops_over_unknown_lists_show_one_pass() {
     let played = plan_of(&unknown, &nothing);
     assert_eq!(
         calls(&played)[1..],
-        [r#"Each ec2:StopThing {"Id":"<known after the run: Make.List>"}"#]
+        [r#"Each ec2:StopThing {"Id":"<known after the run: each of Make.List>"}"#]
     );
 }
 

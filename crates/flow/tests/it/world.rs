@@ -246,6 +246,7 @@ impl World {
             kind,
             payload,
             by: by.to_owned(),
+            agreed: None,
         }))
     }
 

@@ -8,6 +8,7 @@
 //! do, and approves it if the plan has the same hash.
 
 use engine::views::documents::{Format, MAX_BYTES};
+use engine::views::preview::plan::PlanStep;
 use engine::views::preview::{Begin, Preview, Then};
 use engine::views::{DocumentSource, Run, Signal, SignalKind, Status};
 use model::report::StartRun;
@@ -97,7 +98,13 @@ pub(super) async fn get(call: Call) -> Answer {
     let id = uuid("id", call.segment(0))?;
     let found = previews::find(&call, id).await?;
     let preview = found.ok_or_else(|| ApiError::not_found(format!("there is no plan `{id}`")))?;
-    Ok(Reply::ok(view(id, &preview)))
+    let mut body = view(id, &preview);
+    if let Some(Then::Start { run, .. }) = preview.bound().map(|bound| &bound.then) {
+        let root = Frames::RootAnd(Vec::new());
+        let found = call.handle().load(AggregateId::run(*run), root).await?;
+        body["bound"]["begun"] = found.is_some().into();
+    }
+    Ok(Reply::ok(body))
 }
 
 pub(super) async fn start(call: Call) -> Answer {
@@ -144,6 +151,7 @@ pub(super) async fn approve(call: Call) -> Answer {
             kind: SignalKind::Approve,
             payload: comment.into_iter().collect(),
             by: call.caller.arn.clone(),
+            agreed: None,
         },
     };
     begin.bound = previews::bound(planned, &preview, then);
@@ -197,7 +205,7 @@ fn view(id: Uuid, preview: &Preview) -> Value {
     });
     if let Some(summary) = preview.summary() {
         body["plan"] = json!({
-            "steps": summary.steps,
+            "steps": shown(&summary.steps),
             "resources": summary.resources,
             "accounts": summary.accounts,
             "regions": summary.regions,
@@ -207,4 +215,15 @@ fn view(id: Uuid, preview: &Preview) -> Value {
         });
     }
     body
+}
+
+/// A plan's steps without what only machines compare.
+fn shown(steps: &[PlanStep]) -> Value {
+    let mut steps = json!(steps);
+    let calls = steps.as_array_mut().into_iter().flatten();
+    let calls = calls.filter_map(|step| step.get_mut("calls")?.as_array_mut());
+    for call in calls.flatten().filter_map(Value::as_object_mut) {
+        call.remove("compared");
+    }
+    steps
 }

@@ -262,6 +262,16 @@ impl Action {
         })
     }
 
+    /// Whether the document names the operation that the step calls.
+    pub(crate) fn calls_what_it_is_told(self) -> bool {
+        matches!(
+            self,
+            Self::ExecuteAwsApi
+                | Self::AssertAwsResourceProperty
+                | Self::WaitForAwsResourceProperty
+        )
+    }
+
     /// Outputs that exist without being declared.
     pub(crate) fn fixed_outputs(self) -> &'static [&'static str] {
         match self {

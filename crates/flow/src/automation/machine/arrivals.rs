@@ -9,6 +9,7 @@ use super::settle::{drop_timers, report_step, settle};
 use super::turn::{THROTTLE, TIMEOUT, Turn};
 use super::{fleet, rounds};
 use crate::automation::action::{self, Progress};
+use crate::automation::agreed;
 use crate::automation::document::Step;
 use crate::automation::record::{Failure, Status};
 use crate::automation::run::Stop;
@@ -30,6 +31,7 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
     let Some(step) = document.steps.get(at) else {
         return;
     };
+    let outcome = agreed::answered(&mut turn.run, effect, outcome);
     let Some(outcome) = capture::on_outcome(turn, (outcome, late)) else {
         return;
     };
@@ -78,6 +80,9 @@ pub(super) fn on_child(turn: &mut Turn<'_>, end: &ChildEnd) {
         return;
     };
     current.child = None;
+    if end.drift {
+        agreed::child_strayed(&mut turn.run, end.message.as_deref());
+    }
     let progress = match action::child_ended(end) {
         (outputs, None) => Progress::done(outputs),
         (outputs, Some(failure)) => {

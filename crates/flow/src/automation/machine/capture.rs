@@ -63,7 +63,7 @@ fn perform(turn: &mut Turn<'_>, call: &AwsCall, reading: &inverse::Call, loseabl
         timeout_secs: READ_SECONDS,
         spelling: model::effect::Spelling::default(),
     });
-    turn.perform(command, loseable);
+    turn.send(command, loseable);
 }
 
 /// An effect of the current step ended. Gives back the outcome that is the action's; `None` when another effect or the

@@ -7,6 +7,7 @@ use super::settle::settle;
 use super::turn::Turn;
 use super::{alarm, rehearse, rounds};
 use crate::automation::action::{self, Goto, Memory, Progress};
+use crate::automation::agreed;
 use crate::automation::document::{Action, OnFailure, Step};
 use crate::automation::input::Command;
 use crate::automation::parameters::to_wire;
@@ -119,6 +120,7 @@ fn begin(turn: &mut Turn<'_>, at: usize) {
         capture: None,
     });
     rehearse::begun(turn, step, (at, seq));
+    agreed::begun(turn, step);
     let inputs = Run::inputs(step, &|reference| rehearse::lookup(turn, reference));
     match inputs {
         Err(failure) => settle(turn, Progress::Failed(failure)),

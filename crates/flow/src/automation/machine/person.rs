@@ -7,6 +7,7 @@ use serde_json::json;
 use super::turn::Turn;
 use super::{arrivals, flow, settle, stop};
 use crate::automation::action::{self, Progress, Success};
+use crate::automation::agreed;
 use crate::automation::document::Action;
 use crate::automation::input::{Command, Input, Resolution, Signal, SignalKind};
 use crate::automation::record::{Failure, Status};
@@ -54,6 +55,20 @@ fn current_action(turn: &Turn<'_>, named: Option<&str>) -> Result<Option<Action>
         .map(|step| step.action))
 }
 
+/// A run that has left the plan which it is bound to is not told to go on, unless with a plan of what is left.
+fn keep_to_plan(turn: &Turn<'_>, signal: &Signal) -> Result<(), Rejection> {
+    let goes_on = matches!(
+        signal.kind,
+        SignalKind::Approve | SignalKind::Resume | SignalKind::StartStep
+    );
+    if let Some(step) = agreed::left(&turn.run).filter(|_| goes_on && signal.agreed.is_none()) {
+        return Err(bad_signal(format!(
+            "the run has left the plan that it is bound to, at step {step}: plan what is left to do, and approve that plan"
+        )));
+    }
+    Ok(())
+}
+
 /// Takes a signal.
 pub(super) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<(), Rejection> {
     turn.reply = json!({});
@@ -64,6 +79,7 @@ pub(super) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<(), Rejecti
             .and_then(|texts| texts.first())
             .map(String::as_str)
     };
+    keep_to_plan(turn, signal)?;
     match signal.kind {
         SignalKind::Approve | SignalKind::Reject => {
             if current_action(turn, first("StepName"))? != Some(Action::Approve) {
@@ -79,6 +95,9 @@ pub(super) fn signal(turn: &mut Turn<'_>, signal: &Signal) -> Result<(), Rejecti
                 .map_or(0, |current| current.seq);
             turn.touch(seq);
             let progress = action::approval_signal(turn, signal)?;
+            if let (SignalKind::Approve, Some(plan)) = (signal.kind, &signal.agreed) {
+                agreed::bind(turn, plan);
+            }
             settle::settle(turn, progress);
         }
         SignalKind::Resume => {

@@ -14,9 +14,10 @@ use super::turn::Turn;
 use super::{arrivals, flow, start};
 use crate::automation::action::{Goto, Progress, Success};
 use crate::automation::document::references::resolved_texts;
-use crate::automation::document::{Action, Body, Step};
+use crate::automation::document::{Action, Body, OnFailure, Step};
 use crate::automation::input::{Command, Context};
 use crate::automation::preview::ledger::{Halt, Ledger};
+use crate::automation::preview::live;
 use crate::automation::preview::plan::{Impact, PlanStep};
 use crate::automation::record::Failure;
 use crate::automation::run::Run;
@@ -35,6 +36,8 @@ pub(crate) enum Cue {
     Goto(Option<String>),
     /// The present step is passed over: what it gives is not known. With a remark.
     Pass(Option<String>),
+    /// The present step fails on this way.
+    Fail,
 }
 
 /// A planned run after its turn.
@@ -64,9 +67,11 @@ pub(crate) fn play(run: Run, cue: Cue, ledger: Ledger, cx: &Context) -> Played {
             settle(&mut turn, Progress::Done(success));
         }
         Cue::Pass(note) => pass(&mut turn, note),
+        Cue::Fail => fail(&mut turn),
     }
     flow::advance(&mut turn);
-    let ledger = turn.plan.take().map(|plan| *plan).unwrap_or_default();
+    let mut ledger = turn.plan.take().map(|plan| *plan).unwrap_or_default();
+    ledger.fails = false;
     Played {
         run: turn.run,
         ledger,
@@ -86,6 +91,26 @@ fn pass(turn: &mut Turn<'_>, note: Option<String>) {
         plan.note((turn.cx.id, seq), note);
     }
     settle(turn, Progress::Done(unknown_end(step)));
+}
+
+/// The present step fails, as it may in a run.
+fn fail(turn: &mut Turn<'_>) {
+    let step = present(&turn.run).map_or(String::new(), |(_, step)| step.name.clone());
+    if let Some(plan) = turn.plan.as_mut() {
+        plan.fails = true;
+    }
+    let failure = Failure::action(format!("if {step} fails"));
+    settle(turn, Progress::Failed(failure));
+}
+
+/// Where the failure of a run's present step leads, if not to the run's end.
+pub(crate) fn leads_on(run: &Run) -> Option<String> {
+    let (_, step) = present(run)?;
+    match &step.on_failure {
+        OnFailure::Abort => None,
+        OnFailure::Continue => Some("the run goes on".to_owned()),
+        OnFailure::Step(name) => Some(format!("the run goes on at {name}")),
+    }
 }
 
 /// A good end whose outputs are not known.
@@ -113,8 +138,16 @@ pub(super) fn enter(turn: &mut Turn<'_>, at: usize) -> bool {
     if turn.plan.is_none() {
         return true;
     }
-    let key = visit_key(turn, at);
-    turn.plan.as_mut().is_none_or(|plan| plan.enter(&key))
+    let (key, state) = (visit_key(turn, at), live_state(turn, at));
+    turn.plan
+        .as_mut()
+        .is_none_or(|plan| plan.enter(&key, &state))
+}
+
+/// Digest of what counts of the run's state from a step on.
+fn live_state(turn: &Turn<'_>, at: usize) -> String {
+    let document = turn.document();
+    live::state(&document, at, &|reference| lookup(turn, reference))
 }
 
 /// Names a step's execution for all ways: by run, position and pass of the loop around it.
@@ -138,7 +171,8 @@ pub(super) fn begun(turn: &mut Turn<'_>, step: &Step, (at, seq): (usize, u32)) {
     if turn.plan.is_none() {
         return;
     }
-    let key = visit_key(turn, at);
+    let arrived = turn.plan.as_mut().and_then(|plan| plan.arrived.take());
+    let key = (visit_key(turn, at), arrived.unwrap_or_default());
     let stale = rests_on_changes(turn, at);
     let name = step_key(turn, &step.name);
     let (document, _) = turn.run.document_name();
@@ -156,6 +190,7 @@ pub(super) fn begun(turn: &mut Turn<'_>, step: &Step, (at, seq): (usize, u32)) {
             .parent
             .as_ref()
             .map_or(0, |parent| parent.depth),
+        run: (turn.run.request().agreed.as_ref()).map_or(String::new(), |plan| plan.run.clone()),
         step: step.name.clone(),
         action: step.action.as_str().to_owned(),
         iteration: pass.map(|state| state.iteration),
@@ -225,8 +260,12 @@ pub(super) fn instead(
             let items = inputs
                 .get_mut("Iterators")
                 .filter(|items| unknown::is_whole(items))?;
-            let item = items.take();
-            *items = Value::Array(vec![item]);
+            *items = Value::Array(vec![unknown::item(items)]);
+            if let (Some(now), Some(plan)) = (&turn.run.root.current, turn.plan.as_mut())
+                && let Some(step) = plan.step_mut((turn.cx.id, now.seq))
+            {
+                step.open = true;
+            }
             note(
                 turn,
                 "one pass is shown: what it goes over is known after the run".to_owned(),
@@ -305,7 +344,7 @@ fn branch(turn: &mut Turn<'_>, step: &Step) -> Progress {
     if !decided && !targets.contains(default) {
         targets.push(default.clone());
     }
-    choose(turn, step, (targets, likeliest.or_else(|| default.clone())))
+    choose(turn, (targets, likeliest.or_else(|| default.clone())))
 }
 
 /// Whether a condition holds by what is there now, as far as that is known.
@@ -322,7 +361,6 @@ fn holds_now(turn: &Turn<'_>, condition: &crate::automation::condition::Conditio
 
 fn choose(
     turn: &mut Turn<'_>,
-    step: &Step,
     (mut targets, likeliest): (Vec<Option<String>>, Option<String>),
 ) -> Progress {
     if targets.len() < 2 {
@@ -344,17 +382,9 @@ fn choose(
     let names: Vec<&str> = names.collect();
     let text = format!("depends on the run: goes on at {}", names.join(" or "));
     note(turn, text);
-    let key = format!("{}/{}", turn.cx.id, step.name);
     if let Some(plan) = turn.plan.as_mut() {
-        let first = targets.first().cloned();
-        let mut ways = Vec::new();
-        for target in targets {
-            if plan.first_time(&key, target.as_deref()) || Some(&target) == first.as_ref() {
-                ways.push(target);
-            }
-        }
         plan.pass_fork();
-        plan.halt = Some(Halt::Fork(ways));
+        plan.halt = Some(Halt::Fork(targets));
     }
     Progress::Waiting
 }
@@ -378,8 +408,24 @@ fn is_open(turn: &Turn<'_>, side: &Value) -> bool {
     substitute(side, &lookup).is_ok_and(|value| unknown::is_in(&value))
 }
 
-/// Whether another pass of a loop follows is not known: then one is shown.
-pub(super) fn ends_open_loop(turn: &Turn<'_>, around: &Step) -> bool {
+/// Whether no further pass of a loop is shown: whether there is one is not known.
+pub(super) fn ends_open_loop(turn: &mut Turn<'_>, around: &Step) -> bool {
+    let Some(state) = turn.run.root.in_loop.clone() else {
+        return false;
+    };
+    let place = (turn.cx.id, state.seq);
+    let shown = turn.plan.as_mut().and_then(|plan| plan.step_mut(place));
+    let open = shown.is_some_and(|step| step.open) || is_open_loop(turn, around);
+    if let (true, Body::Loop { first, .. }) = (open, &around.body) {
+        let first = visit_key(turn, *first);
+        if let Some(plan) = turn.plan.as_mut() {
+            plan.go_round(&first, place);
+        }
+    }
+    open
+}
+
+fn is_open_loop(turn: &Turn<'_>, around: &Step) -> bool {
     let Body::Loop {
         condition: Some(condition),
         ..
@@ -394,9 +440,8 @@ pub(super) fn ends_open_loop(turn: &Turn<'_>, around: &Step) -> bool {
 
 /// A step of a planned run fails on what is there now. Where that is about to be changed, it is passed over.
 pub(super) fn overlooks(turn: &mut Turn<'_>, step: &Step, failure: &Failure) -> Option<Success> {
-    turn.plan.as_ref()?;
     let key = step_key(turn, &step.name);
-    let plan = turn.plan.as_ref()?;
+    let plan = turn.plan.as_ref().filter(|plan| !plan.fails)?;
     let looks = matches!(
         step.action,
         Action::AssertAwsResourceProperty | Action::WaitForAwsResourceProperty

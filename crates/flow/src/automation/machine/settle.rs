@@ -7,6 +7,7 @@ use super::flow::{follow, follow_failure};
 use super::turn::{THROTTLE, Turn};
 use super::{rehearse, rounds};
 use crate::automation::action::{self, Memory, Progress, Success};
+use crate::automation::agreed;
 use crate::automation::document::{Action, Step};
 use crate::automation::record::{Failure, Status};
 use crate::automation::run::Stop;
@@ -25,6 +26,10 @@ pub(super) fn settle(turn: &mut Turn<'_>, progress: Progress) {
     };
     let Some(step) = document.steps.get(at) else {
         return;
+    };
+    let progress = match agreed::drift(&turn.run) {
+        Some(drift) => Progress::Failed(Failure::refused(drift)),
+        None => progress,
     };
     match progress {
         // The effect that was in flight when the run was cancelled has ended, and the step would go on.
@@ -118,6 +123,10 @@ fn fail(turn: &mut Turn<'_>, (step, seq): (&Step, u32), failure: Failure) {
     if cancelled {
         return super::stop::clean_up(turn, step);
     }
+    if agreed::drift(&turn.run).is_some() {
+        turn.run.root.failed = Some(failure.message);
+        return super::flow::end(turn, false);
+    }
     if loop_overdue && step.parent.is_some() {
         return rounds::close_overdue(turn);
     }
@@ -166,6 +175,7 @@ pub(super) fn restart(turn: &mut Turn<'_>, step: &Step) {
         current.memory = Memory::Nothing;
         current.capture = None;
     }
+    agreed::again(&mut turn.run);
     let inputs = turn.current_inputs();
     // An action that fails at once takes its attempts one after another here: as deep as there are attempts.
     let progress = action::begin(turn, step, &inputs);

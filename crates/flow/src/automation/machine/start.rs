@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::turn::Turn;
 use super::{fleet, flow};
 use crate::automation::action::CALL_SECONDS;
+use crate::automation::agreed;
 use crate::automation::document::{self, Document};
 use crate::automation::input::{Command, Context, DocumentSource, Parsed, Start};
 use crate::automation::parameters;
@@ -221,6 +222,7 @@ fn first_turn(run: Run, cx: &Context) -> Decision<Run, Command> {
         document,
         version,
     });
+    agreed::start(&mut turn.run);
     if turn.run.root.status != Status::Pending {
         next_lookup(&mut turn);
         flow::advance(&mut turn);

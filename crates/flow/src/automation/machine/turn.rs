@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::automation::action::Memory;
+use crate::automation::agreed;
 use crate::automation::captured::Captured;
 use crate::automation::document::Document;
 use crate::automation::input::{Command, Context, StopKind};
@@ -35,6 +36,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) fresh: bool,
     /// Whether a fleet's members are new, so that they are written as well.
     pub(crate) members_changed: bool,
+    /// Whether the run is bound to a plan now, so that what it is asked for is written anew.
+    request_changed: bool,
     /// The plan in the making, where the run is only planned.
     pub(crate) plan: Option<Box<Ledger>>,
     touched: BTreeSet<u32>,
@@ -54,6 +57,7 @@ impl<'a> Turn<'a> {
             begun: 0,
             fresh: false,
             members_changed: false,
+            request_changed: false,
             plan: None,
             touched: BTreeSet::new(),
             captured: BTreeSet::new(),
@@ -71,7 +75,7 @@ impl<'a> Turn<'a> {
         if changed {
             frames.push(self.run.root_frame());
         }
-        if self.fresh {
+        if self.fresh || self.request_changed {
             frames.push(self.run.document_frame());
         }
         if self.members_changed {
@@ -90,6 +94,12 @@ impl<'a> Turn<'a> {
         decision.index = self.index;
         decision.reply = self.reply;
         decision
+    }
+
+    /// Changes what the run is asked for.
+    pub(crate) fn rewrite_request(&mut self, change: impl FnOnce(&mut StartRun)) {
+        change(&mut Arc::make_mut(&mut self.run.origin).request);
+        self.request_changed = true;
     }
 
     pub(crate) fn document(&self) -> Arc<Document> {
@@ -161,8 +171,23 @@ impl<'a> Turn<'a> {
         ids::child(self.cx.id, self.run.root.effects)
     }
 
-    /// Asks for an effect of the current step. `reading`: nothing is lost when nobody waits for its answer.
+    /// Asks for an effect of the current step, if the plan that the run is bound to allows it. `reading`: nothing is
+    /// lost when nobody waits for its answer.
     pub(crate) fn perform(&mut self, command: EffectCommand, reading: bool) {
+        let current = self.run.root.current.as_ref();
+        let step = current.and_then(|current| self.run.document.steps.get(current.step));
+        // What an action looks at of its own is no call of the document.
+        if reading && !step.is_some_and(|step| step.action.calls_what_it_is_told()) {
+            return self.send(command, reading);
+        }
+        let effect = ids::child(self.cx.id, self.run.root.effects + 1);
+        if let Some(command) = agreed::checked(&mut self.run, effect, command) {
+            self.send(command, reading);
+        }
+    }
+
+    /// Asks for an effect of the current step.
+    pub(crate) fn send(&mut self, command: EffectCommand, reading: bool) {
         let effect = self.next_effect();
         if let Some(current) = self.current_mut() {
             current.effect = Some(effect);
@@ -210,8 +235,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Starts a run as this one's child.
-    pub(crate) fn start_child(&mut self, request: StartRun) -> Uuid {
+    pub(crate) fn start_child(&mut self, mut request: StartRun) -> Uuid {
         let run = self.next_effect();
+        if let Some(plan) = &self.run.request().agreed {
+            let path = agreed::path_of(&self.run, &plan.run, &request);
+            request.agreed = Some(Box::new(plan.under(&path)));
+        }
         let request = Box::new(request);
         self.commands.push(Command::StartChild { run, request });
         run
@@ -234,6 +263,7 @@ impl<'a> Turn<'a> {
             outputs: root.outputs.clone(),
             message: root.failure_message.clone(),
             progress: root.fleet.as_ref().map(|fleet| fleet.progress),
+            drift: agreed::drift(&self.run).is_some(),
         };
         let end = Box::new(end);
         self.commands.push(Command::TellParent { run, end });

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::moment::Moment;
 use super::plan::{Impact, PlannedCall, digest};
 use super::state::{Asked, Work};
+use crate::automation::agreed;
 use crate::automation::document::Action;
 use crate::automation::input::Context;
 use crate::automation::inverse;
@@ -70,7 +71,7 @@ impl Work {
         let place = (run, seq);
         let natural = machine::natural_impact(action);
         let Some(call) = &asked.call else {
-            return self.plan_script(place, planned, asked.script.clone().unwrap_or_default());
+            return self.plan_script(place, planned, (asked.script.as_ref(), times));
         };
         let made = self.described(call, planned, times);
         let reads = made.impact == Impact::NonMutating;
@@ -112,6 +113,10 @@ impl Work {
             call.params.as_object().unwrap_or(&empty),
         );
         let reads = text("impact").as_deref() == Some("NonMutating");
+        let compared = agreed::compared_call(&AwsCall {
+            params: compared(&lasting, planned.get("secrets")),
+            ..call.clone()
+        });
         let permissions = planned.get("permissions").and_then(Value::as_array);
         PlannedCall {
             params: masked(&unknown::shown(&lasting), planned.get("secrets")),
@@ -131,6 +136,7 @@ impl Work {
             },
             permissions: permissions.cloned().unwrap_or_default(),
             problem: text("problem"),
+            compared,
             service,
             operation,
         }
@@ -146,13 +152,19 @@ impl Work {
         moment.removed_from(value)
     }
 
-    fn plan_script(&mut self, place: (Uuid, u32), planned: &Value, digest: String) -> Cue {
+    fn plan_script(
+        &mut self,
+        place: (Uuid, u32),
+        planned: &Value,
+        (script, times): (Option<&Value>, (Timestamp, Timestamp)),
+    ) -> Cue {
         let told = planned
             .get("note")
             .and_then(Value::as_str)
             .unwrap_or_default();
         let harmless = planned.get("isolated").and_then(Value::as_bool) == Some(true);
         if !harmless {
+            let lasting = self.lasting(script.unwrap_or(&Value::Null), times);
             let call = PlannedCall {
                 service: "script".to_owned(),
                 operation: "run".to_owned(),
@@ -164,7 +176,8 @@ impl Work {
                     .and_then(Value::as_array)
                     .cloned()
                     .unwrap_or_default(),
-                digest,
+                digest: digest(&lasting),
+                compared: lasting,
                 ..PlannedCall::default()
             };
             self.ledger.plan(place, call, &Value::Null);
@@ -185,7 +198,9 @@ impl Work {
             _ => ("effect".to_owned(), Value::Null),
         };
         let lasting = self.lasting(&body, times);
+        let compared = agreed::compared(command).unwrap_or_default();
         let call = PlannedCall {
+            compared: self.lasting(&compared, times),
             service: "webhook".to_owned(),
             operation: "invoke".to_owned(),
             params: unknown::shown(&lasting),
@@ -208,6 +223,31 @@ pub(super) fn asks(run: &Run) -> String {
         "asks {}; shown as if they agreed",
         text.unwrap_or_else(|| "its approvers".to_owned())
     )
+}
+
+/// Parameters with digests in the places of secrets; what is not known of one is not compared.
+fn compared(params: &Value, secrets: Option<&Value>) -> Value {
+    match (params, secrets) {
+        (_, Some(Value::String(mask))) if mask == MASK && params != MASK => {
+            if unknown::is_in(params) {
+                return unknown::mark("");
+            }
+            agreed::hidden(params)
+        }
+        (Value::Object(map), Some(Value::Object(secret))) => {
+            let entries = map
+                .iter()
+                .map(|(key, item)| (key.clone(), compared(item, secret.get(key))));
+            Value::Object(entries.collect())
+        }
+        (Value::Array(items), Some(Value::Array(secret))) => {
+            let entries = items.iter().enumerate();
+            entries
+                .map(|(n, item)| compared(item, secret.get(n)))
+                .collect()
+        }
+        _ => params.clone(),
+    }
 }
 
 /// Parameters with the secrets masked, as their performer found them.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use model::agreed::{AgreedPlan, END};
 use serde::{Deserialize, Serialize};
 
 use super::blast::{self, Resource};
-use super::ledger::END;
 use super::plan::{self, Impact, PlanStep};
 use super::state::{Preview, Status};
 use super::{Command, Then};
@@ -27,6 +27,9 @@ pub struct Summary {
     pub regions: Vec<String>,
     /// Whether nothing was left out for its size.
     pub complete: bool,
+    /// Which step may follow which.
+    #[serde(default)]
+    pub edges: Vec<(u32, u32)>,
     /// How the ways end: the run's statuses, and why it would fail.
     pub outcome: String,
 }
@@ -77,7 +80,8 @@ impl Preview {
         let hash = plan::hash(&steps);
         self.root.status = Status::Success;
         self.root.ended = Some(cx.at);
-        self.judge(&hash, &steps, commands);
+        let agreed = plan::agreed((&hash, cx.id), &steps, &edges);
+        self.judge((&hash, agreed), &steps, commands);
         self.root.hash = Some(hash);
         self.summary = Some(Summary {
             v: 1,
@@ -86,17 +90,23 @@ impl Preview {
             accounts,
             regions,
             complete: !ledger.cut,
+            edges,
             outcome: work.outcomes.join(", or "),
         });
     }
 
     /// Whether the plan is the one that was agreed to.
-    fn judge(&mut self, hash: &str, steps: &[PlanStep], commands: &mut Vec<Command>) {
+    fn judge(
+        &mut self,
+        (hash, agreed): (&str, AgreedPlan),
+        steps: &[PlanStep],
+        commands: &mut Vec<Command>,
+    ) {
         let Some(bound) = &self.root.bound else {
             return;
         };
         if bound.hash == hash {
-            commands.push(Command::Then(bound.then.clone()));
+            commands.push(Command::Then(bound.then.clone().along(agreed)));
             return;
         }
         let mut drift = plan::differences(&bound.steps, steps);

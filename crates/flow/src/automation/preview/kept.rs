@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::agreed::AgreedPlan;
 use serde_json::Value;
 
 use crate::automation::run::Run;
@@ -22,10 +23,15 @@ impl Run {
     }
 
     /// The run without the readings for taking it back, and as part of no incident: to be planned.
-    pub(crate) fn without_capture(mut self) -> Self {
+    pub(crate) fn planned_as(mut self, path: String) -> Self {
         let origin = Arc::make_mut(&mut self.origin);
         origin.request.undo.capture = false;
         origin.request.incident = None;
+        origin.request.agreed = Some(Box::new(AgreedPlan {
+            run: path,
+            ..AgreedPlan::default()
+        }));
+        self.root.following = None;
         self.undo.clear();
         if let Some(current) = self.root.current.as_mut() {
             current.capture = None;

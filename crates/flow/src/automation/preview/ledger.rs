@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::agreed::{END, START};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -14,27 +15,34 @@ use super::plan::{Impact, PlanStep, PlannedCall};
 /// Most steps of a plan, those of all ways and children together.
 pub(crate) const MOST_STEPS: usize = 2_000;
 /// How often one way may come back to a step.
-const MOST_ROUNDS: u32 = 20;
-/// The end of a way, as the target of an edge.
-pub(crate) const END: u32 = u32::MAX;
+const MOST_ROUNDS: usize = 20;
+/// How often a step is shown for ways that bring different values to it.
+const MOST_VARIANTS: usize = 12;
 
 /// The plan in the making.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     /// Steps in the order in which they were reached.
     pub(crate) steps: Vec<PlanStep>,
-    /// Which step follows which; [`END`] is the end of a way.
+    /// Which step follows which, from [`START`] to [`END`].
     pub(crate) edges: BTreeSet<(u32, u32)>,
     /// Steps by run, position and pass of a loop.
-    visited: BTreeMap<String, Visit>,
-    /// Branches and targets that are followed already.
-    asked: BTreeSet<String>,
+    visited: BTreeMap<String, Vec<Visit>>,
+    /// Steps whose failure is followed.
+    #[serde(default)]
+    failing: BTreeSet<u32>,
     /// The way that is being followed.
     pub(crate) trail: Trail,
     /// Whether something was left out for its size.
     pub(crate) cut: bool,
     /// Number of ways begun so far.
     ways: u32,
+    /// Whether the present step fails on this way, whatever it is.
+    #[serde(skip)]
+    pub(crate) fails: bool,
+    /// The state with which the way arrived at the step that begins.
+    #[serde(skip)]
+    pub(crate) arrived: Option<String>,
     /// What stopped the run that is being played.
     #[serde(skip)]
     pub(crate) halt: Option<Halt>,
@@ -44,8 +52,8 @@ pub(crate) struct Ledger {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Visit {
     node: u32,
-    way: u32,
-    rounds: u32,
+    /// Digest of what counts of the run's state from there on.
+    state: String,
     /// How many open branches the way had passed by then.
     forks: u32,
 }
@@ -65,6 +73,9 @@ pub(crate) struct Trail {
     changed: BTreeSet<(String, String)>,
     /// Open branches that it passed.
     forks: u32,
+    /// What its next step depends on.
+    #[serde(default)]
+    when: Option<String>,
     /// Whether it is one on which readings that planned calls change have other answers than now.
     otherwise: bool,
 }
@@ -89,55 +100,83 @@ impl Trail {
 }
 
 impl Ledger {
-    /// Whether a way that arrives at this step goes on: not where the step has been shown already.
-    pub(crate) fn enter(&mut self, key: &str) -> bool {
+    /// Whether a way that arrives at this step goes on: not where the step has been shown with the same state.
+    pub(crate) fn enter(&mut self, key: &str, state: &str) -> bool {
         let full = self.steps.len() >= MOST_STEPS;
-        let known = self.visited.get(key);
-        let shown = known.is_some_and(|visit| {
-            // Going round by an open branch shows the same again: its other ways are followed anyway.
-            let round = visit.forks < self.trail.forks || visit.rounds >= MOST_ROUNDS;
-            visit.way != self.trail.way || round
-        });
-        if !full && !shown {
+        let visits = self.visited.get(key).map_or(&[][..], Vec::as_slice);
+        let passed: BTreeSet<u32> = self.trail.nodes.values().copied().collect();
+        let (own, others): (Vec<&Visit>, Vec<&Visit>) = visits
+            .iter()
+            .partition(|visit| passed.contains(&visit.node));
+        let same = others.iter().find(|visit| visit.state == state);
+        // Going round by an open branch shows the same again: its other ways are followed anyway.
+        let round = own.iter().any(|visit| visit.forks < self.trail.forks);
+        let too_often = own.len() >= MOST_ROUNDS || visits.len() >= MOST_ROUNDS + MOST_VARIANTS;
+        let last = own.last().or(others.last());
+        let joined = match (same, last) {
+            (Some(visit), _) => Some(visit.node),
+            (None, Some(visit)) if round || too_often => Some(visit.node),
+            (None, Some(visit)) if own.is_empty() && others.len() >= MOST_VARIANTS => {
+                self.cut = true;
+                Some(visit.node)
+            }
+            _ if full => {
+                self.cut = true;
+                Some(END)
+            }
+            _ => None,
+        };
+        let Some(node) = joined else {
+            self.arrived = Some(state.to_owned());
             return true;
-        }
-        self.cut |= full && known.is_none();
-        match known.map(|visit| visit.node) {
-            Some(node) => self.arrow(node),
-            None => self.arrow(END),
-        }
+        };
+        self.arrow(node);
         self.halt = Some(Halt::Joined);
         false
     }
 
     /// A step begins.
-    pub(crate) fn begin(&mut self, key: String, (run, seq): Place, step: PlanStep) {
+    pub(crate) fn begin(&mut self, (key, state): (String, String), at: Place, step: PlanStep) {
         let node = u32::try_from(self.steps.len()).unwrap_or(END);
         self.arrow(node);
         self.trail.last = Some(node);
-        self.trail.nodes.insert(place(run, seq), node);
-        let first = Visit {
+        self.trail.nodes.insert(place(at), node);
+        self.visited.entry(key).or_default().push(Visit {
             node,
-            way: self.trail.way,
-            rounds: 0,
+            state,
             forks: self.trail.forks,
-        };
-        let visit = self.visited.entry(key).or_insert(first);
-        visit.rounds += 1;
-        self.steps.push(PlanStep { node, ..step });
+        });
+        let when = self.trail.when.take();
+        self.steps.push(PlanStep { node, when, ..step });
     }
 
     /// The way leads to this step, or to its end.
     pub(crate) fn arrow(&mut self, to: u32) {
-        if let Some(last) = self.trail.last {
-            self.edges.insert((last, to));
+        self.edges.insert((self.trail.last.unwrap_or(START), to));
+    }
+
+    /// One pass of a loop has been shown for all: it goes round.
+    pub(crate) fn go_round(&mut self, first: &str, at: Place) {
+        if let Some(step) = self.step_mut(at) {
+            step.open = true;
+        }
+        let passed = |visit: &&Visit| self.trail.nodes.values().any(|node| *node == visit.node);
+        let visits = self.visited.get(first).map_or(&[][..], Vec::as_slice);
+        if let Some(visit) = visits.iter().rev().find(passed) {
+            let node = visit.node;
+            self.arrow(node);
         }
     }
 
     /// The step of an execution.
-    pub(crate) fn step_mut(&mut self, (run, seq): Place) -> Option<&mut PlanStep> {
-        let node = *self.trail.nodes.get(&place(run, seq))?;
+    pub(crate) fn step_mut(&mut self, at: Place) -> Option<&mut PlanStep> {
+        let node = self.node(at)?;
         self.steps.get_mut(usize::try_from(node).ok()?)
+    }
+
+    /// The number of the step of an execution.
+    pub(crate) fn node(&self, at: Place) -> Option<u32> {
+        self.trail.nodes.get(&place(at)).copied()
     }
 
     /// Says something about a step.
@@ -195,10 +234,25 @@ impl Ledger {
         self.trail.stale.contains(key)
     }
 
-    /// Whether this is the first time that a branch's target is to be followed.
-    pub(crate) fn first_time(&mut self, branch: &str, target: Option<&str>) -> bool {
-        self.asked
-            .insert(format!("{branch} {}", target.unwrap_or("")))
+    /// A new way that begins with the failure of a step; `None` where it is followed already.
+    pub(crate) fn turn_off_failing(
+        &mut self,
+        at: Place,
+        (step, leads): (&str, String),
+    ) -> Option<Trail> {
+        let node = self.node(at)?;
+        if !self.failing.insert(node) {
+            return None;
+        }
+        if let Some(step) = self.step_mut(at) {
+            step.if_fails = Some(leads);
+        }
+        self.ways += 1;
+        Some(Trail {
+            way: self.ways,
+            when: Some(format!("if {step} fails")),
+            ..self.trail.clone()
+        })
     }
 
     /// Whether what rests on planned changes is another on this way than it is now.
@@ -222,7 +276,7 @@ impl Ledger {
     }
 }
 
-fn place(run: Uuid, seq: u32) -> String {
+fn place((run, seq): Place) -> String {
     format!("{run}/{seq}")
 }
 

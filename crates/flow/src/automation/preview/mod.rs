@@ -20,10 +20,12 @@ mod describe;
 mod finish;
 mod itself;
 mod kept;
+pub(crate) mod live;
 mod moment;
 mod play;
 mod state;
 
+use model::agreed::AgreedPlan;
 use model::effect::Outcome;
 use model::report::StartRun;
 use model::{Decision, EffectCommand, Fact, IndexEntry, Rejection};
@@ -111,6 +113,18 @@ pub enum Then {
     },
 }
 
+impl Then {
+    /// The same, with a run that is bound to the plan.
+    fn along(mut self, plan: AgreedPlan) -> Self {
+        let plan = Some(Box::new(plan));
+        match &mut self {
+            Self::Start { request, .. } => request.agreed = plan,
+            Self::Signal { signal, .. } => signal.agreed = plan,
+        }
+        self
+    }
+}
+
 /// What a preview asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -173,6 +187,8 @@ fn start(begin: Begin, cx: &Context) -> Result<Decision<Preview, Command>, Rejec
             // It belongs to no incident and to no other run, and needs no place.
             start.request.incident = None;
             start.request.parent = None;
+            // Its children are named as those of a run that is bound to a plan.
+            start.request.agreed = Some(Box::default());
             start.queued = false;
             let cx = planning(cx, cx.id);
             let run = make(*start, &cx, parameters::bind).map_err(|refused| refused.1)?;
@@ -186,7 +202,7 @@ fn start(begin: Begin, cx: &Context) -> Result<Decision<Preview, Command>, Rejec
                 let input = super::Input::Signal(signal.clone());
                 super::step(Some(run.clone()), input, &planning(cx, run.id()))?;
             }
-            (run.without_capture(), true)
+            (run.planned_as(String::new()), true)
         }
         _ => {
             let message = "either a start or a waiting run must be given";
@@ -215,7 +231,7 @@ fn start(begin: Begin, cx: &Context) -> Result<Decision<Preview, Command>, Rejec
 /// The characters that mark unknown values may not come in by parameters.
 fn refuse_marks(request: &StartRun) -> Result<(), Rejection> {
     for (name, values) in &request.parameters {
-        if values.iter().any(|text| unknown::in_text(text)) {
+        if values.iter().any(|text| unknown::is_reserved(text)) {
             let field = format!("Parameters.{name}");
             let message = format!(
                 "Parameter \"{name}\" has a character of Unicode's private use, which a preview cannot take."

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::agreed::{AgreedPlan, AgreedStep, START};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -40,6 +41,12 @@ pub struct PlanStep {
     pub document: String,
     /// Levels above the document's run.
     pub depth: u32,
+    /// Which of the plan's runs it belongs to; empty for the first.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub run: String,
+    /// Whether it is a loop of which one pass stands for all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
     /// The step's name.
     pub step: String,
     /// Its action.
@@ -51,6 +58,12 @@ pub struct PlanStep {
     pub impact: Impact,
     /// Whether every way through the plan leads over it.
     pub certain: bool,
+    /// The failure that leads here, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// What follows if it fails, in words; `None` where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_fails: Option<String>,
     /// What a reader should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -90,6 +103,10 @@ pub struct PlannedCall {
     pub problem: Option<String>,
     /// SHA-256 of what it does, in hexadecimal digits: also of what is masked above.
     pub digest: String,
+    /// What a run's call is compared with: marks in the places of unknown values, digests in those of secrets. For
+    /// machines.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub compared: Value,
 }
 
 impl PlannedCall {
@@ -104,6 +121,35 @@ fn binding(steps: &[PlanStep]) -> impl Iterator<Item = (&PlanStep, &PlannedCall)
         .iter()
         .flat_map(|step| step.calls.iter().map(move |call| (step, call)));
     calls.filter(|(_, call)| call.impact != Impact::NonMutating)
+}
+
+/// What a run is compared with that is bound to a plan.
+#[must_use]
+pub fn agreed(
+    (hash, preview): (&str, uuid::Uuid),
+    steps: &[PlanStep],
+    edges: &[(u32, u32)],
+) -> AgreedPlan {
+    let calls = |step: &PlanStep| {
+        let calls = step.calls.iter();
+        let binding = calls.filter(|call| call.impact != Impact::NonMutating);
+        binding.map(|call| call.compared.clone()).collect()
+    };
+    let steps = steps.iter().map(|step| AgreedStep {
+        node: step.node,
+        run: step.run.clone(),
+        step: step.step.clone(),
+        iteration: step.iteration,
+        open: step.open,
+        calls: calls(step),
+    });
+    AgreedPlan {
+        hash: hash.to_owned(),
+        preview,
+        run: String::new(),
+        steps: steps.collect(),
+        edges: edges.to_vec(),
+    }
 }
 
 /// SHA-256 of the canonical JSON of the planned calls, in hexadecimal digits: document, step, pass and digest of each,
@@ -229,7 +275,7 @@ pub(crate) fn mark_certain(steps: &mut [PlanStep], edges: &[(u32, u32)], end: u3
 /// Whether a way leads from the first step to an end without this one.
 fn escapes(next: &BTreeMap<u32, Vec<u32>>, without: u32, end: u32) -> bool {
     let mut seen = std::collections::BTreeSet::from([without]);
-    let mut open = vec![0];
+    let mut open = vec![START];
     while let Some(at) = open.pop() {
         if at == end {
             return true;

@@ -1,18 +1,20 @@
 //! Playing the runs of a preview: what each wants next, and what it gets.
 
 use model::EffectCommand;
+use model::agreed::END;
 use model::effect::{Failure as EffectFailure, Outcome, PreviewAsk, ScriptCall};
 use model::fleet::ChildEnd;
 use model::ids;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::describe::asks;
 use super::itself;
-use super::ledger::{END, Halt};
+use super::ledger::Halt;
 use super::plan::{Impact, digest};
 use super::state::{Asked, Preview, Read, Status, Way, Work};
 use super::{Command, planning};
+use crate::automation::agreed;
 use crate::automation::document::Action;
 use crate::automation::input::{Command as RunCommand, Context, Start};
 use crate::automation::machine::{self, Cue, Played};
@@ -25,11 +27,13 @@ const SHARE: usize = 200;
 /// Most effects of one preview.
 const MOST_EFFECTS: u64 = 500;
 /// Most ways that wait to be followed.
-const MOST_WAYS: usize = 32;
+const MOST_WAYS: usize = 200;
 /// Most runs of one preview.
 const MOST_RUNS: usize = 200;
 /// Apart so far are the ids of children on different ways.
 const APART: u64 = 1_000_000;
+/// Whose the unknown values are that a child is given.
+const ABOVE: &str = "^";
 
 impl Preview {
     /// Plays on until something is asked for, the turn's share is done or no way is left.
@@ -61,6 +65,9 @@ impl Preview {
     /// Gives the innermost run its cue; what follows for it at once.
     fn cue(&mut self, cue: Cue, cx: &Context, commands: &mut Vec<Command>) -> Option<Cue> {
         let work = self.work.as_mut()?;
+        if matches!(cue, Cue::Pass(_)) {
+            work.turn_off_failing();
+        }
         let way = work.now.as_mut()?;
         let run = way.stack.pop()?;
         let before = (
@@ -127,7 +134,13 @@ impl Preview {
                 way.pending.retain(|(id, _)| *id != run);
                 None
             }
-            RunCommand::TellParent { end, .. } => {
+            RunCommand::TellParent { mut end, .. } => {
+                let above = way.stack.iter().rev().nth(1).and_then(machine::present);
+                let whose = above.map_or("", |(_, step)| step.name.as_str());
+                let lists = end.outputs.values_mut().flatten();
+                for text in lists.chain(&mut end.output) {
+                    *text = unknown::named_as_of(text, whose);
+                }
                 way.end = Some(end);
                 None
             }
@@ -197,6 +210,7 @@ impl Preview {
             Outcome::Done { result } => {
                 let result = unknown::cleaned(&result);
                 if let Some(planned) = result.get("planned") {
+                    work.turn_off_failing();
                     return Some(work.planned(&asked, planned, (self.root.started, cx.at)));
                 }
                 let read = result.get("read").filter(|_| asked.call.is_some());
@@ -232,11 +246,16 @@ impl Preview {
                 outputs: std::collections::BTreeMap::new(),
                 message: Some(message),
                 progress: None,
+                drift: false,
             })))
         };
         if work.runs.len() >= MOST_RUNS {
             work.ledger.cut = true;
             return failed(format!("a preview plays at most {MOST_RUNS} runs"));
+        }
+        let mut request = request;
+        for text in request.parameters.values_mut().flatten() {
+            *text = unknown::named_as_of(text, ABOVE);
         }
         let start = Start {
             request,
@@ -246,7 +265,9 @@ impl Preview {
         match machine::make(start, &planning(cx, id), parameters::bind_planned) {
             Ok(run) => {
                 work.runs.push(id);
-                way.stack.push(run.without_capture());
+                let path =
+                    (run.request().agreed.as_ref()).map_or(String::new(), |plan| plan.run.clone());
+                way.stack.push(run.planned_as(path));
                 Some(Cue::On)
             }
             Err(refused) => failed(refused.1.to_string()),
@@ -262,19 +283,34 @@ impl Preview {
 }
 
 /// A script that only computes is run; of any other only its text is looked at.
-fn script_of(call: ScriptCall) -> (Option<String>, EffectCommand) {
+fn script_of(call: ScriptCall) -> (Option<Value>, EffectCommand) {
     if call.isolated && !unknown::is_in(&call.payload) {
         return (None, EffectCommand::RunScript(call));
     }
-    let text = digest(&json!([call.script, call.handler, call.runtime]));
+    let isolated = call.isolated;
+    let asked = EffectCommand::RunScript(ScriptCall {
+        isolated: false,
+        ..call.clone()
+    });
+    let compared = agreed::compared(&asked);
     let ask = PreviewAsk::Script {
         runtime: call.runtime,
         script: call.script,
-        isolated: call.isolated,
+        isolated,
         region: call.region,
         assume_role: call.assume_role,
     };
-    (Some(text), EffectCommand::Preview(Box::new(ask)))
+    (compared, EffectCommand::Preview(Box::new(ask)))
+}
+
+impl Way {
+    /// Its effects and children have other ids than those of all other ways.
+    fn set_apart(&mut self) {
+        for run in &mut self.stack {
+            run.root.effects %= APART;
+            run.root.effects += u64::from(self.trail.number()) * APART;
+        }
+    }
 }
 
 impl Work {
@@ -283,6 +319,9 @@ impl Work {
         let way = self.now.as_mut()?;
         if let Some(target) = way.goto.take() {
             return Some(Cue::Goto(target));
+        }
+        if std::mem::take(&mut way.fails) {
+            return Some(Cue::Fail);
         }
         if std::mem::take(&mut self.approving) {
             return Some(Cue::Pass(None));
@@ -355,6 +394,31 @@ impl Work {
         }
     }
 
+    /// The failure of the present step is followed after it, where anything is done then.
+    fn turn_off_failing(&mut self) {
+        let Some(way) = &self.now else { return };
+        let Some(run) = way.stack.last() else { return };
+        let leads = way.stack.iter().rev().find_map(machine::leads_on);
+        let (Some(leads), Some((seq, step))) = (leads, machine::present(run)) else {
+            return;
+        };
+        let (place, name) = ((run.id(), seq), step.name.clone());
+        let Some(trail) = self.ledger.turn_off_failing(place, (&name, leads)) else {
+            return;
+        };
+        if self.later.len() >= MOST_WAYS {
+            self.ledger.cut = true;
+            return;
+        }
+        let mut way = Way {
+            trail,
+            fails: true,
+            ..way.clone()
+        };
+        way.set_apart();
+        self.later.push(way);
+    }
+
     /// The way goes on at the first target; the others are followed after it.
     fn fork(&mut self, targets: Vec<Option<String>>) {
         let mut targets = targets.into_iter();
@@ -370,9 +434,7 @@ impl Work {
                 goto: Some(target),
                 ..now.clone()
             };
-            for run in &mut way.stack {
-                run.root.effects += APART;
-            }
+            way.set_apart();
             self.later.push(way);
         }
         if let Some(now) = self.now.as_mut() {

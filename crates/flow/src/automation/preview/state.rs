@@ -126,6 +126,9 @@ pub(super) struct Way {
     /// Where the branch goes that it begins at.
     #[serde(default)]
     pub(super) goto: Option<Option<String>>,
+    /// Whether it begins with the failure of the innermost run's present step.
+    #[serde(default)]
+    pub(super) fails: bool,
     /// How the innermost run ended, for the one that started it.
     #[serde(default)]
     pub(super) end: Option<Box<ChildEnd>>,
@@ -143,9 +146,9 @@ pub(super) struct Asked {
     /// Service and parameters of a call.
     #[serde(default)]
     pub(super) call: Option<AwsCall>,
-    /// Digest of a script that is not run.
+    /// What is compared of a script that is not run.
     #[serde(default)]
-    pub(super) script: Option<String>,
+    pub(super) script: Option<Value>,
 }
 
 /// An answer: all ways see the same.
@@ -193,7 +196,10 @@ impl Preview {
             message: None,
             effects: 0,
             document: (name.to_owned(), version.to_owned()),
-            request: run.request().clone(),
+            request: StartRun {
+                agreed: None,
+                ..run.request().clone()
+            },
             of: approving.then(|| run.id()),
             hash: None,
             bound,
@@ -208,6 +214,7 @@ impl Preview {
                 pending: Vec::new(),
                 trail: Trail::default(),
                 goto: None,
+                fails: false,
                 end: None,
             }),
             later: Vec::new(),

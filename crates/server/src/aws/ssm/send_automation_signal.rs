@@ -32,6 +32,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         kind,
         payload,
         by: call.caller.arn.clone(),
+        agreed: None,
     };
     let input = Input::Run(Box::new(RunInput::Signal(signal)));
     let asked = call
