@@ -3,6 +3,7 @@
 mod bucket;
 mod cases;
 mod compare;
+mod data_limits;
 mod datasets;
 mod graph;
 mod laws;
@@ -13,6 +14,7 @@ mod redriving;
 mod rehearsal;
 mod review;
 pub(crate) mod spread;
+mod telling;
 mod trials;
 mod waiting;
 pub(crate) mod world;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{MAX_ITEM, Unreadable, csv, json, lines};
+use super::{MAX_ITEM, MAX_WEIGHT, Unreadable, csv, json, lines, weight};
 
 /// Where decoded items go, and how many are wanted.
 #[derive(Debug, Default)]
@@ -11,6 +11,9 @@ pub struct Sink {
     /// What came so far.
     pub items: Vec<Value>,
     most: Option<u64>,
+    /// What they may weigh before no further one is taken.
+    room: Option<usize>,
+    weight: usize,
 }
 
 impl Sink {
@@ -20,14 +23,32 @@ impl Sink {
         Self {
             items: Vec::new(),
             most,
+            room: None,
+            weight: 0,
         }
+    }
+
+    /// Takes so many items, and no more than memory is given for at once.
+    #[must_use]
+    pub fn bounded(most: u64) -> Self {
+        Self {
+            room: Some(MAX_WEIGHT),
+            ..Self::new(Some(most))
+        }
+    }
+
+    /// What came so far weighs so much: about the bytes of memory that it takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Whether no further item is wanted.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let count = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
-        self.most.is_some_and(|most| count >= most)
+        let heavy = self.room.is_some_and(|room| self.weight >= room);
+        heavy || self.most.is_some_and(|most| count >= most)
     }
 
     /// Takes item `number` of its object.
@@ -35,12 +56,14 @@ impl Sink {
     /// # Errors
     /// It is larger than an execution's input may be.
     pub(super) fn push(&mut self, number: u64, item: Value) -> Result<(), Unreadable> {
-        if item.to_string().len() > MAX_ITEM {
+        let text = weight::text(&item);
+        if text > MAX_ITEM {
             return Err(Unreadable::LargeItem {
                 number,
                 most: MAX_ITEM,
             });
         }
+        self.weight = self.weight.saturating_add(weight::of(&item, text));
         self.items.push(item);
         Ok(())
     }
@@ -125,5 +148,12 @@ mod tests {
         ));
         sink.push(8, Value::Null).expect("small");
         assert!(sink.is_full());
+        let mut sink = Sink::bounded(u64::MAX);
+        let wide = Value::Array(vec![Value::Null; 40_000]);
+        while !sink.is_full() {
+            sink.push(0, wide.clone()).expect("small");
+        }
+        assert_eq!(sink.items.len(), 3);
+        assert!(sink.weight() < MAX_WEIGHT + weight::of(&wide, weight::text(&wide)));
     }
 }

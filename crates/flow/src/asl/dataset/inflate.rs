@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How far back a match may reach.
 const REACH: usize = 32_768;
+/// Members and blocks that one call opens: each costs work, even if nothing comes out of it.
+const BLOCKS: u32 = 4_096;
 /// Longest code in bits.
 const LONGEST: usize = 15;
 
@@ -78,6 +80,12 @@ enum Stage {
     Between,
 }
 
+impl Stage {
+    fn is_header(&self) -> bool {
+        matches!(self, Self::Header | Self::Block | Self::Between)
+    }
+}
+
 /// Why a step did not succeed.
 enum Stop {
     /// The window ends before it.
@@ -87,7 +95,8 @@ enum Stop {
 }
 
 impl Inflate {
-    /// Opens what a window holds, until `most` bytes have come out or a little more; says how many bytes of the window are
+    /// Opens what a window holds, until `most` bytes have come out or a little more, or so many blocks have been opened that
+    /// it is work enough; says how many bytes of the window are
     /// done with, and what came out. `last` tells that nothing follows the window.
     ///
     /// # Errors
@@ -103,8 +112,10 @@ impl Inflate {
             at: usize::from(self.bit),
         };
         let mut out = Vec::new();
-        while out.len() < most {
+        let mut blocks = 0;
+        while out.len() < most && blocks < BLOCKS {
             let from = bits.at;
+            blocks += u32::from(self.stage.is_header());
             match self.step(&mut bits, &mut out, most) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -544,5 +555,31 @@ mod tests {
         let end = bytes.len() - 1;
         bytes[end] ^= 1;
         assert_eq!(opened(&bytes, 100, 100), Err("its check sum is wrong"));
+    }
+    #[test]
+    fn blocks_that_hold_nothing_are_opened_some_at_a_time() {
+        let mut bytes = packed(b"", 6);
+        bytes.truncate(10);
+        // An empty block in fixed codes has ten bits: 0, 10 and seven of the end.
+        let empty = 14_000_u32;
+        let mut bits = Vec::new();
+        for _ in 0..empty {
+            bits.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        }
+        let byte = |bits: &[u8]| {
+            (0..)
+                .zip(bits)
+                .fold(0, |byte, (at, bit)| byte | (bit << at))
+        };
+        bytes.extend(bits.chunks(8).map(byte));
+        let mut inflate = Inflate::default();
+        let (mut used, mut calls) = (0, 0);
+        while used < bytes.len() - 1 {
+            let (more, out) = inflate.open(&bytes[used..], false, 1_000).expect("opened");
+            assert!(out.is_empty() && more > 0 && more < 6_000, "{more} bytes");
+            used += more;
+            calls += 1;
+        }
+        assert!(calls > 3, "{calls} calls");
     }
 }

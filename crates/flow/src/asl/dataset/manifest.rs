@@ -8,7 +8,7 @@ use crate::asl::definition::Csv;
 
 /// An object to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub struct Place {
     /// Its bucket.
     pub(crate) bucket: String,
     /// Its key.

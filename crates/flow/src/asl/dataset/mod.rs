@@ -19,10 +19,13 @@ pub mod json;
 pub mod lines;
 pub(crate) mod listing;
 pub(crate) mod manifest;
+mod object;
 pub mod reading;
+pub(crate) mod weight;
 pub(crate) mod writing;
 
 pub use decoder::{Decoder, Sink};
+pub use manifest::Place;
 
 /// Largest item in bytes of JSON: what an execution may be started with.
 pub const MAX_ITEM: usize = 262_144;
@@ -30,6 +33,9 @@ pub const MAX_ITEM: usize = 262_144;
 pub const MAX_RAW_ITEM: usize = 524_288;
 /// Bytes of an object that are asked for at once; more than any item has.
 pub const WINDOW: usize = 1_048_576;
+/// What the items weigh together that are decoded at once: about the bytes of memory that they take. The last one may be
+/// more than is left of it.
+pub const MAX_WEIGHT: usize = 8_388_608;
 /// Largest manifest in bytes.
 pub const MAX_MANIFEST: usize = 1_048_576;
 

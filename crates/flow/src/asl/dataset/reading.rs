@@ -1,23 +1,19 @@
 //! Which call comes next to read a data set, and what its answer brings: the small state of a reader between two calls.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use model::effect::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::decoder::{Decoder, Sink};
-use super::inflate::{self, Inflate};
 use super::manifest::{self, Place};
+use super::object::{Open, Window, received, refused};
 use super::{MAX_MANIFEST, Unreadable, WINDOW, csv, json, lines, listing};
 use crate::asl::definition::{Format, Source};
 
 /// Most items that one answer brings; what is left of its window is asked for again.
 const ITEMS: u64 = 20_000;
-/// How zstd begins.
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// A call to S3.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,8 +34,12 @@ pub struct Reading {
     /// The manifest that is to be read first.
     manifest: Option<ManifestKind>,
     listing: Pages,
-    /// Objects that wait to be read.
-    places: VecDeque<Place>,
+    /// Objects that are read one after another. They may be many and do not change: whoever stores a reading stores them
+    /// beside it, once.
+    #[serde(skip)]
+    places: Arc<Vec<Place>>,
+    /// How many of them have been opened.
+    opened: usize,
     open: Option<Open>,
     /// How many more items are wanted; `None`: all.
     left: Option<u64>,
@@ -62,35 +62,6 @@ enum Pages {
     Next { token: Option<String> },
 }
 
-/// An object that is being read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Open {
-    place: Place,
-    /// Bytes of it that are done with.
-    offset: u64,
-    /// What it was when reading began; it must stay that.
-    etag: Option<String>,
-    decoder: Option<Decoder>,
-    inflate: Option<Inflate>,
-    /// What came out of it and is no whole item yet.
-    #[serde(
-        serialize_with = "inflate::to_text",
-        deserialize_with = "inflate::from_text"
-    )]
-    tail: Vec<u8>,
-}
-
-/// A window of an object.
-struct Window {
-    bytes: Vec<u8>,
-    /// Whether nothing follows it.
-    last: bool,
-}
-
-fn refused(why: impl Into<String>) -> Unreadable {
-    Unreadable::Object(why.into())
-}
-
 impl Reading {
     /// Begins to read. `given` are the filled-in arguments of the definition, `pointer` is `ItemsPointer`.
     ///
@@ -109,9 +80,9 @@ impl Reading {
             Source::Object(format) => (Some(format), Pages::None),
             Source::Listing(format) => (format.as_ref(), Pages::Next { token: None }),
         };
-        let mut places = VecDeque::new();
+        let mut places = Vec::new();
         if listing == Pages::None {
-            places.push_back(Place {
+            places.push(Place {
                 bucket,
                 key: text(&given, "Key")?,
                 version: given
@@ -131,7 +102,8 @@ impl Reading {
             fresh,
             manifest,
             listing,
-            places,
+            places: Arc::new(places),
+            opened: 0,
             open: None,
             left: most,
         };
@@ -198,16 +170,61 @@ impl Reading {
     /// # Errors
     /// Why the data set cannot be read.
     pub fn take(&mut self, answer: Result<&Value, &Failure>) -> Result<Vec<Value>, Unreadable> {
-        let mut items = match self.open.take() {
+        let items = match self.open.take() {
             Some(open) => self.took(open, answer)?,
             None => self.listed(answer.map_err(cause)?)?,
         };
+        Ok(self.counted(items))
+    }
+
+    /// Whether items may be there that no call is needed for: those of a compressed object for which there was no room.
+    #[must_use]
+    pub fn has_rest(&self) -> bool {
+        self.left != Some(0) && self.open.as_ref().is_some_and(|open| open.full)
+    }
+
+    /// Gives the next of these items.
+    ///
+    /// # Errors
+    /// Why the data set cannot be read.
+    pub fn rest(&mut self) -> Result<Vec<Value>, Unreadable> {
+        let Some(mut open) = self.open.take() else {
+            return Ok(Vec::new());
+        };
+        let mut sink = self.sink();
+        if !open.decode_tail(&mut sink)? {
+            self.open = Some(open);
+        }
+        Ok(self.counted(sink.items))
+    }
+
+    /// The objects that are read one after another, to be stored beside the reading.
+    #[must_use]
+    pub fn places(&self) -> &Arc<Vec<Place>> {
+        &self.places
+    }
+
+    /// Takes back what [`Reading::places`] gave.
+    pub fn restore_places(&mut self, places: Vec<Place>) {
+        self.places = Arc::new(places);
+    }
+
+    fn sink(&self) -> Sink {
+        Sink::bounded(self.left.unwrap_or(u64::MAX).min(ITEMS))
+    }
+
+    fn counted(&mut self, mut items: Vec<Value>) -> Vec<Value> {
         if let Some(left) = &mut self.left {
             items.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
             *left -= u64::try_from(items.len()).unwrap_or(*left);
         }
         self.go_on();
-        Ok(items)
+        items
+    }
+
+    fn read_next(&mut self, places: Vec<Place>) {
+        self.places = Arc::new(places);
+        self.opened = 0;
     }
 
     /// Opens the next object, if none is open.
@@ -215,14 +232,12 @@ impl Reading {
         if self.open.is_some() {
             return;
         }
-        self.open = self.places.pop_front().map(|place| Open {
-            place,
-            offset: 0,
-            etag: None,
-            decoder: self.fresh.clone(),
-            inflate: None,
-            tail: Vec::new(),
-        });
+        let place = self.places.get(self.opened).cloned();
+        self.open = place.map(|place| Open::new(place, self.fresh.clone()));
+        self.opened += 1;
+        if self.opened >= self.places.len() && !self.places.is_empty() {
+            self.read_next(Vec::new());
+        }
     }
 
     fn listed(&mut self, answer: &Value) -> Result<Vec<Value>, Unreadable> {
@@ -246,7 +261,8 @@ impl Reading {
                 key: key.to_owned(),
                 version: None,
             });
-        self.places.extend(places);
+        let places = places.collect();
+        self.read_next(places);
         Ok(Vec::new())
     }
 
@@ -260,10 +276,7 @@ impl Reading {
             self.unfold(kind, &window)?;
             return Ok(Vec::new());
         }
-        // What has been decompressed is decoded at once: it cannot be asked for again.
-        let packed = open.begins_packed(&window) || open.inflate.is_some();
-        let most = if packed { u64::MAX } else { ITEMS };
-        let mut sink = Sink::new(Some(self.left.unwrap_or(u64::MAX).min(most)));
+        let mut sink = self.sink();
         let ended = open.decode(&window, &mut sink)?;
         if !ended {
             self.open = Some(open);
@@ -281,61 +294,16 @@ impl Reading {
         match kind {
             ManifestKind::Inventory => {
                 let (places, csv) = manifest::inventory(&window.bytes)?;
-                self.places.extend(places);
+                self.read_next(places);
                 self.fresh = Some(Decoder::Csv(csv::Decoder::new(&csv)?));
             }
-            ManifestKind::Athena => self.places.extend(manifest::athena(&window.bytes)?),
+            ManifestKind::Athena => {
+                let places = manifest::athena(&window.bytes)?;
+                self.read_next(places);
+            }
         }
         Ok(())
     }
-}
-
-impl Open {
-    /// Whether a compressed object begins in this window.
-    fn begins_packed(&self, window: &Window) -> bool {
-        self.offset == 0 && window.bytes.starts_with(&inflate::MAGIC)
-    }
-
-    /// Decodes a window; `true` when the object is done with.
-    fn decode(&mut self, window: &Window, sink: &mut Sink) -> Result<bool, Unreadable> {
-        let packed = self.begins_packed(window);
-        let Some(decoder) = &mut self.decoder else {
-            return Err(refused("it is not known how the object is written"));
-        };
-        if packed {
-            self.inflate.get_or_insert_default();
-        }
-        if self.offset == 0 && window.bytes.starts_with(&ZSTD) {
-            let message = "it is compressed with zstd: this server reads what is not compressed, or with gzip";
-            return Err(refused(message));
-        }
-        let short = || refused("the answer is shorter than what was asked for");
-        let Some(inflate) = &mut self.inflate else {
-            let used = decoder.decode(&window.bytes, window.last, sink)?;
-            self.offset += count(used);
-            if used == 0 && !window.last && !sink.is_full() {
-                return Err(short());
-            }
-            let all = window.last && used == window.bytes.len();
-            return Ok(decoder.is_done() || all);
-        };
-        let (used, out) = inflate
-            .open(&window.bytes, window.last, WINDOW)
-            .map_err(|why| refused(format!("it cannot be decompressed: {why}")))?;
-        self.offset += count(used);
-        let ended = window.last && used == window.bytes.len() && inflate.is_between();
-        if used == 0 && out.is_empty() && !ended {
-            return Err(short());
-        }
-        self.tail.extend(out);
-        let used = decoder.decode(&self.tail, ended, sink)?;
-        self.tail.drain(..used);
-        Ok(decoder.is_done() || (ended && self.tail.is_empty()))
-    }
-}
-
-fn count(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn text(given: &Map<String, Value>, name: &str) -> Result<String, Unreadable> {
@@ -361,65 +329,8 @@ fn decoder(format: &Format, pointer: &str) -> Result<Option<Decoder>, Unreadable
     }))
 }
 
-/// The window that an answer brings; an empty object has none that could be asked for.
-fn received(open: &mut Open, answer: Result<&Value, &Failure>) -> Result<Window, Unreadable> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(failure) if failure.code == "InvalidRange" && open.offset == 0 => {
-            return Ok(Window {
-                bytes: Vec::new(),
-                last: true,
-            });
-        }
-        Err(failure) if failure.code == "PreconditionFailed" => {
-            let Place { bucket, key, .. } = &open.place;
-            return Err(refused(format!(
-                "s3://{bucket}/{key} was changed while it was read"
-            )));
-        }
-        Err(failure) => return Err(cause(failure)),
-    };
-    let bytes = body(answer)?;
-    let behind = open.offset + count(bytes.len());
-    let total = answer["ContentRange"]
-        .as_str()
-        .and_then(|range| range.rsplit_once('/'))
-        .and_then(|(_, total)| total.parse::<u64>().ok());
-    if total.is_none() && open.offset > 0 {
-        return Err(refused(
-            "the bucket's service does not answer with a part of the object",
-        ));
-    }
-    if open.etag.is_none() {
-        open.etag = answer["ETag"].as_str().map(str::to_owned);
-    }
-    Ok(Window {
-        bytes,
-        last: total.is_none_or(|total| behind >= total),
-    })
-}
-
-/// The bytes of an answer: they are shown as text where they are one, else in base64. Their number tells which.
-fn body(answer: &Value) -> Result<Vec<u8>, Unreadable> {
-    let shown = match &answer["Body"] {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        // A rehearsal's mock may give what the object holds.
-        other => other.to_string(),
-    };
-    let length = answer["ContentLength"].as_u64();
-    if length.is_none_or(|length| length == count(shown.len())) {
-        return Ok(shown.into_bytes());
-    }
-    STANDARD
-        .decode(shown)
-        .ok()
-        .filter(|bytes| length == Some(count(bytes.len())))
-        .ok_or_else(|| refused("the answer has other bytes than it says"))
-}
-
 /// A failed call as the cause says it.
-fn cause(failure: &Failure) -> Unreadable {
+pub(super) fn cause(failure: &Failure) -> Unreadable {
     Unreadable::Call(s3_words(failure))
 }
 

@@ -113,9 +113,43 @@ pub(crate) struct Child {
     /// How it ended; kept while it waits to live again.
     #[serde(default)]
     pub(crate) end: Option<End>,
+    /// Bytes of what it gives to the results.
+    #[serde(default)]
+    pub(crate) size: u64,
+    /// Whether of its end only that is kept which the counts need: the results are too large anyway.
+    #[serde(default)]
+    pub(crate) bare: bool,
+}
+
+impl End {
+    /// Bytes of what it gives to the results: of its output, or of all that describes it where that is `shown`.
+    pub(crate) fn size(&self, shown: bool) -> u64 {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let mut size = length(&self.output);
+        if shown || self.output.is_none() {
+            size += [&self.input, &self.error, &self.cause]
+                .map(length)
+                .iter()
+                .sum::<usize>();
+        }
+        u64::try_from(size).unwrap_or(u64::MAX)
+    }
+
+    /// Forgets what only the results need.
+    pub(crate) fn strip(&mut self) {
+        (self.input, self.output) = (None, None);
+        (self.error, self.cause) = (None, None);
+    }
 }
 
 impl Child {
+    /// Whether it ended well.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.end
+            .as_ref()
+            .is_some_and(|end| end.status == Status::Succeeded)
+    }
+
     /// Its status while it has ended.
     pub(crate) fn status(&self) -> Option<Status> {
         let ended = self.standing == Standing::Ended;

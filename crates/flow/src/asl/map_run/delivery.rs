@@ -51,11 +51,40 @@ impl Turn<'_> {
             .is_some_and(|writer| writer.transformation == Transformation::None)
     }
 
+    /// Whether results are written.
+    pub(super) fn is_written(&self) -> bool {
+        self.run.origin.supply.destination.is_some()
+    }
+
+    /// Counts what an execution gives to the results, and forgets it if they are too large for a state's result already.
+    pub(super) fn keep(&mut self, child: &mut Child) {
+        let (shown, opened) = self.writer().map_or((false, false), |writer| {
+            let opened = writer.transformation == Transformation::Flatten;
+            (writer.transformation == Transformation::None, opened)
+        });
+        let Some(end) = &mut child.end else { return };
+        child.size = end.size(shown);
+        let (sum, size) = if end.status == Status::Succeeded {
+            // Brackets may go.
+            let size = child.size.saturating_sub(if opened { 2 } else { 0 });
+            (self.run.root.bytes, size)
+        } else {
+            (self.run.root.described, child.size)
+        };
+        child.size = size;
+        let most = u64::try_from(MAX_PAYLOAD).unwrap_or(u64::MAX);
+        if !self.is_written() && sum.saturating_add(size) > most {
+            end.strip();
+            child.bare = true;
+        }
+    }
+
     /// The results in the order of the items; `None` when they are larger than a state's result may be. In the place of
     /// an output that there is not stands the execution with its metadata.
     pub(super) fn results(&self) -> Option<Value> {
         let most = u64::try_from(MAX_PAYLOAD).unwrap_or(u64::MAX);
-        if self.run.root.bytes > most {
+        let bare = |child: &Child| child.bare && child.standing == Standing::Ended;
+        if self.run.root.bytes > most || self.run.children.values().any(bare) {
             return None;
         }
         let machine_arn = &self.run.origin.pattern.machine_arn;
@@ -87,9 +116,7 @@ impl Turn<'_> {
 
     /// Begins to write the results, if they are written. `false` when they are not.
     pub(super) fn deliver(&mut self, failed: Option<(Option<String>, Option<String>)>) -> bool {
-        if self.run.origin.supply.destination.is_none()
-            || self.run.root.begun == 0 && failed.is_some()
-        {
+        if !self.is_written() || self.run.root.begun == 0 && failed.is_some() {
             return false;
         }
         self.run.root.delivery = Some(Delivery {

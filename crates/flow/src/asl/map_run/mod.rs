@@ -16,10 +16,12 @@
 //! Each execution is an aggregate of its own; here stands what became of it. The items lie in frames of bounded size that
 //! are written once, each execution has a frame: a turn writes what it touched. Knows nothing of stores or wires.
 
+mod again;
 mod bundle;
 mod child;
 mod delivery;
 mod given;
+mod pieces;
 mod reading;
 mod state;
 mod supply;
@@ -47,6 +49,11 @@ pub const PARENT_INDEX: &str = "map-run-parent";
 /// Executions of one map run that live at once where the definition names no limit, and at most. The service's own most
 /// is 10,000.
 pub const MAX_LIVE: u32 = 1_000;
+
+/// Executions of one map run. The run remembers of each how it ended: more would need more memory than one run is given.
+pub const MAX_EXECUTIONS: u32 = 250_000;
+/// Bytes that the executions of one map run may give whose results are written, and of items that failed ones keep.
+pub const MAX_RESULTS: u64 = 134_217_728;
 
 /// What a map run begins with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

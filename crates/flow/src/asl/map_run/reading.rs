@@ -7,13 +7,17 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Command;
-use super::state::{MapRun, Phase, Verdict, pieces};
+use super::MAX_RESULTS;
+use super::state::{MapRun, Phase, Verdict};
 use super::work::Turn;
+use crate::asl::dataset::Unreadable;
 use crate::asl::dataset::reading::Reading;
 use crate::asl::fault::{ITEM_READER_FAILED, MAX_PAYLOAD, RESULT_WRITER_FAILED};
 
 /// Items that may wait before no further ones are read.
 const AHEAD: u64 = 2_000;
+/// What they may weigh before no further ones are read: about the bytes of memory that they take.
+const AHEAD_WEIGHT: usize = 16_777_216;
 /// Seconds that one call may take.
 const CALL_SECONDS: u32 = 60;
 
@@ -62,28 +66,49 @@ impl Turn<'_> {
         });
     }
 
-    /// Asks for the next window, unless enough items wait.
-    pub(super) fn read_on(&mut self) {
-        let waiting = self.run.root.items.saturating_sub(self.run.root.next_item);
-        if waiting > AHEAD.max(self.items_of_a_batch()) {
-            return;
-        }
-        let Some(source) = &self.run.source else {
-            return;
-        };
-        if source.effect.is_some() {
-            return;
-        }
-        self.source_changed = true;
-        match source.reading.wanted() {
-            None => self.run.source = None,
-            Some(wanted) => {
-                let effect = self.call(wanted.operation, wanted.parameters);
-                if let Some(source) = &mut self.run.source {
-                    source.effect = Some(effect);
+    /// Asks for the next window, unless enough items wait; `true` when items have come without a call, or when there are no
+    /// more.
+    pub(super) fn read_on(&mut self) -> bool {
+        let mut come = false;
+        while !self.enough_waits() {
+            let Some(source) = &self.run.source else {
+                break;
+            };
+            if source.effect.is_some() {
+                break;
+            }
+            if source.reading.has_rest() {
+                let mut reading = source.reading.clone();
+                let items = reading.rest();
+                self.took(reading, items);
+                come = true;
+                if self.run.root.phase != Phase::Running {
+                    break;
                 }
+                continue;
+            }
+            self.source_changed = true;
+            let Some(wanted) = source.reading.wanted() else {
+                self.run.source = None;
+                return true;
+            };
+            let effect = self.call(wanted.operation, wanted.parameters);
+            if let Some(source) = &mut self.run.source {
+                source.effect = Some(effect);
             }
         }
+        come
+    }
+
+    fn enough_waits(&self) -> bool {
+        let root = &self.run.root;
+        let waiting = root.items.saturating_sub(root.next_item);
+        waiting > AHEAD.max(self.items_of_a_batch()) || self.much_waits()
+    }
+
+    /// Whether what waits takes as much memory as it may.
+    fn much_waits(&self) -> bool {
+        self.run.pieces.weight_from(self.run.root.next_item) > AHEAD_WEIGHT
     }
 
     /// How many items must be there before it can be said how many a batch has.
@@ -102,6 +127,8 @@ impl Turn<'_> {
         let waiting = self.run.root.items.saturating_sub(self.run.root.next_item);
         let needed = match self.run.source {
             None => 1,
+            // A batch is made of what memory is given for.
+            Some(_) if self.much_waits() => 1,
             Some(_) => self.items_of_a_batch(),
         };
         waiting >= needed
@@ -139,9 +166,17 @@ impl Turn<'_> {
             Outcome::Failed(failure) => reading.take(Err(failure)),
             Outcome::Unknown { reason } => return self.unreadable(reason.clone()),
         };
+        self.took(reading, items);
+    }
+
+    /// What came of reading: items, and how far it is.
+    fn took(&mut self, reading: Reading, items: Result<Vec<Value>, Unreadable>) {
+        self.source_changed = true;
         match items {
             Ok(items) => {
-                source.reading = reading;
+                if let Some(source) = &mut self.run.source {
+                    source.reading = reading;
+                }
                 self.more(items);
             }
             Err(error) => self.unreadable(error.to_string()),
@@ -152,9 +187,13 @@ impl Turn<'_> {
         let first = self.run.root.items;
         self.run.root.items += u64::try_from(items.len()).unwrap_or(0);
         self.changed = true;
-        for (at, piece) in pieces(first, items) {
-            self.fresh_pieces.push(at);
-            self.run.pieces.insert(at, piece);
+        let fresh = self.run.pieces.add(first, items);
+        self.fresh_pieces.extend(fresh);
+        let held = u64::try_from(self.run.pieces.weight()).unwrap_or(u64::MAX);
+        if held > 2 * MAX_RESULTS {
+            self.unreadable(format!(
+                "The items of executions that failed have more than {MAX_RESULTS} bytes: let fewer executions fail before the Map does"
+            ));
         }
     }
 

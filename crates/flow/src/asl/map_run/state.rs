@@ -16,8 +16,10 @@ use super::Begin;
 use super::child::{Child, Standing};
 use super::delivery::Delivery;
 use super::given::Given;
+use super::pieces::Pieces;
 use super::reading::Source;
 use super::supply::Supply;
+use crate::asl::dataset::manifest::Place;
 use crate::asl::definition::{self, Kind, MachineType, Map, StateMachine};
 use crate::asl::execution::{RestoreError, Status, read};
 
@@ -27,8 +29,8 @@ const VERSION: u16 = 1;
 pub const ORIGIN_FRAME: &str = "origin";
 /// Key of the frame with what items are read from.
 const SOURCE_FRAME: &str = "source";
-/// Bytes of items that a frame holds, as far as one item does not have more.
-const PIECE: usize = 65_536;
+/// Key of the frame with the objects that items are read from.
+const PLACES_FRAME: &str = "places";
 
 /// Statuses of a map run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,9 +207,12 @@ pub(crate) struct Root {
     pub(crate) begun: u32,
     pub(crate) executions: Tally,
     pub(crate) item_tally: Tally,
-    /// Bytes of all results so far.
+    /// Bytes of all that executions gave that ended well.
     #[serde(default)]
     pub(crate) bytes: u64,
+    /// Bytes of what describes the others.
+    #[serde(default)]
+    pub(crate) described: u64,
     #[serde(default)]
     pub(crate) redrives: u32,
     #[serde(default)]
@@ -226,14 +231,25 @@ pub(crate) struct Root {
     pub(crate) written: bool,
 }
 
-/// One map run. Cloning is cheap as far as its executions are few: items are shared.
+impl Root {
+    /// The sum that an execution's results are counted in.
+    fn sum_of(&mut self, child: &Child) -> &mut u64 {
+        if child.succeeded() {
+            &mut self.bytes
+        } else {
+            &mut self.described
+        }
+    }
+}
+
+/// One map run. Turns hand it on: a clone copies all that its executions gave; only items are shared.
 #[derive(Debug, Clone)]
 pub struct MapRun {
     pub(crate) root: Root,
     pub(crate) origin: Arc<Origin>,
     pub(crate) machine: Arc<StateMachine>,
-    /// Pieces of the items by the position of their first one.
-    pub(crate) pieces: BTreeMap<u64, Arc<Vec<Value>>>,
+    /// The items that may be needed yet.
+    pub(crate) pieces: Pieces,
     pub(crate) children: BTreeMap<u32, Child>,
     /// Executions that wait to live again.
     pub(crate) again: BTreeSet<u32>,
@@ -245,6 +261,8 @@ impl MapRun {
     pub(crate) fn new(at: Timestamp, begin: Begin) -> Result<Self, String> {
         let machine = parse(&begin.origin)?;
         let items = u64::try_from(begin.items.len()).unwrap_or(u64::MAX);
+        let mut pieces = Pieces::default();
+        pieces.add(0, begin.items);
         Ok(Self {
             root: Root {
                 v: VERSION,
@@ -259,6 +277,7 @@ impl MapRun {
                 executions: Tally::default(),
                 item_tally: Tally::default(),
                 bytes: 0,
+                described: 0,
                 redrives: 0,
                 redriven: None,
                 wanted: None,
@@ -268,7 +287,7 @@ impl MapRun {
             },
             origin: Arc::new(begin.origin),
             machine: Arc::new(machine),
-            pieces: pieces(0, begin.items),
+            pieces,
             children: BTreeMap::new(),
             again: BTreeSet::new(),
             source: None,
@@ -283,18 +302,20 @@ impl MapRun {
         let mut root: Option<Root> = None;
         let mut origin: Option<Origin> = None;
         let mut source: Option<Source> = None;
-        let mut pieces = BTreeMap::new();
+        let mut places = None;
+        let mut pieces = Pieces::default();
         let mut children: BTreeMap<u32, Child> = BTreeMap::new();
         for (key, mut body) in frames {
             match key.split_once('/') {
                 None if key.is_empty() => root = Some(read(&key, body)?),
                 None if key == ORIGIN_FRAME => origin = Some(read(&key, body)?),
                 None if key == SOURCE_FRAME => source = Some(read(&key, body)?),
+                None if key == PLACES_FRAME => places = Some(read(&key, body["places"].take())?),
                 Some(("items", first)) => {
                     let Value::Array(items) = body["items"].take() else {
                         return Err(unreadable(&key, "it holds no list"));
                     };
-                    pieces.insert(number(&key, first)?, Arc::new(items));
+                    pieces.put(number(&key, first)?, items);
                 }
                 Some(("child", index)) => {
                     children.insert(number(&key, index)?, read(&key, body)?);
@@ -308,6 +329,16 @@ impl MapRun {
         let waits =
             |(index, child): (&u32, &Child)| (child.standing == Standing::Again).then_some(*index);
         let again = children.iter().filter_map(waits).collect();
+        if let (Some(source), Some(places)) = (&mut source, places) {
+            source.reading.restore_places(places);
+        }
+        if origin.pattern.express {
+            for child in children.values().filter(|child| child.succeeded()) {
+                pieces.release((child.first, child.items.into()));
+            }
+        } else {
+            pieces.release((0, root.next_item));
+        }
         Ok(Self {
             root,
             origin: Arc::new(origin),
@@ -326,15 +357,17 @@ impl MapRun {
     /// The frames that are written once.
     pub(crate) fn first_frames(&self) -> Vec<FrameWrite> {
         let origin = FrameWrite::put(ORIGIN_FRAME, to_value(self.origin.as_ref()));
-        let pieces = self.pieces.keys().map(|first| self.piece_frame(*first));
+        let pieces = self.pieces.firsts().map(|first| self.piece_frame(first));
         std::iter::once(origin).chain(pieces).collect()
     }
 
     /// The piece of the items that begins at a position.
     pub(crate) fn piece_frame(&self, first: u64) -> FrameWrite {
-        let items = self.pieces.get(&first);
-        let body = json!({"v": VERSION, "items": items.map(AsRef::<Vec<Value>>::as_ref)});
-        FrameWrite::put(format!("items/{first:012}"), body)
+        let key = format!("items/{first:012}");
+        match self.pieces.piece(first) {
+            Some(items) => FrameWrite::put(key, json!({"v": VERSION, "items": items})),
+            None => FrameWrite::delete(key),
+        }
     }
 
     pub(crate) fn source_frame(&self) -> FrameWrite {
@@ -342,6 +375,23 @@ impl MapRun {
             Some(source) => FrameWrite::put(SOURCE_FRAME, to_value(source)),
             None => FrameWrite::delete(SOURCE_FRAME),
         }
+    }
+
+    /// The objects that items are read from: many, and written only when others come.
+    pub(crate) fn places_frame(&self) -> FrameWrite {
+        match self.places() {
+            Some(places) => FrameWrite::put(
+                PLACES_FRAME,
+                json!({"v": VERSION, "places": places.as_ref()}),
+            ),
+            None => FrameWrite::delete(PLACES_FRAME),
+        }
+    }
+
+    /// The objects that items are read from, as long as some are not open.
+    pub(crate) fn places(&self) -> Option<&Arc<Vec<Place>>> {
+        let places = self.source.as_ref().map(|source| source.reading.places());
+        places.filter(|places| !places.is_empty())
     }
 
     pub(crate) fn child_frame(&self, index: u32) -> FrameWrite {
@@ -363,8 +413,7 @@ impl MapRun {
 
     /// The item at a position.
     pub(crate) fn item(&self, at: u64) -> Option<&Value> {
-        let (first, piece) = self.pieces.range(..=at).next_back()?;
-        piece.get(usize::try_from(at - first).ok()?)
+        self.pieces.item(at)
     }
 
     /// Lets an execution stand otherwise; the tallies follow.
@@ -373,10 +422,15 @@ impl MapRun {
             self.root.executions.change(before, (1, false));
             let items = u64::from(before.items);
             self.root.item_tally.change(before, (items, false));
+            let size = before.size;
+            let sum = self.root.sum_of(before);
+            *sum = sum.saturating_sub(size);
         }
         self.root.executions.change(&child, (1, true));
         let items = u64::from(child.items);
         self.root.item_tally.change(&child, (items, true));
+        let sum = self.root.sum_of(&child);
+        *sum = sum.saturating_add(child.size);
         if child.standing == Standing::Again {
             self.again.insert(index);
         } else {
@@ -396,27 +450,6 @@ impl PartialEq for MapRun {
             && self.again == other.again
             && self.source == other.source
     }
-}
-
-/// Items in pieces of bounded size, the first of them at position `first`.
-pub(crate) fn pieces(first: u64, items: Vec<Value>) -> BTreeMap<u64, Arc<Vec<Value>>> {
-    let mut pieces = BTreeMap::new();
-    let (mut at, mut piece, mut bytes) = (first, Vec::new(), 0);
-    for item in items {
-        let size = item.to_string().len();
-        if !piece.is_empty() && bytes + size > PIECE {
-            let count = u64::try_from(piece.len()).unwrap_or(u64::MAX);
-            pieces.insert(at, Arc::new(std::mem::take(&mut piece)));
-            at += count;
-            bytes = 0;
-        }
-        bytes += size;
-        piece.push(item);
-    }
-    if !piece.is_empty() {
-        pieces.insert(at, Arc::new(piece));
-    }
-    pieces
 }
 
 /// The machine of a run's definition; the parent's type says what it may hold, which is Standard.

@@ -1,6 +1,7 @@
 //! One turn of a map run: executions begin while there is room, ends are counted, and at some time it is over.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use model::{AggregateId, Decision, IndexEntry, Rejection, ids};
 use serde_json::Value;
@@ -8,9 +9,9 @@ use uuid::Uuid;
 
 use super::child::{Child, End, Member, Standing};
 use super::state::{MapRun, Phase, RunStatus, Verdict};
-use super::{Command, MAX_LIVE, Outcome, Report};
-use crate::asl::execution::Status;
-use crate::asl::fault::{self, EXCEEDED, Fault};
+use super::{Command, MAX_EXECUTIONS, MAX_LIVE, MAX_RESULTS, Outcome, Report};
+use crate::asl::dataset::manifest::Place;
+use crate::asl::fault::{self, EXCEEDED, Fault, ITEM_READER_FAILED};
 use crate::asl::input::{Context, Start};
 use crate::asl::intrinsic::Randomness;
 
@@ -27,8 +28,12 @@ pub(super) struct Turn<'a> {
     pub(super) changed: bool,
     /// Whether what items are read from is another.
     pub(super) source_changed: bool,
-    /// Pieces of items that have come in this turn.
-    pub(super) fresh_pieces: Vec<u64>,
+    /// Pieces of items that have come in this turn, or have gone.
+    pub(super) fresh_pieces: BTreeSet<u64>,
+    /// The objects that items were read from before.
+    places: Option<Arc<Vec<Place>>>,
+    /// Whether it goes on in another turn.
+    paused: bool,
     /// Whether the run is new.
     pub(super) fresh: bool,
     pub(super) index: Vec<IndexEntry>,
@@ -45,6 +50,8 @@ pub(super) struct Named {
 impl<'a> Turn<'a> {
     pub(super) fn new(run: MapRun, cx: &'a Context) -> Self {
         Self {
+            places: run.places().cloned(),
+            paused: false,
             run,
             cx,
             commands: Vec::new(),
@@ -52,7 +59,7 @@ impl<'a> Turn<'a> {
             touched: BTreeSet::new(),
             changed: false,
             source_changed: false,
-            fresh_pieces: Vec::new(),
+            fresh_pieces: BTreeSet::new(),
             fresh: false,
             index: Vec::new(),
             reply: Value::Null,
@@ -74,6 +81,14 @@ impl<'a> Turn<'a> {
         if self.source_changed {
             frames.push(self.run.source_frame());
         }
+        let same = match (&self.places, self.run.places()) {
+            (None, None) => true,
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            _ => false,
+        };
+        if !same {
+            frames.push(self.run.places_frame());
+        }
         let touched = self.touched.iter();
         frames.extend(touched.map(|index| self.run.child_frame(*index)));
         let mut decision = Decision::unchanged(self.run);
@@ -93,51 +108,31 @@ impl<'a> Turn<'a> {
             return;
         }
         let mut child = child.clone();
-        let size = end.output.as_ref().map_or(0, String::len);
-        self.run.root.bytes += u64::try_from(size).unwrap_or(u64::MAX);
         child.standing = Standing::Ended;
         child.end = Some(end);
+        let (first, items) = (child.first, u64::from(child.items));
+        // An execution of a Standard machine has its input itself.
+        let done = child.succeeded() && self.run.origin.pattern.express;
+        self.keep(&mut child);
         self.set(index, child);
-    }
-
-    /// The parent does not want it any more.
-    pub(super) fn stop(&mut self) {
-        self.changed |= self.run.root.wanted.take().is_some();
-        match &self.run.root.phase {
-            Phase::Over => {}
-            Phase::Ending(_) => self.phase(Phase::Ending(Verdict::Stopped)),
-            Phase::Running => self.end_early(Verdict::Stopped),
-            Phase::Writing => {
-                self.run.root.delivery = None;
-                self.close(RunStatus::Aborted, None);
-            }
+        if done {
+            self.release((first, items));
         }
-    }
-
-    /// The parent wants it again, and waits for what is said with this number of redrives. What has been done already is
-    /// not done again.
-    pub(super) fn redrive(&mut self, redrives: u32) {
         let root = &self.run.root;
-        let known = root.redrives.max(root.wanted.unwrap_or(0));
-        let number = match redrives {
-            0 => root.redrives + 1,
-            number if number <= known => return,
-            number => number,
-        };
-        match &root.phase {
-            Phase::Over => self.begin_again(number),
-            Phase::Ending(_) | Phase::Writing => {
-                self.run.root.wanted = Some(number);
-                self.changed = true;
-            }
-            // It goes on as it is: what it says in the end is what its parent waits for.
-            Phase::Running if redrives > 0 => {
-                self.run.root.redrives = number;
-                self.run.root.redriven = Some(self.cx.at);
-                self.changed = true;
-            }
-            Phase::Running => {}
+        let held = root.bytes.saturating_add(root.described);
+        if root.phase == Phase::Running && self.is_written() && held > MAX_RESULTS {
+            let cause = format!(
+                "The results of the Map Run have more than {MAX_RESULTS} bytes: let its executions give less"
+            );
+            let (error, cause) = self.unwritten(cause);
+            self.end_early(Verdict::Failed { error, cause });
         }
+    }
+
+    /// Items are not needed any more.
+    fn release(&mut self, items: (u64, u64)) {
+        let gone = self.run.pieces.release(items);
+        self.fresh_pieces.extend(gone);
     }
 
     pub(super) fn update(
@@ -158,12 +153,11 @@ impl<'a> Turn<'a> {
 
     /// Goes on as far as nobody else has to do something first.
     pub(super) fn advance(&mut self) {
-        self.go_on();
-        if self.run.root.phase == Phase::Running {
-            self.read_on();
-            // Nothing may be left to read.
-            if self.run.source.is_none() && self.source_changed {
-                self.go_on();
+        loop {
+            self.go_on();
+            let reads = self.run.root.phase == Phase::Running && self.read_on();
+            if self.paused || !reads {
+                return;
             }
         }
     }
@@ -194,7 +188,10 @@ impl<'a> Turn<'a> {
                 }),
                 Phase::Running if self.is_done() => self.succeed(),
                 Phase::Running if !self.has_room() => return,
-                Phase::Running if begun == STARTS => return self.commands.push(Command::Continue),
+                Phase::Running if begun == STARTS => {
+                    self.paused = true;
+                    return self.commands.push(Command::Continue);
+                }
                 Phase::Running => {
                     begun += 1;
                     if let Err(fault) = self.begin_next() {
@@ -260,6 +257,7 @@ impl<'a> Turn<'a> {
         };
         child.standing = Standing::Running;
         child.end = None;
+        (child.size, child.bare) = (0, false);
         if self.run.origin.pattern.express {
             // Executions of Express machines begin anew: they have nothing that they could go on from.
             child.attempt += 1;
@@ -277,6 +275,12 @@ impl<'a> Turn<'a> {
     fn begin_first(&mut self) -> Result<(), Fault> {
         let index = self.run.root.begun;
         let first = self.run.root.next_item;
+        if index >= MAX_EXECUTIONS {
+            let cause = format!(
+                "The Map Run has more than {MAX_EXECUTIONS} executions: give each of them more items with an ItemBatcher, or all of them fewer with MaxItems"
+            );
+            return Err(Fault::of(Some(ITEM_READER_FAILED.to_owned()), Some(cause)));
+        }
         let taken = self.taken((index, first), None)?;
         let child = Child {
             v: 1,
@@ -285,11 +289,18 @@ impl<'a> Turn<'a> {
             items: taken.count,
             attempt: 0,
             end: None,
+            size: 0,
+            bare: false,
         };
         self.run.root.begun += 1;
         self.run.root.next_item += u64::from(taken.count);
+        let count = u64::from(taken.count);
         self.start((index, &child), taken.input, taken.item);
         self.set(index, child);
+        // An execution of a Standard machine has its input itself, should it live again.
+        if !self.run.origin.pattern.express {
+            self.release((first, count));
+        }
         Ok(())
     }
 
@@ -390,13 +401,6 @@ impl<'a> Turn<'a> {
         self.wanted_again();
     }
 
-    /// Begins again, if the parent has asked for that while the run was ending.
-    pub(super) fn wanted_again(&mut self) {
-        if let Some(number) = self.run.root.wanted.take() {
-            self.begin_again(number.max(self.run.root.redrives + 1));
-        }
-    }
-
     pub(super) fn close(&mut self, status: RunStatus, outcome: Option<Outcome>) {
         self.run.root.status = status;
         self.run.root.stopped = Some(self.cx.at);
@@ -414,43 +418,12 @@ impl<'a> Turn<'a> {
         });
     }
 
-    /// It was over: what did not end well lives again, and what never began begins.
-    fn begin_again(&mut self, number: u32) {
-        let root = &mut self.run.root;
-        root.wanted = None;
-        root.redrives = number;
-        root.delivery = None;
-        root.written = false;
-        root.redriven = Some(self.cx.at);
-        root.status = RunStatus::Running;
-        root.stopped = None;
-        self.phase(Phase::Running);
-        let express = self.run.origin.pattern.express;
-        let lives_again = |child: &Child| {
-            let ended = child.status().is_some_and(|it| it != Status::Succeeded);
-            ended && (express || child.end.as_ref().is_some_and(|end| end.redrivable))
-        };
-        let chosen: Vec<u32> = self
-            .run
-            .children
-            .iter()
-            .filter(|(_, child)| lives_again(child))
-            .map(|(index, _)| *index)
-            .collect();
-        for index in chosen {
-            if let Some(mut child) = self.run.children.get(&index).cloned() {
-                child.standing = Standing::Again;
-                self.set(index, child);
-            }
-        }
-    }
-
     pub(super) fn phase(&mut self, phase: Phase) {
         self.run.root.phase = phase;
         self.changed = true;
     }
 
-    fn set(&mut self, index: u32, child: Child) {
+    pub(super) fn set(&mut self, index: u32, child: Child) {
         self.touched.insert(index);
         self.run.set(index, child);
     }

@@ -36,10 +36,6 @@ impl Line {
         }
     }
 
-    pub(crate) fn run(&self) -> &MapRun {
-        self.run.as_ref().expect("a map run")
-    }
-
     pub(crate) fn say(&mut self, input: Input) -> Vec<Command> {
         let cx = Context {
             id: self.id,

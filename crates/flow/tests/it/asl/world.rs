@@ -77,14 +77,8 @@ impl World {
         Ok(world)
     }
 
-    /// Tells the execution something, and lets it run on.
-    pub(crate) fn tell(&mut self, input: Input) {
-        let goes_on = self.step(input);
-        self.go_on(goes_on);
-    }
-
     /// Time stands still while the execution waits for a call or a worker.
-    fn go_on(&mut self, mut goes_on: bool) {
+    pub(super) fn go_on(&mut self, mut goes_on: bool) {
         while self.execution.status() == Status::Running {
             let input = if goes_on {
                 Input::Continue
