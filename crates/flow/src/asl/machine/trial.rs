@@ -94,12 +94,14 @@ pub(super) struct Notes {
     /// Error and cause that the state met, whatever became of them.
     pub(super) fault: Option<(Option<String>, Option<String>)>,
     pub(super) caught: bool,
+    /// Why nothing can be said of the state.
+    pub(super) refused: Option<Rejection>,
 }
 
 /// Tries a state.
 ///
 /// # Errors
-/// Its input is no JSON, or it waits for what only a mock can bring.
+/// Its input is no JSON, it waits for what only a mock can bring, or a Map would make more of its items than a trial shows.
 pub fn try_state(machine: StateMachine, trial: Trial, cx: &Context) -> Result<Tried, Rejection> {
     let input: Value = serde_json::from_str(&trial.start.input)
         .map_err(|error| Rejection::invalid("input", error.to_string()))?;
@@ -128,7 +130,13 @@ pub fn try_state(machine: StateMachine, trial: Trial, cx: &Context) -> Result<Tr
         thread.retries.iter_mut().for_each(|count| *count = used);
     }
     match (forks, trial.mock) {
-        (true, Some(mock)) => forked(&mut turn, state, (mock, trial.failures, trial.read)),
+        (true, Some(mock)) => {
+            forked(&mut turn, state, (mock, trial.failures, trial.read));
+            let notes = turn.notes.as_mut();
+            if let Some(refused) = notes.and_then(|notes| notes.refused.take()) {
+                return Err(refused);
+            }
+        }
         (true, None) => return Err(Rejection::invalid("mock", "the state needs one")),
         (false, mock) => {
             enter::work(&mut turn, 0);

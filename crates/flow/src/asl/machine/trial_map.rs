@@ -1,16 +1,21 @@
 //! What a Map reads before its iterations begin, noted for a trial: its numbers, and its items on their way to the
 //! iterations.
 
+use model::Rejection;
 use serde_json::{Value, json};
 
 use super::enter::Scene;
 use super::turn::Turn;
 use super::{fork, quantity, supply};
-use crate::asl::dataset::batch;
 use crate::asl::dataset::json::Decoder;
-use crate::asl::dataset::{Sink, Unreadable};
+use crate::asl::dataset::{Sink, Unreadable, batch, weight};
 use crate::asl::definition::{ItemBatcher, ItemReader, Kind, Map, State};
 use crate::asl::fault::{Fault, ITEM_READER_FAILED};
+
+/// Bytes of JSON that a trial makes of a Map's items, at most.
+const MAX_MADE: usize = 4_194_304;
+/// Bytes that it looks at for that: the state's input once for each item.
+const MAX_WORK: usize = 67_108_864;
 
 /// Notes what a Map or Parallel does with its input; says how many iterations may fail.
 pub(super) fn looked_at(
@@ -88,6 +93,45 @@ fn pointed(
     Ok(sink.items)
 }
 
+/// What a trial may still make of a Map's items: a small request must not become a large answer, or long work.
+struct Allowance {
+    field: &'static str,
+    /// Bytes that may be made.
+    bytes: usize,
+    /// Bytes that may be looked at.
+    work: usize,
+}
+
+impl Allowance {
+    fn of(field: &'static str) -> Self {
+        Self {
+            field,
+            bytes: MAX_MADE,
+            work: MAX_WORK,
+        }
+    }
+
+    /// Takes note of so many bytes made out of so many.
+    fn spend(&mut self, turn: &mut Turn<'_>, (made, seen): (usize, usize)) -> Result<(), Fault> {
+        let bytes = self.bytes.checked_sub(made);
+        let work = self.work.checked_sub(made.saturating_add(seen));
+        if let (Some(bytes), Some(work)) = (bytes, work) {
+            (self.bytes, self.work) = (bytes, work);
+            return Ok(());
+        }
+        let what = if bytes.is_none() {
+            format!("makes more than {MAX_MADE} bytes of the items of the Map")
+        } else {
+            format!("looks at more than {MAX_WORK} bytes for the items of the Map")
+        };
+        let message = format!("`{}` {what}: try the state with fewer items", self.field);
+        if let Some(notes) = &mut turn.notes {
+            notes.refused = Some(Rejection::invalid("definition", &message));
+        }
+        Err(Fault::runtime(message))
+    }
+}
+
 /// What `ItemSelector` makes of the items.
 fn selected(
     turn: &mut Turn<'_>,
@@ -98,12 +142,17 @@ fn selected(
     let Some(selector) = &map.item_selector else {
         return Ok(items);
     };
+    let mut allowance = Allowance::of("ItemSelector");
+    let around = turn.x.origin.start.input.len();
+    let mut scene = scene.clone();
     let mut selected = Vec::with_capacity(items.len());
     for (index, value) in items.into_iter().enumerate() {
-        let mut scene = scene.clone();
-        scene.with_item(&json!({"Index": index, "Value": value}));
-        let input = scene.input.clone();
-        selected.push(scene.fill(selector, &input, turn)?);
+        let item = json!({"Index": index, "Value": value});
+        allowance.spend(turn, (0, around + weight::text(&item)))?;
+        scene.with_item(&item);
+        let made = scene.fill(selector, &scene.input, turn)?;
+        allowance.spend(turn, (weight::text(&made), 0))?;
+        selected.push(made);
     }
     turn.note("afterItemSelector", || json!(selected));
     Ok(selected)
@@ -120,11 +169,13 @@ fn batched(
         Some(input) => Some(scene.fill(input, &scene.input, turn)?),
         None => None,
     };
+    let mut allowance = Allowance::of("ItemBatcher");
     let mut batches = Vec::new();
     let mut rest = items.as_slice();
     while !rest.is_empty() {
         let next = rest.iter().cloned().map(Ok::<_, Fault>);
         let made = batch::batch(limits, shared.as_ref(), next)?;
+        allowance.spend(turn, (weight::text(&made.input), 0))?;
         let count = usize::try_from(made.count).unwrap_or(usize::MAX).max(1);
         rest = rest.get(count..).unwrap_or_default();
         batches.push(made.input);

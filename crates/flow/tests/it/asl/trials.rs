@@ -229,3 +229,43 @@ fn a_distributed_map_shows_its_items_on_their_way() {
         "{cause}"
     );
 }
+
+#[test]
+fn a_trial_makes_no_more_of_items_than_it_can_show() {
+    let map = |more: &str| {
+        format!(
+            r#"{{"Type":"Map","End":true,{more}
+            "ItemReader":{{"Resource":"arn:aws:states:::s3:getObject","Parameters":{{"Bucket":"b","Key":"k"}},
+                "ReaderConfig":{{"InputType":"JSON"}}}},
+            "ItemProcessor":{{"ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"}},
+                "StartAt":"P","States":{{"P":{{"Type":"Pass","End":true}}}}}}}}"#
+        )
+    };
+    let long = json!({"text": "x".repeat(100_000)}).to_string();
+    let many = json!(vec![1; 100_000]).to_string();
+    for (more, input, words) in [
+        (
+            r#""ItemSelector":{"all.$":"$"},"#,
+            long.as_str(),
+            "`ItemSelector` makes more than 4194304 bytes of the items of the Map: try the state with fewer items",
+        ),
+        (
+            r#""ItemSelector":{"v.$":"$$.Map.Item.Index"},"#,
+            long.as_str(),
+            "`ItemSelector` looks at more than 67108864 bytes",
+        ),
+        (
+            r#""ItemBatcher":{"MaxItemsPerBatch":1,"BatchInput":{"all.$":"$"}},"#,
+            long.as_str(),
+            "`ItemBatcher` makes more than 4194304 bytes",
+        ),
+        (r#""ItemBatcher":{"MaxItemsPerBatch":1},"#, "{}", ""),
+    ] {
+        let params = json!({"definition": map(more), "input": input, "mock": {"result": "[]"},
+            "stateConfiguration": {"mapItemReaderData": many}});
+        match tried(&params) {
+            Ok(report) => assert_eq!((report.status, words), ("SUCCEEDED", "")),
+            Err(error) => assert!(!words.is_empty() && error.contains(words), "{error}"),
+        }
+    }
+}
