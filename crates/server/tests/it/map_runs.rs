@@ -307,3 +307,48 @@ async fn what_is_not_there_is_told() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn executions_that_wait_to_live_again_are_listed_as_such() {
+    let world = World::new().await;
+    let client = world.client();
+    let fields = json!({"MaxConcurrency": 3});
+    let execution = start(&client, fields, (wait(), json!([1, 2, 3, 4]))).await;
+    world.settle().await;
+    let run = run_of(&client, &execution).await;
+    let change = json!({"mapRunArn": run, "maxConcurrency": 1});
+    client.ok("AWSStepFunctions.UpdateMapRun", change).await;
+    let this = json!({"executionArn": execution});
+    client
+        .ok("AWSStepFunctions.StopExecution", this.clone())
+        .await;
+    world.settle().await;
+    client.ok("AWSStepFunctions.RedriveExecution", this).await;
+    world.settle().await;
+    let counts = described(&client, &run).await["executionCounts"].clone();
+    assert_eq!(
+        (&counts["pendingRedrive"], &counts["running"]),
+        (&json!(2), &json!(1)),
+        "{counts}"
+    );
+    let list = json!({"mapRunArn": run});
+    let body = client.ok("AWSStepFunctions.ListExecutions", list).await;
+    let mut statuses: Vec<&str> = body["executions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["status"].as_str())
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, ["PENDING_REDRIVE", "PENDING_REDRIVE", "RUNNING"]);
+    let mut list = json!({"mapRunArn": run, "statusFilter": "PENDING_REDRIVE", "maxResults": 1});
+    for more in [true, false] {
+        let body = client
+            .ok("AWSStepFunctions.ListExecutions", list.clone())
+            .await;
+        assert_eq!(body["executions"].as_array().map(Vec::len), Some(1));
+        if more {
+            list["nextToken"] = body["nextToken"].clone();
+        }
+    }
+}

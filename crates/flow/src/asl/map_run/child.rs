@@ -98,6 +98,18 @@ pub(crate) enum Standing {
     Again,
 }
 
+/// Key of the frame with what the run knows of an execution.
+#[must_use]
+pub fn child_frame(index: u32) -> String {
+    format!("child/{index:08}")
+}
+
+/// Whether the execution with this frame has ended and waits to live again.
+#[must_use]
+pub fn waits_to_live_again(frame: &Value) -> bool {
+    Standing::deserialize(&frame["standing"]).is_ok_and(|it| it == Standing::Again)
+}
+
 /// What the run knows of an execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Child {

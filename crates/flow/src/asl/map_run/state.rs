@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Begin;
-use super::child::{Child, Standing};
+use super::child::{Child, Standing, child_frame};
 use super::delivery::Delivery;
 use super::given::Given;
 use super::pieces::Pieces;
@@ -395,7 +395,7 @@ impl MapRun {
     }
 
     pub(crate) fn child_frame(&self, index: u32) -> FrameWrite {
-        let key = format!("child/{index:08}");
+        let key = child_frame(index);
         match self.children.get(&index) {
             Some(child) => FrameWrite::put(key, to_value(child)),
             None => FrameWrite::delete(key),

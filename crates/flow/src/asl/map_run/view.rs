@@ -123,12 +123,6 @@ impl MapRun {
         (self.root.redrives, self.root.redriven)
     }
 
-    /// Whether an execution of it has ended and waits to live again. Known of a run that was loaded with its executions.
-    #[must_use]
-    pub fn lives_again(&self, index: u32) -> bool {
-        self.again.contains(&index)
-    }
-
     /// How many executions of it have ended and wait to live again.
     #[must_use]
     pub fn pending_redrive(&self) -> u64 {

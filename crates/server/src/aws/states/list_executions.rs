@@ -1,8 +1,8 @@
 //! `ListExecutions` of a machine or of a map run, newest first.
 
 use engine::views::machines::map_run::MapRun;
-use engine::views::machines::{Execution, MACHINE_INDEX};
-use model::{AggregateKind, IndexEntry};
+use engine::views::machines::{Execution, MACHINE_INDEX, Status};
+use model::{AggregateId, AggregateKind, IndexEntry};
 use ports::store::Query;
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             };
             before = Some((stored.created, stored.id.id));
             let fits = redriven.is_none_or(|wanted| (execution.redrives().0 > 0) == wanted);
-            let listed = asked.listed(&execution);
+            let listed = asked.listed(&call, &execution).await?;
             if fits && status.is_none_or(|status| listed["status"] == status) {
                 found.push(listed);
             }
@@ -84,8 +84,8 @@ pub(super) async fn handle(call: Call) -> Answer {
 struct Asked {
     /// ARN of the machine, version, alias or map run.
     arn: String,
-    /// The map run.
-    run: Option<MapRun>,
+    /// The map run, without its executions.
+    run: Option<(AggregateId, MapRun)>,
 }
 
 async fn asked(call: &Call) -> Result<Asked, ApiError> {
@@ -104,29 +104,30 @@ async fn asked(call: &Call) -> Result<Asked, ApiError> {
         let (arn, run) = (place.arn(call), None);
         return Ok(Asked { arn, run });
     }
-    let (id, mut run) = map_runs::existing(call).await?;
+    let (id, run) = map_runs::existing(call).await?;
     if run.is_express() {
         return Err(names::wrong_machine_type());
     }
-    if run.pending_redrive() > 0 {
-        run = map_runs::whole(call, id).await?.unwrap_or(run);
-    }
-    let (arn, run) = (run.arn().to_owned(), Some(run));
+    let (arn, run) = (run.arn().to_owned(), Some((id, run)));
     Ok(Asked { arn, run })
 }
 
 impl Asked {
     /// An execution as the list shows it.
-    fn listed(&self, execution: &Execution) -> Value {
+    async fn listed(&self, call: &Call, execution: &Execution) -> Result<Value, ApiError> {
         let mut body = Value::Object(executions::listed(execution));
-        let (Some(run), Some(member)) = (&self.run, execution.start().member()) else {
-            return body;
+        let (Some((id, run)), Some(member)) = (&self.run, execution.start().member()) else {
+            return Ok(body);
         };
         body["mapRunArn"] = run.arn().into();
         body["itemCount"] = member.items().into();
-        if run.lives_again(member.index()) {
+        let ended = ![Status::Running, Status::Succeeded].contains(&execution.status());
+        if ended
+            && run.pending_redrive() > 0
+            && map_runs::waits_to_live_again(call, *id, member.index()).await?
+        {
             body["status"] = "PENDING_REDRIVE".into();
         }
-        body
+        Ok(body)
     }
 }

@@ -137,24 +137,29 @@ pub(super) async fn existing(call: &Call) -> Result<(AggregateId, MapRun), ApiEr
 /// A map run without its items and executions.
 async fn load(call: &Call, id: AggregateId) -> Result<Option<MapRun>, ApiError> {
     let frames = Frames::RootAnd(vec![map_run::ORIGIN_FRAME.to_owned()]);
-    with_frames(call, id, frames).await
-}
-
-/// A map run with everything that belongs to it.
-pub(super) async fn whole(call: &Call, id: AggregateId) -> Result<Option<MapRun>, ApiError> {
-    with_frames(call, id, Frames::All).await
-}
-
-async fn with_frames(
-    call: &Call,
-    id: AggregateId,
-    frames: Frames,
-) -> Result<Option<MapRun>, ApiError> {
     let stored = call.handle().load(id, frames).await?;
     stored
         .filter(|stored| stored.scope == call.scope)
         .map(restored)
         .transpose()
+}
+
+/// Whether an execution of a map run has ended and waits to live again. What else belongs to the run stays where it is: it
+/// may be much.
+pub(super) async fn waits_to_live_again(
+    call: &Call,
+    id: AggregateId,
+    index: u32,
+) -> Result<bool, ApiError> {
+    let from = map_run::child_frame(index);
+    let until = map_run::child_frame(index.saturating_add(1));
+    let stored = call
+        .handle()
+        .load(id, Frames::Range { from, until })
+        .await?;
+    let stored = stored.filter(|stored| stored.scope == call.scope);
+    let mut frames = stored.into_iter().flat_map(|stored| stored.frames);
+    Ok(frames.any(|(_, frame)| map_run::waits_to_live_again(&frame)))
 }
 
 fn restored(stored: Stored) -> Result<MapRun, ApiError> {
