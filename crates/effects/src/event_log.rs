@@ -39,6 +39,39 @@ struct Pending {
     written: oneshot::Sender<Result<Appended, String>>,
 }
 
+impl Pending {
+    fn of(append: &LogAppend, written: oneshot::Sender<Result<Appended, String>>) -> Self {
+        let line = json!({
+            "timestamp": append.timestamp,
+            "message": append.message,
+            "eventId": append.id,
+        });
+        Self {
+            id: append.id,
+            line: format!("{line}\n"),
+            written,
+        }
+    }
+}
+
+fn not_kept(group: &str) -> Outcome {
+    let message = format!(
+        "`{}` is no log group that this server keeps: use /aws/events/ and up to 200 letters, digits and `._-`",
+        group.escape_debug()
+    );
+    Outcome::Failed(plain_failure("ParamValidation", message, false))
+}
+
+fn appended(id: Uuid, became: Result<Appended, String>) -> Outcome {
+    match became {
+        Ok(Appended::Now) => Outcome::Done { result: json!({}) },
+        Ok(Appended::Before) => Outcome::Done {
+            result: json!({ "AlreadyDone": id }),
+        },
+        Err(reason) => Outcome::Failed(plain_failure("Storage", reason, true)),
+    }
+}
+
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Appended {
@@ -89,55 +122,38 @@ impl EventLogs {
         }
     }
 
-    /// Appends a line unless it is there already.
-    pub(crate) async fn append(&self, append: &LogAppend) -> Outcome {
-        let Some(path) = self.path(append) else {
-            let message = format!(
-                "`{}` is no log group that this server keeps: use /aws/events/ and up to 200 letters, digits and `._-`",
-                append.group.escape_debug()
-            );
-            return Outcome::Failed(plain_failure("ParamValidation", message, false));
-        };
-        let group = self.group(&path);
-        let (written, answer) = oneshot::channel();
-        let line = json!({
-            "timestamp": append.timestamp,
-            "message": append.message,
-            "eventId": append.id,
-        });
-        let pending = Pending {
-            id: append.id,
-            line: format!("{line}\n"),
-            written,
-        };
-        lock(&group.pending).push(pending);
-        let settings = self.settings.clone();
-        let work = tokio::task::spawn_blocking(move || group.write(&path, &settings));
-        let outcome = match work.await {
-            Ok(()) => answer
-                .await
-                .unwrap_or_else(|_| Err("the write did not end".to_owned())),
-            Err(error) => Err(error.to_string()),
-        };
-        match outcome {
-            Ok(Appended::Now) => Outcome::Done { result: json!({}) },
-            Ok(Appended::Before) => Outcome::Done {
-                result: json!({ "AlreadyDone": append.id }),
-            },
-            Err(reason) => Outcome::Failed(plain_failure("Storage", reason, true)),
-        }
-    }
-
-    /// Appends lines, in their order, unless they are there already. Lines for the same group share a sync.
+    /// Appends lines, in their order, unless they are there already. Lines for the same group are one write with one
+    /// sync. What failed counts more than what did not; of lines that are written the last one tells.
     pub(crate) async fn append_all(&self, lines: &[LogAppend]) -> Outcome {
-        let written = futures_util::future::join_all(lines.iter().map(|line| self.append(line)));
-        let done = Outcome::Done { result: json!({}) };
-        // What failed counts more than what did not; of lines that are written the last one tells.
-        let outcomes = written.await.into_iter();
-        outcomes.fold(done, |so_far, outcome| match so_far {
-            Outcome::Done { .. } => outcome,
-            failed => failed,
-        })
+        let mut waiting: HashMap<PathBuf, Vec<Pending>> = HashMap::new();
+        let mut answers = Vec::with_capacity(lines.len());
+        let mut outcome = Outcome::Done { result: json!({}) };
+        for append in lines {
+            let Some(path) = self.path(append) else {
+                outcome = not_kept(&append.group);
+                continue;
+            };
+            let (written, answer) = oneshot::channel();
+            let pending = Pending::of(append, written);
+            waiting.entry(path).or_default().push(pending);
+            answers.push((append.id, answer));
+        }
+        for (path, pending) in waiting {
+            let group = self.group(&path);
+            lock(&group.pending).extend(pending);
+            let settings = self.settings.clone();
+            // Who waits hears of a write that did not end by the channel that closes.
+            tokio::task::spawn_blocking(move || group.write(&path, &settings));
+        }
+        for (id, answer) in answers {
+            let one = answer
+                .await
+                .unwrap_or_else(|_| Err("the write did not end".to_owned()));
+            if matches!(outcome, Outcome::Done { .. }) {
+                outcome = appended(id, one);
+            }
+        }
+        outcome
     }
 
     fn path(&self, append: &LogAppend) -> Option<PathBuf> {
@@ -356,7 +372,7 @@ mod tests {
             // A new process each time.
             let logs = logs(directory.path());
             for _ in 0..2 {
-                let outcome = logs.append(&line(1, message)).await;
+                let outcome = logs.append_all(&[line(1, message)]).await;
                 assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
             }
         }
@@ -372,11 +388,11 @@ mod tests {
     #[tokio::test]
     async fn a_torn_line_is_cut_off_and_written_anew() {
         let directory = tempfile::tempdir().expect("a directory");
-        logs(directory.path()).append(&line(1, "a")).await;
+        logs(directory.path()).append_all(&[line(1, "a")]).await;
         let path = directory.path().join("us-east-1/findings.log");
         let mut file = OpenOptions::new().append(true).open(&path).expect("open");
         write!(file, "{{\"timestamp\":1,\"mess").expect("written");
-        logs(directory.path()).append(&line(2, "b")).await;
+        logs(directory.path()).append_all(&[line(2, "b")]).await;
         let lines = read(directory.path(), "findings.log");
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[1]["message"], "b");
@@ -392,10 +408,10 @@ mod tests {
         };
         let logs = EventLogs::new(settings);
         for number in 0..12 {
-            logs.append(&line(number, "some text")).await;
+            logs.append_all(&[line(number, "some text")]).await;
         }
         // A repeat of a line that was put aside meanwhile.
-        logs.append(&line(8, "some text")).await;
+        logs.append_all(&[line(8, "some text")]).await;
         let mut names: Vec<String> = fs::read_dir(directory.path().join("us-east-1"))
             .expect("a directory")
             .map(|entry| {
@@ -436,7 +452,7 @@ mod tests {
                 group: group.to_owned(),
                 ..line(1, "a")
             };
-            let outcome = logs.append(&append).await;
+            let outcome = logs.append_all(&[append]).await;
             assert!(
                 matches!(outcome, Outcome::Failed(failure) if !failure.transient),
                 "{group}"
@@ -452,13 +468,13 @@ mod tests {
         let directory = outer.path().join("logs");
         fs::write(&directory, "a file where the directory should be").expect("written");
         let logs = logs(&directory);
-        let outcome = logs.append(&line(1, "a")).await;
+        let outcome = logs.append_all(&[line(1, "a")]).await;
         assert!(
             matches!(outcome, Outcome::Failed(failure) if failure.transient && failure.code == "Storage")
         );
         fs::remove_file(&directory).expect("removed");
         assert!(matches!(
-            logs.append(&line(1, "a")).await,
+            logs.append_all(&[line(1, "a")]).await,
             Outcome::Done { .. }
         ));
         assert_eq!(read(&directory, "findings.log").len(), 1);
