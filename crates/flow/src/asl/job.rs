@@ -55,6 +55,8 @@ enum Source {
 pub(crate) enum Seen {
     /// It goes on.
     Running,
+    /// The service does not know it, or part of it, and tells this: not yet, or no longer.
+    Missing(Value),
     /// It ended well, with this.
     Succeeded(Value),
     /// It ended otherwise, with this.
@@ -186,14 +188,15 @@ fn capitals(value: &Value) -> Value {
 /// exit code never ran.
 fn tasks(answer: &Value) -> Seen {
     let tasks: Vec<&Value> = answer["Tasks"].as_array().into_iter().flatten().collect();
-    // Tasks that ECS has forgotten are not seen as running for ever.
-    let missing = answer["Failures"]
-        .as_array()
-        .is_some_and(|all| !all.is_empty());
-    if missing && tasks.is_empty() {
-        return Seen::Failed(answer.clone());
+    if tasks.iter().any(|task| task["LastStatus"] != "STOPPED") {
+        return Seen::Running;
     }
-    if tasks.is_empty() || tasks.iter().any(|task| task["LastStatus"] != "STOPPED") {
+    // All that are seen have stopped; how the others fared nobody knows.
+    let failures = answer["Failures"].as_array();
+    if failures.is_some_and(|all| !all.is_empty()) {
+        return Seen::Missing(answer.clone());
+    }
+    if tasks.is_empty() {
         return Seen::Running;
     }
     let well = |task: &&&Value| {
@@ -443,7 +446,7 @@ mod tests {
     }
 
     /// Service, operation that begins, the answer to a look, whether it ended well or badly, and what that brings.
-    const ENDS: [[&str; 5]; 11] = [
+    const ENDS: [[&str; 5]; 13] = [
         [
             "batch",
             "SubmitJob",
@@ -512,8 +515,22 @@ mod tests {
             "ecs",
             "RunTask",
             r#"{"Tasks": [], "Failures": [{"Reason": "MISSING"}]}"#,
-            "badly",
+            "missing",
             r#"{"Tasks": [], "Failures": [{"Reason": "MISSING"}]}"#,
+        ],
+        [
+            "ecs",
+            "RunTask",
+            r#"{"Tasks": [{"LastStatus": "STOPPED", "Containers": [{"ExitCode": 0}]}], "Failures": [{"Reason": "MISSING"}]}"#,
+            "missing",
+            r#"{"Tasks": [{"LastStatus": "STOPPED", "Containers": [{"ExitCode": 0}]}], "Failures": [{"Reason": "MISSING"}]}"#,
+        ],
+        [
+            "ecs",
+            "RunTask",
+            r#"{"Tasks": [{"LastStatus": "RUNNING"}], "Failures": [{"Reason": "MISSING"}]}"#,
+            "goes on",
+            "null",
         ],
     ];
 
@@ -523,6 +540,7 @@ mod tests {
             let wanted = match how {
                 "well" => Seen::Succeeded(read(brings)),
                 "badly" => Seen::Failed(read(brings)),
+                "missing" => Seen::Missing(read(brings)),
                 _ => Seen::Running,
             };
             let job = Job::of(service, begin).expect("a job");

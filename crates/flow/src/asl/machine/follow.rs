@@ -17,6 +17,9 @@ const PAUSES: [u64; 8] = [1, 1, 2, 2, 3, 5, 8, 15];
 const PASSING_MISSES: u32 = 40;
 /// Looks in a row that may fail for others: what has just begun may not be seen at once.
 const MISSES: u32 = 3;
+/// Looks in a row that may find a job missing: with the pauses, most of a minute. A service that is consistent only
+/// in the end may not know at first what it has begun.
+const MISSING: u32 = 10;
 
 fn followed<'a>(turn: &'a mut Turn<'_>, id: u32) -> Option<&'a mut Followed> {
     match turn.touch(id).map(|thread| &mut thread.phase) {
@@ -93,13 +96,18 @@ pub(super) fn looked(
             }
         }
         Ok(answer) => {
-            now.misses = 0;
-            match job.seen(&answer, opened) {
+            let seen = job.seen(&answer, opened);
+            now.misses = match seen {
+                Seen::Missing(_) => now.misses + 1,
+                _ => 0,
+            };
+            match seen {
                 Seen::Running => {}
+                Seen::Missing(_) if now.misses < MISSING => {}
                 Seen::Succeeded(result) => {
                     return task::succeed(turn, (id, state), integration, result);
                 }
-                Seen::Failed(why) => {
+                Seen::Failed(why) | Seen::Missing(why) => {
                     let error = Some(TASK_FAILED.to_owned());
                     return Err(Fault::of(error, Some(why.to_string())));
                 }

@@ -218,6 +218,41 @@ fn a_job_that_failed_fails_the_task_with_what_is_known_of_it() {
 }
 
 #[test]
+fn a_task_of_ecs_may_be_missing_at_first_but_not_for_ever() {
+    let missing =
+        || json!({"tasks": [], "failures": [{"arn": "t", "reason": "MISSING", "detail": null}]});
+    let machine = task(
+        "arn:aws:states:::ecs:runTask.sync",
+        json!({"Parameters": {"Cluster": "c", "TaskDefinition": "d"}}),
+    );
+    let begun = || {
+        let mut world = World::run(start(&machine, &json!({})), 10).expect("a machine");
+        done(
+            &mut world,
+            json!({"tasks": [{"taskArn": "t"}], "failures": []}),
+        );
+        world
+    };
+    let mut late = begun();
+    for _ in 0..5 {
+        done(&mut late, missing());
+        assert_eq!(late.execution.failure(), (None, None));
+    }
+    let stopped = json!({"Tasks": [{"LastStatus": "STOPPED", "Containers": [{"ExitCode": 0}]}], "Failures": []});
+    done(&mut late, stopped);
+    assert!(late.execution.output().is_some());
+    let mut gone = begun();
+    for _ in 0..9 {
+        done(&mut gone, missing());
+        assert_eq!(gone.execution.failure(), (None, None));
+    }
+    done(&mut gone, missing());
+    let (error, cause) = gone.execution.failure();
+    assert_eq!(error, Some("States.TaskFailed"));
+    assert!(cause.is_some_and(|cause| cause.contains("MISSING")));
+}
+
+#[test]
 fn looks_may_fail_for_a_while_and_a_stop_ends_the_job() {
     let failure = |transient| {
         Outcome::Failed(Failure {
