@@ -190,7 +190,7 @@ impl Actor {
 
     /// Folds all items into one transaction and commits it. Items that cannot be part of it come back.
     async fn attempt(&mut self, mut items: Vec<Item>, stale: &mut u32) -> Attempt {
-        let loaded = match self.load(&mut items).await {
+        let loaded = match self.load(&mut items, *stale > 0).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 broken(items.into_iter().map(|item| item.origin), &error);
@@ -223,10 +223,17 @@ impl Actor {
             .await
     }
 
-    /// The state to decide on, with what the items' decisions look up.
-    async fn load(&mut self, items: &mut [Item]) -> Result<Loaded, String> {
+    /// The state to decide on, with what the items' decisions look up. What begins something is decided as if there
+    /// were nothing yet, without a look: the commit finds out, and then it is decided again, `doubted`.
+    async fn load(&mut self, items: &mut [Item], doubted: bool) -> Result<Loaded, String> {
+        let begins = items.first();
+        let begins = begins.is_some_and(|item| lookup::begins(&item.prepared.input));
         let loaded = match self.loaded.take() {
             Some(loaded) => loaded,
+            None if begins && !doubted => Loaded {
+                state: None,
+                revision: 0,
+            },
             None => self.load_stored().await?,
         };
         for item in items {
@@ -259,7 +266,7 @@ impl Actor {
         };
         // What is stored says whose it is; the first mail only guessed.
         self.scope = stored.scope;
-        let state = machine::restore(self.id.kind, stored.frames)?;
+        let state = machine::restore(self.id.kind, stored.frames, &self.shared.definitions)?;
         Ok(Loaded {
             state: Some(state),
             revision: stored.revision,
@@ -279,6 +286,7 @@ impl Actor {
             entropy: batch.next_entropy(),
             step_budget: self.shared.options.step_budget,
             throttle_retry_secs: self.shared.options.throttle_retry_secs,
+            definitions: Arc::clone(&self.shared.definitions),
         };
         let journaled = item.prepared.journaled();
         match &item.origin {

@@ -187,6 +187,7 @@ async fn to_run(
         entropy: [0; 32],
         step_budget: 1,
         throttle_retry_secs: 0,
+        definitions: std::sync::Arc::clone(&shared.definitions),
     };
     let code = if missing {
         "NO_RESOURCE"

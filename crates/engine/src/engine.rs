@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::schedule::Missed;
+use flow::asl::Definitions;
 use jiff::{SignedDuration, Timestamp};
 use model::bus::RULE;
 use model::function::FUNCTION;
@@ -123,6 +124,8 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     pub(crate) commits: tokio::sync::Semaphore,
     pub(crate) watches: Watches,
+    /// Of state machines.
+    pub(crate) definitions: Arc<Definitions>,
 }
 
 /// A running engine. Dropping it does not stop it: call [`Engine::stop`].
@@ -176,6 +179,7 @@ impl Engine {
             places: Places::new(options.runs),
             commits: tokio::sync::Semaphore::new(MAX_COMMITS),
             watches: Watches::default(),
+            definitions: Arc::default(),
         });
         let handle = Handle {
             shared: Arc::clone(&shared),

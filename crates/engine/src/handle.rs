@@ -167,6 +167,12 @@ impl Handle {
         Watch::new(&self.shared, id)
     }
 
+    /// The definitions of state machines that were parsed of late.
+    #[must_use]
+    pub fn definitions(&self) -> &flow::asl::Definitions {
+        &self.shared.definitions
+    }
+
     /// One aggregate, or the frames of it that are asked for.
     pub async fn load(&self, id: AggregateId, frames: Frames) -> Result<Option<Stored>, ReadError> {
         self.shared.ports.store.load(id, frames).await

@@ -123,6 +123,11 @@ pub(crate) fn edits_event(input: &Input) -> bool {
     )
 }
 
+/// Whether an input mostly comes first of all to its aggregate.
+pub(crate) fn begins(input: &Input) -> bool {
+    matches!(input, Input::Execution(input) if matches!(**input, flow::asl::Input::Start(_)))
+}
+
 /// Whether the input opens an incident or folds into one: such an input may go to another incident than addressed.
 pub(crate) fn is_trigger(input: &Input) -> bool {
     matches!(input, Input::Incident(input) if matches!(**input, incident::Input::Trigger(_)))

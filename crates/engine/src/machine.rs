@@ -1,5 +1,8 @@
 //! The table that joins kinds of aggregates to their deciders. Opening this file shows every machine there is.
 
+use std::sync::Arc;
+
+use flow::asl::Definitions;
 use jiff::Timestamp;
 use model::ids::Entropy;
 use model::{
@@ -44,6 +47,7 @@ pub(crate) struct Context {
     pub(crate) entropy: Entropy,
     pub(crate) step_budget: u32,
     pub(crate) throttle_retry_secs: u32,
+    pub(crate) definitions: Arc<Definitions>,
 }
 
 /// One decision, in the words that all machines share.
@@ -115,7 +119,11 @@ pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
 }
 
 /// Frames a machine wants loaded before it decides: all of a run, the root of the others and what an input names.
-pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Result<State, String> {
+pub(crate) fn restore(
+    kind: AggregateKind,
+    frames: Vec<(String, Value)>,
+    definitions: &Definitions,
+) -> Result<State, String> {
     match kind {
         AggregateKind::Incident => incident::restore(frames),
         AggregateKind::Engagement => engagement::restore(frames),
@@ -125,7 +133,7 @@ pub(crate) fn restore(kind: AggregateKind, frames: Vec<(String, Value)>) -> Resu
         AggregateKind::Parked => parked::restore(frames),
         AggregateKind::Schedule => schedule::restore(frames),
         AggregateKind::Replay => replay::restore(frames),
-        AggregateKind::Execution => execution::restore(frames),
+        AggregateKind::Execution => execution::restore(frames, definitions),
         AggregateKind::Invocation => invocation::restore(frames),
         AggregateKind::Activity => activity::restore(frames),
         AggregateKind::Preview => preview::restore(frames),

@@ -1,7 +1,9 @@
 //! Executions of state machines: `flow::asl`.
 
+use std::sync::Arc;
+
 use bus::delivery::{self, Request};
-use flow::asl::{self, Command, Execution, activity, map_run};
+use flow::asl::{self, Command, Definitions, Execution, activity, map_run};
 use model::effect::LogBatch;
 use model::{AggregateId, Rejection};
 use serde_json::Value;
@@ -10,8 +12,11 @@ use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machine::{Context, Decided, Order, State, misdirected};
 
-pub(crate) fn restore(frames: Vec<(String, Value)>) -> Result<State, String> {
-    Execution::restore(frames)
+pub(crate) fn restore(
+    frames: Vec<(String, Value)>,
+    definitions: &Definitions,
+) -> Result<State, String> {
+    Execution::restore(frames, definitions)
         .map(|execution| State::Execution(Box::new(execution)))
         .map_err(|error| error.to_string())
 }
@@ -38,6 +43,7 @@ pub(crate) fn decide(
         at: cx.at,
         entropy: cx.entropy,
         budget: cx.step_budget,
+        definitions: Arc::clone(&cx.definitions),
     };
     let decision = asl::step(execution, input, &context)?;
     Ok(Decided::of(

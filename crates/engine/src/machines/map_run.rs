@@ -1,5 +1,7 @@
 //! Map runs: `flow::asl::map_run`.
 
+use std::sync::Arc;
+
 use flow::asl::Input as ExecutionInput;
 use flow::asl::map_run::{self, Command, MapRun};
 use model::effect::Recovery;
@@ -38,6 +40,7 @@ pub(crate) fn decide(
         at: cx.at,
         entropy: cx.entropy,
         budget: cx.step_budget,
+        definitions: Arc::clone(&cx.definitions),
     };
     let decision = map_run::step(current, input, &context)?;
     Ok(Decided::of(

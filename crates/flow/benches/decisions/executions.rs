@@ -113,6 +113,7 @@ fn play(definition: &str, input: &str) {
         at: Timestamp::UNIX_EPOCH,
         entropy: [0; 32],
         budget: BUDGET,
+        definitions: std::sync::Arc::default(),
     };
     let mut next = Some(Input::Start(Box::new(start(definition, input))));
     let mut execution: Option<Execution> = None;

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::definition::{self, MachineType, StateMachine};
+use super::definition::StateMachine;
+use super::definitions::Definitions;
 use super::document::Document;
 use super::input::Start;
 pub(crate) use super::working::{Call, Followed, Mapping, Offer};
@@ -272,10 +273,14 @@ impl Execution {
     }
 
     /// Rebuilds an execution from its stored frames, in any order. Frames of other families (the history) are ignored.
+    /// `definitions` may know its definition.
     ///
     /// # Errors
     /// When a frame is missing, damaged or newer than this program.
-    pub fn restore(frames: Vec<(String, Value)>) -> Result<Self, RestoreError> {
+    pub fn restore(
+        frames: Vec<(String, Value)>,
+        definitions: &Definitions,
+    ) -> Result<Self, RestoreError> {
         let mut root: Option<Root> = None;
         let mut origin: Option<Origin> = None;
         let mut threads = BTreeMap::new();
@@ -305,11 +310,12 @@ impl Execution {
         }
         let root = root.ok_or_else(|| RestoreError::Missing(String::new()))?;
         let origin = origin.ok_or_else(|| RestoreError::Missing(ORIGIN_FRAME.to_owned()))?;
-        let machine = parse(&origin.start).map_err(RestoreError::Definition)?;
+        let machine = definitions.of(&origin.start);
+        let machine = machine.map_err(RestoreError::Definition)?;
         let execution = Self {
             root,
             origin: Arc::new(origin),
-            machine: Arc::new(machine),
+            machine,
             threads,
             items,
             results,
@@ -432,20 +438,6 @@ impl PartialEq for Execution {
             && self.items == other.items
             && self.results == other.results
     }
-}
-
-/// The machine of an execution's definition.
-pub(crate) fn parse(start: &Start) -> Result<StateMachine, String> {
-    // What a map run's execution walks through is a part of its parent's definition, and that is Standard.
-    let kind = if start.express && start.member.is_none() {
-        MachineType::Express
-    } else {
-        MachineType::Standard
-    };
-    definition::parse(&start.definition, kind).map_err(|problems| {
-        let all: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
-        all.join(", ")
-    })
 }
 
 fn thread_key(id: u32) -> String {

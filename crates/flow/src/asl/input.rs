@@ -1,5 +1,7 @@
 //! What an execution is told and what it asks for: the closed lists of both.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use model::Scope;
 use model::effect::{LogBatch, Outcome};
@@ -9,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::Word;
+use super::definitions::Definitions;
 use super::logging::Logging;
 use super::map_run::{Begin, End, Member, Report};
 
@@ -25,6 +28,8 @@ pub struct Context {
     pub entropy: Entropy,
     /// How many states may be entered in this turn before others have theirs ([`Command::Continue`]).
     pub budget: u32,
+    /// What was parsed before.
+    pub definitions: Arc<Definitions>,
 }
 
 /// What happened, from the execution's point of view.

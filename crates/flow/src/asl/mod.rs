@@ -20,6 +20,7 @@ pub mod single;
 pub mod template;
 
 mod context;
+mod definitions;
 mod document;
 mod execution;
 mod input;
@@ -29,6 +30,7 @@ mod machine;
 mod optimised;
 mod working;
 
+pub use definitions::Definitions;
 pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status, history_between};
 pub use input::{Command, Context, Input, Settlement, Start};
 pub use machine::trial;

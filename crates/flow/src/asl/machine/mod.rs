@@ -45,7 +45,7 @@ use model::{Decision, IndexEntry, Rejection};
 use serde_json::{Value, json};
 
 use super::definition::StateMachine;
-use super::execution::{self, Execution, Phase, Status, Thread};
+use super::execution::{Execution, Phase, Status, Thread};
 use super::fault::{Fault, RUNTIME};
 use super::input::{Command, Context, Input, Start};
 use turn::Turn;
@@ -157,7 +157,8 @@ fn token_of(token: &str) -> Option<(u32, &str)> {
 fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rejection> {
     let input: Value = serde_json::from_str(&start.input)
         .map_err(|error| Rejection::invalid("input", error.to_string()))?;
-    let machine = execution::parse(&start).map_err(|all| Rejection::invalid("definition", all))?;
+    let machine = cx.definitions.of(&start);
+    let machine = machine.map_err(|all| Rejection::invalid("definition", all))?;
     let mut details = json!({
         "input": start.input,
         "inputDetails": {"truncated": false},
@@ -173,7 +174,7 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
     }
     let (block, item) = begins_at(&start, &machine)?;
     let limit = limit(&start, &machine);
-    let execution = Execution::new(cx.id, cx.at, start, std::sync::Arc::new(machine));
+    let execution = Execution::new(cx.id, cx.at, start, machine);
     let mut turn = Turn::new(execution, cx);
     turn.fresh = true;
     turn.event(

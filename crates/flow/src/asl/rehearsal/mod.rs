@@ -8,6 +8,7 @@ pub mod mocks;
 mod spread;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::effect::Outcome;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::Word;
+use super::definitions::Definitions;
 use super::execution::{Execution, HISTORY_FAMILY, Status};
 use super::input::{Command, Context, Input, Settlement, Start};
 use super::map_run::{Begin, Input as RunInput};
@@ -128,6 +130,7 @@ struct Stage {
     at: Timestamp,
     began: Timestamp,
     turns: u64,
+    definitions: Arc<Definitions>,
     timers: Vec<(Timestamp, String)>,
     /// Calls that wait for their answer.
     asked: Vec<(Uuid, String, Value)>,
@@ -151,6 +154,7 @@ impl Default for Stage {
             at: noon,
             began: noon,
             turns: 0,
+            definitions: Arc::default(),
             timers: Vec::new(),
             asked: Vec::new(),
             offered: Vec::new(),
@@ -302,6 +306,7 @@ impl Stage {
             at: self.at,
             entropy,
             budget: BUDGET,
+            definitions: Arc::clone(&self.definitions),
         }
     }
 

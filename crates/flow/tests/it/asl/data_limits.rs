@@ -254,6 +254,7 @@ fn context(id: u128) -> Context {
         at: at(),
         entropy: [0; 32],
         budget: 100,
+        definitions: std::sync::Arc::default(),
     }
 }
 

@@ -57,6 +57,7 @@ impl Played {
             at: at(),
             entropy: [0; 32],
             budget: 100,
+            definitions: std::sync::Arc::default(),
         };
         let decision = asl::step(None, asl::Input::Start(Box::new(start)), &cx).expect("a machine");
         let begun = decision.commands.into_iter().find_map(|it| match it {
@@ -310,6 +311,7 @@ fn an_execution_that_is_told_twice_to_live_again_does_so_once() {
         at: at(),
         entropy: [0; 32],
         budget: 100,
+        definitions: std::sync::Arc::default(),
     };
     let start = asl::Input::Start(Box::new(start));
     let mut child = asl::step(None, start, &cx).expect("taken").state;

@@ -229,6 +229,7 @@ fn context(turn: u8) -> Context {
         at: at(),
         entropy: [turn; 32],
         budget: 100,
+        definitions: std::sync::Arc::default(),
     }
 }
 

@@ -43,6 +43,7 @@ impl Line {
             at: self.at,
             entropy: [self.turns; 32],
             budget: 3,
+            definitions: std::sync::Arc::default(),
         };
         self.turns = self.turns.wrapping_add(1);
         let decision = map_run::step(self.run.take(), input, &cx).expect("taken");

@@ -142,6 +142,7 @@ fn context() -> Context {
             .expect("an instant"),
         entropy: [0; 32],
         budget: 1,
+        definitions: std::sync::Arc::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flow::asl::map_run;
-use flow::asl::{self, Command, Context, Execution, Input, Start, Status};
+use flow::asl::{self, Command, Context, Definitions, Execution, Input, Start, Status};
 use jiff::Timestamp;
 use model::effect::{AwsCall, LogLine};
 use model::{EffectCommand, Scope};
@@ -119,7 +119,7 @@ impl World {
         }
         // Killed here, the execution comes back as it is.
         let stored = self.frames.clone().into_iter().collect();
-        let restored = Execution::restore(stored).expect("an execution");
+        let restored = Execution::restore(stored, &Definitions::default()).expect("an execution");
         assert!(restored == self.execution, "the frames tell another state");
         let mut goes_on = false;
         for command in commands {
@@ -164,5 +164,6 @@ fn context(id: Uuid, at: Timestamp, (turn, budget): (u8, u32)) -> Context {
         at,
         entropy: [turn; 32],
         budget,
+        definitions: std::sync::Arc::default(),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn load(call: &Call, id: AggregateId) -> Result<Option<Executio
     let stored = call.handle().load(id, frames).await?;
     stored
         .filter(|stored| stored.scope == call.scope)
-        .map(restored)
+        .map(|stored| restored(call, stored))
         .transpose()
 }
 
@@ -68,9 +68,10 @@ async fn read(call: &Call, id: AggregateId, frames: Frames) -> Result<Vec<Value>
     Ok(events)
 }
 
-fn restored(stored: Stored) -> Result<Execution, ApiError> {
+fn restored(call: &Call, stored: Stored) -> Result<Execution, ApiError> {
     let id = stored.id;
-    Execution::restore(stored.frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))
+    let execution = Execution::restore(stored.frames, call.handle().definitions());
+    execution.map_err(|error| ApiError::internal(format!("{id}: {error}")))
 }
 
 /// The members that lists and descriptions share.

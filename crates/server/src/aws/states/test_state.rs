@@ -62,6 +62,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         at: call.handle().now(),
         entropy: call.handle().entropy(),
         budget: BUDGET,
+        definitions: std::sync::Arc::default(),
     };
     let machine = asked.machine.clone();
     let tried = trial::try_state(machine.clone(), trial.clone(), &cx).map_err(refused)?;
