@@ -2,6 +2,7 @@
 
 mod check;
 mod graph;
+mod plan;
 mod test;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ pub(crate) fn interface() -> Command {
         .subcommand(check::interface())
         .subcommand(graph::interface())
         .subcommand(test::interface())
+        .subcommand(plan::interface())
         .subcommand(
             connection(Command::new("list").about("Executions, newest first")).arg(
                 Arg::new("unknown")
@@ -84,6 +86,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode> {
         .build()
         .context("the async runtime")?;
     match matches.subcommand() {
+        Some(("plan", found)) => return runtime.block_on(plan::run(found)),
         Some(("graph", found)) => runtime.block_on(graph::run(found)),
         Some(("list", found)) => runtime.block_on(list(found)),
         Some(("resolve", found)) => runtime.block_on(resolve(found)),

@@ -18,11 +18,24 @@ const SHOWN: usize = 2_000;
 
 /// Asks for a plan (or for what is bound to one) and waits until it is there.
 pub(super) async fn made(client: &OperatorClient, path: &str, body: &Value) -> Result<Value> {
-    let answer = client.call(("POST", path, ""), Some(body), now()).await?;
+    awaited(client, (path, "/api/v1/plans"), body).await
+}
+
+/// As [`made`], for plans that are asked for and found at one path.
+pub(super) async fn made_at(client: &OperatorClient, path: &str, body: &Value) -> Result<Value> {
+    awaited(client, (path, path), body).await
+}
+
+async fn awaited(
+    client: &OperatorClient,
+    (asked, found): (&str, &str),
+    body: &Value,
+) -> Result<Value> {
+    let answer = client.call(("POST", asked, ""), Some(body), now()).await?;
     let id = answer["id"]
         .as_str()
         .ok_or_else(|| anyhow!("the server did not name the plan"))?;
-    let path = format!("/api/v1/plans/{id}");
+    let path = format!("{found}/{id}");
     let mut waited = Duration::ZERO;
     loop {
         let plan = client.call(("GET", &path, ""), None, now()).await?;

@@ -38,6 +38,8 @@ pub enum Input {
     Invocation(Box<bus::invocation::Input>),
     /// For a dry run; the engine brings the documents.
     Preview(Box<flow::automation::preview::Input>),
+    /// For a state machine's preview.
+    MachinePlan(Box<flow::asl::plan::Input>),
     /// An effect of the aggregate ended.
     Settled {
         /// The effect.
@@ -92,6 +94,7 @@ impl Input {
             Self::Activity(_) => Some(AggregateKind::Activity),
             Self::MapRun(_) => Some(AggregateKind::MapRun),
             Self::Preview(_) => Some(AggregateKind::Preview),
+            Self::MachinePlan(_) => Some(AggregateKind::MachinePlan),
             Self::Settled { .. } | Self::Timer { .. } => None,
         }
     }

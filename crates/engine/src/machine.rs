@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machines::{
-    activity, call, delivery, engagement, execution, incident, invocation, map_run, parked,
-    preview, replay, run, schedule,
+    activity, call, delivery, engagement, execution, incident, invocation, machine_plan, map_run,
+    parked, preview, replay, run, schedule,
 };
 
 /// An aggregate's state as its machine knows it.
@@ -36,6 +36,7 @@ pub(crate) enum State {
     Activity(Box<flow::asl::activity::Activity>),
     Preview(Box<flow::automation::preview::Preview>),
     MapRun(Box<flow::asl::map_run::MapRun>),
+    MachinePlan(Box<flow::asl::plan::Preview>),
 }
 
 /// What a decider gets besides its input.
@@ -114,7 +115,8 @@ pub(crate) fn held_frames(kind: AggregateKind) -> Frames {
         | AggregateKind::Invocation
         | AggregateKind::Activity
         | AggregateKind::Preview
-        | AggregateKind::MapRun => Frames::All,
+        | AggregateKind::MapRun
+        | AggregateKind::MachinePlan => Frames::All,
     }
 }
 
@@ -138,6 +140,7 @@ pub(crate) fn restore(
         AggregateKind::Activity => activity::restore(frames),
         AggregateKind::Preview => preview::restore(frames),
         AggregateKind::MapRun => map_run::restore(frames),
+        AggregateKind::MachinePlan => machine_plan::restore(frames),
     }
 }
 
@@ -161,6 +164,7 @@ pub(crate) fn decide(
         AggregateKind::Activity => activity::decide(state, prepared, cx),
         AggregateKind::Preview => preview::decide(state, prepared, cx),
         AggregateKind::MapRun => map_run::decide(state, prepared, cx),
+        AggregateKind::MachinePlan => machine_plan::decide(state, prepared, cx),
     }
 }
 

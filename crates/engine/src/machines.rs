@@ -7,6 +7,7 @@ pub(crate) mod engagement;
 pub(crate) mod execution;
 pub(crate) mod incident;
 pub(crate) mod invocation;
+pub(crate) mod machine_plan;
 pub(crate) mod map_run;
 pub(crate) mod parked;
 pub(crate) mod preview;

@@ -35,11 +35,13 @@ pub enum AggregateKind {
     Preview,
     /// One run of a distributed Map: the executions for its items (`flow::asl::map_run`).
     MapRun,
+    /// One dry run of a state machine (`flow::asl::plan`).
+    MachinePlan,
 }
 
 impl AggregateKind {
     /// All kinds, in storage order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Incident,
         Self::Engagement,
         Self::Run,
@@ -53,6 +55,7 @@ impl AggregateKind {
         Self::Activity,
         Self::Preview,
         Self::MapRun,
+        Self::MachinePlan,
     ];
 
     /// The name under which the kind is stored.
@@ -72,6 +75,7 @@ impl AggregateKind {
             Self::Activity => "activity",
             Self::Preview => "preview",
             Self::MapRun => "map-run",
+            Self::MachinePlan => "machine-plan",
         }
     }
 
@@ -118,6 +122,15 @@ impl AggregateId {
     pub fn preview(id: Uuid) -> Self {
         Self {
             kind: AggregateKind::Preview,
+            id,
+        }
+    }
+
+    /// The id of a state machine's preview.
+    #[must_use]
+    pub fn machine_plan(id: Uuid) -> Self {
+        Self {
+            kind: AggregateKind::MachinePlan,
             id,
         }
     }

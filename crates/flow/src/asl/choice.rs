@@ -9,6 +9,7 @@ use super::intrinsic::Randomness;
 use super::jsonata::Expression;
 use super::path::Path;
 use super::template::{Template, View};
+use crate::expr::unknown;
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -284,6 +285,53 @@ impl Condition {
                         &other,
                     )),
                 }
+            }
+        }
+    }
+}
+
+impl Condition {
+    /// As [`Condition::holds`], where some values are not known: `None` when only the run can tell.
+    pub(crate) fn judge(
+        &self,
+        view: &View<'_>,
+        (location, randomness): (&str, &mut Randomness),
+    ) -> Result<Option<bool>, Fault> {
+        match self {
+            Self::Constant(_) => self.holds(view, (location, randomness)).map(Some),
+            Self::All(list) | Self::Any(list) => {
+                let decides = matches!(self, Self::Any(_));
+                let mut judged = Some(!decides);
+                for inner in list {
+                    match inner.judge(view, (location, randomness))? {
+                        Some(answer) if answer == decides => return Ok(Some(decides)),
+                        Some(_) => {}
+                        None => judged = None,
+                    }
+                }
+                Ok(judged)
+            }
+            Self::Not(inner) => {
+                let judged = inner.judge(view, (location, randomness))?;
+                Ok(judged.map(|answer| !answer))
+            }
+            Self::Compare(path, comparison, operand) => {
+                let unknown = |path: &Path| view.look(path).is_ok_and(|it| unknown::is_in(&it));
+                let open = match operand {
+                    Operand::Path(other) => unknown(path) || unknown(other),
+                    Operand::Literal(_) => unknown(path),
+                };
+                if open {
+                    return Ok(None);
+                }
+                compared(view, path, (*comparison, operand)).map(Some)
+            }
+            Self::Expression(expression) => {
+                let value = view.evaluate(expression, location, randomness)?;
+                if unknown::is_in(&value) {
+                    return Ok(None);
+                }
+                self.holds(view, (location, randomness)).map(Some)
             }
         }
     }

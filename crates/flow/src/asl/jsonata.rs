@@ -4,6 +4,8 @@
 //! here, what it takes away (`$eval`) is taken away. Bounds: nesting, length of lists, and time, since an expression
 //! can loop for ever; the time limit decides nothing but that the expression failed.
 
+mod open;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -14,6 +14,7 @@ pub mod jsonata;
 pub mod logging;
 pub mod map_run;
 pub mod path;
+pub mod plan;
 pub mod rehearsal;
 pub mod review;
 pub mod single;
@@ -27,6 +28,7 @@ mod input;
 mod integration;
 mod job;
 mod machine;
+mod open;
 mod optimised;
 mod working;
 

@@ -12,6 +12,7 @@ use super::document::Document;
 use super::fault::{self, Fault};
 use super::intrinsic::{Call, IntrinsicError, Randomness};
 use super::jsonata::{Bindings, Expression, Failure};
+use super::open;
 use super::path::{Path, Root};
 
 /// A value with holes.
@@ -62,6 +63,8 @@ pub(crate) struct View<'a> {
     pub(crate) at: Timestamp,
     /// `$states` of expressions.
     pub(crate) states: &'a States,
+    /// Whether some of the values are not known (a plan): what is made of them is not known either.
+    pub(crate) open: bool,
 }
 
 impl View<'_> {
@@ -70,18 +73,18 @@ impl View<'_> {
     /// # Errors
     /// The reason why it means nothing.
     pub(crate) fn look(&self, path: &Path) -> Result<Value, String> {
-        let found = match path.root() {
-            Root::Document => path.read(self.document),
-            Root::Context => path.read(self.context.value()),
-            Root::Variable(name) => {
-                let value = self
-                    .variables
-                    .get(name)
-                    .ok_or_else(|| format!("The variable '${name}' is not defined"))?;
-                path.read(value)
-            }
+        let searched = match path.root() {
+            Root::Document => self.document,
+            Root::Context => self.context.value(),
+            Root::Variable(name) => self
+                .variables
+                .get(name)
+                .ok_or_else(|| format!("The variable '${name}' is not defined"))?,
         };
-        found.map_err(|missing| missing.to_string())
+        if let Some(unknown) = self.open.then(|| open::behind(path, searched)).flatten() {
+            return Ok(unknown);
+        }
+        path.read(searched).map_err(|missing| missing.to_string())
     }
 
     /// What a path of a field means here, or the service's words for a path that means nothing.
@@ -108,12 +111,15 @@ impl View<'_> {
             variables: self.variables,
             at: self.at,
         };
-        expression
-            .evaluate(&bindings, randomness)
-            .map_err(|failure| match failure {
-                Failure::Undefined => fault::undefined(expression.source(), location),
-                Failure::Threw(words) => fault::threw(expression.source(), location, &words),
-            })
+        let evaluated = if self.open {
+            expression.evaluate_open(&bindings, randomness)
+        } else {
+            expression.evaluate(&bindings, randomness)
+        };
+        evaluated.map_err(|failure| match failure {
+            Failure::Undefined => fault::undefined(expression.source(), location),
+            Failure::Threw(words) => fault::threw(expression.source(), location, &words),
+        })
     }
 
     pub(crate) fn call(
@@ -128,6 +134,13 @@ impl View<'_> {
                 reason,
             })
         };
+        if let Some(unknown) = self
+            .open
+            .then(|| open::result(call, &|path| self.look(path).ok()))
+            .flatten()
+        {
+            return Ok(unknown);
+        }
         call.apply(&look, randomness)
             .map_err(|error| fault::intrinsic(field, &error))
     }

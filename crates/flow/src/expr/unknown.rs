@@ -93,6 +93,12 @@ pub(crate) fn item(list: &Value) -> Value {
     mark(&format!("{ITEM}{name}"))
 }
 
+/// What would tell a value that is unknown as a whole.
+pub(crate) fn name_of(value: &Value) -> Option<&str> {
+    let text = value.as_str().filter(|_| is_whole(value))?;
+    text.strip_prefix(OPEN)?.strip_suffix(CLOSE)
+}
+
 /// The value as people read it.
 pub(crate) fn shown(value: &Value) -> Value {
     each_text(value, &|text| {

@@ -11,6 +11,7 @@ mod incident_times;
 mod incident_triggers;
 mod intake_sources;
 mod journal;
+mod machine_plans;
 mod metric_data;
 mod near_misses;
 mod parked;
@@ -44,6 +45,15 @@ const ROUTES: &[Route] = &[
         "/api/v1/aws/calls/*/resolve",
         |call| Box::pin(resolve_aws_call::handle(call)),
     ),
+    Route::new(
+        "CreateMachinePlan",
+        "POST",
+        "/api/v1/machine-plans",
+        |call| Box::pin(machine_plans::create(call)),
+    ),
+    Route::new("GetMachinePlan", "GET", "/api/v1/machine-plans/*", |call| {
+        Box::pin(machine_plans::get(call))
+    }),
     Route::new("GetDelivery", "GET", "/api/v1/deliveries/*", |call| {
         Box::pin(deliveries::get(call))
     }),

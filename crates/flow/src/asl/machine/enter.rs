@@ -14,6 +14,7 @@ use crate::asl::fault::{self, Fault, NO_CHOICE_MATCHED};
 use crate::asl::map_run::Given;
 use crate::asl::template::States;
 use crate::asl::template::{Template, View};
+use crate::expr::unknown;
 
 /// A state as its work sees it: where it is, and what its templates are filled from.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Scene {
     variables: std::collections::BTreeMap<String, Value>,
     states: States,
     at: jiff::Timestamp,
+    /// Whether some of the values are not known: the state of a plan.
+    open: bool,
 }
 
 impl Scene {
@@ -45,6 +48,7 @@ impl Scene {
             variables,
             states,
             at: turn.cx.at,
+            open: turn.open,
         };
         let input = scene.select(&state.input_path, &scene.thread.input);
         Some(input.map(|input| {
@@ -78,7 +82,13 @@ impl Scene {
             variables: &self.variables,
             states: &self.states,
             at: self.at,
+            open: self.open,
         }
+    }
+
+    /// Whether a value of a plan is not known.
+    pub(super) fn lacks(&self, value: &Value) -> bool {
+        self.open && unknown::is_in(value)
     }
 
     /// What templates are filled from, for whoever fills them later.

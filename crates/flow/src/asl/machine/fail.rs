@@ -38,7 +38,8 @@ fn lead(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     if evaluation {
         show_evaluation(turn, (id, state), &fault);
     }
-    if retry(turn, (id, state), &fault) {
+    // What a plan has read would be read again.
+    if !turn.open && retry(turn, (id, state), &fault) {
         return;
     }
     turn.drop_fork(id);

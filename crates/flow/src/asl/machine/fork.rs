@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::enter::Scene;
 use super::turn::Turn;
-use super::{fail, leave, quantity, spread, task};
+use super::{fail, leave, planned, quantity, spread, task};
 use crate::asl::definition::{Items, Kind, Map, State};
 use crate::asl::document::Document;
 use crate::asl::execution::{Fork, Phase, Thread};
@@ -66,7 +66,8 @@ pub(super) fn map(
     };
     let limit =
         u32::try_from(limit).map_err(|_| Fault::runtime("MaxConcurrency cannot be negative."))?;
-    let distributed = map.distributed.as_ref();
+    // A plan shows what each item would have done, wherever that would be done.
+    let distributed = map.distributed.as_ref().filter(|_| !turn.open);
     let reads = distributed.is_some_and(|it| it.reader.is_some());
     let items = if reads {
         Vec::new()
@@ -111,6 +112,9 @@ pub(super) fn map(
 
 /// The items of a Map.
 pub(super) fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec<Value>, Fault> {
+    if turn.open && map.distributed.as_ref().is_some_and(planned::shapes_items) {
+        return Ok(vec![planned::some_item(&scene.thread, turn)]);
+    }
     let value = match &map.items {
         Items::Input => scene.input.to_value(),
         Items::At(path) => scene
@@ -119,6 +123,9 @@ pub(super) fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec
             .map_err(|reason| fault::invalid_path(path, &reason))?,
         Items::Given(template) => {
             let value = scene.fill(template, &scene.input, turn)?;
+            if scene.lacks(&value) && !value.is_array() {
+                return Ok(vec![value]);
+            }
             if let (
                 Template::Expression {
                     location,
@@ -139,6 +146,7 @@ pub(super) fn items(turn: &mut Turn<'_>, scene: &Scene, map: &Map) -> Result<Vec
     };
     match value {
         Value::Array(items) => Ok(items),
+        other if scene.lacks(&other) => Ok(vec![other]),
         other => {
             let cause = format!("Map state input must be an array but was: {other}");
             Err(if map.items == Items::Input && scene.is_jsonata() {
@@ -202,7 +210,11 @@ fn limits(
 }
 
 /// Begins the next iteration, if there is one; its first event follows `previous`.
-fn iterate(turn: &mut Turn<'_>, (id, state): (u32, &State), previous: u64) -> Result<(), Fault> {
+pub(super) fn iterate(
+    turn: &mut Turn<'_>,
+    (id, state): (u32, &State),
+    previous: u64,
+) -> Result<(), Fault> {
     let Kind::Map(map) = &state.kind else {
         return Ok(());
     };

@@ -11,6 +11,7 @@ use crate::asl::document::Document;
 use crate::asl::execution::Phase;
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD, RESULT_PATH_MISMATCH};
 use crate::asl::template::Template;
+use crate::expr::unknown;
 
 /// Most bytes of all variables of one thread (the service's limit).
 const MAX_VARIABLES: usize = 10 * 1_048_576;
@@ -50,7 +51,7 @@ pub(super) fn with_result(
                 _ => result.clone(),
             };
             turn.note("afterResultSelector", || selected.to_value());
-            let placed = place(state, &scene.thread.input, selected)?;
+            let placed = put(&state.result_path, &scene, selected)?;
             turn.note("afterResultPath", || placed.to_value());
             scene.select(&state.output_path, &placed)?
         }
@@ -77,12 +78,9 @@ fn selector(state: &State) -> Option<&Template> {
     }
 }
 
-/// `ResultPath` applied.
-fn place(state: &State, raw: &Document, result: Document) -> Result<Document, Fault> {
-    put(&state.result_path, raw, result)
-}
-
-fn put(path: &Selection, raw: &Document, result: Document) -> Result<Document, Fault> {
+/// `ResultPath` applied to the state's raw input.
+fn put(path: &Selection, scene: &Scene, result: Document) -> Result<Document, Fault> {
+    let raw = &scene.thread.input;
     match path {
         Selection::Whole => Ok(result),
         Selection::Nothing => Ok(raw.clone()),
@@ -90,6 +88,7 @@ fn put(path: &Selection, raw: &Document, result: Document) -> Result<Document, F
             let mut placed = raw.to_value();
             match path.write(&mut placed, result.into_value()) {
                 Ok(()) => Ok(placed.into()),
+                Err(_) if scene.lacks(raw) => Ok(unknown::mark("input with a result").into()),
                 Err(_) => Err(Fault::definition(
                     RESULT_PATH_MISMATCH,
                     format!("Unable to apply ReferencePath {path} to input {}", **raw),
@@ -157,7 +156,7 @@ pub(super) fn caught(
     };
     let error = Document::from(error);
     let output = match state.language {
-        Language::JsonPath => put(&catcher.result_path, &scene.thread.input, error.clone())?,
+        Language::JsonPath => put(&catcher.result_path, &scene, error.clone())?,
         Language::Jsonata => {
             scene.with("errorOutput", error.clone());
             match &catcher.output {

@@ -28,6 +28,7 @@ mod fail;
 mod follow;
 mod fork;
 mod leave;
+pub(crate) mod planned;
 mod quantity;
 mod redrive;
 mod shown;

@@ -28,7 +28,7 @@ fn value(
         Number::Expression(expression) => {
             let view = scene.view(&scene.input);
             let value = view.evaluate(expression, field, &mut turn.random)?;
-            if value.is_number() {
+            if value.is_number() || scene.lacks(&value) {
                 Ok(value)
             } else {
                 Err(fault::unexpected_type(
@@ -49,6 +49,9 @@ pub(super) fn wait_seconds(
     number: &Number,
 ) -> Result<u64, Fault> {
     let value = value(turn, scene, (number, "Seconds"))?;
+    if scene.lacks(&value) {
+        return Ok(0);
+    }
     let path = match number {
         Number::Path(path) => path.to_string(),
         _ => String::new(),
@@ -95,6 +98,9 @@ pub(super) fn wait_until(
     match template {
         Template::Expression { location, .. } => {
             let value = scene.fill(template, &scene.input, turn)?;
+            if scene.lacks(&value) {
+                return Ok(turn.cx.at);
+            }
             value.as_str().and_then(instant).ok_or_else(|| {
                 let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 let mut fault = Fault::query(format!(
@@ -111,6 +117,9 @@ pub(super) fn wait_until(
                     "The TimestampPath parameter does not reference an input value: {path}"
                 ))
             })?;
+            if scene.lacks(&value) {
+                return Ok(turn.cx.at);
+            }
             value.as_str().and_then(instant).ok_or_else(|| {
                 let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 Fault::runtime(format!(
@@ -120,6 +129,9 @@ pub(super) fn wait_until(
         }
         other => {
             let value = scene.fill(other, &scene.input, turn)?;
+            if scene.lacks(&value) {
+                return Ok(turn.cx.at);
+            }
             value
                 .as_str()
                 .and_then(instant)
@@ -135,6 +147,9 @@ pub(super) fn integer(
     (number, field): (&Number, &str),
 ) -> Result<i64, Fault> {
     let value = value(turn, scene, (number, field))?;
+    if scene.lacks(&value) {
+        return Ok(1);
+    }
     let value = digits(value, number);
     let found = value.as_i64().or_else(|| {
         let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
@@ -155,6 +170,9 @@ pub(super) fn float(
     (number, field): (&Number, &str),
 ) -> Result<f64, Fault> {
     let value = value(turn, scene, (number, field))?;
+    if scene.lacks(&value) {
+        return Ok(0.0);
+    }
     let value = digits(value, number);
     value
         .as_f64()

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::enter::Scene;
 use super::turn::Turn;
 use super::worker::{self, Work};
-use super::{fail, follow, leave, quantity, seconds_after, shown, spread, trial};
+use super::{fail, follow, leave, planned, quantity, seconds_after, shown, spread, trial};
 use crate::asl::definition::{Kind, State, Task};
 use crate::asl::execution::{Call, Followed, Phase};
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD, TASK_FAILED, TIMEOUT};
@@ -28,12 +28,13 @@ pub(super) fn begin(
     let integration = Integration::parse(&task.resource).map_err(Fault::runtime)?;
     let token = secret(turn, &integration);
     if integration.callback && !scene.has_token() {
-        scene.with_token(&whole_token(turn, id, &token));
+        scene.with_token(&planned::token(turn).unwrap_or_else(|| whole_token(turn, id, &token)));
     }
     let arguments = match &task.arguments {
         Some(arguments) => scene.fill(arguments, &scene.input, turn)?,
         None => scene.input.to_value(),
     };
+    let arguments = planned::arguments(turn, &integration, arguments);
     turn.note(trial::arguments_name(state.language), || arguments.clone());
     let timeout = limit(turn, &scene, (task.timeout.as_ref(), "TimeoutSeconds"))?;
     let heartbeat = limit(turn, &scene, (task.heartbeat.as_ref(), "HeartbeatSeconds"))?;

@@ -45,6 +45,8 @@ pub(super) struct Turn<'a> {
     pub(super) reply: Value,
     /// What a trial notes; an execution has none.
     pub(super) notes: Option<Notes>,
+    /// Whether it is a turn of a plan: some of its values are not known.
+    pub(super) open: bool,
     /// The threads as they were when the failure began that is being taken up.
     pub(super) failing: Option<Resting>,
     events: Vec<Event>,
@@ -65,6 +67,7 @@ impl<'a> Turn<'a> {
             index: Vec::new(),
             reply: Value::Null,
             notes: None,
+            open: false,
             failing: None,
             events: Vec::new(),
             threads: Touched::none(),

@@ -47,6 +47,7 @@ impl Given {
             variables: &self.variables,
             at: self.at,
             states: &self.states,
+            open: false,
         };
         selector.fill(&view, random)
     }

@@ -119,6 +119,11 @@ impl Path {
         &self.root
     }
 
+    /// Its steps behind the root.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// Whether it is the root alone.
     #[must_use]
     pub fn is_root(&self) -> bool {

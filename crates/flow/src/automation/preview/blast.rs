@@ -48,7 +48,7 @@ pub struct Related {
 }
 
 /// The resources of a plan.
-pub(super) fn resources(steps: &[PlanStep], reads: &[Read]) -> Vec<Resource> {
+pub(crate) fn resources(steps: &[PlanStep], reads: &[Read]) -> Vec<Resource> {
     let mut found: BTreeMap<String, Resource> = BTreeMap::new();
     let calls = steps.iter().flat_map(|step| &step.calls);
     for call in calls.filter(|call| call.impact != Impact::NonMutating) {

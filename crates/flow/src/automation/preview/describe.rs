@@ -73,7 +73,8 @@ impl Work {
         let Some(call) = &asked.call else {
             return self.plan_script(place, planned, (asked.script.as_ref(), times));
         };
-        let made = self.described(call, planned, times);
+        let lasting = self.lasting(&call.params, times);
+        let made = described(call, planned, &lasting);
         let reads = made.impact == Impact::NonMutating;
         let impact = match natural {
             // Others do the work of these actions.
@@ -90,56 +91,6 @@ impl Work {
             return Cue::Pass(run.map(asks));
         }
         Cue::Pass(reads.then(|| "reads what is only known after the run".to_owned()))
-    }
-
-    fn described(
-        &self,
-        call: &AwsCall,
-        planned: &Value,
-        times: (Timestamp, Timestamp),
-    ) -> PlannedCall {
-        let text = |name: &str| planned.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (service, operation) = (
-            text("service").unwrap_or_else(|| call.service.clone()),
-            text("operation").unwrap_or_else(|| call.operation.clone()),
-        );
-        let role = call.assume_role.as_ref().map(|role| role.role_arn.clone());
-        let lasting = self.lasting(&call.params, times);
-        let stands_for = json!({"service": service, "operation": operation, "params": lasting, "region": call.region, "role": role});
-        let empty = Map::new();
-        let undo = inverse::prospect(
-            &service,
-            &operation,
-            call.params.as_object().unwrap_or(&empty),
-        );
-        let reads = text("impact").as_deref() == Some("NonMutating");
-        let compared = agreed::compared_call(&AwsCall {
-            params: compared(&lasting, planned.get("secrets")),
-            ..call.clone()
-        });
-        let permissions = planned.get("permissions").and_then(Value::as_array);
-        PlannedCall {
-            params: masked(&unknown::shown(&lasting), planned.get("secrets")),
-            digest: digest(&stands_for),
-            region: call.region.clone(),
-            role,
-            impact: if reads {
-                Impact::NonMutating
-            } else {
-                Impact::Mutating
-            },
-            class: text("class").unwrap_or_default(),
-            undo: if reads {
-                String::new()
-            } else {
-                undo.to_owned()
-            },
-            permissions: permissions.cloned().unwrap_or_default(),
-            problem: text("problem"),
-            compared,
-            service,
-            operation,
-        }
     }
 
     /// A value without the moment of the run.
@@ -210,6 +161,51 @@ impl Work {
             ..PlannedCall::default()
         };
         self.ledger.plan((run, seq), call, &Value::Null);
+    }
+}
+
+/// A call as its performer described it; `lasting` are its parameters without the moment of the run.
+pub(crate) fn described(call: &AwsCall, planned: &Value, lasting: &Value) -> PlannedCall {
+    let text = |name: &str| planned.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (service, operation) = (
+        text("service").unwrap_or_else(|| call.service.clone()),
+        text("operation").unwrap_or_else(|| call.operation.clone()),
+    );
+    let role = call.assume_role.as_ref().map(|role| role.role_arn.clone());
+    let stands_for = json!({"service": service, "operation": operation, "params": lasting, "region": call.region, "role": role});
+    let empty = Map::new();
+    let undo = inverse::prospect(
+        &service,
+        &operation,
+        call.params.as_object().unwrap_or(&empty),
+    );
+    let reads = text("impact").as_deref() == Some("NonMutating");
+    let compared = agreed::compared_call(&AwsCall {
+        params: compared(lasting, planned.get("secrets")),
+        ..call.clone()
+    });
+    let permissions = planned.get("permissions").and_then(Value::as_array);
+    PlannedCall {
+        params: masked(&unknown::shown(lasting), planned.get("secrets")),
+        digest: digest(&stands_for),
+        region: call.region.clone(),
+        role,
+        impact: if reads {
+            Impact::NonMutating
+        } else {
+            Impact::Mutating
+        },
+        class: text("class").unwrap_or_default(),
+        undo: if reads {
+            String::new()
+        } else {
+            undo.to_owned()
+        },
+        permissions: permissions.cloned().unwrap_or_default(),
+        problem: text("problem"),
+        compared,
+        service,
+        operation,
     }
 }
 

@@ -15,15 +15,15 @@
 pub(crate) mod ledger;
 pub mod plan;
 
-mod blast;
-mod describe;
+pub(crate) mod blast;
+pub(crate) mod describe;
 mod finish;
 mod itself;
 mod kept;
 pub(crate) mod live;
-mod moment;
+pub(crate) mod moment;
 mod play;
-mod state;
+pub(crate) mod state;
 
 use model::agreed::AgreedPlan;
 use model::effect::Outcome;

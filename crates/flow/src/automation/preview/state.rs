@@ -153,19 +153,19 @@ pub(super) struct Asked {
 
 /// An answer: all ways see the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Read {
+pub(crate) struct Read {
     v: u16,
     /// Digest of the question.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// `service:operation`; empty for a script.
-    pub(super) by: String,
+    pub(crate) by: String,
     /// Its parameters.
-    pub(super) params: Value,
-    pub(super) outcome: Outcome,
+    pub(crate) params: Value,
+    pub(crate) outcome: Outcome,
 }
 
 impl Read {
-    pub(super) fn new(key: String, call: Option<&AwsCall>, outcome: Outcome) -> Self {
+    pub(crate) fn new(key: String, call: Option<&AwsCall>, outcome: Outcome) -> Self {
         let by = call.map(|call| format!("{}:{}", call.service, call.operation));
         Self {
             v: VERSION,

@@ -53,9 +53,9 @@ pub(super) async fn existing_version(
 }
 
 /// The machine, version or alias that is to be run.
-pub(super) struct Chosen {
+pub(crate) struct Chosen {
     /// As it is now, or as it was when the version was published.
-    pub(super) machine: StateMachine,
+    pub(crate) machine: StateMachine,
     /// ARN of the version.
     pub(super) version: Option<String>,
     /// ARN of the alias.
@@ -63,7 +63,7 @@ pub(super) struct Chosen {
 }
 
 /// What a place means; `chance`, from 0 to below 1, chooses between an alias's versions.
-pub(super) async fn chosen(call: &Call, place: &Place, chance: f64) -> Result<Chosen, ApiError> {
+pub(crate) async fn chosen(call: &Call, place: &Place, chance: f64) -> Result<Chosen, ApiError> {
     let asked = place.arn(call);
     let (number, alias) = match (place.version(), place.alias()) {
         (Some(number), _) => (number, None),
@@ -114,7 +114,7 @@ pub(super) fn invalid(problems: &[Problem]) -> ApiError {
     ApiError::new("InvalidDefinition", message)
 }
 
-pub(super) fn role(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
+pub(crate) fn role(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
     let Some(role) = fields.text("roleArn", ROLE)? else {
         return Ok(None);
     };

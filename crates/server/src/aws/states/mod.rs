@@ -13,7 +13,7 @@ mod list_executions;
 mod list_state_machines;
 mod list_tags_for_resource;
 mod logging;
-mod machines;
+pub(crate) mod machines;
 mod map_runs;
 mod mocks;
 pub(crate) mod names;

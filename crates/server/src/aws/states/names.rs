@@ -9,7 +9,7 @@ use crate::decode::{Fields, Text};
 use crate::error::{ApiError, echo};
 
 /// An ARN.
-pub(super) const ARN: Text = Text::length(1, 2000);
+pub(crate) const ARN: Text = Text::length(1, 2000);
 /// A name, before its characters are looked at.
 const NAME: Text = Text::length(1, 80);
 /// Characters that no name has.
@@ -39,7 +39,7 @@ pub(super) fn machine_arn(call: &Call, name: &str) -> String {
 
 /// A state machine's name in an ARN, with what stands behind it: a version's number or an alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) name: String,
     pub(super) qualifier: Option<String>,
 }
@@ -89,7 +89,7 @@ pub(super) fn parse_place(call: &Call, text: &str) -> Result<Place, ApiError> {
 }
 
 /// The machine, version or alias that a member names by ARN.
-pub(super) fn place(call: &Call, member: &str) -> Result<Place, ApiError> {
+pub(crate) fn place(call: &Call, member: &str) -> Result<Place, ApiError> {
     parse_place(call, call.fields().required_text(member, ARN)?)
 }
 
