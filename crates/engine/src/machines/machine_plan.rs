@@ -1,5 +1,7 @@
 //! Dry runs of state machines: `flow::asl::plan`.
 
+use std::sync::Arc;
+
 use flow::asl;
 use flow::asl::plan::{self, Command, Preview};
 use model::Rejection;
@@ -36,6 +38,7 @@ pub(crate) fn decide(
         at: cx.at,
         entropy: cx.entropy,
         budget: cx.step_budget,
+        definitions: Arc::clone(&cx.definitions),
     };
     let decision = plan::step(current, input, &context)?;
     Ok(Decided::of(
