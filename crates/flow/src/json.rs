@@ -219,7 +219,16 @@ mod tests {
         assert_eq!(error.place.line, 2);
         let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
         let wide = format!("[{}1]", "1,".repeat(MAX_NODES + 1));
-        for case in [deep.as_str(), wide.as_str(), "{\"a\":1,\"a\":2}", ""] {
+        let lists = [
+            "[1 2]",
+            "[,,1]",
+            "[1,]",
+            "[1,,2]",
+            "{\"a\":1,}",
+            "{\"a\" 1}",
+        ];
+        let texts = [deep.as_str(), wide.as_str(), "{\"a\":1,\"a\":2}", ""];
+        for case in texts.into_iter().chain(lists) {
             assert!(parse(case).is_err(), "{}", &case[..case.len().min(30)]);
         }
     }

@@ -1,6 +1,7 @@
 //! An array of JSON, at a place in its document (RFC 6901): its elements are the items.
 //!
-//! What stands before the array is passed over without being kept, so that it may be of any size; each element is read
+//! What stands before the array is passed over without being kept, so that it may be of any size, and is looked at only as
+//! far as that needs; each element is read
 //! once it stands complete in a window.
 
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,24 @@ pub struct Decoder {
     at: At,
     /// What is being passed over.
     passing: Option<Passing>,
+    /// What may follow in the array or object on the way.
+    #[serde(default)]
+    due: Due,
     /// Items read so far.
     items: u64,
+}
+
+/// What may follow in an array or object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Due {
+    /// A member, or its end: it has just begun.
+    #[default]
+    First,
+    /// A comma, or its end.
+    Comma,
+    /// A member.
+    Member,
 }
 
 /// Where the next byte stands. Numbers count how much of the way is behind.
@@ -79,6 +96,7 @@ impl Decoder {
             way,
             at: At::Start,
             passing: None,
+            due: Due::First,
             items: 0,
         })
     }
@@ -183,14 +201,41 @@ impl Decoder {
         Ok(step.map(|bytes| blank + bytes))
     }
 
+    /// A comma, as far as one may follow.
+    fn comma(&mut self) -> Result<usize, Unreadable> {
+        if self.due != Due::Comma {
+            return Err(broken("a value was expected"));
+        }
+        self.due = Due::Member;
+        Ok(1)
+    }
+
+    /// The end of what is open, which may not follow a comma.
+    fn end(&self) -> Result<(), Unreadable> {
+        if self.due == Due::Member {
+            return Err(broken("a value was expected"));
+        }
+        Ok(())
+    }
+
+    /// A member begins: a comma is due behind it.
+    fn member(&mut self) -> Result<(), Unreadable> {
+        if self.due == Due::Comma {
+            return Err(broken("a comma was expected"));
+        }
+        self.due = Due::Comma;
+        Ok(())
+    }
+
     fn value(&mut self, byte: u8, depth: usize) -> Result<usize, Unreadable> {
         let Some(part) = self.way.get(depth) else {
             if byte != b'[' {
                 return Err(Unreadable::NotIterable);
             }
-            self.at = At::Items;
+            (self.at, self.due) = (At::Items, Due::First);
             return Ok(1);
         };
+        self.due = Due::First;
         self.at = match byte {
             b'{' => At::Name { depth },
             b'[' => {
@@ -206,10 +251,11 @@ impl Decoder {
 
     fn name(&mut self, rest: &[u8], depth: usize, last: bool) -> Result<Option<usize>, Unreadable> {
         match rest.first() {
-            Some(b',') => return Ok(Some(1)),
+            Some(b',') => return self.comma().map(Some),
+            Some(b'"') if self.due == Due::Comma => return Err(broken("a comma was expected")),
             Some(b'"') => {}
             // The object ends without the name.
-            Some(b'}') => return Err(Unreadable::NotIterable),
+            Some(b'}') => return self.end().and(Err(Unreadable::NotIterable)),
             _ => return Err(broken("a name was expected")),
         }
         let mut scan = Passing::default();
@@ -225,6 +271,7 @@ impl Decoder {
         }
         let name: String = serde_json::from_slice(rest.get(..end).unwrap_or_default())
             .map_err(|error| broken(&error.to_string()))?;
+        self.member()?;
         if self.way.get(depth).is_some_and(|part| *part == name) {
             self.at = At::Value { depth: depth + 1 };
         } else {
@@ -235,13 +282,15 @@ impl Decoder {
 
     fn element(&mut self, byte: u8, (depth, left): (usize, u64)) -> Result<usize, Unreadable> {
         match byte {
-            b',' => Ok(1),
-            b']' => Err(Unreadable::NotIterable),
+            b',' => self.comma(),
+            b']' => self.end().and(Err(Unreadable::NotIterable)),
             _ if left == 0 => {
+                self.member()?;
                 self.at = At::Value { depth: depth + 1 };
                 Ok(0)
             }
             _ => {
+                self.member()?;
                 self.at = At::Element {
                     depth,
                     left: left - 1,
@@ -259,11 +308,13 @@ impl Decoder {
         sink: &mut Sink,
     ) -> Result<Option<usize>, Unreadable> {
         match rest.first() {
-            Some(b',') => return Ok(Some(1)),
+            Some(b',') => return self.comma().map(Some),
             Some(b']') => {
+                self.end()?;
                 self.at = At::End;
                 return Ok(Some(1));
             }
+            _ if self.due == Due::Comma => return Err(broken("a comma was expected")),
             _ => {}
         }
         let mut scan = Passing::default();
@@ -282,6 +333,7 @@ impl Decoder {
             why: format!("it is no JSON ({error})"),
         })?;
         sink.push(self.items, item)?;
+        self.member()?;
         self.items += 1;
         Ok(Some(end))
     }
@@ -410,6 +462,24 @@ mod tests {
         ];
         for (text, words) in cases {
             let error = read(text, "").expect_err("refused").to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        for (text, pointer, words) in [
+            ("[1 2]", "", "a comma was expected"),
+            ("[[1][2]]", "", "a comma was expected"),
+            ("[,,1]", "", "a value was expected"),
+            ("[1,,2]", "", "a value was expected"),
+            ("[1,]", "", "a value was expected"),
+            ("[,]", "", "a value was expected"),
+            ("{,\"a\": [1]}", "/a", "a value was expected"),
+            ("{\"b\": 1 \"a\": [1]}", "/a", "a comma was expected"),
+            ("{\"b\": 1,, \"a\": [1]}", "/a", "a value was expected"),
+            ("{\"b\": 1,}", "/a", "a value was expected"),
+            ("[0 [1]]", "/1", "a comma was expected"),
+            ("[0,, [1]]", "/1", "a value was expected"),
+            ("[0,]", "/1", "a value was expected"),
+        ] {
+            let error = read(text, pointer).expect_err(text).to_string();
             assert!(error.contains(words), "{text}: {error}");
         }
         let error = read("{\"a\"; []}", "/a").expect_err("refused").to_string();
