@@ -3,8 +3,14 @@
 import gzip
 import io
 import json
+import socket
+import tempfile
+import threading
+import time
+import unittest
 
-from states_world import StatesTest, machine
+from quelltest import Moto, Quell, wait_until
+from states_world import ROLE, StatesTest, machine
 
 READ = "arn:aws:states:::s3:getObject"
 LIST = "arn:aws:states:::s3:listObjectsV2"
@@ -192,3 +198,118 @@ class MapData(StatesTest):
         (run,) = self.states.list_map_runs(executionArn=execution)["mapRuns"]
         counts = self.states.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
         self.assertEqual((counts["total"], counts["succeeded"]), (rows, rows))
+
+
+class Slow:
+    """A way to moto on which the objects of the bucket `data` are slow to read and to write; it counts both."""
+
+    def __init__(self, moto, seconds):
+        self.began = {"GET": 0, "PUT": 0}
+        self._moto, self._seconds = moto, seconds
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._moto.port))
+            threading.Thread(target=self._carry, args=(client, server, True), daemon=True).start()
+            threading.Thread(target=self._carry, args=(server, client, False), daemon=True).start()
+
+    def _carry(self, source, sink, asks):
+        try:
+            while chunk := source.recv(65_536):
+                method = chunk[:3].decode("latin-1")
+                if asks and method in self.began and chunk[3:].startswith(b" /data/"):
+                    self.began[method] += 1
+                    time.sleep(self._seconds)
+                sink.sendall(chunk)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
+
+    def close(self):
+        self._listener.close()
+
+
+class Killed(unittest.TestCase):
+    """The server is killed while a call to the bucket is under way."""
+
+    ROWS = 30_000
+
+    def test_every_item_is_done_once_though_the_server_dies_while_it_reads_and_writes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            moto = Moto(folder)
+            slow = Slow(moto, 0.5)
+            quell = Quell(folder, aws_url=slow.url)
+            try:
+                self.run_killed(quell, moto, slow)
+            finally:
+                quell.close()
+                slow.close()
+                moto.close()
+
+    def run_killed(self, quell, moto, slow):
+        s3 = moto.client("s3")
+        s3.create_bucket(Bucket="data")
+        rows = "".join(f"{n},{'x' * 100} the row {n}\n" for n in range(self.ROWS))
+        s3.put_object(Bucket="data", Key="rows.csv", Body=f"n,text\n{rows}")
+        reader = {
+            "Resource": READ,
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Parameters": {"Bucket": "data", "Key": "rows.csv"},
+        }
+        writer = {
+            "Resource": WRITE,
+            "Parameters": {"Bucket": "data", "Prefix": "out"},
+            "WriterConfig": {"Transformation": "COMPACT"},
+        }
+        definition = each(reader, ItemBatcher={"MaxItemsPerBatch": 500}, ResultWriter=writer)
+        states = quell.client("stepfunctions", inject_host_prefix=False)
+        arn = states.create_state_machine(name="killed", definition=definition, roleArn=ROLE)["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=arn)["executionArn"]
+
+        def kill(method, times):
+            for _ in range(times):
+                before = slow.began[method]
+                wait_until(f"another {method}", lambda: slow.began[method] > before)
+                quell.restart()
+
+        def counts():
+            states = quell.client("stepfunctions", inject_host_prefix=False)
+            (run,) = states.list_map_runs(executionArn=execution)["mapRuns"]
+            return states.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+
+        kill("GET", 3)
+        self.assertLess(counts()["total"], self.ROWS, "all was read before the last kill")
+        kill("PUT", 2)
+        states = quell.client("stepfunctions", inject_host_prefix=False)
+
+        def look():
+            found = states.describe_execution(executionArn=execution)
+            return found if found["status"] != "RUNNING" else None
+
+        found = wait_until("the execution's end", look, deadline=120)
+        self.assertEqual(found["status"], "SUCCEEDED", found)
+        self.assertEqual((counts()["total"], counts()["succeeded"]), (self.ROWS, self.ROWS))
+        manifest = json.loads(s3.get_object(Bucket="data", Key=json.loads(found["output"])["ResultWriterDetails"]["Key"])["Body"].read())
+        self.assertEqual((manifest["ResultFiles"]["FAILED"], manifest["ResultFiles"]["PENDING"]), ([], []))
+        files = manifest["ResultFiles"]["SUCCEEDED"]
+        self.assertGreater(len(files), 1)
+        seen = []
+        for file in files:
+            body = s3.get_object(Bucket="data", Key=file["Key"])["Body"].read()
+            self.assertEqual(len(body), file["Size"])
+            seen += [int(item["n"]) for batch in json.loads(body) for item in batch["Items"]]
+        self.assertEqual(seen, list(range(self.ROWS)))
+        listed = s3.list_objects_v2(Bucket="data", Prefix="out/")["Contents"]
+        self.assertEqual(len(listed), len(files) + 1, "nothing but the files and their manifest")
