@@ -298,6 +298,11 @@ fn without_the_wish_nothing_is_read() {
     assert_eq!(world.asked, ["PutBucketPolicy"]);
 }
 
+/// A text of a document that names no value of it.
+fn literal() -> impl Strategy<Value = String> {
+    "[a-z{}: ]{1,12}".prop_filter("a reference", |text| !text.contains("{{"))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -305,7 +310,7 @@ proptest! {
     fn undoing_any_run_brings_the_world_back(
         before in proptest::option::of("[a-z{}: ]{0,12}"),
         protected in any::<bool>(),
-        changes in proptest::collection::vec((0_u8..4, "[a-z{}: ]{1,12}"), 1..8),
+        changes in proptest::collection::vec((0_u8..4, literal()), 1..8),
     ) {
         let mut world = World { policy: before, protected, ..World::default() };
         let first = world.clone();
