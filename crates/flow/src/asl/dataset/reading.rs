@@ -198,6 +198,19 @@ impl Reading {
         Ok(self.counted(sink.items))
     }
 
+    /// Where the next items come from: the object that is open, or the bucket that is listed. In lower case, as the service
+    /// shows it, not as its guide spells it.
+    #[must_use]
+    pub fn source(&self) -> String {
+        match &self.open {
+            Some(open) => format!("s3://{}/{}", open.place.bucket, open.place.key),
+            None => {
+                let bucket = self.given.get("Bucket").and_then(Value::as_str);
+                format!("s3://{}", bucket.unwrap_or_default())
+            }
+        }
+    }
+
     /// The objects that are read one after another, to be stored beside the reading.
     #[must_use]
     pub fn places(&self) -> &Arc<Vec<Place>> {

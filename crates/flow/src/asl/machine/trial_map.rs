@@ -11,6 +11,7 @@ use crate::asl::dataset::json::Decoder;
 use crate::asl::dataset::{Sink, Unreadable, batch, weight};
 use crate::asl::definition::{ItemBatcher, ItemReader, Kind, Map, State};
 use crate::asl::fault::{Fault, ITEM_READER_FAILED};
+use crate::asl::map_run::STATE_DATA;
 
 /// Bytes of JSON that a trial makes of a Map's items, at most.
 const MAX_MADE: usize = 4_194_304;
@@ -147,7 +148,14 @@ fn selected(
     let mut scene = scene.clone();
     let mut selected = Vec::with_capacity(items.len());
     for (index, value) in items.into_iter().enumerate() {
-        let item = json!({"Index": index, "Value": value});
+        let mut item = json!({"Index": index, "Value": value});
+        if map
+            .distributed
+            .as_ref()
+            .is_some_and(|it| it.reader.is_none())
+        {
+            item["Source"] = STATE_DATA.into();
+        }
         allowance.spend(turn, (0, around + weight::text(&item)))?;
         scene.with_item(&item);
         let made = scene.fill(selector, &scene.input, turn)?;

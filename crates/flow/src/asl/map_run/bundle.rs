@@ -7,6 +7,9 @@ use super::work::Turn;
 use crate::asl::dataset::batch::{self, BatchLimits};
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD};
 
+/// `Map.Item.Source` of items that were not read (the service's developer guide).
+pub(crate) const STATE_DATA: &str = "STATE_DATA";
+
 /// What an execution is given.
 pub(super) struct Taken {
     /// How many items that is.
@@ -32,8 +35,9 @@ impl Turn<'_> {
         };
         let (run, random) = (&self.run, &mut self.random);
         let mut select = |at: u64| {
-            let value = run.item(at)?.clone();
-            let item = json!({"Index": at, "Value": value});
+            let (value, source) = run.item(at)?;
+            let source = source.unwrap_or(STATE_DATA);
+            let item = json!({"Index": at, "Value": value, "Source": source});
             Some(
                 origin
                     .given

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) use bundle::STATE_DATA;
 pub use child::{End, Member, child_frame, waits_to_live_again};
 pub(crate) use given::Given;
 pub use state::{Limits, MapRun, ORIGIN_FRAME, Origin, Parent, RunStatus};

@@ -19,6 +19,8 @@ struct Piece {
     weight: usize,
     /// How many of them may be needed yet.
     needed: u64,
+    /// Where they were read from; `None`: they were given.
+    source: Option<Arc<str>>,
 }
 
 /// Items by their position.
@@ -30,8 +32,13 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Takes further items, the first of them at position `first`; says where the pieces begin that they make.
-    pub(crate) fn add(&mut self, first: u64, items: Vec<Value>) -> Vec<u64> {
+    /// Takes further items of one source, the first of them at position `first`; says where the pieces begin that they make.
+    pub(crate) fn add(
+        &mut self,
+        first: u64,
+        items: Vec<Value>,
+        source: Option<&Arc<str>>,
+    ) -> Vec<u64> {
         let (mut at, mut piece, mut bytes) = (first, Vec::new(), 0);
         let mut fresh = Vec::new();
         for item in items {
@@ -41,20 +48,20 @@ impl Pieces {
                 fresh.push(at);
                 at += count(&full);
                 bytes = 0;
-                self.put(at - count(&full), full);
+                self.put(at - count(&full), full, source.cloned());
             }
             bytes += size;
             piece.push(item);
         }
         if !piece.is_empty() {
             fresh.push(at);
-            self.put(at, piece);
+            self.put(at, piece, source.cloned());
         }
         fresh
     }
 
     /// Takes one piece as it is.
-    pub(crate) fn put(&mut self, first: u64, items: Vec<Value>) {
+    pub(crate) fn put(&mut self, first: u64, items: Vec<Value>, source: Option<Arc<str>>) {
         let weigh = |item: &Value| weight::of(item, weight::text(item));
         let weight = items.iter().map(weigh).sum();
         self.weight += weight;
@@ -62,19 +69,22 @@ impl Pieces {
             weight,
             needed: count(&items),
             items: Arc::new(items),
+            source,
         };
         self.held.insert(first, piece);
     }
 
-    /// The item at a position.
-    pub(crate) fn item(&self, at: u64) -> Option<&Value> {
+    /// The item at a position, and where it was read from.
+    pub(crate) fn item(&self, at: u64) -> Option<(&Value, Option<&str>)> {
         let (first, piece) = self.held.range(..=at).next_back()?;
-        piece.items.get(usize::try_from(at - first).ok()?)
+        let item = piece.items.get(usize::try_from(at - first).ok()?)?;
+        Some((item, piece.source.as_deref()))
     }
 
-    /// The items of the piece that begins at a position.
-    pub(crate) fn piece(&self, first: u64) -> Option<&[Value]> {
-        self.held.get(&first).map(|piece| piece.items.as_slice())
+    /// The items of the piece that begins at a position, and where they were read from.
+    pub(crate) fn piece(&self, first: u64) -> Option<(&[Value], Option<&str>)> {
+        let piece = self.held.get(&first)?;
+        Some((piece.items.as_slice(), piece.source.as_deref()))
     }
 
     /// Where the pieces begin.
@@ -132,8 +142,11 @@ mod tests {
     fn a_piece_goes_with_the_last_item_that_needs_it() {
         let items: Vec<Value> = (0..10).map(|n| json!(format!("{n:0>30000}"))).collect();
         let mut pieces = Pieces::default();
-        assert_eq!(pieces.add(5, items.clone()), [5, 7, 9, 11, 13]);
-        assert_eq!(pieces.item(8), Some(&items[3]));
+        assert_eq!(
+            pieces.add(5, items.clone(), Some(&"s3://b/k".into())),
+            [5, 7, 9, 11, 13]
+        );
+        assert_eq!(pieces.item(8), Some((&items[3], Some("s3://b/k"))));
         assert_eq!(pieces.item(4), None);
         assert_eq!(pieces.item(15), None);
         let whole = pieces.weight();
@@ -143,7 +156,7 @@ mod tests {
         assert_eq!(pieces.release((6, 4)), [7]);
         assert_eq!(pieces.release((5, 1)), [5]);
         assert_eq!(pieces.item(8), None);
-        assert_eq!(pieces.item(10), Some(&items[5]));
+        assert_eq!(pieces.item(10).map(|found| found.0), Some(&items[5]));
         assert_eq!(pieces.release((10, 5)), [9, 11, 13]);
         assert_eq!((pieces.weight(), pieces.firsts().count()), (0, 0));
         assert_eq!(pieces.release((0, 100)), [0; 0]);

@@ -1,5 +1,7 @@
 //! Items that are read while executions run: a window of the data set at a time, as long as few of them wait.
 
+use std::sync::Arc;
+
 use model::effect::{AssumeRole, AwsCall, Outcome};
 use model::{EffectCommand, ids};
 use serde::{Deserialize, Serialize};
@@ -79,8 +81,9 @@ impl Turn<'_> {
             }
             if source.reading.has_rest() {
                 let mut reading = source.reading.clone();
+                let from = source.reading.source();
                 let items = reading.rest();
-                self.took(reading, items);
+                self.took(reading, items, &from);
                 come = true;
                 if self.run.root.phase != Phase::Running {
                     break;
@@ -161,33 +164,34 @@ impl Turn<'_> {
         source.effect = None;
         // Should it fail, a redriven run makes the same call again.
         let mut reading = source.reading.clone();
+        let from = source.reading.source();
         let items = match &outcome {
             Outcome::Done { result } => reading.take(Ok(result)),
             Outcome::Failed(failure) => reading.take(Err(failure)),
             Outcome::Unknown { reason } => return self.unreadable(reason.clone()),
         };
-        self.took(reading, items);
+        self.took(reading, items, &from);
     }
 
     /// What came of reading: items, and how far it is.
-    fn took(&mut self, reading: Reading, items: Result<Vec<Value>, Unreadable>) {
+    fn took(&mut self, reading: Reading, items: Result<Vec<Value>, Unreadable>, from: &str) {
         self.source_changed = true;
         match items {
             Ok(items) => {
                 if let Some(source) = &mut self.run.source {
                     source.reading = reading;
                 }
-                self.more(items);
+                self.more(items, from);
             }
             Err(error) => self.unreadable(error.to_string()),
         }
     }
 
-    fn more(&mut self, items: Vec<Value>) {
+    fn more(&mut self, items: Vec<Value>, from: &str) {
         let first = self.run.root.items;
         self.run.root.items += u64::try_from(items.len()).unwrap_or(0);
         self.changed = true;
-        let fresh = self.run.pieces.add(first, items);
+        let fresh = self.run.pieces.add(first, items, Some(&Arc::from(from)));
         self.fresh_pieces.extend(fresh);
         let held = u64::try_from(self.run.pieces.weight()).unwrap_or(u64::MAX);
         if held > 2 * MAX_RESULTS {

@@ -262,7 +262,7 @@ impl MapRun {
         let machine = parse(&begin.origin)?;
         let items = u64::try_from(begin.items.len()).unwrap_or(u64::MAX);
         let mut pieces = Pieces::default();
-        pieces.add(0, begin.items);
+        pieces.add(0, begin.items, None);
         Ok(Self {
             root: Root {
                 v: VERSION,
@@ -315,7 +315,8 @@ impl MapRun {
                     let Value::Array(items) = body["items"].take() else {
                         return Err(unreadable(&key, "it holds no list"));
                     };
-                    pieces.put(number(&key, first)?, items);
+                    let source = body["source"].as_str().map(Arc::from);
+                    pieces.put(number(&key, first)?, items, source);
                 }
                 Some(("child", index)) => {
                     children.insert(number(&key, index)?, read(&key, body)?);
@@ -365,7 +366,9 @@ impl MapRun {
     pub(crate) fn piece_frame(&self, first: u64) -> FrameWrite {
         let key = format!("items/{first:012}");
         match self.pieces.piece(first) {
-            Some(items) => FrameWrite::put(key, json!({"v": VERSION, "items": items})),
+            Some((items, source)) => {
+                FrameWrite::put(key, json!({"v": VERSION, "items": items, "source": source}))
+            }
             None => FrameWrite::delete(key),
         }
     }
@@ -411,8 +414,8 @@ impl MapRun {
         })
     }
 
-    /// The item at a position.
-    pub(crate) fn item(&self, at: u64) -> Option<&Value> {
+    /// The item at a position, and where it was read from.
+    pub(crate) fn item(&self, at: u64) -> Option<(&Value, Option<&str>)> {
         self.pieces.item(at)
     }
 

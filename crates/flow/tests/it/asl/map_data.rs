@@ -177,3 +177,28 @@ fn results_may_be_larger_than_a_state_s_result_when_they_are_written() {
     let want: Vec<String> = items.iter().map(|item| json!(item).to_string()).collect();
     assert_eq!(outputs, want);
 }
+
+#[test]
+fn items_tell_where_they_come_from() {
+    let objects = [("d/1", "1\n2\n"), ("d/2", "3\n")];
+    let selector = json!({"v.$": "$$.Map.Item.Source"});
+    let sources = |fields: Value, input: &Value| -> Vec<String> {
+        let mut fields = fields;
+        fields["ItemSelector"] = selector.clone();
+        let found = output(&run(&fields, &pass(), &objects, input));
+        let found = found.as_array().expect("a list").iter();
+        found
+            .map(|item| item["v"].as_str().expect("a text").to_owned())
+            .collect()
+    };
+    assert_eq!(sources(json!({}), &json!([1])), ["STATE_DATA"]);
+    let listing = |config: Value| {
+        json!({"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "ReaderConfig": config,
+            "Parameters": {"Bucket": "b", "Prefix": "d/"}}})
+    };
+    let found = sources(listing(json!({})), &json!({}));
+    assert_eq!(found, ["s3://b", "s3://b"]);
+    let flat = json!({"Transformation": "LOAD_AND_FLATTEN", "InputType": "JSONL"});
+    let found = sources(listing(flat), &json!({}));
+    assert_eq!(found, ["s3://b/d/1", "s3://b/d/1", "s3://b/d/2"]);
+}

@@ -487,7 +487,7 @@ fn executions_see_their_item_and_no_variable() {
     );
     let world = world.expect("a machine");
     let output: Value = serde_json::from_str(world.execution.output().expect("one")).expect("JSON");
-    let want = json!([{"item": {"Index": 0, "Value": "a"}, "machine": "m/Each", "in": {"n": "a", "of": "all"}}]);
+    let want = json!([{"item": {"Index": 0, "Value": "a", "Source": "STATE_DATA"}, "machine": "m/Each", "in": {"n": "a", "of": "all"}}]);
     assert_eq!(output, want);
     let mut outer = machine(
         &json!({}),
