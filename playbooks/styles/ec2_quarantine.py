@@ -16,6 +16,8 @@ GROUP = "quell-quarantine"
 INSTANCE = re.compile(r"i-[0-9a-f]{8,32}")
 GONE = ("terminated", "shutting-down")
 LOOKS, PAUSE_SECONDS = 5, 2
+# The groups of before in tags: a value holds 256 characters, which are 12 ids.
+BEFORE, IDS = "quell:groups-before", 12
 
 
 class NotContained(Exception):
@@ -35,18 +37,23 @@ def handler(event, context):
     before = sorted({it["GroupId"] for interface in instance["NetworkInterfaces"] for it in interface["Groups"]})
     if group in before:
         # An earlier attempt has moved some of them, or all.
-        noted = {it["Key"]: it["Value"] for it in instance.get("Tags", [])}.get("quell:groups-before", "")
-        before = sorted({*before, *noted.split()} - {group})
+        noted = [it["Value"].split() for it in instance.get("Tags", []) if it["Key"].startswith(BEFORE)]
+        before = sorted({*before, *sum(noted, [])} - {group})
     if before:
         # Written first: whoever releases the instance needs to know.
-        tag(ec2, instance_id, {"quell:groups-before": " ".join(before)[:255]})
+        tag(ec2, instance_id, dict(noted_groups(before)))
     for interface in instance["NetworkInterfaces"]:
         if [it["GroupId"] for it in interface["Groups"]] != [group]:
             name = interface["NetworkInterfaceId"]
             ec2.modify_network_interface_attribute(NetworkInterfaceId=name, Groups=[group])
     if [it["GroupId"] for it in described(ec2, instance_id)["SecurityGroups"]] != [group]:
         # AWS shows an instance in the groups of its first interface; what stands in for it may keep a list of its own.
-        ec2.modify_instance_attribute(InstanceId=instance_id, Groups=[group])
+        try:
+            ec2.modify_instance_attribute(InstanceId=instance_id, Groups=[group])
+        except ec2.exceptions.ClientError as error:
+            # AWS refuses it where there are several interfaces, and needs none: whether it is contained is read below.
+            if error.response["Error"]["Code"] != "InvalidInstanceID" or len(instance["NetworkInterfaces"]) < 2:
+                raise
     prove(ec2, instance_id, group)
     tag(ec2, instance_id, {"quell:finding": finding["id"], "quell:status": "quarantined"})
     volumes = [it["Ebs"]["VolumeId"] for it in instance["BlockDeviceMappings"] if "Ebs" in it]
@@ -60,6 +67,12 @@ def described(ec2, instance_id):
 
 def tag(ec2, resource, tags):
     ec2.create_tags(Resources=[resource], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+
+def noted_groups(groups):
+    """Tags that name all groups: as many as it takes, numbered from the second on."""
+    for number, first in enumerate(range(0, len(groups), IDS), 1):
+        yield BEFORE if number == 1 else f"{BEFORE}-{number}", " ".join(groups[first : first + IDS])
 
 
 def find_group(ec2, vpc):

@@ -141,6 +141,17 @@ class Instances(Account):
         self.assertEqual(self.described()["NetworkInterfaces"][0]["Groups"], [group])
         self.assertEqual([it["SnapshotId"] for it in self.snapshots()], [it["SnapshotId"] for it in kept])
 
+    def test_all_groups_of_before_are_noted_however_many(self):
+        many = [
+            self.ec2.create_security_group(GroupName=f"many-{n}", Description="-", VpcId=self.vpc)["GroupId"] for n in range(14)
+        ]
+        self.ec2.modify_instance_attribute(InstanceId=self.instance, Groups=many)
+        output = self.output(self.respond("quarantine"))
+        self.assertEqual((output["how"], sorted(output["groupsBefore"])), ("quarantined", sorted(many)))
+        tags = {tag["Key"]: tag["Value"] for tag in self.described()["Tags"]}
+        noted = f"{tags['quell:groups-before']} {tags['quell:groups-before-2']}".split()
+        self.assertEqual(noted, output["groupsBefore"])
+
     def test_ways_out_by_ipv6_and_prefix_lists_are_closed_too(self):
         self.ec2.associate_vpc_cidr_block(VpcId=self.vpc, AmazonProvidedIpv6CidrBlock=True)
         lists = self.ec2.create_managed_prefix_list(PrefixListName=self.token, MaxEntries=1, AddressFamily="IPv4")

@@ -116,6 +116,22 @@ class Styles(StatesTest):
         error, output = self.invoke(self.event())
         self.assertEqual((error, output["contained"], self.world()), (None, True, before))
 
+    def test_all_groups_of_before_are_noted_however_many(self):
+        many = [
+            self.ec2.create_security_group(GroupName=f"many-{n}", Description="-", VpcId=self.vpc)["GroupId"] for n in range(16)
+        ]
+        second = self.described()["NetworkInterfaces"][1]["NetworkInterfaceId"]
+        self.ec2.modify_network_interface_attribute(NetworkInterfaceId=second, Groups=many)
+        error, output = self.invoke(self.event())
+        self.assertEqual((error, output["groupsBefore"]), (None, sorted([self.web, *many])))
+        tags = self.world()[3]
+        noted = [tags["quell:groups-before"], tags["quell:groups-before-2"]]
+        self.assertLess(max(map(len, noted)), 257)
+        self.assertEqual(" ".join(noted).split(), output["groupsBefore"])
+        # A second invocation finds them closed, and forgets none.
+        error, again = self.invoke(self.event())
+        self.assertEqual((error, again["groupsBefore"], self.world()[3]), (None, output["groupsBefore"], tags))
+
     def test_a_plan_reaches_the_machine(self):
         self.create("ec2-response", (ROOT / "playbooks/ec2-response.asl.json").read_text())
         event = self.event()
@@ -139,15 +155,16 @@ class Styles(StatesTest):
 
     def test_it_claims_containment_only_where_it_is_so_whatever_call_fails(self):
         function, seen = module(), set()
+        function.PAUSE_SECONDS = 0
 
-        def refusing(operation):
+        def refusing(operation, code="UnauthorizedOperation"):
             def client(service, **members):
                 ec2 = self.moto.client(service)
 
                 def hook(model, **_):
                     seen.add(model.name)
                     if model.name == operation:
-                        answer = {"Error": {"Code": "UnauthorizedOperation", "Message": "refused"}}
+                        answer = {"Error": {"Code": code, "Message": "refused"}}
                         raise botocore.exceptions.ClientError(answer, model.name)
 
                 ec2.meta.events.register("before-call.ec2", hook)
@@ -155,11 +172,11 @@ class Styles(StatesTest):
 
             return client
 
-        def attempt(operation):
-            function.boto3 = type("boto3", (), {"client": staticmethod(refusing(operation))})
+        def attempt(operation, *code):
+            function.boto3 = type("boto3", (), {"client": staticmethod(refusing(operation, *code))})
             try:
                 return function.handler(self.event(), None)
-            except botocore.exceptions.ClientError as error:
+            except (botocore.exceptions.ClientError, function.NotContained) as error:
                 return str(error)
             finally:
                 function.boto3 = boto3
@@ -179,6 +196,9 @@ class Styles(StatesTest):
                 # The next invocation mends it.
                 self.assertEqual((attempt(None)["contained"], self.contained()), (True, True))
         self.assertEqual(seen, wanted)
+        # As AWS refuses it for an instance with several interfaces: what counts is what is read back.
+        self.setUp()
+        self.assertIn("not proven", attempt("ModifyInstanceAttribute", "InvalidInstanceID"))
 
 
 if __name__ == "__main__":
