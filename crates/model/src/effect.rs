@@ -44,7 +44,7 @@ pub enum Command {
 
 /// What a dry run asks in the place of an effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "ask", rename_all = "snake_case")]
 pub enum PreviewAsk {
     /// A call. One that only reads is made: the answer is `{"read": ...}`. Any other is not: the answer describes it,
     /// `{"planned": {"service", "operation", "impact", "class", "permissions", "problem", "secrets"}}`.
@@ -441,7 +441,39 @@ pub struct Intent {
 
 #[cfg(test)]
 mod tests {
-    use super::LogAppend;
+    use super::{AwsCall, Command, LogAppend, PreviewAsk, Spelling};
+
+    #[test]
+    fn the_questions_of_dry_runs_are_read_as_they_were_stored() {
+        let call = AwsCall {
+            service: "ec2".to_owned(),
+            operation: "DescribeTags".to_owned(),
+            params: serde_json::json!({"type": "t", "ask": "a"}),
+            region: "us-east-1".to_owned(),
+            assume_role: None,
+            timeout_secs: 5,
+            spelling: Spelling::Service,
+        };
+        let asks = [
+            PreviewAsk::Call {
+                call,
+                known: true,
+                account: "123456789012".to_owned(),
+            },
+            PreviewAsk::Script {
+                runtime: "python3.11".to_owned(),
+                script: "pass".to_owned(),
+                isolated: false,
+                region: "us-east-1".to_owned(),
+                assume_role: None,
+            },
+        ];
+        for ask in asks {
+            let stored = Command::Preview(Box::new(ask));
+            let text = serde_json::to_string(&stored).unwrap();
+            assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), stored);
+        }
+    }
 
     #[test]
     fn no_log_group_leaves_its_directory() {
