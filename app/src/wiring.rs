@@ -147,6 +147,7 @@ fn options(config: &Config) -> Options {
             .then(|| days(config.retention.journal_days)),
         missed_schedules: config.events.missed_schedules,
         keep_metrics: days(config.retention.metrics_days),
+        keep_previews: days(config.retention.previews_days),
         recent: engine::RecentLimits {
             events: config.events.recent_events,
             bytes: config.events.recent_bytes,

@@ -15,6 +15,7 @@ import malware_worlds
 import playbook_worlds
 from faulty_account import FaultyAccount, changes
 from quelltest import ACCOUNT, DEADLINE, REGION, ROOT, Moto, Quell, binary, wait_until
+from wire import Wire
 
 LIBRARY = ROOT / "playbooks"
 WORLDS = [*playbook_worlds.WORLDS, *malware_worlds.WORLDS, *instance_worlds.WORLDS]
@@ -76,6 +77,11 @@ class PlanTest(unittest.TestCase):
         command = [binary(), *arguments, "--endpoint-url", self.quell.url, "--credentials", str(self.quell.credentials)]
         environment = {"PATH": os.environ.get("PATH", ""), "AWS_REGION": REGION}
         return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE * 4, env=environment)
+
+    def rest(self, path):
+        answer = Wire(self.quell).rest("quell", "GET", path)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.body
 
     def plan(self, *arguments, parameters=None):
         """The plan of a document or file, as JSON."""
@@ -296,6 +302,97 @@ class Plans(PlanTest):
         self.assertEqual([(c["service"], c["operation"]) for c in call["params"]], [("ec2", "StopInstances")])
         self.assertIn("not run", one["note"])
         self.assertEqual(self.account.requests(), [])
+
+    def test_a_file_is_started_as_it_was_planned(self):
+        make = step("Make", "ec2", "CreateSecurityGroup", GroupName="{{ Name }}", Description="d")
+        file = os.path.join(self.folder, "Made-By-File.json")
+        content = document(make, parameters={"Name": {"type": "String"}})
+        with open(file, "w") as out:
+            out.write(content + "\n\n")
+        name = self.name("of-file")
+        plan = self.plan(file, parameters={"Name": [name]})
+        # What becomes of the file meanwhile does not matter, nor what the server has under its name.
+        os.remove(file)
+        self.ssm.create_document(Name="Made-By-File", Content=document(step("A", "ec2", "DescribeInstances")), DocumentType="Automation")
+        self.quell.restart()
+        done = self.run_quell("run", "start", "--plan-hash", plan["hash"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        ended = self.ended(done.stdout.removeprefix("started ").strip())
+        self.assertEqual(ended["AutomationExecutionStatus"], "Success", ended.get("FailureMessage"))
+        self.assertEqual([one["StepName"] for one in ended["StepExecutions"]], ["Make"])
+        groups = self.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [name]}])
+        self.assertEqual(len(groups["SecurityGroups"]), 1)
+        with open(file, "w") as out:
+            out.write(content + " ")
+        self.assertNotEqual(self.plan(file, parameters={"Name": [name]})["hash"], plan["hash"])
+
+    def test_a_run_stops_before_what_was_not_planned(self):
+        self.tag("owner", "erin")
+        ask = {"name": "Ask", "action": "aws:approve", "inputs": {"Approvers": [APPROVER]}}
+        name = self.create(self.stopping(ask))
+        plan = self.plan("--document", name)
+        done = self.run_quell("run", "start", "--plan-hash", plan["hash"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        run = done.stdout.removeprefix("started ").strip()
+        self.waiting(run)
+        self.tag("owner", "mallory")
+        self.account.forget()
+        self.ssm.send_automation_signal(AutomationExecutionId=run, SignalType="Approve")
+        ended = self.ended(run)
+        self.assertEqual(ended["AutomationExecutionStatus"], "Failed")
+        self.assertIn("the plan has it with another Tags", ended["FailureMessage"])
+        self.assertEqual(self.changed(), [])
+
+    def test_a_plan_in_the_making_survives_a_kill(self):
+        steps = []
+        for n in range(6):
+            steps.append(step(f"Read{n}", "ec2", "DescribeTags", {"Found": ("$.Tags[0].Value", "String")},
+                              Filters=[{"Name": "resource-id", "Values": [self.id]}, {"Name": "key", "Values": [f"k{n}"]}]))
+            steps.append(step(f"Write{n}", "ec2", "CreateTags", Resources=[f"i-{n:017x}"], Tags=[{"Key": "copy", "Value": f"{{{{ Read{n}.Found }}}}"}]))
+            self.tag(f"k{n}", f"v{n}")
+        name = self.create(document(*steps))
+        expected = self.plan("--document", name)["hash"]
+        for readings in range(6):
+            with self.subTest(readings):
+                self.account.forget()
+                id = self.ssm.start_execution_preview(DocumentName=name)["ExecutionPreviewId"]
+                wait_until("readings", lambda: len(self.account.requests()) >= readings)
+                self.quell.kill()
+                self.quell.start()
+
+                def look():
+                    found = self.rest(f"/api/v1/plans/{id}")
+                    return found if found["status"] != "InProgress" else None
+
+                found = wait_until("the plan", look)
+                self.assertEqual((found["status"], found["hash"]), ("Success", expected), found["message"])
+                self.assertGreaterEqual(len(self.account.requests()), 6)
+                self.assertEqual(self.changed(), [])
+
+    def test_locations_of_a_preview_come_from_an_object(self):
+        s3 = self.moto.client("s3")
+        s3.create_bucket(Bucket="plan-places")
+        places = [{"Accounts": [ACCOUNT], "Regions": [REGION, "eu-west-1"], "ExecutionRoleName": "Run"}]
+        s3.put_object(Bucket="plan-places", Key="all.json", Body=json.dumps(places).encode())
+        name = self.create(document(step("Stop", "ec2", "StopInstances", InstanceIds=[self.id])))
+        address = f"https://plan-places.s3.{REGION}.amazonaws.com/"
+        inputs = lambda **members: {"Automation": members}
+        id = self.ssm.start_execution_preview(
+            DocumentName=name, ExecutionInputs=inputs(TargetLocationsURL=address + "all.json")
+        )["ExecutionPreviewId"]
+
+        def look():
+            found = self.ssm.get_execution_preview(ExecutionPreviewId=id)
+            return found if found["Status"] not in ("Pending", "InProgress") else None
+
+        found = wait_until("the preview", look)
+        self.assertEqual(found["ExecutionPreview"]["Automation"].get("Regions"), ["eu-west-1", REGION], found)
+        for wrong in (
+            inputs(TargetLocationsURL=address + "none.json"),
+            inputs(TargetLocationsURL=address + "all.json", TargetLocations=places),
+        ):
+            with self.assertRaises(self.ssm.exceptions.ValidationException):
+                self.ssm.start_execution_preview(DocumentName=name, ExecutionInputs=wrong)
 
     def test_a_plan_outlives_the_server(self):
         name = self.create(document(step("Stop", "ec2", "StopInstances", InstanceIds=[self.id])))

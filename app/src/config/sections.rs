@@ -190,6 +190,7 @@ pub(crate) struct Retention {
     pub(crate) effects_days: u32,
     pub(crate) journal_days: u32,
     pub(crate) metrics_days: u32,
+    pub(crate) previews_days: u32,
 }
 
 /// A user's file: any part of the configuration, but nothing else. Read only to find mistakes with their lines.
@@ -435,6 +436,10 @@ impl Config {
             (
                 "retention.metrics_days",
                 u64::from(self.retention.metrics_days),
+            ),
+            (
+                "retention.previews_days",
+                u64::from(self.retention.previews_days),
             ),
         ];
         if self.engine.throttle_retry_secs > 3_600 {

@@ -287,6 +287,7 @@ impl Actor {
             step_budget: self.shared.options.step_budget,
             throttle_retry_secs: self.shared.options.throttle_retry_secs,
             definitions: Arc::clone(&self.shared.definitions),
+            keep_previews: self.shared.options.keep_previews,
         };
         let journaled = item.prepared.journaled();
         match &item.origin {

@@ -188,6 +188,7 @@ async fn to_run(
         step_budget: 1,
         throttle_retry_secs: 0,
         definitions: std::sync::Arc::clone(&shared.definitions),
+        keep_previews: jiff::SignedDuration::ZERO,
     };
     let code = if missing {
         "NO_RESOURCE"

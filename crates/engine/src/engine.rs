@@ -66,6 +66,8 @@ pub struct Options {
     pub keep_claims: SignedDuration,
     /// How long the numbers of minutes are kept.
     pub keep_metrics: SignedDuration,
+    /// How long an ended dry run is kept.
+    pub keep_previews: SignedDuration,
     /// The last events of each bus that are kept in memory.
     pub recent: RecentLimits,
     /// How often finished rows are pruned.
@@ -90,6 +92,7 @@ impl Default for Options {
             keep_journal: None,
             keep_claims: SignedDuration::from_hours(1),
             keep_metrics: SignedDuration::from_hours(24 * 15),
+            keep_previews: SignedDuration::from_hours(24 * 7),
             recent: RecentLimits {
                 events: 1_000,
                 bytes: 4 * 1024 * 1024,

@@ -10,7 +10,7 @@ use model::arn::Arn;
 use model::contact::{CONTACT, CONTACT_CHANNEL};
 use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead, Requirement};
 use model::incident::TimelineEvent;
-use model::report::StartRun;
+use model::report::{GivenDocument, StartRun};
 use model::{AggregateId, AggregateKind, Scope};
 use ports::store::Frames;
 use ports::{Store, StoreError};
@@ -202,7 +202,7 @@ async fn bring_documents(
                 }));
             }
         }
-        preview::Input::Settled { .. } => {}
+        preview::Input::Settled { .. } | preview::Input::Forget => {}
     }
     Ok(())
 }
@@ -320,8 +320,39 @@ async fn load_into(
     Ok(true)
 }
 
+/// A document that is run as it stands.
+fn as_given(name: String, given: &GivenDocument) -> DocumentSource {
+    DocumentSource::Found {
+        name,
+        version: String::new(),
+        format: if given.json {
+            Format::Json
+        } else {
+            Format::Yaml
+        },
+        content: given.content.clone(),
+        attachments: Vec::new(),
+    }
+}
+
 /// The text of the version that a wish names, or why there is none.
 pub(crate) async fn document(
+    shared: &Shared,
+    scope: &Scope,
+    request: &StartRun,
+) -> Result<FoundDocument, StoreError> {
+    match &request.given {
+        Some(given) => Ok(FoundDocument {
+            source: as_given(document_name(&request.document_name).0, given),
+            parsed: Parsed::default(),
+            target_type: None,
+            admission: Admission::Now,
+        }),
+        None => stored_document(shared, scope, request).await,
+    }
+}
+
+async fn stored_document(
     shared: &Shared,
     scope: &Scope,
     request: &StartRun,

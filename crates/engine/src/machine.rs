@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flow::asl::Definitions;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::ids::Entropy;
 use model::{
     AggregateId, AggregateKind, ClaimWish, EffectCommand, Fact, FrameWrite, IndexEntry, Recovery,
@@ -49,6 +49,8 @@ pub(crate) struct Context {
     pub(crate) step_budget: u32,
     pub(crate) throttle_retry_secs: u32,
     pub(crate) definitions: Arc<Definitions>,
+    /// How long an ended dry run is kept.
+    pub(crate) keep_previews: SignedDuration,
 }
 
 /// One decision, in the words that all machines share.

@@ -60,6 +60,18 @@ pub struct StartRun {
     /// The plan that the run is bound to: it makes no changing call that the plan has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreed: Option<Box<AgreedPlan>>,
+    /// The document itself, in the place of one that is looked up by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Box<GivenDocument>>,
+}
+
+/// A document that is run as it stands: no version of it is kept under its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenDocument {
+    /// Whether it is JSON; else it is YAML.
+    pub json: bool,
+    /// Its text.
+    pub content: String,
 }
 
 /// `AlarmConfiguration`: a CloudWatch alarm that stops a run.

@@ -2,6 +2,7 @@
 
 use flow::automation;
 use flow::automation::preview::{self, Command, Preview, Then};
+use jiff::Timestamp;
 use model::{AggregateId, Rejection};
 use serde_json::Value;
 
@@ -28,6 +29,7 @@ pub(crate) fn decide(
     let input = match prepared.input {
         Input::Preview(input) => *input,
         Input::Settled { effect, outcome } => preview::Input::Settled { effect, outcome },
+        Input::Timer { .. } => preview::Input::Forget,
         _ => return Err(misdirected(cx)),
     };
     let context = automation::Context {
@@ -52,6 +54,13 @@ fn order(command: Command, cx: &Context) -> Order {
             effect,
             command,
             recovery: None,
+        },
+        Command::Kept => Order::SetTimer {
+            key: "forget".to_owned(),
+            due: cx
+                .at
+                .checked_add(cx.keep_previews)
+                .unwrap_or(Timestamp::MAX),
         },
         Command::Next => {
             Order::Continue(Box::new(Input::Preview(Box::new(preview::Input::Next {

@@ -7,6 +7,7 @@ mod events;
 mod hook;
 mod metrics;
 mod paging;
+mod previews;
 mod replays;
 mod restart;
 mod runs;

@@ -1,7 +1,7 @@
 //! What a run was made from: the document's text, its attachments, and what was asked for. Written once.
 
 use model::document::Attachment;
-use model::report::StartRun;
+use model::report::{GivenDocument, StartRun};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -35,6 +35,14 @@ impl Origin {
         let (document, diagnostics) = document::parse(&self.content, self.format);
         let first = || diagnostics.first().map(ToString::to_string);
         document.ok_or_else(|| RestoreError::Document(first().unwrap_or_default()))
+    }
+
+    /// The document itself, where no version of it is kept under its name.
+    pub(crate) fn given(&self) -> Option<GivenDocument> {
+        (self.version.is_empty() && !self.content.is_empty()).then(|| GivenDocument {
+            json: self.format == Format::Json,
+            content: self.content.clone(),
+        })
     }
 
     pub(crate) fn new(request: StartRun, account: &str) -> Self {

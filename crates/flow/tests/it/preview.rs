@@ -127,6 +127,7 @@ pub(crate) fn play(
     );
     let mut played = Vec::new();
     let mut then = Vec::new();
+    let mut kept = 0;
     let mut stored: std::collections::BTreeMap<String, Value> = std::collections::BTreeMap::new();
     let mut input = Input::Start(Box::new(begin));
     let mut state = None;
@@ -159,8 +160,14 @@ pub(crate) fn play(
                     next = Some(Input::Next { child: wanted });
                 }
                 Command::Then(one) => then.push(one),
+                Command::Kept => kept += 1,
             }
         }
+        assert_eq!(
+            kept,
+            i32::from(restored.is_over()),
+            "it asks once to be forgotten"
+        );
         let Some(following) = next else {
             return Played {
                 preview: restored,
@@ -723,4 +730,46 @@ fn a_failed_reading_is_told_in_the_plan() {
             .as_deref()
             .is_some_and(|note| note.starts_with("would fail: "))
     );
+}
+
+#[test]
+fn an_ended_preview_is_forgotten_when_it_is_told_so() {
+    let played = plan_of(&doc(vec![api("Stop", "StopThing", json!({}))]), &nothing);
+    let cx = context(Uuid::from_u128(99), 9);
+    let gone = step(Some(played.preview), Input::Forget, &cx).expect("taken");
+    assert_eq!(gone.frames, [model::FrameWrite::delete("")]);
+    // One that is being made is not.
+    let begun = step(
+        None,
+        Input::Start(Box::new(begin(
+            &doc(vec![api("Look", "DescribeThing", json!({}))]),
+            &[],
+        ))),
+        &cx,
+    );
+    let kept = step(Some(begun.expect("begun").state), Input::Forget, &cx).expect("taken");
+    assert!(kept.frames.is_empty() && !kept.state.is_over());
+}
+
+#[test]
+fn a_document_that_is_given_is_kept_and_in_the_hash() {
+    let planned = |text: &str| {
+        let mut wish = begin(&doc(Vec::new()), &[]);
+        if let Some(start) = wish.start.as_mut() {
+            start.document = DocumentSource::Found {
+                name: "File".to_owned(),
+                version: String::new(),
+                format: Format::Yaml,
+                content: text.to_owned(),
+                attachments: Vec::new(),
+            };
+        }
+        play(wish, 0, &nothing, None).preview
+    };
+    let text = "schemaVersion: '0.3'\nmainSteps:\n- {name: Rest, action: 'aws:sleep', inputs: {Duration: PT1S}}\n";
+    let (one, other) = (planned(text), planned(&format!("{text}# another byte\n")));
+    let given = one.given().expect("kept");
+    assert_eq!((given.content.as_str(), given.json), (text, false));
+    assert_ne!(one.hash(), other.hash());
+    assert_eq!(one.hash(), planned(text).hash());
 }

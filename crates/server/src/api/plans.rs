@@ -7,11 +7,11 @@
 //! `POST /api/v1/runs/{id}/approve`: `{"planHash": "...", "comment": "..."?}`: plans once more what the waiting run would
 //! do, and approves it if the plan has the same hash.
 
-use engine::views::documents::{Format, MAX_BYTES};
+use engine::views::documents::MAX_BYTES;
 use engine::views::preview::plan::PlanStep;
 use engine::views::preview::{Begin, Preview, Then};
-use engine::views::{DocumentSource, Run, Signal, SignalKind, Status};
-use model::report::StartRun;
+use engine::views::{Run, Signal, SignalKind, Status};
+use model::report::{GivenDocument, StartRun};
 use model::{AggregateId, Rejection};
 use ports::store::Frames;
 use serde_json::{Value, json};
@@ -54,19 +54,14 @@ fn named(call: &Call, fields: &Fields<'_>) -> Result<Begin, ApiError> {
         caller_role: (call.caller.session.as_ref()).map(|session| session.role.role_arn.clone()),
         ..StartRun::default()
     };
-    let Some(content) = content else {
-        return Ok(previews::of_document(request));
-    };
-    let json = content.trim_start().starts_with('{');
-    let source = DocumentSource::Found {
-        name: name.to_owned(),
-        // A document that is only shown has no version of its own.
-        version: String::new(),
-        format: if json { Format::Json } else { Format::Yaml },
+    let given = content.map(|content| GivenDocument {
+        json: content.trim_start().starts_with('{'),
         content: content.to_owned(),
-        attachments: Vec::new(),
-    };
-    Ok(previews::of_source(request, source))
+    });
+    Ok(previews::of_document(StartRun {
+        given: given.map(Box::new),
+        ..request
+    }))
 }
 
 /// What a run would do that waits for approval.
@@ -112,14 +107,12 @@ pub(super) async fn start(call: Call) -> Answer {
     let found = previews::with_hash(&call, hash, |preview| preview.of_run().is_none()).await?;
     let (planned, preview) = found.ok_or_else(|| no_plan(hash))?;
     let (name, version) = preview.document();
-    if version.is_empty() {
-        return Err(ApiError::conflict(format!(
-            "the plan is of a file: create the document `{name}` with CreateDocument, plan it by its name, and start that plan"
-        )));
-    }
+    // A file is run as it was planned, byte for byte: the preview has kept it.
+    let given = preview.given().cloned().map(Box::new);
     let request = StartRun {
         document_name: name.to_owned(),
-        document_version: Some(version.to_owned()),
+        document_version: (!version.is_empty()).then(|| version.to_owned()),
+        given,
         executed_by: call.caller.arn.clone(),
         caller_role: (call.caller.session.as_ref()).map(|session| session.role.role_arn.clone()),
         ..preview.request().clone()

@@ -374,7 +374,7 @@ impl Walk<'_> {
     fn summary(mut self, reads: &[Read], outcome: String) -> (Summary, String) {
         let edges: Vec<(u32, u32)> = self.edges.into_iter().collect();
         plan::mark_certain(&mut self.steps, &edges, END);
-        let calls = plan::hash(&self.steps);
+        let calls = plan::hash("", &self.steps);
         let summary = Summary {
             v: 1,
             resources: blast::resources(&self.steps, reads),

@@ -129,6 +129,8 @@ fn prepare(
         bind(&parsed, &origin.request.parameters)?
     };
     origin.parameters = values;
+    // Its text stands in the run once.
+    origin.request.given = None;
     origin.format = format;
     origin.content = content;
     Ok((parsed, lookups))

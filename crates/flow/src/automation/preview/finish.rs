@@ -77,7 +77,7 @@ impl Preview {
         regions.sort();
         regions.dedup();
         let resources = blast::resources(&steps, &self.reads);
-        let hash = plan::hash(&steps);
+        let hash = plan::hash(&self.root.what, &steps);
         self.root.status = Status::Success;
         self.root.ended = Some(cx.at);
         let agreed = plan::agreed((&hash, cx.id), &steps, &edges);
@@ -111,7 +111,7 @@ impl Preview {
         }
         let mut drift = plan::differences(&bound.steps, steps);
         if drift.is_empty() {
-            drift.push("the plan has another hash".to_owned());
+            drift.push("the document, or what the run is asked for, is another".to_owned());
         }
         let what = match bound.then {
             Then::Start { .. } => "the run was not started",

@@ -8,6 +8,7 @@
 //! | wants a document | Found | the child is made and played |
 //! | a branch that depends on what is unknown | (same turn) | its ways are followed, one behind the other |
 //! | no way is left | (same turn) | Success: the plan with its hash; what hangs on it happens, or is void |
+//! | ended | Forget | nothing is left of it |
 //!
 //! The machine that plays is the one that runs (`machine::rehearse`). Nothing that changes the account can be asked for
 //! here: calls go out as [`PreviewAsk`], whose performer makes those that only read and describes the others.
@@ -23,6 +24,7 @@ mod kept;
 pub(crate) mod live;
 pub(crate) mod moment;
 mod play;
+mod shown;
 pub(crate) mod state;
 
 use model::agreed::AgreedPlan;
@@ -64,6 +66,8 @@ pub enum Input {
         #[serde(default)]
         child: Option<Box<Start>>,
     },
+    /// It has been kept long enough after its end.
+    Forget,
 }
 
 /// What is to be planned.
@@ -135,6 +139,8 @@ pub enum Command {
         /// What to perform.
         command: EffectCommand,
     },
+    /// It has ended: give [`Input::Forget`] when it has been kept long enough.
+    Kept,
     /// Give [`Input::Next`] in a later turn, with the child's document where one is wanted.
     Next,
     /// The plan is the one that was agreed to.
@@ -157,11 +163,14 @@ pub fn step(
         return start(*begin, cx);
     };
     if preview.is_over() {
+        if input == Input::Forget {
+            return Ok(preview.forgotten(cx));
+        }
         return Ok(Decision::unchanged(preview));
     }
     let cue = match input {
         // The engine may deliver a start twice.
-        Input::Start(_) => return Ok(Decision::unchanged(preview)),
+        Input::Start(_) | Input::Forget => return Ok(Decision::unchanged(preview)),
         Input::Settled { effect, outcome } => {
             let Some(cue) = preview.settled(effect, outcome, cx) else {
                 return Ok(Decision::unchanged(preview));
@@ -216,7 +225,9 @@ fn start(begin: Begin, cx: &Context) -> Result<Decision<Preview, Command>, Rejec
         preview.document().0.to_owned(),
         preview.document().1.to_owned(),
     );
+    let given = preview.given_frame();
     let mut decision = preview.decided(commands, cx);
+    decision.frames.extend(given);
     decision.reply = json!({"ExecutionPreviewId": cx.id});
     let (document, version) = fresh;
     decision.index.push(IndexEntry {

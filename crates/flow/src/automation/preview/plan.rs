@@ -152,10 +152,14 @@ pub fn agreed(
     }
 }
 
-/// SHA-256 of the canonical JSON of the planned calls, in hexadecimal digits: document, step, pass and digest of each,
-/// in the plan's order.
+/// SHA-256 of the canonical JSON of what runs and of the planned calls, in hexadecimal digits: document, step, pass and
+/// digest of each, in the plan's order. `what`: the digest of the document and of what the run is asked for.
 #[must_use]
-pub fn hash(steps: &[PlanStep]) -> String {
+pub fn hash(what: &str, steps: &[PlanStep]) -> String {
+    digest(&json!([what, hashed(steps)]))
+}
+
+fn hashed(steps: &[PlanStep]) -> Value {
     let calls = binding(steps).map(|(step, call)| {
         json!([
             step.document,
@@ -165,7 +169,7 @@ pub fn hash(steps: &[PlanStep]) -> String {
             call.digest
         ])
     });
-    digest(&Value::Array(calls.collect()))
+    Value::Array(calls.collect())
 }
 
 /// SHA-256 of a value's canonical JSON: keys in order, no blanks.
@@ -225,7 +229,7 @@ pub fn differences(before: &[PlanStep], now: &[PlanStep]) -> Vec<String> {
         }
     }
     told.extend(rest.iter().map(|is| format!("{} is new", named(is))));
-    if told.is_empty() && hash(before) != hash(now) {
+    if told.is_empty() && hashed(before) != hashed(now) {
         told.push("the calls are made in another order".to_owned());
     }
     told.truncate(MOST_TOLD);

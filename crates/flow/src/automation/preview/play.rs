@@ -20,6 +20,7 @@ use crate::automation::input::{Command as RunCommand, Context, Start};
 use crate::automation::machine::{self, Cue, Played};
 use crate::automation::parameters;
 use crate::automation::record::Status as RunStatus;
+use crate::automation::run::Run;
 use crate::expr::unknown;
 
 /// Cues of one turn.
@@ -265,6 +266,9 @@ impl Preview {
         match machine::make(start, &planning(cx, id), parameters::bind_planned) {
             Ok(run) => {
                 work.runs.push(id);
+                if !run.is_fleet() {
+                    work.places.insert(place_of(&run));
+                }
                 let path =
                     (run.request().agreed.as_ref()).map_or(String::new(), |plan| plan.run.clone());
                 way.stack.push(run.planned_as(path));
@@ -280,6 +284,11 @@ impl Preview {
         self.root.message = Some(reason);
         self.root.ended = Some(cx.at);
     }
+}
+
+/// Account and region that a run acts in.
+fn place_of(run: &Run) -> (String, String) {
+    (run.origin.account.clone(), run.request().region.clone())
 }
 
 /// A script that only computes is run; of any other only its text is looked at.
@@ -342,8 +351,7 @@ impl Work {
         match machine::present(top) {
             None => {
                 if !top.is_fleet() {
-                    self.places
-                        .insert((top.origin.account.clone(), top.request().region.clone()));
+                    self.places.insert(place_of(top));
                 }
                 Some(Cue::On)
             }

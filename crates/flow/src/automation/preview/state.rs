@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::decision::FrameWrite;
 use model::effect::{AwsCall, Outcome};
 use model::fleet::ChildEnd;
-use model::report::StartRun;
+use model::report::{GivenDocument, StartRun};
 use model::{Decision, Fact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::finish::Summary;
 use super::ledger::{Ledger, Trail};
+use super::plan::digest;
 use super::{Bound, Command, HASH_INDEX};
 use crate::automation::input::Context;
 use crate::automation::run::Run;
@@ -21,6 +22,7 @@ use crate::automation::run::Run;
 const VERSION: u16 = 1;
 const WORK_FRAME: &str = "work";
 const PLAN_FRAME: &str = "plan";
+const GIVEN_FRAME: &str = "given";
 
 /// `Status` of a preview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,8 @@ pub struct Preview {
     pub(super) work: Option<Work>,
     pub(super) reads: Vec<Read>,
     pub(super) summary: Option<Summary>,
+    /// The document itself, where it was given and is not the server's.
+    pub(super) given: Option<GivenDocument>,
     /// Answers that are written already.
     written: usize,
     /// Ways that are written already.
@@ -76,6 +80,9 @@ pub(super) struct Root {
     /// Whether it is what a run does that waits for approval: that run.
     #[serde(default)]
     pub(super) of: Option<Uuid>,
+    /// Digest of the document's text and of what the run is asked for.
+    #[serde(default)]
+    pub(super) what: String,
     #[serde(default)]
     pub(super) hash: Option<String>,
     #[serde(default)]
@@ -201,10 +208,12 @@ impl Preview {
                 ..run.request().clone()
             },
             of: approving.then(|| run.id()),
+            what: what_runs(&run),
             hash: None,
             bound,
             drift: Vec::new(),
         };
+        let given = run.origin.given();
         let work = Work {
             v: VERSION,
             runs: vec![run.id()],
@@ -230,6 +239,7 @@ impl Preview {
             work: Some(work),
             reads: Vec::new(),
             summary: None,
+            given,
             written: 0,
             kept: BTreeSet::new(),
         }
@@ -244,13 +254,14 @@ impl Preview {
         let mut root = None;
         let mut work: Option<Work> = None;
         let mut later: Vec<Way> = Vec::new();
-        let mut summary = None;
+        let (mut summary, mut given) = (None, None);
         let mut reads = Vec::new();
         for (key, body) in frames {
             match key.as_str() {
                 "" => root = Some(read(&key, body)?),
                 WORK_FRAME => work = Some(read(&key, body)?),
                 PLAN_FRAME => summary = Some(read(&key, body)?),
+                GIVEN_FRAME => given = Some(read(&key, body)?),
                 _ if key.starts_with("way/") => later.push(read(&key, body)?),
                 _ if key.starts_with("read/") => reads.push(read(&key, body)?),
                 _ => {}
@@ -270,6 +281,7 @@ impl Preview {
             root: root.ok_or_else(missing)?,
             work,
             summary,
+            given,
             written: reads.len(),
             reads,
         })
@@ -278,13 +290,14 @@ impl Preview {
     /// The decision of a turn: what changed is written.
     pub(super) fn decided(
         mut self,
-        commands: Vec<Command>,
+        mut commands: Vec<Command>,
         cx: &Context,
     ) -> Decision<Self, Command> {
         let mut frames = vec![FrameWrite::root(to_value(&self.root))];
         let mut facts = Vec::new();
         let mut index = Vec::new();
         if self.is_over() {
+            commands.push(Command::Kept);
             frames.extend((0..self.written).map(|n| FrameWrite::delete(read_key(n))));
             frames.extend(self.kept.iter().map(|n| FrameWrite::delete(way_key(*n))));
             frames.push(FrameWrite::delete(WORK_FRAME));
@@ -322,77 +335,20 @@ impl Preview {
         decision
     }
 
-    /// Whether it has ended.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.root.status != Status::InProgress
+    /// Nothing is left of it but what the journal says.
+    pub(super) fn forgotten(self, cx: &Context) -> Decision<Self, Command> {
+        let mut decision = Decision::unchanged(self);
+        decision.frames.push(FrameWrite::delete(""));
+        decision
+            .facts
+            .push(Fact::new("preview.forgotten", json!({"preview": cx.id})));
+        decision
     }
 
-    /// `Status`.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.root.status
-    }
-
-    /// Why there is no plan.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.root.message.as_deref()
-    }
-
-    /// When it began, and when it ended.
-    #[must_use]
-    pub fn times(&self) -> (Timestamp, Option<Timestamp>) {
-        (self.root.started, self.root.ended)
-    }
-
-    /// Name and version of the document.
-    #[must_use]
-    pub fn document(&self) -> (&str, &str) {
-        (&self.root.document.0, &self.root.document.1)
-    }
-
-    /// What the planned run is asked for.
-    #[must_use]
-    pub fn request(&self) -> &StartRun {
-        &self.root.request
-    }
-
-    /// The waiting run whose remaining steps were planned.
-    #[must_use]
-    pub fn of_run(&self) -> Option<Uuid> {
-        self.root.of
-    }
-
-    /// The plan's hash.
-    #[must_use]
-    pub fn hash(&self) -> Option<&str> {
-        self.root.hash.as_deref()
-    }
-
-    /// What hangs on the plan.
-    #[must_use]
-    pub fn bound(&self) -> Option<&Bound> {
-        self.root.bound.as_ref()
-    }
-
-    /// How the plan differs from the one that was agreed to.
-    #[must_use]
-    pub fn drift(&self) -> &[String] {
-        &self.root.drift
-    }
-
-    /// The plan, once it is there.
-    #[must_use]
-    pub fn summary(&self) -> Option<&Summary> {
-        self.summary.as_ref()
-    }
-
-    /// The child whose document is wanted.
-    #[must_use]
-    pub fn wanted(&self) -> Option<&StartRun> {
-        let wanted = self.work.as_ref()?.wanted.as_ref()?;
-        Some(&wanted.1)
+    /// The frame of the document that was given, for the first turn.
+    pub(super) fn given_frame(&self) -> Option<FrameWrite> {
+        let given = self.given.as_ref()?;
+        Some(FrameWrite::put(GIVEN_FRAME, to_value(given)))
     }
 }
 
@@ -429,6 +385,21 @@ fn read<T: serde::de::DeserializeOwned>(key: &str, body: Value) -> Result<T, Res
         )));
     }
     serde_json::from_value(body).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Digest of a run's document and of what it is asked for: whoever asks does not count.
+fn what_runs(run: &Run) -> String {
+    let origin = &run.origin;
+    let request = &origin.request;
+    digest(&json!([
+        origin.name,
+        origin.content,
+        origin.attachments,
+        request.parameters,
+        request.rate,
+        request.locations,
+        request.region
+    ]))
 }
 
 /// All frame types are plain data with text keys, which serde_json always writes.

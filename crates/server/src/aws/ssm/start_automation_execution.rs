@@ -20,7 +20,7 @@ const MAX_LOCATIONS_BYTES: u64 = 1 << 20;
 const ALARM_NAME: Text = Text::length(1, 255).matching("^(?!\\s*$).+", |text| {
     !text.trim().is_empty() && !text.contains('\n')
 });
-const LOCATIONS_URL: Text = Text::length(1, 2500)
+pub(super) const LOCATIONS_URL: Text = Text::length(1, 2500)
     .matching("^https:\\/\\/[-a-zA-Z0-9@:%._\\+~#=]{1,253}\\.s3(\\.[a-z\\d-]{9,16})?\\.amazonaws\\.com\\/.{1,2000}", |text| {
         text.starts_with("https://")
     });
@@ -45,7 +45,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let version = version.map(str::to_owned).or(version_in_arn);
     let locations_url = fields.text("TargetLocationsURL", LOCATIONS_URL)?;
     let asked = match locations_url {
-        Some(address) => targets_asked::read(&with_locations(&call, address).await?),
+        Some(address) => targets_asked::read(&with_locations(&call, &call.input, address).await?),
         None => targets_asked::read(&call.input),
     };
     let (rate, locations) = asked.map_err(bad_target)?;
@@ -84,8 +84,12 @@ pub(super) async fn handle(call: Call) -> Answer {
 }
 
 /// The request's members with the locations that stand at an address.
-async fn with_locations(call: &Call, address: &str) -> Result<Map<String, Value>, ApiError> {
-    let given = call.input.get("TargetLocations");
+pub(super) async fn with_locations(
+    call: &Call,
+    input: &Map<String, Value>,
+    address: &str,
+) -> Result<Map<String, Value>, ApiError> {
+    let given = input.get("TargetLocations");
     if given.is_some_and(|given| !given.is_null()) {
         return Err(ApiError::validation(
             "`targetLocations` and `targetLocationsURL` exclude each other: give one of them.",
@@ -111,7 +115,7 @@ async fn with_locations(call: &Call, address: &str) -> Result<Map<String, Value>
                 .to_owned(),
         ));
     }
-    let mut members = call.input.clone();
+    let mut members = input.clone();
     members.insert("TargetLocations".to_owned(), list);
     Ok(members)
 }

@@ -5,7 +5,7 @@ use model::Rejection;
 use model::report::StartRun;
 use serde_json::json;
 
-use super::start_automation_execution::read_parameters;
+use super::start_automation_execution::{LOCATIONS_URL, read_parameters, with_locations};
 use super::{documents, names};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog;
@@ -36,19 +36,21 @@ pub(super) async fn handle(call: Call) -> Answer {
     if let Some(inputs) = fields.object("ExecutionInputs")? {
         inputs.union(&["Automation"])?;
         if let Some(given) = inputs.object("Automation")? {
-            if given
-                .text("TargetLocationsURL", Text::length(0, 2_200))?
-                .is_some_and(|url| !url.is_empty())
-            {
-                return Err(ApiError::validation(
-                    "`TargetLocationsURL` is not served by this operation: give the locations as `TargetLocations`.",
-                ));
-            }
             given.text("TargetParameterName", PARAMETER_NAME)?;
             request.parameters = read_parameters(&given, "Parameters")?;
-            let asked = targets_asked::read(given.map());
+            let address = given.text("TargetLocationsURL", LOCATIONS_URL)?;
+            let asked = match address {
+                Some(address) => {
+                    let members = with_locations(&call, given.map(), address).await;
+                    // The operation has one exception for everything that is wrong with a request.
+                    let members = members.map_err(|error| ApiError::validation(error.message()))?;
+                    targets_asked::read(&members)
+                }
+                None => targets_asked::read(given.map()),
+            };
             (request.rate, request.locations) =
                 asked.map_err(|error| ApiError::validation(error.message))?;
+            request.locations_url = address.map(str::to_owned);
         }
     }
     require_definition(&call, &name, version.as_deref()).await?;

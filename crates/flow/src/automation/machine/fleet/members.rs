@@ -121,6 +121,7 @@ pub(super) fn child_request(run: &Run, cx: &Context, member: &Member) -> Result<
     let mut child = StartRun {
         document_name: request.document_name.clone(),
         document_version: Some(run.origin.version.clone()),
+        given: run.origin.given().map(Box::new),
         parameters: request.parameters.clone(),
         executed_by: request.executed_by.clone(),
         region: request.region.clone(),
