@@ -155,7 +155,6 @@ class Styles(StatesTest):
 
     def test_it_claims_containment_only_where_it_is_so_whatever_call_fails(self):
         function, seen = module(), set()
-        function.PAUSE_SECONDS = 0
 
         def refusing(operation, code="UnauthorizedOperation"):
             def client(service, **members):
