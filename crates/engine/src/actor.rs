@@ -226,8 +226,8 @@ impl Actor {
     /// The state to decide on, with what the items' decisions look up. What begins something is decided as if there
     /// were nothing yet, without a look: the commit finds out, and then it is decided again, `doubted`.
     async fn load(&mut self, items: &mut [Item], doubted: bool) -> Result<Loaded, String> {
-        let begins = items.first();
-        let begins = begins.is_some_and(|item| lookup::begins(&item.prepared.input));
+        // What stands behind it could be refused for a state that is not the true one: then a look is worth its time.
+        let begins = matches!(items, [only] if lookup::begins(&only.prepared.input));
         let loaded = match self.loaded.take() {
             Some(loaded) => loaded,
             None if begins && !doubted => Loaded {

@@ -50,6 +50,9 @@ pub(crate) struct Followed {
     /// How many looks in a row failed.
     #[serde(default)]
     pub(crate) misses: u32,
+    /// Looks in a row that did not find the job.
+    #[serde(default)]
+    pub(crate) missing: u32,
     /// Timer of the next look.
     #[serde(default)]
     pub(crate) timer: Option<String>,

@@ -97,13 +97,14 @@ pub(super) fn looked(
         }
         Ok(answer) => {
             let seen = job.seen(&answer, opened);
-            now.misses = match seen {
-                Seen::Missing(_) => now.misses + 1,
+            now.misses = 0;
+            now.missing = match seen {
+                Seen::Missing(_) => now.missing + 1,
                 _ => 0,
             };
             match seen {
                 Seen::Running => {}
-                Seen::Missing(_) if now.misses < MISSING => {}
+                Seen::Missing(_) if now.missing < MISSING => {}
                 Seen::Succeeded(result) => {
                     return task::succeed(turn, (id, state), integration, result);
                 }

@@ -63,6 +63,7 @@ pub(super) fn begin(
             begun: None,
             looks: 0,
             misses: 0,
+            missing: 0,
             timer: None,
         })
     });

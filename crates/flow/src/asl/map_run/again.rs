@@ -65,6 +65,10 @@ impl Turn<'_> {
         root.status = RunStatus::Running;
         root.stopped = None;
         self.phase(Phase::Running);
+        if self.run.source.is_none() && self.run.root.items == 0 {
+            // What was never read is not taken for empty: the reader is opened again, and fails again if it must.
+            self.open();
+        }
         let express = self.run.origin.pattern.express;
         let lives_again = |child: &Child| {
             let ended = child.status().is_some_and(|it| it != Status::Succeeded);

@@ -2,6 +2,7 @@
 //! Decides nothing.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -21,6 +22,29 @@ struct Piece {
     needed: u64,
     /// Where they were read from; `None`: they were given.
     source: Option<Arc<str>>,
+}
+
+impl Piece {
+    /// Gives back the memory of some of its items; says how much that was.
+    fn forget(&mut self, places: Range<usize>) -> usize {
+        let items = Arc::make_mut(&mut self.items);
+        let mut freed = 0_usize;
+        for item in items.get_mut(places).into_iter().flatten() {
+            // What weighs no more than nothing stays.
+            let more = weigh(item).saturating_sub(weigh(&Value::Null));
+            if more > 0 {
+                *item = Value::Null;
+                freed += more;
+            }
+        }
+        self.weight = self.weight.saturating_sub(freed);
+        freed
+    }
+}
+
+/// About the bytes of memory that an item takes.
+fn weigh(item: &Value) -> usize {
+    weight::of(item, weight::text(item))
 }
 
 /// Items by their position.
@@ -62,7 +86,6 @@ impl Pieces {
 
     /// Takes one piece as it is.
     pub(crate) fn put(&mut self, first: u64, items: Vec<Value>, source: Option<Arc<str>>) {
-        let weigh = |item: &Value| weight::of(item, weight::text(item));
         let weight = items.iter().map(weigh).sum();
         self.weight += weight;
         let piece = Piece {
@@ -106,17 +129,26 @@ impl Pieces {
             .sum()
     }
 
-    /// So many items from a position on are not needed any more; says where the pieces began that are gone with them.
+    /// So many items from a position on are not needed any more: their memory is given back. Says where the pieces began
+    /// that are gone with them.
     pub(crate) fn release(&mut self, (first, items): (u64, u64)) -> Vec<u64> {
         let until = first.saturating_add(items);
         let before = self.held.range(..=first).next_back().map(|(at, _)| *at);
         let mut gone = Vec::new();
         for (at, piece) in self.held.range_mut(before.unwrap_or(first)..until) {
             let behind = at.saturating_add(count(&piece.items)).min(until);
-            let released = behind.saturating_sub(first.max(*at));
+            let from = first.max(*at);
+            let released = behind.saturating_sub(from);
             piece.needed = piece.needed.saturating_sub(released);
             if piece.needed == 0 {
                 gone.push(*at);
+                continue;
+            }
+            let place = |position: u64| usize::try_from(position - *at).unwrap_or(usize::MAX);
+            if released > 0 {
+                self.weight = self
+                    .weight
+                    .saturating_sub(piece.forget(place(from)..place(behind)));
             }
         }
         for at in &gone {
@@ -160,5 +192,19 @@ mod tests {
         assert_eq!(pieces.release((10, 5)), [9, 11, 13]);
         assert_eq!((pieces.weight(), pieces.firsts().count()), (0, 0));
         assert_eq!(pieces.release((0, 100)), [0; 0]);
+    }
+
+    #[test]
+    fn what_a_piece_holds_for_one_item_is_little() {
+        let items: Vec<Value> = (0..60).map(|n| json!(format!("{n:0>1000}"))).collect();
+        let mut pieces = Pieces::default();
+        assert_eq!(pieces.add(0, items.clone(), None), [0]);
+        let whole = pieces.weight();
+        assert_eq!(pieces.release((0, 33)), [0; 0]);
+        assert_eq!(pieces.release((34, 26)), [0; 0]);
+        assert_eq!(pieces.item(33), Some((&items[33], None)));
+        assert!(pieces.weight() < whole / 10, "{}", pieces.weight());
+        assert_eq!(pieces.release((33, 1)), [0]);
+        assert_eq!(pieces.weight(), 0);
     }
 }

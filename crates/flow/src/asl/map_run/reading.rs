@@ -109,9 +109,15 @@ impl Turn<'_> {
         waiting > AHEAD.max(self.items_of_a_batch()) || self.much_waits()
     }
 
-    /// Whether what waits takes as much memory as it may.
+    /// Whether what is kept for executions takes as much memory as it may, while some run: when they end there will be room.
+    fn much_is_held(&self) -> bool {
+        let held = u64::try_from(self.run.pieces.weight()).unwrap_or(u64::MAX);
+        held > MAX_RESULTS && self.run.root.executions.running > 0
+    }
+
+    /// Whether what waits, or what is kept, takes as much memory as it may.
     fn much_waits(&self) -> bool {
-        self.run.pieces.weight_from(self.run.root.next_item) > AHEAD_WEIGHT
+        self.much_is_held() || self.run.pieces.weight_from(self.run.root.next_item) > AHEAD_WEIGHT
     }
 
     /// How many items must be there before it can be said how many a batch has.
@@ -194,6 +200,7 @@ impl Turn<'_> {
         let fresh = self.run.pieces.add(first, items, Some(&Arc::from(from)));
         self.fresh_pieces.extend(fresh);
         let held = u64::try_from(self.run.pieces.weight()).unwrap_or(u64::MAX);
+        // While executions run, reading stops long before: so much is kept of those that failed.
         if held > 2 * MAX_RESULTS {
             self.unreadable(format!(
                 "The items of executions that failed have more than {MAX_RESULTS} bytes: let fewer executions fail before the Map does"

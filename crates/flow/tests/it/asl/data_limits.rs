@@ -301,6 +301,24 @@ fn what_is_stored_of_an_execution_that_has_ended_is_small_and_its_items_are_gone
 }
 
 #[test]
+fn so_much_is_read_as_those_that_run_leave_room_for() {
+    // 600 items with half a megabyte of memory each, all of which could run at once.
+    let row = format!("[{}1]\n", "1,".repeat(7_999));
+    let fields = json!({"ItemReader": reader("k", &json!({"InputType": "JSONL"}))});
+    let objects = [("k", row.repeat(600).into_bytes())];
+    let mut stored = Stored::begin("EXPRESS", &fields, &objects);
+    let (mut ended, mut most) = (0, 0);
+    while !stored.living.is_empty() {
+        most = most.max(stored.living.len());
+        stored.end(Status::Succeeded, "1");
+        ended += 1;
+    }
+    assert_eq!(ended, 600);
+    assert!((200..400).contains(&most), "{most} at once");
+    assert_eq!(stored.told.expect("told")["outcome"]["type"], "succeeded");
+}
+
+#[test]
 fn results_that_are_too_large_for_a_state_are_not_kept() {
     let text: String = (0..100).map(|n| format!("{n}\n")).collect();
     let fields =

@@ -197,6 +197,22 @@ fn a_run_that_ended_while_it_read_reads_on() {
 }
 
 #[test]
+fn a_run_that_never_read_is_not_taken_for_an_empty_one() {
+    let mut reader = reader();
+    reader["ItemReader"]["Parameters"] = json!({"Bucket.$": "$.bucket", "Key": "k"});
+    let mut played = Played::begin("STANDARD", &reader, &json!({"bucket": 1}));
+    for redrives in 1..3 {
+        assert_eq!(played.line.run().status(), RunStatus::Failed);
+        played.say(Input::Redrive { redrives });
+        let last = played.told.last().expect("told");
+        assert_eq!(
+            (&last["redrives"], &last["outcome"]["error"]),
+            (&json!(redrives), &json!("States.ItemReaderFailed"))
+        );
+    }
+}
+
+#[test]
 fn a_run_that_ended_while_it_wrote_writes_anew_elsewhere() {
     let writer = json!({"ResultWriter": {"Resource": "arn:aws:states:::s3:putObject",
         "Parameters": {"Bucket": "b", "Prefix": "out"}}});
