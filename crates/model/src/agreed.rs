@@ -90,6 +90,17 @@ impl AgreedPlan {
         }
     }
 
+    /// The plan for a run below this one that it has nothing for: no step of it is agreed to.
+    #[must_use]
+    pub fn nothing(&self, run: &str) -> Self {
+        Self {
+            hash: self.hash.clone(),
+            preview: self.preview,
+            run: run.to_owned(),
+            ..Self::default()
+        }
+    }
+
     fn arrows(&self) -> BTreeMap<u32, Vec<u32>> {
         let mut arrows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (from, to) in &self.edges {

@@ -406,3 +406,167 @@ fn behind_a_join_the_values_of_either_way_are_agreed_to() {
         assert_eq!(made[1], format!(r#"TagThing {{"With":"{tagged}"}}"#));
     }
 }
+
+/// A parent that starts a child in a step of its own, which changes something.
+fn starts(name: &str) -> (Value, Value) {
+    let run = json!({"name": name, "action": "aws:executeAutomation", "isEnd": true, "inputs": {"DocumentName": "Child"}});
+    (run, doc(vec![api("Stop", "StopThing", json!({}))]))
+}
+
+/// A child that a run started: its changing calls, and how it ended.
+fn below(above: &mut World, child: &Value, account: Account<'_>) -> (World, Vec<String>) {
+    let (id, request) = above.children.pop_front().expect("a child");
+    let mut below = World::new();
+    below.cx.id = id;
+    let start = Start {
+        request,
+        document: source(child),
+        parsed: Parsed::default(),
+        target_type: None,
+        queued: false,
+    };
+    below.feed(Input::Start(Box::new(start))).expect("starts");
+    let made = ended(&mut below, account);
+    let (_, told) = below.told.pop().expect("an end");
+    above
+        .feed(Input::ChildEnded(Box::new(told)))
+        .expect("taken");
+    (below, made)
+}
+
+#[test]
+fn off_the_plan_a_child_changes_nothing() {
+    let (run, child) = starts("Run");
+    let document = doc(vec![
+        api("Look", "DescribeThing", json!({})),
+        branch("Which", "{{ Look.Flag }}", "Run", "Off"),
+        api("Off", "GetThing", json!({})),
+        json!({"name": "Same", "action": "aws:branch", "inputs": {"Choices": [
+            {"Variable": "{{ Look.Id }}", "StringEquals": "i-1", "NextStep": "Run"}]}, "isEnd": true}),
+        run,
+    ]);
+    let on = |_: &AwsCall| Ok(json!({"Flag": true, "Id": "i-1"}));
+    let off = |_: &AwsCall| Ok(json!({"Flag": false, "Id": "i-1"}));
+    for (account, calls, status) in [
+        (&on as Account<'_>, 1, Status::Success),
+        (&off, 0, Status::Failed),
+    ] {
+        let mut above = begun(&document, agreed(&document, &on, Some(&child)));
+        assert!(ended(&mut above, account).is_empty());
+        let (child, made) = below(&mut above, &child, account);
+        let told = message(&child);
+        assert_eq!((made.len(), child.status()), (calls, status), "{told}");
+        ended(&mut above, account);
+        assert_eq!(above.status(), status, "{}", message(&above));
+    }
+}
+
+#[test]
+fn children_of_an_open_loop_follow_the_pass_that_stands_for_all() {
+    let (run, child) = starts("Run");
+    let document = doc(vec![
+        api("Make", "CreateThing", json!({})),
+        over("{{ Make.List }}", run),
+    ]);
+    let account = |_: &AwsCall| Ok(json!({"List": ["a-1", "a-2", "a-3"]}));
+    let mut above = begun(&document, agreed(&document, &account, Some(&child)));
+    for _ in 0..3 {
+        ended(&mut above, &account);
+        let (child, made) = below(&mut above, &child, &account);
+        assert_eq!(made, ["StopThing {}"], "{}", message(&child));
+    }
+    ended(&mut above, &account);
+    assert_eq!(above.status(), Status::Success, "{}", message(&above));
+}
+
+#[test]
+fn approvals_of_different_plans_do_not_add_up() {
+    let bo = "arn:aws:iam::123456789012:user/bo";
+    let document = doc(vec![
+        json!({"name": "Ask", "action": "aws:approve", "inputs": {"Approvers": [ANA, bo], "MinRequiredApprovals": 2}}),
+        api("Stop", "StopThing", json!({"Id": "i-1"})),
+    ]);
+    let mut world = begun(
+        &document,
+        StartRun {
+            document_name: "Doc".to_owned(),
+            executed_by: ANA.to_owned(),
+            mode: "Auto".to_owned(),
+            region: "us-east-1".to_owned(),
+            ..StartRun::default()
+        },
+    );
+    let waiting = || world.frames.clone().into_iter().collect();
+    let wish = |bound| automation::preview::Begin {
+        start: None,
+        waiting: Some(waiting()),
+        bound,
+    };
+    let planned = play(wish(None), 0, &|_| Ok(json!({})), None);
+    let summary = planned.preview.summary().expect("a plan");
+    let approval = |hash: &str, by: &str| Signal {
+        kind: SignalKind::Approve,
+        payload: Default::default(),
+        by: by.to_owned(),
+        agreed: Some(Box::new(automation::preview::plan::agreed(
+            (hash, Uuid::nil()),
+            &summary.steps,
+            &summary.edges,
+        ))),
+    };
+    let (one, other) = (approval("aa", ANA), approval("bb", bo));
+    world.feed(Input::Signal(one)).expect("the first");
+    let refused = world.feed(Input::Signal(other)).expect_err("another plan");
+    let told = refused.to_string();
+    assert!(told.contains("has approved the plan aa… already"), "{told}");
+    assert_eq!(world.step("Ask"), Some("Waiting"));
+    let same = approval("aa", bo);
+    world.feed(Input::Signal(same)).expect("the second");
+    assert_eq!(
+        ended(&mut world, &|_| Ok(json!({}))),
+        [r#"StopThing {"Id":"i-1"}"#]
+    );
+    assert_eq!(world.status(), Status::Success, "{}", message(&world));
+}
+
+#[test]
+fn nothing_hangs_on_a_plan_that_leaves_something_out() {
+    let choices = (0..20).map(
+        |n| json!({"Variable": "{{ Make.Id }}", "StringEquals": format!("i-{n}"), "NextStep": format!("Set{n}")}),
+    );
+    let sets = (0..20).map(|n| {
+        json!({"name": format!("Set{n}"), "action": "aws:updateVariable", "nextStep": "After",
+        "inputs": {"Name": "variable:V", "Value": format!("v{n}")}})
+    });
+    let choices: Vec<Value> = choices.collect();
+    let mut steps = vec![
+        api("Make", "CreateThing", json!({})),
+        json!({"name": "Which", "action": "aws:branch", "isEnd": true, "inputs": {"Choices": choices}}),
+    ];
+    steps.extend(sets);
+    steps.push(api(
+        "After",
+        "TagThing",
+        json!({"With": "{{ variable:V }}"}),
+    ));
+    let mut document = doc(steps);
+    document["variables"] = json!({"V": {"type": "String", "default": "none"}});
+    let first = play(begin(&document, &[]), 0, &|_| Ok(json!({})), None);
+    assert!(!first.preview.summary().expect("a plan").complete);
+    let wish = automation::preview::Begin {
+        bound: Some(Bound {
+            preview: Uuid::from_u128(2),
+            hash: first.preview.hash().expect("a hash").to_owned(),
+            steps: Vec::new(),
+            then: Then::Start {
+                run: Uuid::from_u128(42),
+                request: Box::default(),
+            },
+        }),
+        ..begin(&document, &[])
+    };
+    let second = play(wish, 5, &|_| Ok(json!({})), None);
+    assert!(second.then.is_empty());
+    let told = second.preview.message().unwrap_or_default();
+    assert!(told.contains("so the run was not started"), "{told}");
+}

@@ -165,8 +165,8 @@ pub(crate) fn play(
         }
         assert_eq!(
             kept,
-            i32::from(restored.is_over()),
-            "it asks once to be forgotten"
+            1 + i32::from(restored.is_over() && turns > 1),
+            "it asks to be forgotten at its beginning and at its end"
         );
         let Some(following) = next else {
             return Played {
@@ -738,7 +738,7 @@ fn an_ended_preview_is_forgotten_when_it_is_told_so() {
     let cx = context(Uuid::from_u128(99), 9);
     let gone = step(Some(played.preview), Input::Forget, &cx).expect("taken");
     assert_eq!(gone.frames, [model::FrameWrite::delete("")]);
-    // One that is being made is not.
+    // So is one that stands still.
     let begun = step(
         None,
         Input::Start(Box::new(begin(
@@ -747,8 +747,10 @@ fn an_ended_preview_is_forgotten_when_it_is_told_so() {
         ))),
         &cx,
     );
-    let kept = step(Some(begun.expect("begun").state), Input::Forget, &cx).expect("taken");
-    assert!(kept.frames.is_empty() && !kept.state.is_over());
+    let begun = begun.expect("begun");
+    assert_eq!(begun.commands.last(), Some(&Command::Kept));
+    let gone = step(Some(begun.state), Input::Forget, &cx).expect("taken");
+    assert_eq!(gone.frames, [model::FrameWrite::delete("")]);
 }
 
 #[test]

@@ -106,6 +106,7 @@ pub(super) async fn start(call: Call) -> Answer {
     let hash = hash(call.segment(0))?;
     let found = previews::with_hash(&call, hash, |preview| preview.of_run().is_none()).await?;
     let (planned, preview) = found.ok_or_else(|| no_plan(hash))?;
+    whole(&preview)?;
     let (name, version) = preview.document();
     // A file is run as it was planned, byte for byte: the preview has kept it.
     let given = preview.given().cloned().map(Box::new);
@@ -137,6 +138,7 @@ pub(super) async fn approve(call: Call) -> Answer {
     let mut begin = waiting(&call, run).await?;
     let found = previews::with_hash(&call, hash, |preview| preview.of_run() == Some(run)).await?;
     let (planned, preview) = found.ok_or_else(|| no_plan(hash))?;
+    whole(&preview)?;
     let comment = comment.map(|text| ("Comment".to_owned(), vec![text.to_owned()]));
     let then = Then::Signal {
         run,
@@ -161,6 +163,17 @@ fn hash(text: &str) -> Result<&str, ApiError> {
     Err(ApiError::validation(format!(
         "a plan's hash has {HASH} hexadecimal digits in lower case, as `quell playbook plan` prints it"
     )))
+}
+
+/// A plan that leaves something out cannot be agreed to.
+fn whole(preview: &Preview) -> Result<(), ApiError> {
+    if preview.summary().is_some_and(|summary| summary.complete) {
+        return Ok(());
+    }
+    Err(ApiError::conflict(
+        "the plan is not complete, because it is too large to be shown whole, so nothing can be bound to it: split the \
+         document, or start or approve it without a plan",
+    ))
 }
 
 fn no_plan(hash: &str) -> ApiError {

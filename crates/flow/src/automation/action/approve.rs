@@ -152,19 +152,46 @@ fn with_decision(
     if decisions.iter().any(|decision| decision.approver == *by) {
         return refuse(format!("{by} has decided already"));
     }
+    let approves = signal.kind == SignalKind::Approve;
+    let plan = approved_plan(turn, signal).filter(|_| approves);
+    if let Some(refused) = plan.as_ref().and_then(|plan| another(&decisions, plan)) {
+        return refuse(refused);
+    }
     let comment = signal
         .payload
         .get("Comment")
         .and_then(|texts| texts.first());
     decisions.push(ApproverDecision {
         approver: by.clone(),
-        approved: signal.kind == SignalKind::Approve,
+        approved: approves,
         comment: comment
             .map(|text| text.chars().take(MAX_COMMENT).collect())
             .unwrap_or_default(),
         at: turn.cx.at,
+        plan,
     });
     Ok(decisions)
+}
+
+/// The hash of the plan that an approval is of: its own, or that of the plan which the run is bound to.
+fn approved_plan(turn: &Turn<'_>, signal: &Signal) -> Option<String> {
+    let bound = || turn.run.request().agreed.as_ref();
+    let plan = signal.agreed.as_ref().or_else(bound)?;
+    (!plan.hash.is_empty()).then(|| plan.hash.clone())
+}
+
+/// Why this plan cannot be approved, where another has been: words about one plan do not count towards another.
+fn another(decisions: &[ApproverDecision], plan: &str) -> Option<String> {
+    let brief = |hash: &str| hash.chars().take(12).collect::<String>();
+    decisions.iter().find_map(|decision| {
+        let given = decision.plan.as_deref().filter(|given| *given != plan)?;
+        Some(format!(
+            "{} has approved the plan {}… already, which is not {}…: approve that one, or reject the step",
+            decision.approver,
+            brief(given),
+            brief(plan)
+        ))
+    })
 }
 
 fn outputs(status: &str, decisions: &[ApproverDecision]) -> Map<String, Value> {

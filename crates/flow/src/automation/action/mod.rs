@@ -128,6 +128,9 @@ pub(crate) struct ApproverDecision {
     pub(crate) approved: bool,
     pub(crate) comment: String,
     pub(crate) at: Timestamp,
+    /// The hash of the plan that was approved, or that the run was bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<String>,
 }
 
 /// How far an action came.

@@ -10,6 +10,7 @@ mod fits;
 use model::EffectCommand;
 use model::agreed::{AgreedPlan, START};
 use model::effect::{AwsCall, Failure as EffectFailure, Outcome, PreviewAsk, ScriptCall};
+use model::report::StartRun;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -33,6 +34,9 @@ pub(crate) struct Following {
     /// The step at which it left the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left: Option<String>,
+    /// Whether it might have been at more places than are followed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    crowded: bool,
     /// The question in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Question>,
@@ -63,15 +67,38 @@ struct Spot {
     known: Known,
 }
 
-/// Which of a plan's runs a child is: by the step that starts it, and by what it is for.
-pub(crate) fn path_of(parent: &Run, above: &str, child: &model::report::StartRun) -> String {
+/// The part of a run's plan for a child that it starts; `None` where it is bound to none. A run that has left its plan
+/// has none of it for a child. Of a loop whose passes are not known one stands for all that follow it.
+pub(crate) fn part_for(parent: &Run, child: &StartRun) -> Option<AgreedPlan> {
+    let plan = parent.request().agreed.as_ref()?;
+    let state = parent.root.in_loop.as_ref();
+    let pass = state.map_or(0, |state| state.iteration);
+    let exact = path_of(parent, (&plan.run, pass), child);
+    let Some(following) = &parent.root.following else {
+        return Some(plan.under(&exact));
+    };
+    if following.left.is_some() {
+        return Some(plan.nothing(&exact));
+    }
+    let part = plan.under(&exact);
+    if !part.steps.is_empty() {
+        return Some(part);
+    }
+    let spots = following.at.iter();
+    let planned = spots.filter_map(|spot| plan.step(spot.node)?.iteration);
+    let mut earlier: Vec<u32> = planned.filter(|planned| *planned < pass).collect();
+    earlier.sort_unstable();
+    let stands = earlier.iter().rev().find_map(|earlier| {
+        let part = plan.under(&path_of(parent, (&plan.run, *earlier), child));
+        (!part.steps.is_empty()).then_some(part)
+    });
+    Some(stands.unwrap_or(part))
+}
+
+/// Which of a plan's runs a child is: by the step that starts it, the pass of the loop around that, and what it is for.
+fn path_of(parent: &Run, (above, pass): (&str, u32), child: &StartRun) -> String {
     let current = parent.root.current.as_ref();
     let step = current.and_then(|current| parent.document.steps.get(current.step));
-    let pass = parent
-        .root
-        .in_loop
-        .as_ref()
-        .map_or(0, |state| state.iteration);
     let place = child.location.as_ref();
     let place = place.map(|place| (place.account.as_str(), child.region.as_str()));
     let resource = child.target.as_ref().map(|target| target.resource.as_str());
@@ -134,8 +161,13 @@ pub(crate) fn begun(turn: &mut Turn<'_>, step: &Step) {
                     done: 0,
                     known,
                 };
-                if !next.contains(&spot) && next.len() < MOST_SPOTS {
+                if next.contains(&spot) {
+                    continue;
+                }
+                if next.len() < MOST_SPOTS {
                     next.push(spot);
+                } else {
+                    following.crowded = true;
                 }
             }
         }
@@ -278,6 +310,13 @@ fn told(run: &Run, actual: &Value, operation: &str) -> String {
         (None, Some(call), _) => format!("the plan has it with {}", differing(call, actual)),
         (None, None, true) => "the plan has it less often, or in another order".to_owned(),
         (None, None, false) => "the plan does not have it in this step".to_owned(),
+    };
+    let why = if following.is_some_and(|following| following.crowded) {
+        format!(
+            "{why}, at any of the {MOST_SPOTS} places that are followed; the run may have been at more"
+        )
+    } else {
+        why
     };
     format!(
         "Drift: the run is bound to the plan {hash}… and would call {name}, but {why}. The call was not made and the run \

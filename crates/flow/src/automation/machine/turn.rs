@@ -237,9 +237,8 @@ impl<'a> Turn<'a> {
     /// Starts a run as this one's child.
     pub(crate) fn start_child(&mut self, mut request: StartRun) -> Uuid {
         let run = self.next_effect();
-        if let Some(plan) = &self.run.request().agreed {
-            let path = agreed::path_of(&self.run, &plan.run, &request);
-            request.agreed = Some(Box::new(plan.under(&path)));
+        if let Some(part) = agreed::part_for(&self.run, &request) {
+            request.agreed = Some(Box::new(part));
         }
         let request = Box::new(request);
         self.commands.push(Command::StartChild { run, request });

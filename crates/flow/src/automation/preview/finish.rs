@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use model::agreed::{AgreedPlan, END};
 use serde::{Deserialize, Serialize};
 
+use super::Command;
 use super::blast::{self, Resource};
 use super::plan::{self, Impact, PlanStep};
 use super::state::{Preview, Status};
-use super::{Command, Then};
 use crate::automation::input::Context;
 
 /// A finished plan.
@@ -81,7 +81,11 @@ impl Preview {
         self.root.status = Status::Success;
         self.root.ended = Some(cx.at);
         let agreed = plan::agreed((&hash, cx.id), &steps, &edges);
-        self.judge((&hash, agreed), &steps, commands);
+        if ledger.cut {
+            self.leave_out();
+        } else {
+            self.judge((&hash, agreed), &steps, commands);
+        }
         self.root.hash = Some(hash);
         self.summary = Some(Summary {
             v: 1,
@@ -93,6 +97,17 @@ impl Preview {
             edges,
             outcome: work.outcomes.join(", or "),
         });
+    }
+
+    /// Nothing hangs on a plan that leaves something out.
+    fn leave_out(&mut self) {
+        if let Some(bound) = &self.root.bound {
+            let what = bound.then.void();
+            self.root.status = Status::Failed;
+            self.root.message = Some(format!(
+                "the plan is too large to be shown whole, so {what}: split the document, or start it without a plan"
+            ));
+        }
     }
 
     /// Whether the plan is the one that was agreed to.
@@ -113,10 +128,7 @@ impl Preview {
         if drift.is_empty() {
             drift.push("the document, or what the run is asked for, is another".to_owned());
         }
-        let what = match bound.then {
-            Then::Start { .. } => "the run was not started",
-            Then::Signal { .. } => "the approval was not given",
-        };
+        let what = bound.then.void();
         self.root.status = Status::Failed;
         self.root.message = Some(format!(
             "the plan is not the one that was agreed to, so {what}: {}",

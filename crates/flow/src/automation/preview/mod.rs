@@ -8,7 +8,7 @@
 //! | wants a document | Found | the child is made and played |
 //! | a branch that depends on what is unknown | (same turn) | its ways are followed, one behind the other |
 //! | no way is left | (same turn) | Success: the plan with its hash; what hangs on it happens, or is void |
-//! | ended | Forget | nothing is left of it |
+//! | any | Forget | nothing is left of it |
 //!
 //! The machine that plays is the one that runs (`machine::rehearse`). Nothing that changes the account can be asked for
 //! here: calls go out as [`PreviewAsk`], whose performer makes those that only read and describes the others.
@@ -66,7 +66,7 @@ pub enum Input {
         #[serde(default)]
         child: Option<Box<Start>>,
     },
-    /// It has been kept long enough after its end.
+    /// It has been kept long enough after its end, or stands still for as long after its beginning.
     Forget,
 }
 
@@ -118,6 +118,14 @@ pub enum Then {
 }
 
 impl Then {
+    /// That it did not happen, in words.
+    fn void(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "the run was not started",
+            Self::Signal { .. } => "the approval was not given",
+        }
+    }
+
     /// The same, with a run that is bound to the plan.
     fn along(mut self, plan: AgreedPlan) -> Self {
         let plan = Some(Box::new(plan));
@@ -139,7 +147,7 @@ pub enum Command {
         /// What to perform.
         command: EffectCommand,
     },
-    /// It has ended: give [`Input::Forget`] when it has been kept long enough.
+    /// It has begun, or has ended: give [`Input::Forget`] when it has been kept long enough from now on, and not sooner.
     Kept,
     /// Give [`Input::Next`] in a later turn, with the child's document where one is wanted.
     Next,
@@ -162,10 +170,10 @@ pub fn step(
         };
         return start(*begin, cx);
     };
+    if input == Input::Forget {
+        return Ok(preview.forgotten(cx));
+    }
     if preview.is_over() {
-        if input == Input::Forget {
-            return Ok(preview.forgotten(cx));
-        }
         return Ok(Decision::unchanged(preview));
     }
     let cue = match input {
@@ -207,8 +215,16 @@ fn start(begin: Begin, cx: &Context) -> Result<Decision<Preview, Command>, Rejec
             let run = Run::restore(frames)
                 .map_err(|error| Rejection::invalid("run", error.to_string()))?;
             // Whoever may not approve, or has already, is told so before anything is planned.
-            if let Some(Then::Signal { signal, .. }) = bound.as_ref().map(|bound| &bound.then) {
-                let input = super::Input::Signal(signal.clone());
+            if let Some(bound) = &bound
+                && let Then::Signal { signal, .. } = &bound.then
+            {
+                let input = super::Input::Signal(Signal {
+                    agreed: Some(Box::new(AgreedPlan {
+                        hash: bound.hash.clone(),
+                        ..AgreedPlan::default()
+                    })),
+                    ..signal.clone()
+                });
                 super::step(Some(run.clone()), input, &planning(cx, run.id()))?;
             }
             (run.planned_as(String::new()), true)
@@ -221,6 +237,10 @@ fn start(begin: Begin, cx: &Context) -> Result<Decision<Preview, Command>, Rejec
     let mut preview = Preview::new(run, bound, (approving, cx.at));
     let mut commands = Vec::new();
     preview.play(None, cx, &mut commands);
+    if !preview.is_over() {
+        // Even if it never ends it is not kept for ever.
+        commands.push(Command::Kept);
+    }
     let fresh = (
         preview.document().0.to_owned(),
         preview.document().1.to_owned(),

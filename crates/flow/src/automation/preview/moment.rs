@@ -14,10 +14,11 @@ use crate::expr::unknown::each_text;
 /// Seconds around a preview in which an instant counts as the moment of the run.
 const AROUND: i64 = 120;
 
-/// `2026-11-21`, `2026-11-21T17:00:00.5Z`, `20261121T170000Z`, `2026-11-21_17.00.00`, `2026-11-21 17:00:00`.
+/// `2026-11-21`, `2026-11-21T17:00:00.5Z`, `20261121T170000Z`, `2026-11-21_17.00.00`, `2026-11-21 17:00:00`,
+/// `20261121170000`, `20261121-1700`.
 static INSTANT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?<![0-9])(\d{4})-?(\d{2})-?(\d{2})(?:[T _](\d{2})[:.]?(\d{2})[:.]?(\d{2})(?:\.\d{1,9})?(?:Z|[+-]00:?00)?)?(?![0-9])",
+        r"(?<![0-9])(\d{4})-?(\d{2})-?(\d{2})(?:[T _-]?(\d{2})[:.]?(\d{2})(?:[:.]?(\d{2})(?:\.\d{1,9})?)?(?:Z|[+-]00:?00)?)?(?![0-9])",
     )
     .ok()
 });
@@ -75,12 +76,18 @@ impl Moment<'_> {
             let today = date == day(self.from) || date == day(self.until);
             return today.then_some("<date>");
         }
-        let time = civil::Time::new(small(4)?, small(5)?, small(6)?, 0).ok()?;
+        // Without seconds it is the whole minute.
+        let (second, long) = match found.get(6) {
+            Some(_) => (small(6)?, 0),
+            None => (0, 59),
+        };
+        let time = civil::Time::new(small(4)?, small(5)?, second, 0).ok()?;
         let at = date
             .to_datetime(time)
             .to_zoned(jiff::tz::TimeZone::UTC)
             .ok()?;
-        self.holds(at.timestamp().as_second()).then_some("<time>")
+        let second = at.timestamp().as_second();
+        (self.holds(second) || self.holds(second + long)).then_some("<time>")
     }
 
     fn holds(&self, second: i64) -> bool {
@@ -120,6 +127,12 @@ mod tests {
             ),
             (json!("2026-11-20T17:00:00Z"), json!("2026-11-20T17:00:00Z")),
             (json!("2012-10-17"), json!("2012-10-17")),
+            (json!("ami-20261121170000"), json!("ami-<time>")),
+            (json!("ami-202611211700-x"), json!("ami-<time>-x")),
+            (json!("20261121-170030"), json!("<time>")),
+            (json!("202611211650"), json!("202611211650")),
+            (json!("2026112117000012"), json!("2026112117000012")),
+            (json!("123456789012"), json!("123456789012")),
             (json!("2026-99-99"), json!("2026-99-99")),
             (json!(at.as_second() + 5), json!("<time>")),
             (json!(at.as_millisecond()), json!("<time>")),
