@@ -570,3 +570,38 @@ fn nothing_hangs_on_a_plan_that_leaves_something_out() {
     let told = second.preview.message().unwrap_or_default();
     assert!(told.contains("so the run was not started"), "{told}");
 }
+
+#[test]
+fn a_run_goes_the_way_of_a_reading_that_fails() {
+    let computes = "def main(events, context):\n    return {}";
+    let verify = |action: &str| {
+        let inputs = match action {
+            "aws:executeScript" => {
+                json!({"Runtime": "python3.11", "Handler": "main", "Script": computes})
+            }
+            _ => json!({"Service": "ec2", "Api": "DescribeThing"}),
+        };
+        json!({"name": "Verify", "action": action, "onFailure": "step:Rollback", "isEnd": true, "inputs": inputs})
+    };
+    for action in ["aws:executeAwsApi", "aws:executeScript"] {
+        let document = doc(vec![
+            api("Stop", "StopThing", json!({"Id": "i-1"})),
+            verify(action),
+            api("Rollback", "StartThing", json!({"Id": "i-1"})),
+        ]);
+        let mut world = begun(&document, agreed(&document, &|_| Ok(json!({})), None));
+        let mut made = Vec::new();
+        world.play(|_, command| match command {
+            EffectCommand::CallAws(call) if call.operation != "DescribeThing" => {
+                made.push(call.operation.clone());
+                Outcome::Done { result: json!({}) }
+            }
+            EffectCommand::Preview(ask) => {
+                answer(ask, &|_| Err("Broken".to_owned()), &mut Vec::new())
+            }
+            _ => failed("Broken"),
+        });
+        assert_eq!(made, ["StopThing", "StartThing"], "{}", message(&world));
+        assert!(!message(&world).contains("Drift"), "{}", message(&world));
+    }
+}

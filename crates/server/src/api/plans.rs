@@ -223,13 +223,70 @@ fn view(id: Uuid, preview: &Preview) -> Value {
     body
 }
 
-/// A plan's steps without what only machines compare.
+/// A plan's steps without what only machines compare, and without secrets: a webhook's body is masked by its names, and
+/// the digest of a call with secrets, from which they could be guessed, is left out.
 fn shown(steps: &[PlanStep]) -> Value {
     let mut steps = json!(steps);
     let calls = steps.as_array_mut().into_iter().flatten();
     let calls = calls.filter_map(|step| step.get_mut("calls")?.as_array_mut());
     for call in calls.flatten().filter_map(Value::as_object_mut) {
         call.remove("compared");
+        if call
+            .get("service")
+            .is_some_and(|service| service == "webhook")
+            && let Some(params) = call.get_mut("params")
+        {
+            *params = aws::knowledge::masked(params);
+        }
+        if call.get("params").is_some_and(is_masked) {
+            call.remove("digest");
+        }
     }
     steps
+}
+
+/// Whether a secret is masked somewhere in a value.
+fn is_masked(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(aws::knowledge::MASK),
+        Value::Array(items) => items.iter().any(is_masked),
+        Value::Object(map) => map.values().any(is_masked),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::views::preview::plan::PlannedCall;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown_nor_what_they_can_be_guessed_from() {
+        let call = |service: &str, params: Value| PlannedCall {
+            service: service.to_owned(),
+            params,
+            digest: "5f0c".to_owned(),
+            compared: json!({"params": "for machines"}),
+            ..PlannedCall::default()
+        };
+        let step = PlanStep {
+            calls: vec![
+                call(
+                    "webhook",
+                    json!({"IntegrationName": "w", "Body": r#"{"apiKey":"k-1","text":"t"}"#}),
+                ),
+                call("ssm", json!({"Name": "p", "Value": "***"})),
+                call("ec2", json!({"InstanceIds": ["i-1"]})),
+            ],
+            ..PlanStep::default()
+        };
+        let shown = shown(&[step]);
+        let calls = &shown[0]["calls"];
+        assert!(!shown.to_string().contains("k-1"), "{shown}");
+        assert!(!shown.to_string().contains("for machines"), "{shown}");
+        assert_eq!(calls[0]["params"]["Body"], r#"{"apiKey":"***","text":"t"}"#);
+        let digests = [0, 1, 2].map(|n| calls[n].get("digest").is_some());
+        assert_eq!(digests, [false, false, true]);
+    }
 }

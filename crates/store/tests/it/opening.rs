@@ -3,11 +3,14 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use model::EffectCommand;
+use model::effect::{EmailMessage, Recovery};
 use ports::Store;
-use ports::store::{CommitError, Frames, Retention};
+use ports::store::{CommitError, Frames, NewEffect, Retention, Turn};
 use ports::suite::block_on;
 use rusqlite::Connection;
 use store::{OpenError, Options, SqliteStore, migrations};
+use uuid::Uuid;
 
 use crate::scratch;
 
@@ -168,4 +171,47 @@ fn a_foreign_writer_delays_but_does_not_break() {
             .await
             .expect("holds");
     });
+}
+
+#[test]
+fn an_effect_that_cannot_be_read_does_not_hide_the_others() {
+    let (_directory, path) = scratch::place();
+    let effects_new = (1..=5).map(|n| NewEffect {
+        id: Uuid::from_u128(n),
+        command: EffectCommand::SendEmail(EmailMessage {
+            to: "ana@example.org".to_owned(),
+            subject: format!("mail {n}"),
+            body: "b".to_owned(),
+            thread: None,
+        }),
+        recovery: Recovery::Ask,
+    });
+    let turn = Turn {
+        effects_new: effects_new.collect(),
+        ..scratch::step(scratch::run(1), 0)
+    };
+    let store = open(&path).expect("opens");
+    let committed = block_on(store.commit(turn)).expect("committed");
+    drop(store);
+    let effects = committed.effects;
+    let raw = Connection::open(&path).expect("opens");
+    for (seq, damage) in [
+        (effects[0], "body = '{\"type\":\"none\"}'"),
+        (effects[1], "body = '{'"),
+        (effects[3], "recovery = '\"none\"'"),
+    ] {
+        let sql = format!("UPDATE effect SET {damage} WHERE seq = ?1");
+        raw.execute(&sql, [seq.cast_signed()]).expect("written");
+    }
+    drop(raw);
+    let store = open(&path).expect("opens");
+    let read = |after: u64, limit: usize| -> Vec<u64> {
+        let rows = block_on(store.effects(after, limit)).expect("readable");
+        rows.iter().map(|row| row.seq).collect()
+    };
+    assert_eq!(read(0, 100), [effects[2], effects[4]]);
+    // A page of nothing else does not look like the end.
+    assert_eq!(read(0, 1), [effects[2]]);
+    assert_eq!(read(effects[2], 1), [effects[4]]);
+    assert!(read(effects[4], 1).is_empty());
 }

@@ -113,6 +113,11 @@ pub(crate) fn leads_on(run: &Run) -> Option<String> {
     }
 }
 
+/// Whether the failure of a run's present step leads to a step that is named for it.
+pub(crate) fn leads_to_step(run: &Run) -> bool {
+    present(run).is_some_and(|(_, step)| matches!(step.on_failure, OnFailure::Step(_)))
+}
+
 /// A good end whose outputs are not known.
 fn unknown_end(step: &Step) -> Success {
     let mut outputs = Map::new();

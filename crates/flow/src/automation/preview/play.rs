@@ -182,6 +182,7 @@ impl Preview {
         };
         if let Some(read) = self.reads.iter().find(|read| read.key == key) {
             let outcome = read.outcome.clone();
+            work.turn_off_failing_reading(&outcome);
             work.stale(call.as_ref());
             return Some(Cue::Effect(inner, outcome));
         }
@@ -228,6 +229,7 @@ impl Preview {
                 transient: true,
             }),
         };
+        work.turn_off_failing_reading(&outcome);
         work.stale(asked.call.as_ref());
         self.reads
             .push(Read::new(asked.key, asked.call.as_ref(), outcome.clone()));
@@ -399,6 +401,20 @@ impl Work {
         // One example of each status.
         if !self.outcomes.iter().any(|known| known.starts_with(status)) {
             self.outcomes.push(ends);
+        }
+    }
+
+    /// What a reading or a script that only computes gave may be another in the run, or none: where a step is named for
+    /// the failure of the present one, of this run or of one above it, that way is followed as well.
+    fn turn_off_failing_reading(&mut self, outcome: &Outcome) {
+        let runs = self.now.as_ref().map(|way| way.stack.iter().rev());
+        let mut leading = runs
+            .into_iter()
+            .flatten()
+            .skip_while(|run| machine::leads_on(run).is_none());
+        let named = leading.next().is_some_and(machine::leads_to_step);
+        if named && matches!(outcome, Outcome::Done { .. }) {
+            self.turn_off_failing();
         }
     }
 
