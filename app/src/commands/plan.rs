@@ -125,7 +125,13 @@ fn whole(plan: &Value) {
         }
     }
     if body["complete"].as_bool() == Some(false) {
-        println!("not complete: the plan is larger than a preview may be");
+        let mut reasons = list(&body["leftOut"]).peekable();
+        if reasons.peek().is_none() {
+            println!("not complete: the plan is larger than a preview may be");
+        }
+        for reason in reasons {
+            println!("not complete: {}", reason.as_str().unwrap_or_default());
+        }
     }
     println!("ends    {}", text(body, "outcome"));
     println!("hash    {}", text(plan, "hash"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flow::asl;
 use flow::asl::plan::{self, Command, Preview};
+use jiff::Timestamp;
 use model::Rejection;
 use serde_json::Value;
 
@@ -30,6 +31,7 @@ pub(crate) fn decide(
     let input = match prepared.input {
         Input::MachinePlan(input) => *input,
         Input::Settled { effect, outcome } => plan::Input::Settled { effect, outcome },
+        Input::Timer { .. } => plan::Input::Forget,
         _ => return Err(misdirected(cx)),
     };
     let context = asl::Context {
@@ -44,10 +46,23 @@ pub(crate) fn decide(
     Ok(Decided::of(
         decision,
         |preview| State::MachinePlan(Box::new(preview)),
-        |Command::Perform { effect, command }| Order::Perform {
+        |command| order(command, cx),
+    ))
+}
+
+fn order(command: Command, cx: &Context) -> Order {
+    match command {
+        Command::Perform { effect, command } => Order::Perform {
             effect,
             command,
             recovery: None,
         },
-    ))
+        Command::Kept => Order::SetTimer {
+            key: "forget".to_owned(),
+            due: cx
+                .at
+                .checked_add(cx.keep_previews)
+                .unwrap_or(Timestamp::MAX),
+        },
+    }
 }

@@ -303,10 +303,13 @@ impl Condition {
                 let decides = matches!(self, Self::Any(_));
                 let mut judged = Some(!decides);
                 for inner in list {
-                    match inner.judge(view, (location, randomness))? {
-                        Some(answer) if answer == decides => return Ok(Some(decides)),
-                        Some(_) => {}
-                        None => judged = None,
+                    match inner.judge(view, (location, randomness)) {
+                        Ok(Some(answer)) if answer == decides => return Ok(Some(decides)),
+                        Ok(Some(_)) => {}
+                        Ok(None) => judged = None,
+                        // The run may have decided before it comes here.
+                        Err(_) if judged.is_none() => return Ok(None),
+                        Err(fault) => return Err(fault),
                     }
                 }
                 Ok(judged)

@@ -147,6 +147,26 @@ pub(crate) fn cleaned(value: &Value) -> Value {
     })
 }
 
+/// The text without marks of its own.
+pub(crate) fn cleaned_text(text: &str) -> String {
+    text.replace(OWN, "\u{FFFD}")
+}
+
+/// As [`cleaned`], and so are the names of members.
+pub(crate) fn cleaned_whole(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(cleaned_text(text)),
+        Value::Array(items) => items.iter().map(cleaned_whole).collect(),
+        Value::Object(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, item)| (cleaned_text(key), cleaned_whole(item)));
+            Value::Object(entries.collect())
+        }
+        other => other.clone(),
+    }
+}
+
 /// The value with each of its texts made into another; keys of maps are left alone.
 pub(crate) fn each_text(value: &Value, make: &dyn Fn(&str) -> String) -> Value {
     match value {

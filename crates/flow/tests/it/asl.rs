@@ -10,6 +10,7 @@ mod laws;
 mod map_data;
 mod map_redrives;
 mod map_runs;
+mod plans;
 mod redriving;
 mod rehearsal;
 mod review;

@@ -119,6 +119,7 @@ fn plan(summary: &engine::views::preview::Summary) -> Value {
         "accounts": summary.accounts,
         "regions": summary.regions,
         "complete": summary.complete,
+        "leftOut": summary.left_out,
         "outcome": summary.outcome,
         "stepCounts": summary.step_counts(),
     })

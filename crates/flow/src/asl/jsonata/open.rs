@@ -11,6 +11,8 @@ use crate::expr::unknown;
 
 /// Most signs besides letters, digits and blanks in an expression that is looked into: they bound its depth.
 const MOST_SIGNS: usize = 400;
+/// Operators that are words count as signs.
+const WORDS: [&str; 3] = ["and", "or", "in"];
 /// Most characters of an expression in an unknown value's name.
 const SHOWN: usize = 60;
 /// Functions that give another value each time.
@@ -24,7 +26,9 @@ impl Expression {
         randomness: &mut Randomness,
     ) -> Result<Value, Failure> {
         let sign = |c: &char| !c.is_alphanumeric() && !c.is_whitespace();
-        if self.source.chars().filter(sign).count() > MOST_SIGNS {
+        let words = self.source.split(|c: char| !c.is_alphanumeric());
+        let words = words.filter(|word| WORDS.contains(word)).count();
+        if self.source.chars().filter(sign).count() + words > MOST_SIGNS {
             let states = Value::Object(self.sight.states(bindings));
             let open = unknown::is_in(&states) || bindings.variables.values().any(unknown::is_in);
             return if open {
@@ -97,7 +101,7 @@ impl Look<'_> {
                 condition,
                 then_branch,
                 else_branch,
-            } => match (self.value(condition, randomness)?, else_branch) {
+            } => match (self.condition(condition, randomness)?, else_branch) {
                 (Value::Bool(true), _) => return self.value(then_branch, randomness),
                 (Value::Bool(false), Some(branch)) => return self.value(branch, randomness),
                 (Value::Bool(false), None) => return Err(Failure::Undefined),
@@ -116,6 +120,14 @@ impl Look<'_> {
             }
             _ => self.expression.unknown(),
         }))
+    }
+
+    /// A condition that yields nothing does not hold.
+    fn condition(&self, node: &AstNode, randomness: &mut Randomness) -> Result<Value, Failure> {
+        match self.value(node, randomness) {
+            Err(Failure::Undefined) => Ok(Value::Bool(false)),
+            other => other,
+        }
     }
 
     fn variable(&self, name: &str) -> Option<&Value> {
@@ -394,6 +406,7 @@ mod tests {
             ),
             ("$known = 'stopped' ? $open : 1", mark("Open")),
             ("$open ? 1 : 2", mark("$open ? 1 : 2")),
+            ("$half.none ? $open : 2", json!(2)),
             ("[$open]", mark("Open")),
             ("$uuid()", mark("$uuid()")),
             ("'a-' & $uuid()", json!(format!("a-{}", text("$uuid()")))),

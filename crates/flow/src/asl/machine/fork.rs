@@ -104,7 +104,14 @@ pub(super) fn map(
         return join(turn, (id, state));
     }
     let started = turn.thread(id).map_or(0, |thread| thread.last);
-    for _ in 0..count.min(if limit == 0 { DEFAULT_LIMIT } else { limit }) {
+    let at_once = if limit == 0 { DEFAULT_LIMIT } else { limit };
+    // A plan begins the others itself, as many as it shows.
+    let at_once = if turn.open {
+        at_once.min(DEFAULT_LIMIT)
+    } else {
+        at_once
+    };
+    for _ in 0..count.min(at_once) {
         iterate(turn, (id, state), started)?;
     }
     Ok(())

@@ -83,6 +83,15 @@ pub(crate) struct Left {
     pub(crate) waited: Option<i64>,
 }
 
+/// Where a Choice may lead.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    /// The rules that may apply; `None` is its default.
+    pub(crate) ways: Vec<Option<usize>>,
+    /// The error and cause of a rule that cannot be judged, if the run comes to it.
+    pub(crate) fails: Option<(Option<String>, Option<String>)>,
+}
+
 /// A branch or iteration.
 #[derive(Debug, Clone)]
 pub(crate) struct Child {
@@ -201,28 +210,33 @@ impl Spot {
     }
 
     /// Where a Choice may lead: the rules that may apply, `None` for its default.
-    pub(crate) fn ways(&self, cx: &Context) -> Result<Vec<Option<usize>>, Did> {
+    pub(crate) fn ways(&self, cx: &Context) -> Result<Ways, Did> {
         let mut turn = self.turn(cx);
-        match self.judged(&mut turn) {
-            Ok(ways) => Ok(ways),
-            Err(fault) => {
-                fail::fail(&mut turn, 0, fault);
-                Err(self.outcome(turn, cx))
-            }
+        let mut ways = Vec::new();
+        let judged = self.judged(&mut turn, &mut ways);
+        let Err(fault) = judged else {
+            return Ok(Ways { ways, fails: None });
+        };
+        fail::fail(&mut turn, 0, fault);
+        match self.outcome(turn, cx) {
+            Did::Failed(error, cause) if !ways.is_empty() => Ok(Ways {
+                ways,
+                fails: Some((error, cause)),
+            }),
+            did => Err(did),
         }
     }
 
-    fn judged(&self, turn: &mut Turn<'_>) -> Result<Vec<Option<usize>>, Fault> {
+    fn judged(&self, turn: &mut Turn<'_>, ways: &mut Vec<Option<usize>>) -> Result<(), Fault> {
         let Some(state) = self.state() else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        let Kind::Choice { rules, default } = &state.kind else {
-            return Ok(Vec::new());
+        let Kind::Choice { rules, .. } = &state.kind else {
+            return Ok(());
         };
         let Some(scene) = enter::Scene::of(turn, 0, state).transpose()? else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        let mut ways = Vec::new();
         for (n, rule) in rules.iter().enumerate() {
             let location = format!("Choices[{n}]/Condition");
             let view = scene.view(&scene.input);
@@ -230,15 +244,14 @@ impl Spot {
                 Some(false) => {}
                 Some(true) => {
                     ways.push(Some(n));
-                    return Ok(ways);
+                    return Ok(());
                 }
                 None => ways.push(Some(n)),
             }
         }
-        if default.is_some() || ways.is_empty() {
-            ways.push(None);
-        }
-        Ok(ways)
+        // Without a default the state may also fail there.
+        ways.push(None);
+        Ok(())
     }
 
     /// What a turn has come to.

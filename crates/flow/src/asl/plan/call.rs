@@ -47,7 +47,7 @@ impl Walk<'_> {
             Did::Calls(call) => *call,
             Did::Offers(activity, input) => {
                 self.offered(node, &activity, &input);
-                return self.unknown((spot, node), book);
+                return self.unknown((spot, node), (way, book));
             }
             did => return self.settle(did, node, book),
         };
@@ -65,10 +65,16 @@ impl Walk<'_> {
                 (&call, planned),
             );
         }
-        if let Some(reason) = self.passing((&call, &integration), book.rounds(way.state)) {
+        if let Some(reason) = self.passing((&call, &integration), way.rounds()) {
             self.note(node, reason);
-            let result = Brought::Result(open::named(&state.name));
-            return self.settle(spot.bring(result, self.cx), node, book);
+            return self.unknown((spot, node), (way, book));
+        }
+        if let Outcome::Failed(failure) = &answer
+            && failure.transient
+        {
+            self.note(node, &format!("could not be read: {}", failure.message));
+            self.cut(format!("{}: its reading could not be made", state.name));
+            return self.unknown((spot, node), (way, book));
         }
         let outcome = match answer {
             Outcome::Done { mut result } => {
@@ -94,11 +100,10 @@ impl Walk<'_> {
         if integration.callback {
             return Some("waits for whoever has its task token");
         }
-        if rounds > 1 {
-            return Some("read again: known only in the run");
+        if self.changes.touch(call) == Touched::All {
+            return Some("reads what planned calls change before it: known only in the run");
         }
-        let touched = self.changes.touch(call) == Touched::All;
-        touched.then_some("reads what planned calls change before it: known only in the run")
+        (rounds > 1).then_some("read again: known only in the run")
     }
 
     /// The answer to a call's question; asks it if there is none.
@@ -161,27 +166,29 @@ impl Walk<'_> {
                 self.nested((frame, node), (way, book), call)?;
             }
         }
-        self.unknown((spot, node), book)
+        self.unknown((spot, node), (way, book))
     }
 
     /// Writes a call into the plan.
     pub(super) fn plan(&mut self, node: u32, made: PlannedCall, call: &AwsCall) {
+        self.tell_widened(node, &made, &call.params);
         self.changes.add(call);
         // Nothing is bound to a machine's plan.
         let made = PlannedCall {
             compared: Value::Null,
             ..made
         };
-        if let Some(step) = self.step_mut(node) {
-            step.impact = step.impact.max(made.impact);
-            step.calls.push(made);
-        }
+        self.add_call(node, made);
     }
 
     /// A task's result is known only in the run; it may also fail.
-    fn unknown(&mut self, (spot, node): (&Spot, u32), book: &mut Book) -> Option<Left> {
+    fn unknown(
+        &mut self,
+        (spot, node): (&Spot, u32),
+        (way, book): (&Way, &mut Book),
+    ) -> Option<Left> {
         let state = spot.state()?;
-        self.failures((spot, node), book);
+        self.failures((spot, node), (way, book));
         let result = Brought::Result(open::named(&state.name));
         self.settle(spot.bring(result, self.cx), node, book)
     }
@@ -203,10 +210,8 @@ impl Walk<'_> {
             digest: digest(&lasting),
             ..PlannedCall::default()
         };
-        if let Some(step) = self.step_mut(node) {
-            step.impact = step.impact.max(Impact::Undetermined);
-            step.calls.push(made);
-        }
+        self.tell_widened(node, &made, &lasting);
+        self.add_call(node, made);
     }
 
     /// The results of a distributed Map that go to a bucket.

@@ -38,7 +38,9 @@ impl Walk<'_> {
             return Some(());
         };
         if frame.depth >= MOST_MACHINES_DEEP {
-            self.cut = true;
+            self.cut(format!(
+                "machines more than {MOST_MACHINES_DEEP} levels down are not planned"
+            ));
             self.note(node, "machines further down are not planned");
             return Some(());
         }
@@ -60,6 +62,7 @@ impl Walk<'_> {
             Ok(begin) => begin,
             Err(reason) => {
                 self.note(node, &format!("its machine is not planned: {reason}"));
+                self.cut(format!("a machine that is started is not planned: {arn}"));
                 return Some(());
             }
         };

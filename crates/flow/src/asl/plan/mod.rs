@@ -5,6 +5,7 @@
 //! | none | Start | the machine is walked through until it asks for something |
 //! | asking | Settled: an answer | kept; with the last one of a round the machine is walked through again |
 //! | no question is left | (same turn) | Success: the plan with its hash |
+//! | ended | Forget | nothing is left of it |
 //!
 //! The states are those of the interpreter (`machine::planned`). Nothing that changes the account can be asked for here:
 //! calls go out as [`PreviewAsk`](model::effect::PreviewAsk), whose performer makes those that only read and describes
@@ -12,12 +13,16 @@
 
 mod call;
 mod child;
+mod join;
+mod merge;
+mod size;
 mod state;
 mod step;
 mod touch;
 mod walk;
 
 use jiff::Timestamp;
+use model::decision::FrameWrite;
 use model::effect::{Failure, Outcome};
 use model::{Decision, EffectCommand, Fact, IndexEntry, Rejection, ids};
 use serde::{Deserialize, Serialize};
@@ -37,6 +42,10 @@ use walk::{Walked, walk};
 pub const HASH_INDEX: &str = "machine-plan";
 /// Most effects of one preview.
 const MOST_EFFECTS: u64 = 500;
+/// How often a reading is tried whose failures may pass.
+const MOST_TRIES: u32 = 3;
+/// Most bytes of all answers together.
+const MOST_BYTES: usize = 32 << 20;
 /// Most questions that are open at once.
 const AT_ONCE: usize = 10;
 
@@ -73,6 +82,8 @@ pub enum Input {
         /// How.
         outcome: Outcome,
     },
+    /// It has been kept long enough.
+    Forget,
 }
 
 /// What a preview asks for.
@@ -85,6 +96,8 @@ pub enum Command {
         /// What to perform.
         command: EffectCommand,
     },
+    /// It has ended: give [`Input::Forget`] when it has been kept long enough.
+    Kept,
 }
 
 /// Decides what an input makes of a preview.
@@ -102,10 +115,13 @@ pub fn step(
         };
         return start(*begin, cx);
     };
+    if preview.is_over() && input == Input::Forget {
+        return Ok(preview.forgotten(cx));
+    }
     // The engine may deliver an input twice.
     let taken = match input {
         Input::Settled { effect, outcome } => preview.takes(effect, outcome),
-        Input::Start(_) => false,
+        Input::Start(_) | Input::Forget => false,
     };
     if !taken {
         return Ok(Decision::unchanged(preview));
@@ -143,7 +159,10 @@ fn check(begin: &Begin) -> Result<(), Rejection> {
     ] {
         let value: Value = serde_json::from_str(text).unwrap_or_default();
         let marked = [Value::String(text.clone()), value];
-        if marked.iter().any(|value| unknown::cleaned(value) != *value) {
+        if marked
+            .iter()
+            .any(|value| unknown::cleaned_whole(value) != *value)
+        {
             let message =
                 "it has a character of Unicode's private use that plans mark unknown values with";
             return Err(Rejection::invalid(field, message));
@@ -168,17 +187,31 @@ impl Preview {
         let asked = self.root.asked.remove(at);
         let outcome = match outcome {
             Outcome::Done { result } => Outcome::Done {
-                result: unknown::cleaned(&result),
+                result: unknown::cleaned_whole(&result),
             },
-            Outcome::Failed(failure) => Outcome::Failed(failure),
+            Outcome::Failed(failure) => Outcome::Failed(Failure {
+                code: unknown::cleaned_text(&failure.code),
+                message: unknown::cleaned_text(&failure.message),
+                ..failure
+            }),
             Outcome::Unknown { reason } => Outcome::Failed(Failure {
                 code: "Network".to_owned(),
-                message: reason,
+                message: unknown::cleaned_text(&reason),
                 status: None,
                 request_id: None,
                 transient: true,
             }),
         };
+        if matches!(&outcome, Outcome::Failed(failure) if failure.transient) {
+            let tries = self.root.tries.entry(asked.key.clone()).or_default();
+            *tries += 1;
+            if *tries < MOST_TRIES {
+                // The next walk asks for it again.
+                return true;
+            }
+        }
+        let bytes = json!(outcome).to_string().len();
+        self.root.bytes = self.root.bytes.saturating_add(bytes);
         self.reads
             .push(Read::new(asked.key, Some(&asked.call), outcome));
         true
@@ -189,9 +222,18 @@ impl Preview {
         if !self.root.asked.is_empty() {
             return Vec::new();
         }
+        if self.root.bytes > MOST_BYTES {
+            let message = format!("the readings give more than {MOST_BYTES} bytes");
+            self.fail(message, cx.at);
+            return Vec::new();
+        }
         let walked = walk(&self.begin, &self.reads, &self.context(cx));
         let questions = match walked {
             Walked::Asks(questions) => questions,
+            Walked::Failed(message) => {
+                self.fail(message, cx.at);
+                return Vec::new();
+            }
             Walked::Done(summary, hash) => {
                 self.end(Status::Success, cx.at);
                 self.root.hash = Some(hash);
@@ -202,10 +244,8 @@ impl Preview {
         let mut commands = Vec::new();
         for question in questions.into_iter().take(AT_ONCE) {
             if self.root.effects >= MOST_EFFECTS {
-                self.root.asked.clear();
-                self.root.message =
-                    Some(format!("the plan needs more than {MOST_EFFECTS} readings"));
-                self.end(Status::Failed, cx.at);
+                let message = format!("the plan needs more than {MOST_EFFECTS} readings");
+                self.fail(message, cx.at);
                 return Vec::new();
             }
             self.root.effects += 1;
@@ -233,16 +273,35 @@ impl Preview {
         }
     }
 
+    /// There will be no plan.
+    fn fail(&mut self, message: String, at: Timestamp) {
+        self.root.asked.clear();
+        self.root.message = Some(message);
+        self.end(Status::Failed, at);
+    }
+
     fn end(&mut self, status: Status, at: Timestamp) {
         self.root.status = status;
         self.root.ended = Some(at);
     }
 
-    fn decided(mut self, commands: Vec<Command>, cx: &Context) -> Decision<Self, Command> {
+    /// Nothing is left of it but what the journal says.
+    fn forgotten(self, cx: &Context) -> Decision<Self, Command> {
+        let mut decision = Decision::unchanged(self);
+        decision.frames.push(FrameWrite::delete(""));
+        let body = json!({"plan": cx.id});
+        decision
+            .facts
+            .push(Fact::new("machine_plan.forgotten", body));
+        decision
+    }
+
+    fn decided(mut self, mut commands: Vec<Command>, cx: &Context) -> Decision<Self, Command> {
         let frames = self.frames();
         let mut facts = Vec::new();
         let mut index = Vec::new();
         if self.is_over() {
+            commands.push(Command::Kept);
             let Root {
                 status,
                 hash,

@@ -1,5 +1,7 @@
 //! A preview's state and its frames: a small root, what is planned, each answer once, and the finished plan.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use model::decision::FrameWrite;
 use model::effect::AwsCall;
@@ -40,6 +42,12 @@ pub(super) struct Root {
     pub(super) hash: Option<String>,
     /// Number of effects asked for.
     pub(super) effects: u64,
+    /// How often readings failed that may be made later, by what their answers are kept under.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) tries: BTreeMap<String, u32>,
+    /// Bytes of all answers.
+    #[serde(default)]
+    pub(super) bytes: usize,
     /// What is waited for.
     #[serde(default)]
     pub(super) asked: Vec<Asked>,
@@ -73,6 +81,8 @@ impl Preview {
                 message: None,
                 hash: None,
                 effects: 0,
+                tries: BTreeMap::new(),
+                bytes: 0,
                 asked: Vec::new(),
             },
             begin,

@@ -1,13 +1,17 @@
 //! One state of a walk: what it does, what is told of it, and the ways that lead on from it.
 
+use model::agreed::END;
 use serde_json::Value;
 
 use super::walk::{Book, Ended, Frame, Walk, Way};
 use crate::asl::definition::{Kind, State};
 use crate::asl::document::Document;
-use crate::asl::machine::planned::{Brought, Child, Did, Left, Spot};
+use crate::asl::machine::planned::{Brought, Child, Did, Left, Spot, Ways, told};
 use crate::asl::open;
 use crate::expr::unknown;
+
+/// Why ways are left out.
+const TOO_MANY: &str = "more ways wait to be followed than a plan takes";
 
 /// What a state is, in a word: its type, and what a Task asks for.
 pub(super) fn action(state: &State) -> String {
@@ -56,12 +60,18 @@ impl Walk<'_> {
         way: &mut Way,
         book: &mut Book,
     ) -> Option<Left> {
-        let ways = match spot.ways(self.cx) {
+        let Ways { ways, fails } = match spot.ways(self.cx) {
             Ok(ways) => ways,
             Err(did) => return self.settle(did, node, book),
         };
-        let is_open = ways.len() > 1;
+        let is_open = ways.len() > 1 || fails.is_some();
         let mut left = Vec::new();
+        if let Some((error, cause)) = fails {
+            let text = told(error.as_deref(), cause.as_deref());
+            self.note(node, &format!("may fail: {text}"));
+            book.ended.failed.push((error, cause));
+            book.ended.failed_tails.push(node);
+        }
         for at in ways {
             let did = spot.bring(Brought::Chosen(at), self.cx);
             if is_open && let Did::Failed(error, cause) = did {
@@ -102,18 +112,24 @@ impl Walk<'_> {
             book.ended.tails.extend(tails);
             return;
         };
-        self.cut |= !book.branch(Way {
+        let fits = book.branch(Way {
             state: next,
             input: left.output,
             variables: left.variables,
-            tails,
+            tails: tails.clone(),
             open: true,
             when: way.when.clone(),
+            passed: way.passed.clone(),
+            widened: way.widened,
         });
+        if !fits {
+            self.cut(TOO_MANY);
+            self.arrows(&tails, END);
+        }
     }
 
     /// The ways that failures of a state's planned work lead to.
-    pub(super) fn failures(&mut self, (spot, node): (&Spot, u32), book: &mut Book) {
+    pub(super) fn failures(&mut self, (spot, node): (&Spot, u32), (way, book): (&Way, &mut Book)) {
         let Some(state) = spot.state() else { return };
         let mut leads = Vec::new();
         for retrier in state.retry.iter().filter(|one| one.max_attempts > 0) {
@@ -133,14 +149,19 @@ impl Walk<'_> {
                 "with {}: goes on at {name}",
                 catcher.errors.join(", ")
             ));
-            self.cut |= !book.on_failure(Way {
+            let fits = book.on_failure(Way {
                 state: next,
                 input: left.output,
                 variables: left.variables,
                 tails: Vec::new(),
                 open: true,
                 when: Some(format!("if {} fails", state.name)),
+                passed: way.passed.clone(),
+                widened: way.widened,
             });
+            if !fits {
+                self.cut(TOO_MANY);
+            }
         }
         if let Some(step) = self.step_mut(node).filter(|_| !leads.is_empty()) {
             step.if_fails = Some(leads.join("; "));
@@ -162,7 +183,7 @@ impl Walk<'_> {
         };
         self.tell_items(node, &children, count);
         let before = self.steps.len();
-        let (results, mut all) = self.children(frame, spot, way, (&children, count));
+        let (results, all) = self.children(frame, spot, way, (&children, count));
         if all.halted {
             book.ended.halted = true;
             return None;
@@ -174,27 +195,66 @@ impl Walk<'_> {
             .any(|step| !step.calls.is_empty());
         let tolerates = map
             .is_some_and(|map| map.tolerated_count.is_some() || map.tolerated_percentage.is_some());
-        // Branches without any good end fail the state.
-        let fails = !all.outputs.is_empty() && !tolerates;
-        if let Some((error, cause)) = all.failed.first().filter(|_| fails).cloned() {
-            way.tails.append(&mut all.failed_tails);
-            return self.settle(
-                spot.bring(Brought::Failed(error, cause), self.cx),
-                node,
-                book,
-            );
-        }
         if (planned || !all.failed.is_empty()) && !state.catch.is_empty() {
-            self.failures((spot, node), book);
-        } else if !all.failed.is_empty() && !tolerates {
-            book.ended.failed.append(&mut all.failed);
-            book.ended.failed_tails.append(&mut all.failed_tails);
+            self.failures((spot, node), (way, book));
+        }
+        // Branches without any good end fail the state.
+        if !all.outputs.is_empty() && !tolerates {
+            return self.failed((spot, node), (way, book), all);
+        }
+        if !tolerates {
+            self.may_fail((spot, node), book, &all);
         }
         if let Some(destination) = spot.destination(self.cx) {
             return self.written((spot, node), book, destination);
         }
         let did = spot.bring(Brought::Result(Value::Array(results)), self.cx);
         self.settle(did, node, book)
+    }
+
+    /// A block has no good end: each of the errors that the state may fail with leads somewhere.
+    fn failed(
+        &mut self,
+        (spot, node): (&Spot, u32),
+        (way, book): (&mut Way, &mut Book),
+        mut all: Ended,
+    ) -> Option<Left> {
+        way.tails.append(&mut all.failed_tails);
+        let errors = distinct(&all.failed);
+        way.open |= errors.len() > 1;
+        let mut first = None;
+        for (error, cause) in errors {
+            let did = spot.bring(Brought::Failed(error, cause), self.cx);
+            let left = match did {
+                Did::Failed(error, cause) => {
+                    let text = told(error.as_deref(), cause.as_deref());
+                    self.note(node, &format!("fails: {text}"));
+                    book.ended.failed.push((error, cause));
+                    book.ended.failed_tails.append(&mut way.tails.clone());
+                    continue;
+                }
+                did => self.settle(did, node, book),
+            };
+            match left {
+                Some(left) if first.is_none() => first = Some(left),
+                Some(left) => self.branches(book, left, way),
+                None => {}
+            }
+        }
+        first
+    }
+
+    /// What a block may fail with although it may also end well: what nothing catches ends the ways around it.
+    fn may_fail(&mut self, (spot, node): (&Spot, u32), book: &mut Book, all: &Ended) {
+        for (error, cause) in distinct(&all.failed) {
+            let did = spot.bring(Brought::Failed(error, cause), self.cx);
+            if let Did::Failed(error, cause) = did {
+                let text = told(error.as_deref(), cause.as_deref());
+                self.note(node, &format!("may fail: {text}"));
+                book.ended.failed.push((error, cause));
+                book.ended.failed_tails.extend(&all.failed_tails);
+            }
+        }
     }
 
     /// Follows the branches or iterations one behind the other: their results, and how they end. An output stands there
@@ -239,7 +299,10 @@ impl Walk<'_> {
             }
         }
         if count > children.len() {
-            self.cut = true;
+            self.cut(format!(
+                "{name}: {} of its {count} items are shown",
+                children.len()
+            ));
             let rest = count - children.len();
             results.extend((0..rest).map(|_| open::named(&format!("{name}: a result"))));
         }
@@ -277,6 +340,17 @@ fn one_of(outputs: &[Document], state: &str) -> Value {
         [first, rest @ ..] if rest.iter().all(|one| one == first) => first.to_value(),
         _ => open::named(&format!("{state}: a result")),
     }
+}
+
+/// Errors by their names, each with the first of its causes.
+fn distinct(failed: &[(Option<String>, Option<String>)]) -> Vec<(Option<String>, Option<String>)> {
+    let mut errors: Vec<(Option<String>, Option<String>)> = Vec::new();
+    for one in failed {
+        if !errors.iter().any(|known| known.0 == one.0) {
+            errors.push(one.clone());
+        }
+    }
+    errors
 }
 
 /// Name of a state of the same block.

@@ -62,6 +62,11 @@ pub(super) enum Touched {
 }
 
 impl Changes {
+    /// How much is changed: it grows with each change of something else.
+    pub(super) fn size(&self) -> usize {
+        self.named.len() + self.tagged.len() + self.tags.len() + self.made.len()
+    }
+
     /// A call that is planned.
     pub(super) fn add(&mut self, call: &AwsCall) {
         let tagging = TAGGING.iter().any(|word| call.operation.starts_with(word));

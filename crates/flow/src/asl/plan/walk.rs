@@ -8,6 +8,9 @@ use model::effect::{AwsCall, Outcome, PreviewAsk};
 use serde_json::{Value, json};
 
 use super::Begin;
+use super::join::{Passed, Seen};
+use super::merge::merged;
+use super::size::fit;
 use super::touch::Changes;
 use crate::asl::definition::{self, MachineType, State, StateMachine};
 use crate::asl::document::Document;
@@ -16,15 +19,13 @@ use crate::asl::input::{Context, Start};
 use crate::asl::machine::planned::{Did, Left, Spot, told};
 use crate::asl::open;
 use crate::automation::preview::moment::Moment;
-use crate::automation::preview::plan::{self, PlanStep, digest};
+use crate::automation::preview::plan::{self, PlanStep, PlannedCall, digest};
 use crate::automation::preview::state::Read;
 use crate::automation::preview::{Summary, blast};
 use crate::expr::unknown;
 
 /// Most steps of a plan, those of all ways and machines together.
 const MOST_STEPS: usize = 2_000;
-/// How often one way may come back to a state.
-const MOST_ROUNDS: u32 = 20;
 /// Most ways of one block that wait to be followed.
 const MOST_WAYS: usize = 32;
 /// Deepest nesting of blocks, those of machines that start machines counted together.
@@ -33,6 +34,16 @@ const MOST_DEPTH: u32 = 32;
 const MOST_FAILED_EXPRESSIONS: u32 = 20;
 /// Most endings that are told.
 const MOST_ENDINGS: usize = 3;
+/// Most arrows between steps.
+const MOST_EDGES: usize = 100_000;
+/// Most bytes of all steps: a plan must fit into one frame.
+const MOST_BYTES: usize = 4 << 20;
+/// Bytes of a step besides what it calls and what is said of it, about.
+const STEP_BYTES: usize = 400;
+/// Most characters of one thing that is said of a step, or of an ending.
+const MOST_SAID: usize = 1_000;
+/// Most reasons that are told why a plan is not complete.
+const MOST_REASONS: usize = 10;
 
 /// How far a walk came.
 pub(super) enum Walked {
@@ -40,6 +51,8 @@ pub(super) enum Walked {
     Asks(Vec<Question>),
     /// To all ends: the plan and its hash.
     Done(Box<Summary>, String),
+    /// Nowhere: what is stored is no machine.
+    Failed(String),
 }
 
 /// What must be known to walk on.
@@ -58,9 +71,13 @@ pub(super) struct Walk<'a> {
     pub(super) steps: Vec<PlanStep>,
     edges: BTreeSet<(u32, u32)>,
     pub(super) changes: Changes,
-    /// Whether something was left out for its size.
-    pub(super) cut: bool,
+    /// Why something was left out.
+    left_out: Vec<String>,
     failed_expressions: u32,
+    /// Bytes of the steps, about.
+    bytes: usize,
+    /// Whether the present way has values that are taken as not known, since there are too many.
+    widened: bool,
 }
 
 /// A block that is walked through, and whose it is.
@@ -92,6 +109,10 @@ pub(super) struct Way {
     pub(super) open: bool,
     /// The failure that leads here, in words.
     pub(super) when: Option<String>,
+    /// States that it has come through.
+    pub(super) passed: BTreeMap<usize, Passed>,
+    /// Whether some of its values are taken as not known, since there are too many.
+    pub(super) widened: bool,
 }
 
 /// How the ways of a block ended.
@@ -109,17 +130,11 @@ pub(super) struct Ended {
 /// What is known of a block while its ways are followed.
 #[derive(Default)]
 pub(super) struct Book {
-    seen: BTreeMap<usize, Seen>,
+    pub(super) seen: BTreeMap<usize, Seen>,
     /// Ways that branch off, and ways that failures of planned calls lead to.
     later: VecDeque<Way>,
     failures: VecDeque<Way>,
     pub(super) ended: Ended,
-}
-
-struct Seen {
-    node: u32,
-    rounds: u32,
-    entered: String,
 }
 
 /// Walks through a machine with the answers that are there.
@@ -131,8 +146,10 @@ pub(super) fn walk(begin: &Begin, reads: &[Read], cx: &Context) -> Walked {
         steps: Vec::new(),
         edges: BTreeSet::new(),
         changes: Changes::default(),
-        cut: false,
+        left_out: Vec::new(),
         failed_expressions: 0,
+        bytes: 0,
+        widened: false,
     };
     let kind = if begin.express {
         MachineType::Express
@@ -140,9 +157,9 @@ pub(super) fn walk(begin: &Begin, reads: &[Read], cx: &Context) -> Walked {
         MachineType::Standard
     };
     let input: Value = serde_json::from_str(&begin.input).unwrap_or_default();
-    // It was read when the preview began.
+    // It was read when the preview began, maybe by an older program.
     let Ok(machine) = definition::parse(&begin.definition, kind).map(Arc::new) else {
-        return Walked::Asks(Vec::new());
+        return Walked::Failed("the definition cannot be read any more".to_owned());
     };
     let start = started(begin, cx);
     let frame = Frame {
@@ -157,7 +174,7 @@ pub(super) fn walk(begin: &Begin, reads: &[Read], cx: &Context) -> Walked {
     };
     let ended = walk.block(&frame, (input.clone().into(), BTreeMap::new()), vec![START]);
     for tail in ended.tails.iter().chain(&ended.failed_tails) {
-        walk.edges.insert((*tail, END));
+        walk.arrows(&[*tail], END);
     }
     if !walk.questions.is_empty() {
         return Walked::Asks(walk.questions);
@@ -205,7 +222,7 @@ fn outcome(ended: &Ended) -> String {
     for (error, cause) in &ended.failed {
         let text = told(error.as_deref(), cause.as_deref());
         let text = unknown::shown(&Value::String(format!("FAILED: {text}")));
-        let text = text.as_str().unwrap_or_default().to_owned();
+        let text = short(text.as_str().unwrap_or_default());
         if !told_of.contains(&text) {
             told_of.push(text);
         }
@@ -231,7 +248,7 @@ impl Walk<'_> {
             return book.ended;
         };
         if frame.nesting >= MOST_DEPTH {
-            self.cut = true;
+            self.cut(format!("more than {MOST_DEPTH} blocks within each other"));
             book.ended
                 .outputs
                 .push(open::named("a deeper block").into());
@@ -245,15 +262,25 @@ impl Walk<'_> {
             tails,
             open: false,
             when: frame.when.clone(),
+            passed: BTreeMap::new(),
+            widened: self.widened,
         });
+        let outer = self.widened;
         while let Some(way) = book.later.pop_front().or_else(|| book.failures.pop_front()) {
             self.follow(frame, way, &mut book);
         }
+        self.widened = outer;
         book.ended
     }
 
     fn follow(&mut self, frame: &Frame<'_>, mut way: Way, book: &mut Book) {
-        while self.goes_on(&way, book) {
+        let Some(block) = frame.machine.blocks.get(frame.block) else {
+            return;
+        };
+        while let Some(state) = block.states.get(way.state) {
+            if !self.arrives(&state.name, &mut way, book) {
+                return;
+            }
             let spot = Spot {
                 machine: Arc::clone(frame.machine),
                 start: frame.start.clone(),
@@ -262,8 +289,8 @@ impl Walk<'_> {
                 variables: way.variables.clone(),
                 item: frame.item.clone(),
             };
-            let Some(state) = spot.state() else { return };
             let node = self.begin(frame, state, &mut way, book);
+            self.widened = way.widened;
             let Some(left) = self.state(frame, (&spot, node), &mut way, book) else {
                 return;
             };
@@ -276,25 +303,30 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a way goes on: not where its state has been shown already.
-    fn goes_on(&mut self, way: &Way, book: &Book) -> bool {
-        let full =
-            self.steps.len() >= MOST_STEPS || self.failed_expressions >= MOST_FAILED_EXPRESSIONS;
-        let shown = book.seen.get(&way.state);
-        let joins = shown.is_some_and(|seen| {
-            way.open || seen.rounds >= MOST_ROUNDS || seen.entered == entered(way)
-        });
-        if !full && !joins {
-            return true;
+    /// Something is left out: why.
+    pub(super) fn cut(&mut self, reason: impl Into<String>) {
+        let reason = short(&reason.into());
+        if self.left_out.len() < MOST_REASONS && !self.left_out.contains(&reason) {
+            self.left_out.push(reason);
         }
-        self.cut |= full && shown.is_none();
-        let to = shown.map_or(END, |seen| seen.node);
-        self.arrows(&way.tails, to);
-        false
+    }
+
+    /// Why the plan takes no more.
+    pub(super) fn full(&self) -> Option<String> {
+        if self.steps.len() >= MOST_STEPS {
+            return Some(format!("more than {MOST_STEPS} steps"));
+        }
+        if self.bytes >= MOST_BYTES || self.edges.len() >= MOST_EDGES {
+            return Some(format!("the plan has more than {MOST_BYTES} bytes"));
+        }
+        (self.failed_expressions >= MOST_FAILED_EXPRESSIONS)
+            .then(|| format!("more than {MOST_FAILED_EXPRESSIONS} expressions fail"))
     }
 
     pub(super) fn arrows(&mut self, from: &[u32], to: u32) {
-        self.edges.extend(from.iter().map(|tail| (*tail, to)));
+        let room = MOST_EDGES.saturating_sub(self.edges.len());
+        self.edges
+            .extend(from.iter().take(room).map(|tail| (*tail, to)));
     }
 
     /// A step begins.
@@ -312,14 +344,8 @@ impl Walk<'_> {
             when: way.when.clone(),
             ..PlanStep::default()
         });
-        let entered = entered(way);
-        let seen = book.seen.entry(way.state).or_insert(Seen {
-            node,
-            rounds: 0,
-            entered: String::new(),
-        });
-        seen.rounds += 1;
-        seen.entered = entered;
+        self.bytes += STEP_BYTES;
+        self.enters(node, way, book);
         node
     }
 
@@ -330,9 +356,10 @@ impl Walk<'_> {
     /// Says something about a step.
     pub(super) fn note(&mut self, node: u32, text: &str) {
         let text = match unknown::shown(&Value::String(text.to_owned())) {
-            Value::String(text) => text,
+            Value::String(text) => short(&text),
             _ => return,
         };
+        self.bytes += text.len();
         let Some(step) = self.step_mut(node) else {
             return;
         };
@@ -372,20 +399,55 @@ impl Walk<'_> {
 
     /// The plan, and the hash of its calls.
     fn summary(mut self, reads: &[Read], outcome: String) -> (Summary, String) {
-        let edges: Vec<(u32, u32)> = self.edges.into_iter().collect();
-        plan::mark_certain(&mut self.steps, &edges, END);
-        let calls = plan::hash("", &self.steps);
+        let whole = self.edges.len() < MOST_EDGES;
+        if !whole {
+            self.cut("the plan has more ways than it can hold");
+        }
+        let (mut steps, edges) = merged(self.steps, self.edges);
+        let edges: Vec<(u32, u32)> = edges.into_iter().collect();
+        plan::mark_certain(&mut steps, &edges, END);
+        for step in steps.iter_mut().filter(|_| !whole) {
+            step.certain = false;
+        }
+        let calls = plan::hash("", &steps);
         let summary = Summary {
             v: 1,
-            resources: blast::resources(&self.steps, reads),
-            steps: self.steps,
+            resources: blast::resources(&steps, reads),
+            steps,
             accounts: vec![self.cx.scope.account.clone()],
             regions: vec![self.cx.scope.region.clone()],
-            complete: !self.cut,
+            complete: self.left_out.is_empty(),
+            left_out: self.left_out,
             edges,
             outcome,
         };
         (summary, calls)
+    }
+
+    /// A call of a way whose values are too many says that, unless it has been shown as it is.
+    pub(super) fn tell_widened(&mut self, node: u32, made: &PlannedCall, params: &Value) {
+        let mut shown = self.steps.iter().flat_map(|step| &step.calls);
+        if !self.widened || !unknown::is_in(params) || shown.any(|it| it.digest == made.digest) {
+            return;
+        }
+        let name = self.step_mut(node).map(|step| step.step.clone());
+        let name = name.unwrap_or_default();
+        self.cut(format!(
+            "{name}: it is called with more values than are shown"
+        ));
+    }
+
+    /// Writes a call into its step, with as much of it as fits.
+    pub(super) fn add_call(&mut self, node: u32, mut made: PlannedCall) {
+        let (bytes, cut) = fit(&mut made);
+        self.bytes += bytes;
+        if cut {
+            self.cut("calls that are too large are not shown whole");
+        }
+        if let Some(step) = self.step_mut(node) {
+            step.impact = step.impact.max(made.impact);
+            step.calls.push(made);
+        }
     }
 
     /// A value without the moment of the plan.
@@ -401,11 +463,6 @@ impl Walk<'_> {
 }
 
 impl Book {
-    /// How often the present way has come to a state.
-    pub(super) fn rounds(&self, state: usize) -> u32 {
-        self.seen.get(&state).map_or(0, |seen| seen.rounds)
-    }
-
     /// A way that branches off. False when there are too many.
     pub(super) fn branch(&mut self, way: Way) -> bool {
         let fits = self.later.len() < MOST_WAYS;
@@ -425,6 +482,18 @@ impl Book {
     }
 }
 
-fn entered(way: &Way) -> String {
-    digest(&json!([&*way.input, &way.variables]))
+/// A text cut to a bearable length.
+fn short(text: &str) -> String {
+    let mut short: String = text.chars().take(MOST_SAID).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+impl Way {
+    /// How often it has come to its state.
+    pub(super) fn rounds(&self) -> u32 {
+        self.passed.get(&self.state).map_or(0, |it| it.times)
+    }
 }

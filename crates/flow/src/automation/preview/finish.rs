@@ -27,6 +27,9 @@ pub struct Summary {
     pub regions: Vec<String>,
     /// Whether nothing was left out for its size.
     pub complete: bool,
+    /// What was left out, or why, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Which step may follow which.
     #[serde(default)]
     pub edges: Vec<(u32, u32)>,
@@ -94,6 +97,7 @@ impl Preview {
             accounts,
             regions,
             complete: !ledger.cut,
+            left_out: Vec::new(),
             edges,
             outcome: work.outcomes.join(", or "),
         });
