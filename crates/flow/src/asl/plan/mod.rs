@@ -88,6 +88,10 @@ pub enum Input {
 
 /// What a preview asks for.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few are made, and each is performed at once"
+)]
 pub enum Command {
     /// Perform; nothing of it changes the account.
     Perform {
