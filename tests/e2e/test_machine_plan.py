@@ -317,9 +317,10 @@ class MachinePlans(PlanTest):
         volumes = self.ec2.describe_instances(InstanceIds=[self.id])["Reservations"][0]["Instances"][0]
         volumes = [one["Ebs"]["VolumeId"] for one in volumes["BlockDeviceMappings"]]
         shot = [call["params"]["VolumeId"] for _, call in calls_of(plan) if call["operation"] == "CreateSnapshot"]
-        self.assertEqual(shot, volumes)
+        self.assertEqual(set(shot), set(volumes))
         self.assertTrue(made["Tag", "CreateTags"])
-        self.assertTrue(made["Snapshot", "CreateSnapshot"])
+        # An item's state, shown with more values than one: each of them may be.
+        self.assertIn(("Snapshot", "CreateSnapshot"), made)
         for name in ("Isolate", "Terminate", "MarkQuarantined", "TellOne", "TellOneFailure"):
             self.assertIn(name, self.names(plan))
         user = f"user-{uuid.uuid4().hex[:6]}"

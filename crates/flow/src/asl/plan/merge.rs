@@ -39,6 +39,13 @@ pub(super) fn merged(steps: Vec<PlanStep>, edges: Edges) -> (Vec<PlanStep>, Edge
     (made, edges)
 }
 
+/// Whether two steps are one state, shown with several values: names are unique in a machine. Items and started machines
+/// have states of the same names, which are others.
+pub(super) fn one_state(one: &PlanStep, other: &PlanStep) -> bool {
+    let alone = |step: &PlanStep| step.depth == 0 && step.iteration.is_none();
+    one.step == other.step && alone(one) && alone(other)
+}
+
 /// What leads to a step that two ways lead to.
 fn either(one: Option<String>, two: Option<String>) -> Option<String> {
     let (one, two) = (one?, two?);

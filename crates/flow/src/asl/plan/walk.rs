@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Begin;
 use super::join::{Passed, Seen};
-use super::merge::merged;
+use super::merge::{merged, one_state};
 use super::size::fit;
 use super::touch::Changes;
 use crate::asl::definition::{self, MachineType, State, StateMachine};
@@ -405,7 +405,7 @@ impl Walk<'_> {
         }
         let (mut steps, edges) = merged(self.steps, self.edges);
         let edges: Vec<(u32, u32)> = edges.into_iter().collect();
-        plan::mark_certain(&mut steps, &edges, END);
+        plan::mark_certain(&mut steps, &edges, END, one_state);
         for step in steps.iter_mut().filter(|_| !whole) {
             step.certain = false;
         }

@@ -73,7 +73,7 @@ impl Preview {
         let ledger = work.ledger;
         let mut steps = ledger.steps;
         let edges: Vec<(u32, u32)> = ledger.edges.into_iter().collect();
-        plan::mark_certain(&mut steps, &edges, END);
+        plan::mark_certain(&mut steps, &edges, END, |_, _| false);
         let mut accounts: Vec<String> = work.places.iter().map(|place| place.0.clone()).collect();
         let mut regions: Vec<String> = work.places.into_iter().map(|place| place.1).collect();
         accounts.dedup();

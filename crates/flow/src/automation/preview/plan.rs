@@ -1,6 +1,6 @@
 //! A finished plan: its steps, its hash, and how two plans differ. Plain data; performs and decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::agreed::{AgreedPlan, AgreedStep, START};
 use serde::{Deserialize, Serialize};
@@ -269,20 +269,33 @@ fn brief(value: Option<&Value>) -> String {
     })
 }
 
-/// Says of each step whether every way from the first step to an end leads over it.
-pub(crate) fn mark_certain(steps: &mut [PlanStep], edges: &[(u32, u32)], end: u32) {
+/// Says of each step whether every way from the first step to an end leads over it, or over one that is `alike`.
+pub(crate) fn mark_certain(
+    steps: &mut [PlanStep],
+    edges: &[(u32, u32)],
+    end: u32,
+    alike: impl Fn(&PlanStep, &PlanStep) -> bool,
+) {
     let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (from, to) in edges {
         next.entry(*from).or_default().push(*to);
     }
-    for step in steps {
-        step.certain = !escapes(&next, step.node, end);
+    let over = |step: &PlanStep| {
+        let others = steps.iter().filter(|other| alike(step, other));
+        others.map(|other| other.node).chain([step.node]).collect()
+    };
+    let certain: Vec<bool> = steps
+        .iter()
+        .map(|step| !escapes(&next, over(step), end))
+        .collect();
+    for (step, certain) in steps.iter_mut().zip(certain) {
+        step.certain = certain;
     }
 }
 
-/// Whether a way leads from the first step to an end without this one.
-fn escapes(next: &BTreeMap<u32, Vec<u32>>, without: u32, end: u32) -> bool {
-    let mut seen = std::collections::BTreeSet::from([without]);
+/// Whether a way leads from the first step to an end without these.
+fn escapes(next: &BTreeMap<u32, Vec<u32>>, without: BTreeSet<u32>, end: u32) -> bool {
+    let mut seen = without;
     let mut open = vec![START];
     while let Some(at) = open.pop() {
         if at == end {
