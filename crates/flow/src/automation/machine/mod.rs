@@ -41,9 +41,7 @@ use model::effect::Outcome;
 use model::{Decision, Rejection};
 
 pub(crate) use capture::begin as begin_capture;
-pub(crate) use rehearse::{
-    Cue, Played, leads_on, leads_to_step, natural_impact, play, present, reads_changes,
-};
+pub(crate) use rehearse::{Cue, Played, leads_on, leads_to_step, play, present, reads_changes};
 pub(crate) use start::make;
 pub(crate) use turn::Turn;
 

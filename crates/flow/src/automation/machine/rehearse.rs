@@ -18,7 +18,7 @@ use crate::automation::document::{Action, Body, OnFailure, Step};
 use crate::automation::input::{Command, Context};
 use crate::automation::preview::ledger::{Halt, Ledger};
 use crate::automation::preview::live;
-use crate::automation::preview::plan::{Impact, PlanStep};
+use crate::automation::preview::plan::PlanStep;
 use crate::automation::record::Failure;
 use crate::automation::run::Run;
 use crate::expr::reference::{Reference, find, substitute};
@@ -488,16 +488,5 @@ pub(crate) fn reads_changes(run: &Run, ledger: &mut Ledger) {
             (run.root.id, seq),
             "read as it is before the planned changes",
         );
-    }
-}
-
-/// The impact of steps whose work others do.
-pub(crate) fn natural_impact(action: Action) -> Impact {
-    match action {
-        Action::RunCommand
-        | Action::InvokeLambdaFunction
-        | Action::ExecuteStateMachine
-        | Action::InvokeWebhook => Impact::Undetermined,
-        _ => Impact::NonMutating,
     }
 }

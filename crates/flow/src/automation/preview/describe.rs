@@ -69,7 +69,7 @@ impl Work {
             return Cue::Pass(None);
         };
         let place = (run, seq);
-        let natural = machine::natural_impact(action);
+        let natural = Impact::natural(action);
         let Some(call) = &asked.call else {
             return self.plan_script(place, planned, (asked.script.as_ref(), times));
         };

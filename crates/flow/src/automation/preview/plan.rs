@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::automation::document::Action;
+
 /// What a step or call does to the account (`ImpactType`), from harmless to not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Impact {
@@ -20,6 +22,17 @@ pub enum Impact {
 }
 
 impl Impact {
+    /// That of steps whose work others do, and of those that do none.
+    pub(crate) fn natural(action: Action) -> Self {
+        match action {
+            Action::RunCommand
+            | Action::InvokeLambdaFunction
+            | Action::ExecuteStateMachine
+            | Action::InvokeWebhook => Self::Undetermined,
+            _ => Self::NonMutating,
+        }
+    }
+
     /// The name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
