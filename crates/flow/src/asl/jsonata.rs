@@ -5,9 +5,12 @@
 //! can loop for ever; the time limit decides nothing but that the expression failed.
 
 mod open;
+mod variables;
+
+pub(crate) use variables::is_function;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -134,6 +137,11 @@ impl Expression {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The names of the variables that it reads: those that it does not bind itself, but for `$states`.
+    pub(crate) fn variables(&self) -> BTreeSet<String> {
+        variables::read(&self.source)
     }
 
     /// Evaluates the expression.

@@ -18,5 +18,6 @@ mod map_runs;
 mod metrics;
 mod operator;
 mod runs;
+mod states_cases;
 mod targets;
 mod world;

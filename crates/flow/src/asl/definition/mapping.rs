@@ -53,8 +53,9 @@ pub(super) fn map(
         (language == Language::JsonPath).then(|| fields.template("Parameters", language))?
     });
     let selector = fields.template("ResultSelector", language);
-    let concurrency = fields.number_or_path("MaxConcurrency", language);
-    let tolerated_count = fields.number_or_path("ToleratedFailureCount", language);
+    let concurrency = fields.whole_or_path("MaxConcurrency", language, (0, u64::from(u32::MAX)));
+    let tolerated_count =
+        fields.whole_or_path("ToleratedFailureCount", language, (0, u64::from(u32::MAX)));
     let tolerated_percentage = fields.number_or_path("ToleratedFailurePercentage", language);
     at_most(
         &mut fields,

@@ -3,6 +3,8 @@
 //! [`parse`] gives the machine, or all problems, each with the service's code and the place in the definition.
 
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod distributed;
 mod fields;
 mod item_reader;
@@ -11,6 +13,7 @@ mod payload;
 mod read;
 mod rules;
 mod states;
+mod variables;
 
 pub(crate) use check::arrows;
 pub(crate) use read::parse_with_places;
@@ -30,6 +33,7 @@ pub use distributed::{
     MAX_ITEMS, MAX_LABEL, ResultWriter, Source, Transformation,
 };
 pub use read::parse;
+pub use variables::references;
 
 /// Largest definition in bytes (the service's limit).
 pub const MAX_BYTES: usize = 1_048_576;

@@ -142,6 +142,27 @@ impl Fields<'_, '_> {
         self.number(field, language)
     }
 
+    /// The same for a whole number; one that is written must be within bounds.
+    pub(super) fn whole_or_path(
+        &mut self,
+        field: &str,
+        language: Language,
+        (least, most): (u64, u64),
+    ) -> Option<Number> {
+        let number = self.number_or_path(field, language);
+        let fits = |fixed: f64| {
+            #[expect(clippy::cast_precision_loss, reason = "bounds are below 2^53")]
+            let bounds = least as f64..=most as f64;
+            fixed.fract() == 0.0 && bounds.contains(&fixed)
+        };
+        if matches!(number, Some(Number::Fixed(fixed)) if !fits(fixed)) {
+            let message =
+                format!("The field '{field}' must be a whole number from {least} to {most}");
+            self.refuse(field, message);
+        }
+        number
+    }
+
     /// A text: as written, an expression, or (JSONPath) a path or call in `FieldPath`.
     pub(super) fn text_or_path(&mut self, field: &str, language: Language) -> Option<Text> {
         let twin = format!("{field}Path");

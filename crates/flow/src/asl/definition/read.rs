@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::fields::Fields;
 use super::{
     Block, INVALID_JSON, Language, MAX_BLOCK_DEPTH, MAX_BYTES, MachineType, Problem, SCHEMA,
-    StateMachine, check, states,
+    StateMachine, check, states, variables,
 };
 
 const TOP: [&str; 6] = [
@@ -60,7 +60,8 @@ pub(crate) fn parse_with_places(
         timeout_seconds,
         language,
     };
-    let problems = check::graph(&machine, &reader.places);
+    let mut problems = check::graph(&machine, &reader.places);
+    problems.extend(variables::hidden(&machine, &reader.places));
     if problems.is_empty() {
         Ok((machine, reader.places))
     } else {
@@ -259,6 +260,18 @@ impl Reader {
         number
     }
 
+    /// Reads a block that is not the machine's own, which has fewer fields than that; `more` are those of its place.
+    pub(super) fn inner(
+        &mut self,
+        map: &Map<String, Value>,
+        (place, more): (&Place, &[&str]),
+    ) -> usize {
+        let mut known = vec!["Comment", "StartAt", "States"];
+        known.extend(more);
+        Fields::new(map, &place.at, &mut self.problems).only(&known);
+        self.block(map, place)
+    }
+
     /// Reads the block of a Map, whose children may be machines of another type.
     pub(super) fn processor(
         &mut self,
@@ -268,7 +281,7 @@ impl Reader {
     ) -> usize {
         let around = self.kind;
         self.kind = children.unwrap_or(around);
-        let block = self.block(map, place);
+        let block = self.inner(map, (place, &["ProcessorConfig"]));
         self.kind = around;
         block
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::states::Names;
+use super::states::{Names, assigned_names};
 use super::{Catcher, Language, Retrier};
 use crate::asl::choice::{Comparison, Condition, Operand, Rule};
 use crate::asl::fault::ALL;
@@ -50,8 +50,12 @@ impl<'a> Fields<'a, '_> {
             let next = fields.target("Next", names);
             let condition = match language {
                 Language::JsonPath => fields.condition(0),
-                Language::Jsonata => fields.condition_expression(),
+                Language::Jsonata => {
+                    fields.only(&["Condition", "Next", "Assign", "Output", "Comment"]);
+                    fields.condition_expression()
+                }
             };
+            assigned_names(&mut fields);
             let rule = (|| {
                 Some(Rule {
                     condition: condition?,
@@ -97,6 +101,7 @@ impl<'a> Fields<'a, '_> {
             self.refuse("", format!("Conditions are nested deeper than {MAX_DEPTH}"));
             return None;
         }
+        self.only_of_condition(depth);
         for (field, join) in [
             ("And", Condition::All as fn(Vec<Condition>) -> Condition),
             ("Or", Condition::Any),
@@ -116,6 +121,23 @@ impl<'a> Fields<'a, '_> {
             return Some(Condition::Not(Box::new(inner)));
         }
         self.comparison()
+    }
+
+    /// Notes fields that a condition does not have; where to go is said by the whole rule only.
+    fn only_of_condition(&mut self, depth: usize) {
+        let joins = ["And", "Or", "Not"];
+        let mut known = vec!["Comment"];
+        if depth == 0 {
+            known.extend(["Next", "Assign"]);
+        }
+        match joins.into_iter().find(|join| self.has(join)) {
+            Some(join) => known.push(join),
+            None => known.push("Variable"),
+        }
+        let compares = !joins.iter().any(|join| self.has(join));
+        let operators = self.map.keys().map(String::as_str);
+        known.extend(operators.filter(|key| compares && Comparison::parse(key).is_some()));
+        self.only(&known);
     }
 
     fn conditions(&mut self, field: &str, depth: usize) -> Option<Vec<Condition>> {
@@ -257,6 +279,7 @@ impl<'a> Fields<'a, '_> {
                 Language::Jsonata => &["ErrorEquals", "Next", "Output", "Assign", "Comment"],
             });
             fields.required("Next");
+            assigned_names(&mut fields);
             let catcher = Catcher {
                 errors: fields.errors(n + 1 == count),
                 next: fields.target("Next", names).unwrap_or_default(),

@@ -16,6 +16,9 @@ const TYPES: [&str; 8] = [
     "Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map",
 ];
 
+/// Longest wait and longest time limit, in seconds (the service's limit).
+const MAX_SECONDS: u64 = 99_999_999;
+
 /// Names of the states around, with their positions.
 pub(super) type Names<'a> = BTreeMap<&'a str, usize>;
 
@@ -166,7 +169,8 @@ impl Fields<'_, '_> {
     }
 }
 
-fn assigned_names(fields: &mut Fields<'_, '_>) {
+/// Checks the names in `Assign` of a state, a rule or a catcher.
+pub(super) fn assigned_names(fields: &mut Fields<'_, '_>) {
     let Some(Value::Object(assigned)) = fields.get("Assign") else {
         if fields.has("Assign") {
             fields.refuse("Assign", "The field 'Assign' must be an object");
@@ -254,8 +258,8 @@ fn task(fields: &mut Fields<'_, '_>, language: Language, kind: MachineType) -> O
     if let (false, Err(reason)) = (unsupported, Integration::parse(&resource)) {
         fields.refuse("Resource", reason);
     }
-    let timeout = fields.number_or_path("TimeoutSeconds", language);
-    let heartbeat = fields.number_or_path("HeartbeatSeconds", language);
+    let timeout = fields.whole_or_path("TimeoutSeconds", language, (1, MAX_SECONDS));
+    let heartbeat = fields.whole_or_path("HeartbeatSeconds", language, (1, MAX_SECONDS));
     if let (Some(Number::Fixed(heartbeat)), Some(Number::Fixed(timeout))) = (&heartbeat, &timeout)
         && heartbeat >= timeout
     {
@@ -320,7 +324,7 @@ fn wait(fields: &mut Fields<'_, '_>, language: Language) -> Option<Until> {
     }
     if fields.has("Seconds") || fields.has("SecondsPath") {
         return fields
-            .number_or_path("Seconds", language)
+            .whole_or_path("Seconds", language, (0, MAX_SECONDS))
             .map(Until::Seconds);
     }
     let text = fields.text_or_path("Timestamp", language)?;
@@ -354,7 +358,7 @@ fn branches(
     for (n, branch) in list.iter().enumerate() {
         let at = format!("{at}/Branches[{n}]");
         match branch {
-            Value::Object(branch) => blocks.push(reader.block(branch, &place.inner(at))),
+            Value::Object(branch) => blocks.push(reader.inner(branch, (&place.inner(at), &[]))),
             _ => reader.problem(&at, "A branch must be an object"),
         }
     }

@@ -10,7 +10,7 @@ use model::{AggregateId, AggregateKind};
 use ports::store::{Frames, Query};
 use serde_json::{Value, json};
 
-use super::executions::{next_token, page_size, parse_position, position, position_of};
+use super::executions::{next_token, page_size, position};
 use super::{list_tags_for_resource, names};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::epoch;
@@ -65,8 +65,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let tags = list_tags_for_resource::read(&fields)?;
     let arn = names::activity_arn(&call, name);
     if load(&call, name).await?.is_none() {
-        let (found, _) = some(&call, None, MAX_ACTIVITIES).await?;
-        if found.len() >= MAX_ACTIVITIES {
+        if all(&call).await?.len() >= MAX_ACTIVITIES {
             let message = format!("Activity Limit Exceeded: at most {MAX_ACTIVITIES}");
             return Err(ApiError::new("ActivityLimitExceeded", message));
         }
@@ -100,22 +99,21 @@ pub(super) async fn delete(call: Call) -> Answer {
     Ok(Reply::empty())
 }
 
-/// Newest first.
+/// In the order of their names.
 pub(super) async fn list(call: Call) -> Answer {
     let limit = page_size(&call)?;
     let cursor = Cursor::new(&call, "ListActivities", "");
-    let before = match position(&call, &cursor, 1024)? {
-        None => None,
-        Some(text) => Some(
-            parse_position(&text)
-                .ok_or_else(|| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
-        ),
-    };
-    let (found, next) = some(&call, before, limit).await?;
-    let shown: Vec<Value> = found.iter().map(shown).collect();
-    let mut body = json!({"activities": shown});
-    if let Some(next) = next {
-        next_token(&mut body, &cursor.token(&position_of(next)));
+    let after = position(&call, &cursor, 1024)?;
+    let mut found = all(&call).await?;
+    if let Some(after) = after {
+        found.retain(|activity| activity.name() > after.as_str());
+    }
+    let page: Vec<Value> = found.iter().take(limit).map(shown).collect();
+    let more = found.len() > limit;
+    let last = found.get(limit.saturating_sub(1)).filter(|_| more);
+    let mut body = json!({"activities": page});
+    if let Some(last) = last {
+        next_token(&mut body, &cursor.token(last.name()));
     }
     Ok(Reply::ok(body))
 }
@@ -128,16 +126,10 @@ fn shown(found: &Activity) -> Value {
     })
 }
 
-/// A place among activities, newest first.
-type Place = (jiff::Timestamp, uuid::Uuid);
-
-/// As many as are wanted, and where the next ones begin.
-async fn some(
-    call: &Call,
-    mut before: Option<Place>,
-    limit: usize,
-) -> Result<(Vec<Activity>, Option<Place>), ApiError> {
+/// All that are there (the quota bounds them), in the order of their names.
+async fn all(call: &Call) -> Result<Vec<Activity>, ApiError> {
     let mut found = Vec::new();
+    let mut before = None;
     loop {
         let query = Query {
             kind: AggregateKind::Activity,
@@ -149,9 +141,6 @@ async fn some(
         let batch = call.handle().list(query).await?;
         let full = batch.len() == BATCH;
         for stored in batch {
-            if found.len() == limit {
-                return Ok((found, before));
-            }
             before = Some((stored.created, stored.id.id));
             let activity = restored(stored.frames)?;
             if activity.exists() {
@@ -159,7 +148,8 @@ async fn some(
             }
         }
         if !full {
-            return Ok((found, None));
+            found.sort_by(|one, other| one.name().cmp(other.name()));
+            return Ok(found);
         }
     }
 }

@@ -21,12 +21,12 @@ pub(super) async fn handle(call: Call) -> Answer {
         (None, None) if place.qualifier.is_some() => return Err(names::no_machine(&asked)),
         (None, None) => None,
     };
-    let mut body = match number {
+    let (mut body, express) = match number {
         None => {
             let kept = machines::existing(&call, &place.name).await?;
             let mut body = machines::described(asked, &kept.body);
             body.insert("creationDate".to_owned(), epoch(kept.created));
-            body
+            (body, kept.body.express)
         }
         Some(number) => {
             let kept = machines::existing_version(&call, (&place.name, number), &asked).await?;
@@ -35,10 +35,14 @@ pub(super) async fn handle(call: Call) -> Answer {
                 body.insert("description".to_owned(), description.into());
             }
             body.insert("creationDate".to_owned(), epoch(kept.created));
-            body
+            (body, kept.body.machine.express)
         }
     };
-    if !with_data {
+    if with_data {
+        let definition = body.get("definition").and_then(Value::as_str);
+        let read = definition.and_then(|text| machines::variable_references(text, express));
+        body.extend(read.map(|read| ("variableReferences".to_owned(), read)));
+    } else {
         body.insert("definition".to_owned(), Value::String("{}".to_owned()));
     }
     Ok(Reply::ok(Value::Object(body)))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{executions, logging};
+use super::{executions, logging, machines};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::epoch;
 
@@ -18,6 +18,9 @@ pub(super) async fn handle(call: Call) -> Answer {
         "loggingConfiguration": logging::shown(start.logging.as_ref()),
         "tracingConfiguration": {"enabled": false},
     });
+    if let Some(read) = machines::variable_references(&start.definition, start.express) {
+        body["variableReferences"] = read;
+    }
     if let Some(member) = start.member() {
         body["mapRunArn"] = member.map_run_arn().into();
         body["label"] = member.label().into();

@@ -135,6 +135,18 @@ pub(super) fn tracing(fields: &Fields<'_>) -> Result<Option<bool>, ApiError> {
         .map(|enabled| Some(enabled.unwrap_or(false)))
 }
 
+/// `variableReferences` of a definition: the variables that each state reads; nothing where no state reads any.
+pub(super) fn variable_references(definition: &str, express: bool) -> Option<Value> {
+    let kind = if express {
+        MachineType::Express
+    } else {
+        MachineType::Standard
+    };
+    let machine = machines::parse(definition, kind).ok()?;
+    let read = machines::references(&machine);
+    (!read.is_empty()).then(|| json!(read))
+}
+
 /// The members that `DescribeStateMachine` and its sibling share.
 pub(super) fn described(arn: String, machine: &StateMachine) -> Map<String, Value> {
     let mut body = Map::new();

@@ -1,11 +1,64 @@
 //! What a mocked result of `TestState` must look like: the answer of the call that it stands for, by the service's model.
 //!
-//! The models that this server carries know no upper limits: those are not checked.
+//! The models that this server carries know neither upper limits nor lengths of bytes: of those only [`BOUNDS`] are
+//! checked.
 
 use aws::model::{self, Member, Ref, Service, Shape, Structure};
 use serde_json::Value;
 
 use crate::error::ApiError;
+
+/// Bounds of members that the carried models do not hold: service, member, what it is bounded by. The lengths are those of
+/// all answers in the models that AWS publishes; the memory is what `TestState` was recorded to refuse.
+const BOUNDS: &[(&str, &str, Bound)] = &[
+    ("bedrock", "data", Bound::Bytes(1)),
+    ("bedrock", "document", Bound::Bytes(1)),
+    ("bedrock", "formData", Bound::Bytes(10)),
+    ("bedrock-agent-runtime", "bytes", Bound::Bytes(1)),
+    ("bedrock-runtime", "bytes", Bound::Bytes(1)),
+    ("cloudfront", "ConnectionFunctionCode", Bound::Bytes(1)),
+    ("cloudfront", "FunctionCode", Bound::Bytes(1)),
+    ("iot", "BIN", Bound::Bytes(1)),
+    ("kms", "CiphertextBlob", Bound::Bytes(1)),
+    ("kms", "CiphertextForRecipient", Bound::Bytes(1)),
+    ("kms", "ImportToken", Bound::Bytes(1)),
+    ("kms", "Mac", Bound::Bytes(1)),
+    ("kms", "Plaintext", Bound::Bytes(1)),
+    ("kms", "PrivateKeyCiphertextBlob", Bound::Bytes(1)),
+    ("kms", "PrivateKeyPlaintext", Bound::Bytes(1)),
+    ("kms", "PublicKey", Bound::Bytes(1)),
+    ("kms", "SharedSecret", Bound::Bytes(1)),
+    ("kms", "Signature", Bound::Bytes(1)),
+    ("lambda", "MemorySize", Bound::Most(10_240)),
+    ("rekognition", "Bytes", Bound::Bytes(1)),
+    ("secretsmanager", "SecretBinary", Bound::Bytes(1)),
+    ("transfer", "FaviconFile", Bound::Bytes(1)),
+    ("transfer", "LogoFile", Bound::Bytes(1)),
+    ("workspaces-web", "body", Bound::Bytes(1)),
+];
+
+/// What a member is bounded by.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    /// Least number of bytes; their text may be plain or base64, so only an empty one is known to be too short for one.
+    Bytes(usize),
+    /// Largest number.
+    Most(i64),
+}
+
+impl Bound {
+    fn check(self, name: &str, value: &Value) -> Result<(), String> {
+        match self {
+            Self::Bytes(least) if value.as_str().is_some_and(|text| text.len() < least) => {
+                Err(format!("Field '{name}' is smaller than the minimum length"))
+            }
+            Self::Most(most) if value.as_i64().is_some_and(|number| number > most) => {
+                Err(format!("Field '{name}' exceeds the maximum value"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// How closely a mocked result is looked at (`fieldValidationMode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +126,21 @@ impl Check<'_> {
                 None | Some(Value::Null) => {}
                 // A body of bytes is shown as the JSON that it is.
                 Some(_) if self.is_body_of_bytes(structure, member) => {}
-                Some(value) => self.value(&name, &member.target, value)?,
+                Some(value) => {
+                    self.value(&name, &member.target, value)?;
+                    self.bound(member)
+                        .map_or(Ok(()), |bound| bound.check(&name, value))?;
+                }
             }
         }
         Ok(())
+    }
+
+    fn bound(&self, member: &Member) -> Option<Bound> {
+        let known = BOUNDS
+            .iter()
+            .find(|(service, name, _)| *service == self.service.name && *name == member.name);
+        known.map(|(_, _, bound)| *bound)
     }
 
     fn is_body_of_bytes(&self, structure: &Structure, member: &Member) -> bool {
@@ -207,6 +271,22 @@ mod tests {
             ),
             ("lambda Invoke", r#"{"Payload":{"a":1}}"#, ""),
             ("lambda GetFunction", memory, small),
+            (
+                "lambda GetFunction",
+                r#"{"Configuration":{"MemorySize":10241}}"#,
+                "Field 'MemorySize' exceeds the maximum value",
+            ),
+            (
+                "lambda GetFunction",
+                r#"{"Configuration":{"MemorySize":10240}}"#,
+                "",
+            ),
+            (
+                "kms Encrypt",
+                r#"{"CiphertextBlob":""}"#,
+                "Field 'CiphertextBlob' is smaller than the minimum length",
+            ),
+            ("kms Encrypt", r#"{"CiphertextBlob":"YQ=="}"#, ""),
             (
                 "dynamodb PutItem",
                 capacity,
