@@ -204,20 +204,27 @@ def sqlite(file, statement):
         connection.execute(statement)
 
 
-def restores(backup):
-    """A server starts on a restored backup and knows the first server's key."""
+def restores(restored):
+    """A server starts on a restored data directory and has all that the page's server had."""
+    kept = pathlib.Path("quell-data")
     with tempfile.TemporaryDirectory() as folder:
-        data = pathlib.Path(folder) / "data"
-        data.mkdir(mode=0o700)
-        shutil.copy(backup, data / "quell.sqlite")
-        for name in ("credentials", "secrets.keys"):
-            shutil.copy(f"quell-data/{name}", data)
-        quell = Quell(folder)
-        found = quell.client("ssm").list_documents()["DocumentIdentifiers"]
-        quell.close()
-        if quell.keys()[0] not in pathlib.Path("quell-data/credentials").read_text():
-            raise AssertionError("the restored server made a new key")
-        return f"{len(found)} documents"
+        data = shutil.copytree(restored, pathlib.Path(folder) / "data")
+        # The function's role is assumed in the account.
+        quell = Quell(folder, aws_url=os.environ["ACCOUNT_URL"])
+        try:
+            answer = quell.client("lambda").invoke(FunctionName="kept")
+            said = json.loads(answer["Payload"].read())
+            # A link to code makes the file if there is none.
+            quell.client("lambda").get_function(FunctionName="kept")
+        finally:
+            quell.close()
+        if said != "still here":
+            raise AssertionError(f"the restored function says {said}")
+        for name in ("credentials", "secrets.keys", "topic-signing.pem"):
+            if (data / name).read_bytes() != (kept / name).read_bytes():
+                raise AssertionError(f"the restored server has another {name}")
+            if (data / name).stat().st_mode & 0o077:
+                raise AssertionError(f"others can read the restored {name}")
 
 
 def await_health(url):
