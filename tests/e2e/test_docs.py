@@ -401,9 +401,12 @@ class AgainstTheServer(QuellTest):
         headers, data = {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
         if prefix == "query":
             headers, data = {"Content-Type": "application/x-www-form-urlencoded"}, b"Action=Nothing&Version=2010-03-31"
+        elif prefix == "cbor":
+            headers, data = {"Content-Type": "application/cbor", "Smithy-Protocol": "rpc-v2-cbor"}, b"\xa0"
         elif prefix:
             headers["X-Amz-Target"] = f"{prefix}.Nothing"
-        url = self.quell.url + ("/" if prefix else "/nothing")
+        paths = {None: "/nothing", "cbor": "/service/Any/operation/Nothing"}
+        url = self.quell.url + paths.get(prefix, "/")
         request = botocore.awsrequest.AWSRequest("POST", url, headers=headers, data=data)
         keys = botocore.credentials.Credentials(*self.quell.keys())
         botocore.auth.SigV4Auth(keys, service, REGION).add_auth(request)
@@ -412,8 +415,8 @@ class AgainstTheServer(QuellTest):
             urllib.request.urlopen(sent, timeout=DEADLINE)
         with caught.exception as answer:
             self.assertIn(answer.code, (400, 404))
-            text = answer.read().decode()
-        if prefix == "query":
+            text = answer.read().decode(errors="replace")
+        if prefix in ("query", "cbor"):
             return re.search(r"has: ([\w, ]+)", text)[1].split(", ")
         body = json.loads(text)
         message = next(body[key] for key in ("Message", "message", "detail") if key in body)
@@ -421,7 +424,8 @@ class AgainstTheServer(QuellTest):
 
     def test_operations_are_those_served(self):
         page = Page(DOCS / "reference/aws-apis.md")
-        services = {"events": "AWSEvents", "ssm-contacts": "SSMContacts", "ssm": "AmazonSSM", "states": "AWSStepFunctions", "ssm-incidents": None, "lambda": None, "quell": None, "sns": "query"}
+        services = {"events": "AWSEvents", "ssm-contacts": "SSMContacts", "ssm": "AmazonSSM", "states": "AWSStepFunctions"}
+        services |= {"ssm-incidents": None, "lambda": None, "quell": None, "sns": "query", "monitoring": "cbor"}
         for service, prefix in services.items():
             with self.subTest(service=service):
                 told = [row[0].strip("`") for row in page.table(service) if re.match(r"`[A-Z]\w+`$", row[0])]
