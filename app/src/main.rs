@@ -62,7 +62,7 @@ fn interface() -> Command {
         Arg::new("config")
             .long("config")
             .value_name("FILE")
-            .help("configuration file (TOML)")
+            .help("configuration file (TOML) [default: QUELL_CONFIG]")
     };
     Command::new("quell")
         .about("Incident response: findings in, damage contained, people paged, the record kept")
@@ -83,7 +83,7 @@ fn interface() -> Command {
                     Arg::new("data-dir")
                         .long("data-dir")
                         .value_name("DIR")
-                        .help("where the database and credentials lie"),
+                        .help("where all data lies [default: quell-data]"),
                 )
                 .arg(
                     Arg::new("insecure-listen")

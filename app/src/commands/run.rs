@@ -91,7 +91,7 @@ pub(super) fn connection(command: Command) -> Command {
                 .value_name("FILE")
                 .help("credentials file [default: AWS_SHARED_CREDENTIALS_FILE, then quell-data/credentials]"),
         )
-        .arg(Arg::new("region").long("region").value_name("REGION").help("region of the runs or rules [default: AWS_REGION, AWS_DEFAULT_REGION, then us-east-1]"))
+        .arg(Arg::new("region").long("region").value_name("REGION").help("region of the resources [default: AWS_REGION, AWS_DEFAULT_REGION, then us-east-1]"))
 }
 
 /// Runs the subcommand.

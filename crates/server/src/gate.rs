@@ -2,7 +2,8 @@
 //!
 //! Nothing past this module sees an unauthenticated request. Without a signature there are only `GET /health`, the
 //! doors of senders, which prove who they are in ways of their own (`intake`), `GET /metrics` for those whom the
-//! configuration lets in (`scrape`), and what links in topics' messages lead to ([`crate::topic_links`]).
+//! configuration lets in (`scrape`), what links in topics' messages lead to ([`crate::topic_links`]), and the code of
+//! functions behind links that end ([`crate::aws::lambda`]).
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,8 +1,8 @@
 //! What links in topics' messages lead to: the certificate, and the pages that confirm or end a subscription.
 //!
-//! The only requests besides `GET /health` that nobody signs: a link's token says what it may do. A web server's
-//! endpoint confirms with the GET that AWS's protocol asks for; a link in a mail only shows a page with a button, since
-//! programs open links of mails before people do.
+//! Nobody signs these requests: a link's token says what it may do. A web server's endpoint confirms with the GET that
+//! AWS's protocol asks for; a link in a mail only shows a page with a button, since programs open links of mails before
+//! people do.
 
 use ::aws::inbound;
 use axum::Router;
