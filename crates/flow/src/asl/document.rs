@@ -21,6 +21,15 @@ impl Document {
         self.0.as_ref().clone()
     }
 
+    /// Bytes of its text.
+    pub(crate) fn length(&self) -> usize {
+        let mut counted = Counted(0);
+        match serde_json::to_writer(&mut counted, &*self.0) {
+            Ok(()) => counted.0,
+            Err(_) => usize::MAX,
+        }
+    }
+
     /// The document as the body of a frame shares it.
     pub(crate) fn shared(&self) -> Arc<Value> {
         Arc::clone(&self.0)
@@ -50,5 +59,19 @@ impl Serialize for Document {
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Value::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What is written to it is only counted.
+struct Counted(usize);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -208,6 +208,9 @@ pub(crate) struct Fork {
     /// How many have failed.
     #[serde(default)]
     pub(crate) failed: u32,
+    /// Bytes of the results that are kept.
+    #[serde(default)]
+    pub(crate) kept: usize,
     /// The effective input, which the iterations' inputs are made from.
     pub(crate) input: Document,
 }

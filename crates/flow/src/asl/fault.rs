@@ -183,6 +183,26 @@ pub(crate) fn variables_too_large(state: &str) -> Fault {
     )
 }
 
+/// What a state keeps of its branches or iterations is more than an execution is given room for.
+pub(crate) fn results_too_large(state: &str, most: usize) -> Fault {
+    Fault::of(
+        Some(DATA_LIMIT_EXCEEDED.to_owned()),
+        Some(format!(
+            "The results of the state '{state}' have more than {most} bytes together."
+        )),
+    )
+}
+
+/// More work side by side than an execution is given room for.
+pub(crate) fn too_many_threads(state: &str, most: usize) -> Fault {
+    Fault::of(
+        Some(DATA_LIMIT_EXCEEDED.to_owned()),
+        Some(format!(
+            "The state '{state}' cannot begin another iteration: {most} branches and iterations of the execution run already."
+        )),
+    )
+}
+
 /// The name of a JSON type.
 pub(crate) fn type_name(value: &Value) -> &'static str {
     match value {

@@ -13,7 +13,11 @@ use crate::asl::map_run::Limits;
 use crate::asl::template::Template;
 
 /// Iterations that run at once where no limit is declared (what the service does in practice).
-const DEFAULT_LIMIT: u32 = 40;
+const MOST_AT_ONCE: u32 = 40;
+/// Most branches and iterations of one execution that run at once: each may have an input of its own.
+const MOST_THREADS: usize = 2_500;
+/// Most bytes of the results of one Map's iterations, or one Parallel's branches, that are kept until all have ended.
+const MOST_KEPT: usize = 32 << 20;
 
 /// Begins the branches of a Parallel.
 pub(super) fn parallel(
@@ -38,6 +42,7 @@ pub(super) fn parallel(
             limit: count,
             tolerated: None,
             failed: 0,
+            kept: 0,
             input: Document::default(),
         },
     );
@@ -87,6 +92,10 @@ pub(super) fn map(
     }
     let tolerated = tolerated(turn, scene, (map, count))?;
     turn.keep_items(id, items);
+    let at_once = match limit {
+        0 => MOST_AT_ONCE,
+        limit => limit.min(MOST_AT_ONCE),
+    };
     set(
         turn,
         id,
@@ -94,9 +103,10 @@ pub(super) fn map(
             count,
             begun: 0,
             ended: 0,
-            limit: if limit == 0 { DEFAULT_LIMIT } else { limit },
+            limit: at_once,
             tolerated,
             failed: 0,
+            kept: 0,
             input: scene.input.clone(),
         },
     );
@@ -104,13 +114,6 @@ pub(super) fn map(
         return join(turn, (id, state));
     }
     let started = turn.thread(id).map_or(0, |thread| thread.last);
-    let at_once = if limit == 0 { DEFAULT_LIMIT } else { limit };
-    // A plan begins the others itself, as many as it shows.
-    let at_once = if turn.open {
-        at_once.min(DEFAULT_LIMIT)
-    } else {
-        at_once
-    };
     for _ in 0..count.min(at_once) {
         iterate(turn, (id, state), started)?;
     }
@@ -231,6 +234,9 @@ pub(super) fn iterate(
     }) else {
         return Ok(());
     };
+    if turn.x.threads.len() >= MOST_THREADS {
+        return Err(fault::too_many_threads(&state.name, MOST_THREADS));
+    }
     let at = usize::try_from(index).unwrap_or(usize::MAX);
     let value = turn
         .x
@@ -277,8 +283,9 @@ fn iteration(state: &State, index: u32) -> Value {
 /// A branch or iteration has come to its end.
 pub(super) fn ended(turn: &mut Turn<'_>, child: &Thread, output: Document) {
     let Some(id) = child.parent else { return };
+    let bytes = output.length();
     turn.keep_result((id, child.index), output);
-    came(turn, child, None);
+    came(turn, child, Ok(bytes));
 }
 
 /// A branch or iteration has failed.
@@ -286,11 +293,15 @@ pub(super) fn failed(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     let Some(child) = turn.thread(id).cloned() else {
         return;
     };
-    came(turn, &child, Some(fault));
+    came(turn, &child, Err(fault));
 }
 
 /// Takes a child's end into its state: more iterations, the join, or the failure.
-fn came(turn: &mut Turn<'_>, child: &Thread, fault: Option<Fault>) {
+fn came(turn: &mut Turn<'_>, child: &Thread, ended: Result<usize, Fault>) {
+    let (kept, fault) = match ended {
+        Ok(bytes) => (bytes, None),
+        Err(fault) => (0, Some(fault)),
+    };
     let Some(id) = child.parent else { return };
     turn.end_thread(child.id);
     let Some((parent, machine)) = turn.at(id) else {
@@ -321,6 +332,8 @@ fn came(turn: &mut Turn<'_>, child: &Thread, fault: Option<Fault>) {
         return;
     };
     fork.ended += 1;
+    fork.kept = fork.kept.saturating_add(kept);
+    let too_much = fork.kept > MOST_KEPT;
     if fault.is_some() {
         fork.failed += 1;
     }
@@ -333,7 +346,9 @@ fn came(turn: &mut Turn<'_>, child: &Thread, fault: Option<Fault>) {
         let fault = if tolerates { threshold() } else { fault };
         return fail_all(turn, (id, state), fault);
     }
-    let next = if done {
+    let next = if too_much {
+        Err(fault::results_too_large(&state.name, MOST_KEPT))
+    } else if done {
         join(turn, (id, state))
     } else {
         iterate(turn, (id, state), child.last)

@@ -249,15 +249,20 @@ fn advance(turn: &mut Turn<'_>) {
             return;
         };
         turn.entered += 1;
-        if turn.x.root.events >= MAX_EVENTS && !turn.x.origin.start.express {
-            return end::failed(
-                turn,
-                thread,
-                &Fault::of(Some(RUNTIME.to_owned()), Some(TOO_LONG.to_owned())),
-            );
+        if !is_full(turn, thread) {
+            enter::enter(turn, thread);
         }
-        enter::enter(turn, thread);
     }
+}
+
+/// Whether the history takes no more of a thread's work: the execution has failed then.
+fn is_full(turn: &mut Turn<'_>, thread: u32) -> bool {
+    let full = turn.x.root.events >= MAX_EVENTS && !turn.x.origin.start.express;
+    if full {
+        let fault = Fault::of(Some(RUNTIME.to_owned()), Some(TOO_LONG.to_owned()));
+        end::failed(turn, thread, &fault);
+    }
+    full
 }
 
 fn on_timer(turn: &mut Turn<'_>, key: &str) {
@@ -286,7 +291,11 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
                 _ => task::time_out(turn, id),
             }
         }
-        _ => enter::work(turn, id),
+        _ => {
+            if !is_full(turn, id) {
+                enter::work(turn, id);
+            }
+        }
     }
 }
 

@@ -117,8 +117,12 @@ impl World {
                 self.history.extend(events);
             }
         }
-        // Killed here, the execution comes back as it is.
-        let stored = self.frames.clone().into_iter().collect();
+        // Killed here, the execution comes back as it is, without its history.
+        let stored = self.frames.iter();
+        let stored = stored.filter(|(key, _)| !key.starts_with("history/"));
+        let stored = stored
+            .map(|(key, body)| (key.clone(), body.clone()))
+            .collect();
         let restored = Execution::restore(stored, &Definitions::default()).expect("an execution");
         assert!(restored == self.execution, "the frames tell another state");
         let mut goes_on = false;
