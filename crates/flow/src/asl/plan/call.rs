@@ -4,7 +4,8 @@ use model::effect::{AwsCall, Outcome, PreviewAsk, Spelling};
 use serde_json::{Value, json};
 
 use super::touch::{self, Touched};
-use super::walk::{Book, Frame, Question, Walk, Way};
+use super::walk::{Question, Walk};
+use super::way::{Book, Frame, Way};
 use crate::asl::definition::Kind;
 use crate::asl::integration::{Family, Integration};
 use crate::asl::machine::planned::{Brought, Did, Left, Spot};
@@ -65,7 +66,7 @@ impl Walk<'_> {
                 (&call, planned),
             );
         }
-        if let Some(reason) = self.passing((&call, &integration), way.rounds()) {
+        if let Some(reason) = passing((&call, &integration), way) {
             self.note(node, reason);
             return self.unknown((spot, node), (way, book));
         }
@@ -79,7 +80,7 @@ impl Walk<'_> {
         let outcome = match answer {
             Outcome::Done { mut result } => {
                 let read = result.get_mut("read").map(Value::take).unwrap_or_default();
-                let result = if self.changes.touch(&call) == Touched::Tags {
+                let result = if way.changes.touch(&call) == Touched::Tags {
                     touch::without_tags(read)
                 } else {
                     read
@@ -89,21 +90,6 @@ impl Walk<'_> {
             other => other,
         };
         self.settle(spot.bring(Brought::Answer(outcome), self.cx), node, book)
-    }
-
-    /// Why a reading's answer of now says nothing about the run.
-    fn passing(
-        &self,
-        (call, integration): (&AwsCall, &Integration),
-        rounds: u32,
-    ) -> Option<&'static str> {
-        if integration.callback {
-            return Some("waits for whoever has its task token");
-        }
-        if self.changes.touch(call) == Touched::All {
-            return Some("reads what planned calls change before it: known only in the run");
-        }
-        (rounds > 1).then_some("read again: known only in the run")
     }
 
     /// The answer to a call's question; asks it if there is none.
@@ -157,6 +143,7 @@ impl Walk<'_> {
                 Impact::Mutating
             };
             self.plan(node, PlannedCall { impact, ..made }, call);
+            way.changes(call, book);
             if integration.callback {
                 self.note(node, "waits for whoever has its task token");
             } else if integration.job.is_some() {
@@ -172,7 +159,6 @@ impl Walk<'_> {
     /// Writes a call into the plan.
     pub(super) fn plan(&mut self, node: u32, made: PlannedCall, call: &AwsCall) {
         self.tell_widened(node, &made, &call.params);
-        self.changes.add(call);
         // Nothing is bound to a machine's plan.
         let made = PlannedCall {
             compared: Value::Null,
@@ -218,7 +204,7 @@ impl Walk<'_> {
     pub(super) fn written(
         &mut self,
         (spot, node): (&Spot, u32),
-        book: &mut Book,
+        (way, book): (&mut Way, &mut Book),
         destination: Value,
     ) -> Option<Left> {
         let part = |name: &str| destination.get(name).cloned().unwrap_or_default();
@@ -243,11 +229,23 @@ impl Walk<'_> {
         if let Some(planned) = planned(&answer) {
             let made = described(&call, planned, &self.lasting(&call.params));
             self.plan(node, made, &call);
+            way.changes(&call, book);
         }
         let state = spot.state()?;
         let result = Brought::Result(open::named(&state.name));
         self.settle(spot.bring(result, self.cx), node, book)
     }
+}
+
+/// Why a reading's answer of now says nothing about the run.
+fn passing((call, integration): (&AwsCall, &Integration), way: &Way) -> Option<&'static str> {
+    if integration.callback {
+        return Some("waits for whoever has its task token");
+    }
+    if way.changes.touch(call) == Touched::All {
+        return Some("reads what planned calls change before it: known only in the run");
+    }
+    (way.rounds() > 1).then_some("read again: known only in the run")
 }
 
 fn planned(answer: &Outcome) -> Option<&Value> {

@@ -7,7 +7,8 @@ use model::effect::{AssumeRole, AwsCall, Outcome, Spelling};
 use serde_json::{Value, json};
 
 use super::Begin;
-use super::walk::{Book, Frame, Walk, Way, started};
+use super::walk::{Walk, started};
+use super::way::{Book, Frame, Way};
 use crate::asl::definition::{self, MachineType};
 use crate::expr::unknown;
 
@@ -35,6 +36,7 @@ impl Walk<'_> {
         let arn = param(["stateMachineArn", "StateMachineArn"]).and_then(Value::as_str);
         let Some(arn) = arn.filter(|arn| !unknown::in_text(arn)) else {
             self.note(node, "which machine it starts is known only in the run");
+            self.cut("a machine that is started is known only in the run");
             return Some(());
         };
         if frame.depth >= MOST_MACHINES_DEEP {
@@ -92,11 +94,12 @@ impl Walk<'_> {
             iteration: None,
             when: way.when.clone(),
         };
-        let mut ended = self.block(&inner, (input.into(), BTreeMap::new()), way.tails.clone());
+        let mut ended = self.block(&inner, way.entry(input.into(), BTreeMap::new()));
         if ended.halted {
             book.ended.halted = true;
             return None;
         }
+        way.takes(&ended, book);
         // The machine that starts it goes on, however it ends.
         ended.tails.append(&mut ended.failed_tails);
         if !ended.tails.is_empty() {

@@ -2,11 +2,14 @@
 //! round to round, or with the way, those that change are taken as not known after a while, and that is walked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::agreed::END;
 use serde_json::{Value, json};
 
-use super::walk::{Book, Walk, Way};
+use super::touch::Changes;
+use super::walk::Walk;
+use super::way::{Book, Way};
 use crate::asl::document::Document;
 use crate::asl::open;
 use crate::automation::preview::plan::digest;
@@ -41,13 +44,22 @@ struct Values {
 pub(super) struct Seen {
     records: Vec<Record>,
     open: u32,
-    general: Option<(Values, u32)>,
+    general: Option<General>,
+}
+
+/// What stands for all values that a state is entered with.
+struct General {
+    values: Values,
+    digest: String,
+    changes: Arc<Changes>,
+    /// How often it was made wider.
+    times: u32,
 }
 
 struct Record {
     digest: String,
-    /// What the planned calls changed by then: readings behind give other answers when that has grown.
-    changed: usize,
+    /// What the planned calls of its way changed by then: readings behind give other answers where that differs.
+    changes: Arc<Changes>,
     node: u32,
     open: bool,
     values: Values,
@@ -105,42 +117,76 @@ impl Values {
 
 impl Seen {
     /// The step that showed these values, or all that they may be.
-    fn walked(&self, way: &Way, state: &str, changed: usize) -> Option<u32> {
-        let values = Values::of(way);
-        let digest = values.digest();
-        let now = || self.records.iter().filter(|it| it.changed == changed);
-        let same = now().find(|record| record.digest == digest);
-        if let Some(record) = same {
-            return Some(record.node);
-        }
-        let (general, _) = self.general.as_ref()?;
-        if !general.covers(&values, state) {
-            return None;
-        }
-        let digest = general.digest();
-        let record = now().find(|record| record.digest == digest);
-        record.map(|record| record.node)
+    fn walked(&self, (values, digest): (&Values, &str), way: &Way, state: &str) -> Option<u32> {
+        let same = |digest: &str, changes: &Arc<Changes>| {
+            let mut records = self.records.iter();
+            let record = records.find(|it| it.digest == digest && alike(&it.changes, changes));
+            record.map(|record| record.node)
+        };
+        same(digest, &way.changes).or_else(|| {
+            let general = self.general.as_ref()?;
+            let covered =
+                general.changes.includes(&way.changes) && general.values.covers(values, state);
+            covered
+                .then(|| same(&general.digest, &general.changes))
+                .flatten()
+        })
     }
 
-    /// Takes what changes of a way's values as not known. Whether they are others now.
-    fn widen(&mut self, way: &mut Way, state: &str) -> bool {
-        let values = Values::of(way);
-        let (base, times) = match self.general.take() {
-            Some(general) => general,
-            None => match way.passed.get(&way.state).filter(|it| it.times > 1) {
-                Some(passed) => (passed.values.clone(), 0),
-                None => (self.common(state).unwrap_or_else(|| values.clone()), 0),
-            },
+    /// Takes what changes of a way's values as not known, and what any way changes as changed. Whether its values are
+    /// others now.
+    fn widen(&mut self, values: &Values, way: &mut Way, state: &str) -> bool {
+        let (base, mut changes, times) = match self.general.take() {
+            Some(general) => (general.values, general.changes, general.times),
+            None => {
+                let passed = way.passed.get(&way.state).filter(|it| it.times > 1);
+                let base = match passed {
+                    Some(passed) => passed.values.clone(),
+                    None => self.common(state).unwrap_or_else(|| values.clone()),
+                };
+                let mut changes = Changes::default();
+                for record in &self.records {
+                    changes.join(&record.changes);
+                }
+                (base, Arc::new(changes), 0)
+            }
         };
-        let mut general = base.wider(&values, state);
+        let mut general = base.wider(values, state);
         if times >= MOST_WIDER {
             general = general.unknown(state);
         }
-        let changed = general != values;
+        let changed = general != *values;
+        if !changes.includes(&way.changes) {
+            Arc::make_mut(&mut changes).join(&way.changes);
+        }
         way.input = general.input.clone();
         way.variables = general.variables.clone();
-        self.general = Some((general, times + 1));
+        way.changes = Arc::clone(&changes);
+        self.general = Some(General {
+            digest: general.digest(),
+            values: general,
+            changes,
+            times: times + 1,
+        });
         changed
+    }
+
+    /// A way enters the state, at this step.
+    fn enters(&mut self, way: &mut Way, (values, digest): (Values, String), node: u32) {
+        self.open += u32::from(way.open);
+        self.records.push(Record {
+            digest,
+            changes: Arc::clone(&way.changes),
+            node,
+            open: way.open,
+            values: values.clone(),
+        });
+        let passed = way.passed.entry(way.state).or_insert_with(|| Passed {
+            times: 0,
+            values: values.clone(),
+        });
+        passed.times += 1;
+        passed.values = values;
     }
 
     /// What all values of open ways have in common.
@@ -155,9 +201,10 @@ impl Walk<'_> {
     /// Whether a way goes on into its state: not where its values were walked already, and not beyond a bound, which is
     /// said.
     pub(super) fn arrives(&mut self, state: &str, way: &mut Way, book: &mut Book) -> bool {
-        let changed = self.changes.size();
+        let values = Values::of(way);
+        let digest = self.digest(&values);
         let seen = book.seen.entry(way.state).or_default();
-        if let Some(node) = seen.walked(way, state, changed) {
+        if let Some(node) = seen.walked((&values, &digest), way, state) {
             self.arrows(&way.tails, node);
             return false;
         }
@@ -171,9 +218,10 @@ impl Walk<'_> {
             self.arrows(&way.tails, END);
             return false;
         }
-        let times = way.passed.get(&way.state).map_or(0, |it| it.times);
+        let times = way.rounds();
         let most = if way.open { OPEN_ROUNDS } else { MOST_ROUNDS };
         if times < most && !(way.open && seen.open >= MOST_VALUES) {
+            seen.enters(way, (values, digest), self.next_node());
             return true;
         }
         if !way.open {
@@ -182,33 +230,28 @@ impl Walk<'_> {
             ));
             way.open = true;
         }
-        way.widened |= seen.widen(way, state);
-        if let Some(node) = seen.walked(way, state, changed) {
+        way.widened |= seen.widen(&values, way, state);
+        let values = Values::of(way);
+        let digest = self.digest(&values);
+        if let Some(node) = seen.walked((&values, &digest), way, state) {
             self.arrows(&way.tails, node);
             return false;
         }
+        seen.enters(way, (values, digest), self.next_node());
         true
     }
 
-    /// A way has entered its state.
-    pub(super) fn enters(&self, node: u32, way: &mut Way, book: &mut Book) {
-        let values = Values::of(way);
-        let seen = book.seen.entry(way.state).or_default();
-        seen.open += u32::from(way.open);
-        seen.records.push(Record {
-            digest: values.digest(),
-            changed: self.changes.size(),
-            node,
-            open: way.open,
-            values: values.clone(),
-        });
-        let passed = way.passed.entry(way.state).or_insert_with(|| Passed {
-            times: 0,
-            values: values.clone(),
-        });
-        passed.times += 1;
-        passed.values = values;
+    /// The digest of values; their bytes count as work.
+    fn digest(&mut self, values: &Values) -> String {
+        let text = json!([&*values.input, &values.variables]);
+        self.works(text.to_string().len());
+        digest(&text)
     }
+}
+
+/// Whether two ways have changed the same.
+fn alike(one: &Arc<Changes>, other: &Arc<Changes>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 /// What two values have in common; what differs is not known.

@@ -20,6 +20,7 @@ mod state;
 mod step;
 mod touch;
 mod walk;
+mod way;
 
 use jiff::Timestamp;
 use model::decision::FrameWrite;
@@ -47,7 +48,9 @@ const MOST_TRIES: u32 = 3;
 /// Most bytes of all answers together.
 const MOST_BYTES: usize = 32 << 20;
 /// Most questions that are open at once.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 50;
+/// Most bytes of values that all walks of a preview look at, together.
+const MOST_WORK: usize = 1 << 30;
 
 /// What is to be planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -231,9 +234,19 @@ impl Preview {
             self.fail(message, cx.at);
             return Vec::new();
         }
+        if self.root.work > MOST_WORK {
+            let message = format!(
+                "its readings lead on to ever more readings, whose values have more than {MOST_WORK} bytes together"
+            );
+            self.fail(message, cx.at);
+            return Vec::new();
+        }
         let walked = walk(&self.begin, &self.reads, &self.context(cx));
         let questions = match walked {
-            Walked::Asks(questions) => questions,
+            Walked::Asks(questions, work) => {
+                self.root.work = self.root.work.saturating_add(work);
+                questions
+            }
             Walked::Failed(message) => {
                 self.fail(message, cx.at);
                 return Vec::new();

@@ -48,6 +48,9 @@ pub(super) struct Root {
     /// Bytes of all answers.
     #[serde(default)]
     pub(super) bytes: usize,
+    /// Bytes of the values that its walks looked at.
+    #[serde(default)]
+    pub(super) work: usize,
     /// What is waited for.
     #[serde(default)]
     pub(super) asked: Vec<Asked>,
@@ -83,6 +86,7 @@ impl Preview {
                 effects: 0,
                 tries: BTreeMap::new(),
                 bytes: 0,
+                work: 0,
                 asked: Vec::new(),
             },
             begin,

@@ -1,9 +1,12 @@
 //! One state of a walk: what it does, what is told of it, and the ways that lead on from it.
 
+use std::sync::Arc;
+
 use model::agreed::END;
 use serde_json::Value;
 
-use super::walk::{Book, Ended, Frame, Walk, Way};
+use super::walk::Walk;
+use super::way::{Book, Ended, Frame, Way};
 use crate::asl::definition::{Kind, State};
 use crate::asl::document::Document;
 use crate::asl::machine::planned::{Brought, Child, Did, Left, Spot, Ways, told};
@@ -120,6 +123,7 @@ impl Walk<'_> {
             open: true,
             when: way.when.clone(),
             passed: way.passed.clone(),
+            changes: Arc::clone(&way.changes),
             widened: way.widened,
         });
         if !fits {
@@ -157,6 +161,7 @@ impl Walk<'_> {
                 open: true,
                 when: Some(format!("if {} fails", state.name)),
                 passed: way.passed.clone(),
+                changes: Arc::clone(&way.changes),
                 widened: way.widened,
             });
             if !fits {
@@ -184,6 +189,7 @@ impl Walk<'_> {
         self.tell_items(node, &children, count);
         let before = self.steps.len();
         let (results, all) = self.children(frame, spot, way, (&children, count));
+        way.takes(&all, book);
         if all.halted {
             book.ended.halted = true;
             return None;
@@ -206,7 +212,7 @@ impl Walk<'_> {
             self.may_fail((spot, node), book, &all);
         }
         if let Some(destination) = spot.destination(self.cx) {
-            return self.written((spot, node), book, destination);
+            return self.written((spot, node), (way, book), destination);
         }
         let did = spot.bring(Brought::Result(Value::Array(results)), self.cx);
         self.settle(did, node, book)
@@ -285,8 +291,11 @@ impl Walk<'_> {
                 when: way.when.clone(),
                 ..frame.clone()
             };
-            let begun = (child.input.clone(), way.variables.clone());
-            let mut ended = self.block(&inner, begun, way.tails.clone());
+            let entry = way.entry(child.input.clone(), way.variables.clone());
+            let mut ended = self.block(&inner, entry);
+            // What runs beside it may come first.
+            Arc::make_mut(&mut way.changes).join(&ended.changes);
+            all.changes.join(&ended.changes);
             results.push(one_of(&ended.outputs, name));
             if ended.outputs.is_empty() && !ended.failed.is_empty() {
                 all.outputs.push(Document::default());

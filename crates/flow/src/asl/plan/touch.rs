@@ -40,8 +40,8 @@ const NOUNS: [(&str, &str); 8] = [
     ("subnet-", "Subnet"),
 ];
 
-/// What the calls planned so far change: services and the texts that they name.
-#[derive(Default)]
+/// What the planned calls of a way change: services and the texts that they name.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Changes {
     named: BTreeSet<(String, String)>,
     /// Resources of which only the tags change.
@@ -62,9 +62,20 @@ pub(super) enum Touched {
 }
 
 impl Changes {
-    /// How much is changed: it grows with each change of something else.
-    pub(super) fn size(&self) -> usize {
-        self.named.len() + self.tagged.len() + self.tags.len() + self.made.len()
+    /// Whether all that another way changes is changed here as well.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        self.named.is_superset(&other.named)
+            && self.tagged.is_superset(&other.tagged)
+            && self.tags.is_superset(&other.tags)
+            && self.made.is_superset(&other.made)
+    }
+
+    /// Takes in what another way changes.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.named.extend(other.named.iter().cloned());
+        self.tagged.extend(other.tagged.iter().cloned());
+        self.tags.extend(other.tags.iter().cloned());
+        self.made.extend(other.made.iter().cloned());
     }
 
     /// A call that is planned.

@@ -1,6 +1,6 @@
 //! A walk through a machine: its states in the order of the run, each way once, and the questions that keep it from the end.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::agreed::{END, START};
@@ -8,12 +8,10 @@ use model::effect::{AwsCall, Outcome, PreviewAsk};
 use serde_json::{Value, json};
 
 use super::Begin;
-use super::join::{Passed, Seen};
 use super::merge::{merged, one_state};
 use super::size::fit;
-use super::touch::Changes;
-use crate::asl::definition::{self, MachineType, State, StateMachine};
-use crate::asl::document::Document;
+use super::way::{Book, Ended, Entry, Frame, Way};
+use crate::asl::definition::{self, MachineType, State};
 use crate::asl::fault::QUERY_EVALUATION;
 use crate::asl::input::{Context, Start};
 use crate::asl::machine::planned::{Did, Left, Spot, told};
@@ -26,8 +24,6 @@ use crate::expr::unknown;
 
 /// Most steps of a plan, those of all ways and machines together.
 const MOST_STEPS: usize = 2_000;
-/// Most ways of one block that wait to be followed.
-const MOST_WAYS: usize = 32;
 /// Deepest nesting of blocks, those of machines that start machines counted together.
 const MOST_DEPTH: u32 = 32;
 /// Most expressions that fail: each may have used up its time.
@@ -38,6 +34,8 @@ const MOST_ENDINGS: usize = 3;
 const MOST_EDGES: usize = 100_000;
 /// Most bytes of all steps: a plan must fit into one frame.
 const MOST_BYTES: usize = 4 << 20;
+/// Most bytes of values that the states of one walk are entered with, all together.
+const MOST_WORK: usize = 32 << 20;
 /// Bytes of a step besides what it calls and what is said of it, about.
 const STEP_BYTES: usize = 400;
 /// Most characters of one thing that is said of a step, or of an ending.
@@ -47,8 +45,8 @@ const MOST_REASONS: usize = 10;
 
 /// How far a walk came.
 pub(super) enum Walked {
-    /// To questions that must be answered first.
-    Asks(Vec<Question>),
+    /// To questions that must be answered first; the bytes of values that were looked at so far.
+    Asks(Vec<Question>, usize),
     /// To all ends: the plan and its hash.
     Done(Box<Summary>, String),
     /// Nowhere: what is stored is no machine.
@@ -70,71 +68,15 @@ pub(super) struct Walk<'a> {
     pub(super) questions: Vec<Question>,
     pub(super) steps: Vec<PlanStep>,
     edges: BTreeSet<(u32, u32)>,
-    pub(super) changes: Changes,
     /// Why something was left out.
     left_out: Vec<String>,
     failed_expressions: u32,
     /// Bytes of the steps, about.
     bytes: usize,
+    /// Bytes of the values that states were entered with.
+    work: usize,
     /// Whether the present way has values that are taken as not known, since there are too many.
     widened: bool,
-}
-
-/// A block that is walked through, and whose it is.
-#[derive(Clone)]
-pub(super) struct Frame<'f> {
-    pub(super) machine: &'f Arc<StateMachine>,
-    pub(super) start: &'f Start,
-    pub(super) block: usize,
-    /// Machines above it.
-    pub(super) depth: u32,
-    /// Blocks above it.
-    pub(super) nesting: u32,
-    /// The item of the Map around it, and its position.
-    pub(super) item: Option<Document>,
-    pub(super) iteration: Option<u32>,
-    /// The failure that leads here, in words.
-    pub(super) when: Option<String>,
-}
-
-/// One way through a block.
-#[derive(Clone)]
-pub(super) struct Way {
-    pub(super) state: usize,
-    pub(super) input: Document,
-    pub(super) variables: BTreeMap<String, Value>,
-    /// Steps that lead to its next one.
-    pub(super) tails: Vec<u32>,
-    /// Whether it has passed what only the run decides: then it ends where a state has been shown already.
-    pub(super) open: bool,
-    /// The failure that leads here, in words.
-    pub(super) when: Option<String>,
-    /// States that it has come through.
-    pub(super) passed: BTreeMap<usize, Passed>,
-    /// Whether some of its values are taken as not known, since there are too many.
-    pub(super) widened: bool,
-}
-
-/// How the ways of a block ended.
-#[derive(Default)]
-pub(super) struct Ended {
-    pub(super) outputs: Vec<Document>,
-    pub(super) tails: Vec<u32>,
-    /// Errors and causes.
-    pub(super) failed: Vec<(Option<String>, Option<String>)>,
-    pub(super) failed_tails: Vec<u32>,
-    /// Whether a question is open.
-    pub(super) halted: bool,
-}
-
-/// What is known of a block while its ways are followed.
-#[derive(Default)]
-pub(super) struct Book {
-    pub(super) seen: BTreeMap<usize, Seen>,
-    /// Ways that branch off, and ways that failures of planned calls lead to.
-    later: VecDeque<Way>,
-    failures: VecDeque<Way>,
-    pub(super) ended: Ended,
 }
 
 /// Walks through a machine with the answers that are there.
@@ -145,10 +87,10 @@ pub(super) fn walk(begin: &Begin, reads: &[Read], cx: &Context) -> Walked {
         questions: Vec::new(),
         steps: Vec::new(),
         edges: BTreeSet::new(),
-        changes: Changes::default(),
         left_out: Vec::new(),
         failed_expressions: 0,
         bytes: 0,
+        work: 0,
         widened: false,
     };
     let kind = if begin.express {
@@ -172,12 +114,18 @@ pub(super) fn walk(begin: &Begin, reads: &[Read], cx: &Context) -> Walked {
         iteration: None,
         when: None,
     };
-    let ended = walk.block(&frame, (input.clone().into(), BTreeMap::new()), vec![START]);
+    let entry = Entry {
+        input: input.clone().into(),
+        variables: BTreeMap::new(),
+        tails: vec![START],
+        changes: Arc::default(),
+    };
+    let ended = walk.block(&frame, entry);
     for tail in ended.tails.iter().chain(&ended.failed_tails) {
         walk.arrows(&[*tail], END);
     }
     if !walk.questions.is_empty() {
-        return Walked::Asks(walk.questions);
+        return Walked::Asks(walk.questions, walk.work);
     }
     let outcome = outcome(&ended);
     let (summary, calls) = walk.summary(reads, outcome);
@@ -237,12 +185,7 @@ fn outcome(ended: &Ended) -> String {
 
 impl Walk<'_> {
     /// Follows all ways through a block.
-    pub(super) fn block(
-        &mut self,
-        frame: &Frame<'_>,
-        (input, variables): (Document, BTreeMap<String, Value>),
-        tails: Vec<u32>,
-    ) -> Ended {
+    pub(super) fn block(&mut self, frame: &Frame<'_>, entry: Entry) -> Ended {
         let mut book = Book::default();
         let Some(block) = frame.machine.blocks.get(frame.block) else {
             return book.ended;
@@ -252,17 +195,18 @@ impl Walk<'_> {
             book.ended
                 .outputs
                 .push(open::named("a deeper block").into());
-            book.ended.tails = tails;
+            book.ended.tails = entry.tails;
             return book.ended;
         }
         book.later.push_back(Way {
             state: block.start,
-            input,
-            variables,
-            tails,
+            input: entry.input,
+            variables: entry.variables,
+            tails: entry.tails,
             open: false,
             when: frame.when.clone(),
             passed: BTreeMap::new(),
+            changes: entry.changes,
             widened: self.widened,
         });
         let outer = self.widened;
@@ -289,7 +233,7 @@ impl Walk<'_> {
                 variables: way.variables.clone(),
                 item: frame.item.clone(),
             };
-            let node = self.begin(frame, state, &mut way, book);
+            let node = self.begin(frame, state, &mut way);
             self.widened = way.widened;
             let Some(left) = self.state(frame, (&spot, node), &mut way, book) else {
                 return;
@@ -311,6 +255,16 @@ impl Walk<'_> {
         }
     }
 
+    /// Values of so many bytes were looked at.
+    pub(super) fn works(&mut self, bytes: usize) {
+        self.work = self.work.saturating_add(bytes);
+    }
+
+    /// The number of the step that comes next.
+    pub(super) fn next_node(&self) -> u32 {
+        u32::try_from(self.steps.len()).unwrap_or(END)
+    }
+
     /// Why the plan takes no more.
     pub(super) fn full(&self) -> Option<String> {
         if self.steps.len() >= MOST_STEPS {
@@ -318,6 +272,11 @@ impl Walk<'_> {
         }
         if self.bytes >= MOST_BYTES || self.edges.len() >= MOST_EDGES {
             return Some(format!("the plan has more than {MOST_BYTES} bytes"));
+        }
+        if self.work >= MOST_WORK {
+            return Some(format!(
+                "the values that its states are entered with have more than {MOST_WORK} bytes"
+            ));
         }
         (self.failed_expressions >= MOST_FAILED_EXPRESSIONS)
             .then(|| format!("more than {MOST_FAILED_EXPRESSIONS} expressions fail"))
@@ -330,8 +289,8 @@ impl Walk<'_> {
     }
 
     /// A step begins.
-    fn begin(&mut self, frame: &Frame<'_>, state: &State, way: &mut Way, book: &mut Book) -> u32 {
-        let node = u32::try_from(self.steps.len()).unwrap_or(END);
+    fn begin(&mut self, frame: &Frame<'_>, state: &State, way: &mut Way) -> u32 {
+        let node = self.next_node();
         self.arrows(&way.tails, node);
         way.tails = vec![node];
         self.steps.push(PlanStep {
@@ -345,7 +304,6 @@ impl Walk<'_> {
             ..PlanStep::default()
         });
         self.bytes += STEP_BYTES;
-        self.enters(node, way, book);
         node
     }
 
@@ -462,26 +420,6 @@ impl Walk<'_> {
     }
 }
 
-impl Book {
-    /// A way that branches off. False when there are too many.
-    pub(super) fn branch(&mut self, way: Way) -> bool {
-        let fits = self.later.len() < MOST_WAYS;
-        if fits {
-            self.later.push_back(way);
-        }
-        fits
-    }
-
-    /// A way that a failure of a planned call leads to.
-    pub(super) fn on_failure(&mut self, way: Way) -> bool {
-        let fits = self.failures.len() < MOST_WAYS;
-        if fits {
-            self.failures.push_back(way);
-        }
-        fits
-    }
-}
-
 /// A text cut to a bearable length.
 fn short(text: &str) -> String {
     let mut short: String = text.chars().take(MOST_SAID).collect();
@@ -489,11 +427,4 @@ fn short(text: &str) -> String {
         short.push('…');
     }
     short
-}
-
-impl Way {
-    /// How often it has come to its state.
-    pub(super) fn rounds(&self) -> u32 {
-        self.passed.get(&self.state).map_or(0, |it| it.times)
-    }
 }

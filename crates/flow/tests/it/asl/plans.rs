@@ -464,3 +464,68 @@ fn a_reading_that_cannot_be_made_is_asked_for_again_and_told() {
         refused.outcome
     );
 }
+
+#[test]
+fn values_that_are_too_many_to_be_followed_are_not_followed_and_that_is_told() {
+    let body = "x".repeat(200_000);
+    let passes = json!({
+        "A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "C"},
+        "C": {"Type": "Pass", "Next": "D"}, "D": {"Type": "Pass", "End": true},
+    });
+    let states = json!({
+        "First": {"Type": "Map", "ItemsPath": "$.items", "End": true,
+            "ItemSelector": {"text.$": "$.text", "n.$": "$$.Map.Item.Value"},
+            "ItemProcessor": {"StartAt": "A", "States": passes}},
+    });
+    let items: Vec<u32> = (0..150).collect();
+    let input = json!({"items": items, "text": body});
+    let plan = plan(states, &input, &Account::new());
+    assert!(!plan.complete);
+    let told = plan.left_out.iter().any(|it| it.contains("33554432 bytes"));
+    assert!(told, "{:?}", plan.left_out);
+    assert!(plan.steps.len() < 400, "{}", plan.steps.len());
+}
+
+#[test]
+fn what_one_way_changes_is_nothing_to_another() {
+    let look = |more| {
+        task(
+            "aws-sdk:ec2:describeInstances",
+            json!({"InstanceIds.$": "States.Array($.target)"}),
+            more,
+        )
+    };
+    let states = json!({
+        "First": ask(json!({"ResultPath": "$.answer", "Next": "Which"})),
+        "Which": {"Type": "Choice", "Default": "Look", "Choices": [
+            {"Variable": "$.answer.stop", "IsPresent": true, "Next": "Stop"}]},
+        "Stop": stop(json!({"ResultPath": null, "Next": "Again"})),
+        "Again": look(json!({"ResultPath": "$.seen", "Next": "Tell"})),
+        "Look": look(json!({"ResultPath": "$.seen", "Next": "Tell"})),
+        "Tell": task("sns:publish", json!({"TopicArn": "t", "Message.$": "$.seen.State"}), json!({"End": true})),
+    });
+    let account = Account::from([("DescribeInstances", read(json!({"State": "running"})))]);
+    let plan = plan(states, &json!({"target": "i-1"}), &account);
+    let told: Vec<String> = params(&plan, "Publish")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|it| it.contains("running")), "{told:?}");
+    assert!(
+        told.iter().any(|it| it.contains("known after the run")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_machine_whose_arn_only_the_run_knows_leaves_the_plan_incomplete() {
+    let parameters = json!({"StateMachineArn.$": "$.answer.machine"});
+    let states = json!({
+        "First": ask(json!({"ResultPath": "$.answer", "Next": "Start"})),
+        "Start": task("states:startExecution", parameters, json!({"End": true})),
+    });
+    let plan = plan(states, &json!({}), &Account::new());
+    assert!(!plan.complete);
+    assert!(plan.left_out[0].contains("machine"), "{:?}", plan.left_out);
+}
