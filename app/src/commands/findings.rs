@@ -96,17 +96,6 @@ pub(crate) fn write_out(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Whether a call may be made again without asking anybody, by what is known of AWS's operations.
-pub(crate) fn is_repeatable(service: &str, operation: &str, params: &Value) -> bool {
-    let Ok((service, operation)) = aws::resolve_names(service, operation) else {
-        // A service or operation that does not exist does nothing.
-        return true;
-    };
-    let mut params = params.clone();
-    aws::knowledge::inject_token(&service, &operation, &mut params, "token");
-    aws::knowledge::mutation(&service, &operation, &params) != aws::knowledge::Mutation::None
-}
-
 /// A file's text, or the first bytes of one that is too large; `-` is standard input.
 pub(crate) fn read(name: &str, max_bytes: usize) -> Result<String> {
     let mut bytes = Vec::new();
@@ -283,22 +272,5 @@ mod tests {
         let long = "x".repeat(500);
         let (shown, caret) = window(&long, 300);
         assert_eq!((shown.chars().count(), caret.len()), (122, 61));
-    }
-
-    #[test]
-    fn what_is_known_of_operations_counts() {
-        for (service, operation, repeatable) in [
-            ("ec2", "DescribeInstances", true),
-            ("ec2", "create_snapshot", true),
-            ("ec2", "RunInstances", true),
-            ("sns", "Publish", false),
-            ("nope", "Nope", true),
-        ] {
-            assert_eq!(
-                is_repeatable(service, operation, &json!({})),
-                repeatable,
-                "{service}:{operation}"
-            );
-        }
     }
 }

@@ -43,7 +43,12 @@ pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
     let checker = Checker {
         max_bytes: MAX_BYTES,
         part: "state",
-        look: &|_, content| (Map::new(), review(content, kind, &findings::is_repeatable)),
+        look: &|_, content| {
+            (
+                Map::new(),
+                review(content, kind, &aws::knowledge::is_repeatable),
+            )
+        },
     };
     findings::check(matches, &checker)
 }

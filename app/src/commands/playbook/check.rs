@@ -26,7 +26,7 @@ pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
         look: &|name, content| {
             let format = format_of(name, content);
             let said = Map::from_iter([("format".to_owned(), format.as_str().into())]);
-            let found = review(content, format, &findings::is_repeatable);
+            let found = review(content, format, &aws::knowledge::is_repeatable);
             (said, found)
         },
     };

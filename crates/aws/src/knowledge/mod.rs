@@ -44,6 +44,18 @@ pub enum Mutation {
     None,
 }
 
+/// Whether a call, as it is written in a document or a definition, may be made again without asking anybody.
+#[must_use]
+pub fn is_repeatable(service: &str, operation: &str, params: &Value) -> bool {
+    let Ok((service, operation)) = crate::resolve_names(service, operation) else {
+        // A service or operation that does not exist does nothing.
+        return true;
+    };
+    let mut params = params.clone();
+    inject_token(&service, &operation, &mut params, "token");
+    mutation(&service, &operation, &params) != Mutation::None
+}
+
 impl Mutation {
     /// The class as people read it in lists and records.
     #[must_use]
@@ -70,4 +82,28 @@ pub fn mutation(service: &str, operation: &str, params: &Value) -> Mutation {
     };
     table::reviewed(service.name, operation.name, params)
         .unwrap_or_else(|| derive::derived(&service, operation))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_operations_counts() {
+        for (service, operation, repeatable) in [
+            ("ec2", "DescribeInstances", true),
+            ("ec2", "create_snapshot", true),
+            ("ec2", "RunInstances", true),
+            ("sns", "Publish", false),
+            ("nope", "Nope", true),
+        ] {
+            assert_eq!(
+                is_repeatable(service, operation, &json!({})),
+                repeatable,
+                "{service}:{operation}"
+            );
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod explain;
 mod functions;
 mod limits;
 mod listen;
+mod machines;
 mod map_runs;
 mod metrics;
 mod operator;

@@ -36,13 +36,14 @@ pub fn review(text: &str, kind: MachineType, repeatable: &Repeatable<'_>) -> Vec
             }];
         }
     };
-    let mut findings = match definition::parse_with_places(text, kind) {
+    let mut findings: Vec<Finding> = match definition::parse_with_places(text, kind) {
         Ok((machine, blocks)) => {
             let blocks: Vec<String> = blocks
                 .iter()
                 .map(|location| part_at(&source.value, location).pointer)
                 .collect();
-            warnings::all((text, &source), (&machine, &blocks), repeatable)
+            let told = warnings::all((text, &source), (&machine, &blocks), repeatable);
+            told.into_iter().map(|(_, finding)| finding).collect()
         }
         Err(problems) => problems
             .into_iter()
@@ -51,6 +52,48 @@ pub fn review(text: &str, kind: MachineType, repeatable: &Repeatable<'_>) -> Vec
     };
     findings.sort_by_key(|finding| (finding.line, finding.column));
     findings
+}
+
+/// The warnings of a valid definition in the form of its problems; none of one that is refused.
+#[must_use]
+pub fn warned(text: &str, kind: MachineType, repeatable: &Repeatable<'_>) -> Vec<Problem> {
+    let (Ok(source), Ok((machine, blocks))) = (
+        crate::json::parse(text, LIMITS),
+        definition::parse_with_places(text, kind),
+    ) else {
+        return Vec::new();
+    };
+    let pointers = blocks
+        .iter()
+        .map(|location| part_at(&source.value, location).pointer);
+    let blocks: Vec<String> = pointers.collect();
+    let told = warnings::all((text, &source), (&machine, &blocks), repeatable);
+    let problems = told.into_iter().map(|(pointer, finding)| Problem {
+        code: finding.code,
+        message: finding.message,
+        location: Some(location(&source.value, &pointer)),
+    });
+    problems.collect()
+}
+
+/// A JSON pointer as the service writes places: names as they are, positions in brackets.
+fn location(value: &Value, pointer: &str) -> String {
+    let mut location = String::new();
+    let mut at = value;
+    for token in pointer.split('/').skip(1) {
+        let name = token.replace("~1", "/").replace("~0", "~");
+        if at.is_array() {
+            location.push_str(&format!("[{name}]"));
+        } else {
+            location.push_str(&format!("/{name}"));
+        }
+        at = match at {
+            Value::Array(items) => name.parse().ok().and_then(|n: usize| items.get(n)),
+            other => other.get(&name),
+        }
+        .unwrap_or(&Value::Null);
+    }
+    location
 }
 
 fn error(source: &Source, problem: Problem) -> Finding {

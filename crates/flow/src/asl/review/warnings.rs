@@ -13,12 +13,13 @@ use crate::source::{Source, child_pointer};
 /// Most warnings that are told of one definition.
 const MOST: usize = 500;
 
-/// All warnings of a valid definition; `blocks` are the pointers of the blocks' objects.
+/// All warnings of a valid definition, each with the pointer to what it is about; `blocks` are the pointers of the blocks'
+/// objects.
 pub(super) fn all(
     (text, source): (&str, &Source),
     (machine, blocks): (&StateMachine, &[String]),
     repeatable: &Repeatable<'_>,
-) -> Vec<Finding> {
+) -> Vec<(String, Finding)> {
     let mut notes = Notes {
         source,
         findings: Vec::new(),
@@ -47,7 +48,7 @@ pub(super) fn all(
 
 struct Notes<'a> {
     source: &'a Source,
-    findings: Vec<Finding>,
+    findings: Vec<(String, Finding)>,
 }
 
 /// A state and where it stands.
@@ -68,7 +69,7 @@ impl<'a> Notes<'a> {
             return;
         }
         let place = self.source.place(pointer);
-        self.findings.push(Finding {
+        let finding = Finding {
             severity: Severity::Warning,
             code,
             line: place.line,
@@ -76,7 +77,8 @@ impl<'a> Notes<'a> {
             part: Some(state.name.clone()),
             message,
             remedy: Some(remedy.to_owned()),
-        });
+        };
+        self.findings.push((pointer.to_owned(), finding));
     }
 
     /// A state as it is written.

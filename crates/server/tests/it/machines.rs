@@ -1,0 +1,130 @@
+//! What is said of state machines: the problems and warnings of a definition, and the variables that its states read.
+
+use serde_json::{Value, json};
+
+use crate::world::{ACCOUNT, World};
+
+const VALIDATE: &str = "AWSStepFunctions.ValidateStateMachineDefinition";
+
+#[tokio::test]
+async fn a_definition_is_warned_of_when_that_is_asked_for() {
+    let world = World::new().await;
+    let client = world.client();
+    let way = json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "Ask/me"}]});
+    let ask = json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": "q", "MessageBody": ["$.text"], "Entries": [{"Text": "$.text"}]}, "End": true});
+    let definition = json!({"StartAt": "Way", "States": {"Way": way, "Ask/me": ask}}).to_string();
+    let asked = |severity: &str, most: i64| json!({"definition": definition, "severity": severity, "maxResults": most});
+    let none = client.ok(VALIDATE, asked("ERROR", 0)).await;
+    assert_eq!(
+        none,
+        json!({"result": "OK", "truncated": false, "diagnostics": []})
+    );
+    let told = client.ok(VALIDATE, asked("WARNING", 0)).await;
+    assert_eq!(
+        (&told["result"], &told["truncated"]),
+        (&json!("OK"), &json!(false))
+    );
+    let listed = told["diagnostics"].as_array().expect("a list");
+    assert!(
+        listed.iter().all(|one| one["severity"] == "WARNING"),
+        "{told}"
+    );
+    let found: Vec<_> = listed
+        .iter()
+        .map(|one| (one["code"].as_str(), one["location"].as_str()))
+        .collect();
+    for (code, place) in [
+        ("choice-without-default", "/States/Way"),
+        ("missing-timeout", "/States/Ask/me"),
+        ("path-as-text", "/States/Ask/me/Parameters/Entries[0]/Text"),
+    ] {
+        assert!(found.contains(&(Some(code), Some(place))), "{found:?}");
+    }
+    let one = client.ok(VALIDATE, asked("WARNING", 1)).await;
+    assert_eq!(one["diagnostics"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&one["result"], &one["truncated"]),
+        (&json!("OK"), &json!(true))
+    );
+    // What is refused is not warned of, too.
+    let broken =
+        json!({"definition": definition.replace("sqs:", "nothing:"), "severity": "WARNING"});
+    let told = client.ok(VALIDATE, broken).await;
+    assert_eq!(told["result"], "FAIL");
+    let severities: Vec<&Value> = told["diagnostics"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|it| &it["severity"])
+        .collect();
+    assert_eq!(severities, [&json!("ERROR")]);
+    let empty = client.ok(VALIDATE, json!({"definition": ""})).await;
+    assert_eq!(empty["result"], "FAIL");
+    assert_eq!(
+        empty["diagnostics"][0]["message"],
+        "Definition must be a valid JSON object"
+    );
+}
+
+#[tokio::test]
+async fn the_variables_that_states_read_are_told_with_the_definition() {
+    let world = World::new().await;
+    let client = world.client();
+    let definition = json!({"QueryLanguage": "JSONata", "StartAt": "Set", "States": {
+        "Set": {"Type": "Pass", "Assign": {"a": 1, "b": 2}, "Next": "Use"},
+        "Use": {"Type": "Pass", "Output": "{% $b + $a %}", "End": true}}});
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/r");
+    let made = json!({"name": "m", "roleArn": role, "definition": definition.to_string(), "publish": true});
+    let made = client.ok("AWSStepFunctions.CreateStateMachine", made).await;
+    let describe = "AWSStepFunctions.DescribeStateMachine";
+    for arn in ["stateMachineArn", "stateMachineVersionArn"] {
+        let body = client
+            .ok(describe, json!({"stateMachineArn": made[arn]}))
+            .await;
+        assert_eq!(body["variableReferences"], json!({"Use": ["a", "b"]}));
+    }
+    let bare = json!({"stateMachineArn": made["stateMachineArn"], "includedData": "METADATA_ONLY"});
+    let body = client.ok(describe, bare).await;
+    assert_eq!(
+        (&body["definition"], body.get("variableReferences")),
+        (&json!("{}"), None)
+    );
+}
+
+#[tokio::test]
+async fn activities_are_listed_by_name_page_by_page() {
+    let world = World::new().await;
+    let client = world.client();
+    for name in ["b", "d", "a", "c"] {
+        client
+            .ok("AWSStepFunctions.CreateActivity", json!({"name": name}))
+            .await;
+    }
+    let gone = format!("arn:aws:states:us-east-1:{ACCOUNT}:activity:c");
+    client
+        .ok(
+            "AWSStepFunctions.DeleteActivity",
+            json!({"activityArn": gone}),
+        )
+        .await;
+    let mut names = Vec::new();
+    let mut asked = json!({"maxResults": 2});
+    loop {
+        let page = client
+            .ok("AWSStepFunctions.ListActivities", asked.clone())
+            .await;
+        let listed = page["activities"].as_array().expect("a list");
+        names.push(
+            listed
+                .iter()
+                .map(|it| it["name"].as_str().expect("a name").to_owned())
+                .collect::<Vec<_>>(),
+        );
+        if page["nextToken"].is_null() {
+            break;
+        }
+        asked["nextToken"] = page["nextToken"].clone();
+    }
+    assert_eq!(names, [vec!["a", "b"], vec!["d"]]);
+}
