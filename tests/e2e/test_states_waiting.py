@@ -34,7 +34,7 @@ class Activities(StatesTest):
             self.states.create_activity(name=name)
         pages = self.states.get_paginator("list_activities").paginate(PaginationConfig={"PageSize": 1})
         names = [it["name"] for page in pages for it in page["activities"]]
-        self.assertEqual([name for name in names if name in ("count", "second", "third")], ["third", "second", "count"])
+        self.assertEqual([name for name in names if name in ("count", "second", "third")], ["count", "second", "third"])
         for _ in range(2):
             self.states.delete_activity(activityArn=arn)
         for call in (self.states.describe_activity, self.states.get_activity_task):
