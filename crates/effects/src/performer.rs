@@ -75,6 +75,7 @@ struct Inner {
     webhook_places: Places,
     delivery_places: Places,
     destination_places: Places,
+    task_places: Places,
     aws_places: Semaphore,
     script_places: Semaphore,
 }
@@ -130,6 +131,7 @@ impl Performer {
             webhook_places: Places::new(PlaceLimits::DEFAULT),
             delivery_places: Places::new(AWS_DELIVERIES),
             destination_places: Places::new(PlaceLimits::DEFAULT),
+            task_places: Places::new(PlaceLimits::DEFAULT),
             aws_places: Semaphore::new(AWS_CALLS_AT_ONCE),
             script_places: Semaphore::new(SCRIPTS_AT_ONCE),
         };
@@ -251,8 +253,11 @@ impl Effects for Performer {
             | EffectCommand::InvokeFunction(_) => Recovery::Repeat,
             EffectCommand::RunScript(call) if call.isolated => Recovery::Repeat,
             EffectCommand::Preview(_) => Recovery::Repeat,
-            // What a webhook sets off is not known.
-            EffectCommand::RunScript(_) | EffectCommand::InvokeIntegration(_) => Recovery::Ask,
+            EffectCommand::InvokeHttp(call) if call.reads() => Recovery::Repeat,
+            // What a webhook or a web API sets off is not known.
+            EffectCommand::RunScript(_)
+            | EffectCommand::InvokeIntegration(_)
+            | EffectCommand::InvokeHttp(_) => Recovery::Ask,
             EffectCommand::CallAws(call) => aws_call::recovery(call),
         }
     }
@@ -320,6 +325,13 @@ impl Inner {
                 let bytes = call.body.as_ref().map_or(0, String::len);
                 self.webhook_places
                     .within(format!("integration {}", call.name), bytes, work)
+                    .await
+            }
+            EffectCommand::InvokeHttp(call) => {
+                let work = self.destinations.call(call);
+                let bytes = call.body.as_ref().map_or(0, size);
+                self.task_places
+                    .within(address(&call.endpoint), bytes, work)
                     .await
             }
             EffectCommand::InvokeFunction(call) => self.function(call).await,

@@ -40,6 +40,15 @@ impl Destinations for StoredDestinations {
         let store = Arc::clone(&self.store);
         Box::pin(async move { find(store.as_ref(), &scope, &arn).await })
     }
+
+    fn connection(
+        &self,
+        scope: Scope,
+        arn: String,
+    ) -> BoxFuture<'static, Result<Connection, ConfiguredError>> {
+        let store = Arc::clone(&self.store);
+        Box::pin(async move { find_connection(store.as_ref(), &scope, &arn).await })
+    }
 }
 
 /// The destination of an ARN of this account and region, with its connection.
@@ -48,27 +57,36 @@ pub(crate) async fn find(
     scope: &Scope,
     arn: &str,
 ) -> Result<Configured, ConfiguredError> {
-    let absent = |what: &str, arn: &str| {
-        ConfiguredError::Missing(format!(
-            "there is no {what} `{arn}` in this account and region"
-        ))
-    };
     let destination: ApiDestination =
         of_arn(store, scope, (API_DESTINATION, "api-destination"), arn)
             .await?
             .filter(|(found, id): &(ApiDestination, _)| id.is_none_or(|id| id == found.id))
             .map(|(found, _)| found)
             .ok_or_else(|| absent("api destination", arn))?;
-    let connection = &destination.connection_arn;
-    let connection = of_arn(store, scope, (CONNECTION, "connection"), connection)
-        .await?
-        .filter(|(found, id): &(Connection, _)| id.is_none_or(|id| id == found.id))
-        .map(|(found, _)| found)
-        .ok_or_else(|| absent("connection", connection))?;
+    let connection = find_connection(store, scope, &destination.connection_arn).await?;
     Ok(Configured {
         destination,
         connection,
     })
+}
+
+/// The connection of an ARN of this account and region.
+pub(crate) async fn find_connection(
+    store: &dyn Store,
+    scope: &Scope,
+    arn: &str,
+) -> Result<Connection, ConfiguredError> {
+    of_arn(store, scope, (CONNECTION, "connection"), arn)
+        .await?
+        .filter(|(found, id): &(Connection, _)| id.is_none_or(|id| id == found.id))
+        .map(|(found, _)| found)
+        .ok_or_else(|| absent("connection", arn))
+}
+
+fn absent(what: &str, arn: &str) -> ConfiguredError {
+    ConfiguredError::Missing(format!(
+        "there is no {what} `{arn}` in this account and region"
+    ))
 }
 
 /// What an ARN names, and the id that the ARN says.

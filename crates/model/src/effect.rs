@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::Scope;
 use crate::topic::TopicMessage;
+pub use crate::web::{ApiDestinationCall, ArrayFormat, HttpCall};
 
 /// An outside effect. Its id (a UUID given by the decider) is the idempotency key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub enum Command {
     PostChat(ChatPost),
     /// Call a webhook that a secret parameter of the parameter store describes.
     InvokeIntegration(IntegrationCall),
+    /// Call a web API through a connection and bring its answer.
+    InvokeHttp(Box<HttpCall>),
     /// Run a function of this server.
     InvokeFunction(Box<FunctionCall>),
     /// Answer for a dry run: read, or describe what is not done. Changes nothing.
@@ -242,24 +245,6 @@ pub struct WebhookPost {
     pub body: String,
     /// `Content-Type`.
     pub content_type: String,
-}
-
-/// One request to an API destination. Address, method, authorization and the connection's own parameters are those in
-/// force when it is sent; no secret is in here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiDestinationCall {
-    /// Whose destination it is.
-    pub scope: Scope,
-    /// The destination's ARN, `arn:...:api-destination/NAME/ID` or without the id.
-    pub destination_arn: String,
-    /// What the `*`s of the endpoint's path stand for, in order: data, never more than a part of a path.
-    pub path: Vec<String>,
-    /// The target's headers; the connection's go before them.
-    pub headers: BTreeMap<String, String>,
-    /// The target's parameters of the query string; the connection's go before them.
-    pub query: BTreeMap<String, String>,
-    /// The payload: a JSON text.
-    pub body: String,
 }
 
 /// One line for a log group.

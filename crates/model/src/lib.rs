@@ -27,6 +27,7 @@ pub mod sealed;
 pub mod state_machine;
 pub mod text;
 pub mod topic;
+pub mod web;
 
 pub use aggregate::{AggregateId, AggregateKind};
 pub use decision::{ClaimWish, Context, Decision, Fact, FrameWrite, IndexEntry, Rejection};

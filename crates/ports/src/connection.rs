@@ -6,9 +6,11 @@
 
 use std::fmt;
 
-use model::Scope;
 use model::connection::{ApiDestination, Connection};
+use model::effect::HttpCall;
+use model::{Outcome, Scope};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::BoxFuture;
@@ -168,7 +170,7 @@ pub enum ConfiguredError {
     Unreadable(String),
 }
 
-/// Finds how an API destination is to be called: at the moment of the call, so that a changed secret counts at once.
+/// Finds how a web API is to be called: at the moment of the call, so that a changed secret counts at once.
 pub trait Destinations: fmt::Debug + Send + Sync + 'static {
     /// The destination of an ARN, with its connection.
     fn configured(
@@ -176,13 +178,34 @@ pub trait Destinations: fmt::Debug + Send + Sync + 'static {
         scope: Scope,
         arn: String,
     ) -> BoxFuture<'static, Result<Configured, ConfiguredError>>;
+
+    /// The connection of an ARN.
+    fn connection(
+        &self,
+        scope: Scope,
+        arn: String,
+    ) -> BoxFuture<'static, Result<Connection, ConfiguredError>>;
 }
 
-/// Tries a connection before it is stored.
+/// A call that was made to be looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traced {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was sent: the members of `inspectionData.request`. Nothing if nothing was.
+    pub request: Option<Value>,
+    /// What came back: the members of `inspectionData.response`.
+    pub response: Option<Value>,
+}
+
+/// Tries a connection before it is stored, and calls that nobody depends on.
 pub trait Authorizer: fmt::Debug + Send + Sync + 'static {
     /// Asks the connection's token endpoint for a token; a connection without one is authorized as it is.
     ///
     /// # Errors
     /// Why there is no token, in words for the operator and without any secret.
     fn authorize(&self, parameters: AuthParameters) -> BoxFuture<'static, Result<(), String>>;
+
+    /// Makes a call for whoever tries a Task, and shows it: with what the connection adds to it only if `reveal`.
+    fn trace(&self, call: HttpCall, reveal: bool) -> BoxFuture<'static, Traced>;
 }

@@ -159,6 +159,7 @@ impl Turn {
                     Some(&call.params)
                 }
                 EffectCommand::RunScript(call) => Some(&call.payload),
+                EffectCommand::InvokeHttp(call) => call.body.as_ref(),
                 EffectCommand::Preview(ask) => match &**ask {
                     PreviewAsk::Call { call, .. } => Some(&call.params),
                     PreviewAsk::Script { .. } => None,

@@ -1,14 +1,19 @@
-//! Sends events to API destinations: web addresses that are called through a connection, which knows the secrets.
+//! Calls web addresses through connections, which know the secrets: API destinations for events, and what Tasks of state
+//! machines ask for.
 //!
 //! How a destination is called is looked up for each call, so that a changed secret, address or limit counts at once.
 //! Secrets are opened here, put into the request, and dropped with it: no outcome, message or log line holds one, even
 //! when the receiver sends it back. No redirect is followed: it would lead past the checks. The address is checked as
 //! that of a webhook is (`crate::http::guard`).
 
+mod form;
+mod http_task;
+mod mask;
 mod pace;
 pub(crate) mod redact;
 mod request;
 mod token;
+mod tried;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +21,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use model::connection::ConnectionState;
-use model::effect::{ApiDestinationCall, DESTINATION_BUSY, Failure};
+use model::effect::{ApiDestinationCall, DESTINATION_BUSY, Failure, HttpCall};
 use model::{Outcome, Scope};
 use ports::connection::{
-    AuthParameters, Authorization, Authorizer, Configured, ConfiguredError, Destinations,
+    AuthParameters, Authorization, Authorizer, Configured, ConfiguredError, Destinations, Traced,
 };
 use ports::vault::Place;
 use ports::{BoxFuture, Clock, Vault};
@@ -86,6 +91,13 @@ impl ApiDestinations {
     }
 }
 
+impl ApiDestinations {
+    /// Makes one call of a Task.
+    pub(crate) async fn call(&self, call: &HttpCall) -> Outcome {
+        self.inner.call(call).await.0
+    }
+}
+
 impl Authorizer for ApiDestinations {
     fn authorize(&self, parameters: AuthParameters) -> BoxFuture<'static, Result<(), String>> {
         let inner = Arc::clone(&self.inner);
@@ -96,6 +108,11 @@ impl Authorizer for ApiDestinations {
             let asked = token::ask(oauth, &inner.rules, &*inner).await;
             asked.map(|_| ()).map_err(|error| error.to_string())
         })
+    }
+
+    fn trace(&self, call: HttpCall, reveal: bool) -> BoxFuture<'static, Traced> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.traced(&call, reveal).await })
     }
 }
 
@@ -108,7 +125,7 @@ impl std::fmt::Debug for ApiDestinations {
 impl Inner {
     async fn invoke(&self, call: &ApiDestinationCall) -> Result<StatusCode, Failure> {
         let configured = self.configured(call).await?;
-        let parameters = self.open(&call.scope, &configured)?;
+        let parameters = self.open(&call.scope, &configured.connection)?;
         let rate = configured.destination.rate_per_second;
         let _place = self
             .pace
@@ -122,8 +139,7 @@ impl Inner {
                 );
                 failure(DESTINATION_BUSY, message, None, true)
             })?;
-        let cache = configured.connection.sealed.as_ref();
-        let cache = cache.map_or_else(String::new, |sealed| sealed.as_text().to_owned());
+        let cache = token_key(&configured.connection);
         let mut bearer = self.bearer(&cache, &parameters).await?;
         let mut answer = self.send(call, &configured, (&parameters, &bearer)).await?;
         if let (Some(used), 401 | 407) = (&bearer, answer.status().as_u16()) {
@@ -135,19 +151,24 @@ impl Inner {
     }
 
     async fn configured(&self, call: &ApiDestinationCall) -> Result<Configured, Failure> {
-        let Some(destinations) = &self.destinations else {
-            let message = "api destinations are not set up in this process".to_owned();
-            return Err(failure("ParamValidation", message, None, false));
-        };
-        let found = destinations.configured(call.scope.clone(), call.destination_arn.clone());
-        found.await.map_err(|error| match error {
-            ConfiguredError::Missing(message) => failure("NotFound", message, None, false),
-            ConfiguredError::Unreadable(message) => failure("Store", message, None, true),
+        let found = self
+            .destinations()?
+            .configured(call.scope.clone(), call.destination_arn.clone());
+        found.await.map_err(not_configured)
+    }
+
+    fn destinations(&self) -> Result<&Arc<dyn Destinations>, Failure> {
+        self.destinations.as_ref().ok_or_else(|| {
+            let message = "connections are not set up in this process".to_owned();
+            failure("ParamValidation", message, None, false)
         })
     }
 
-    fn open(&self, scope: &Scope, configured: &Configured) -> Result<AuthParameters, Failure> {
-        let connection = &configured.connection;
+    fn open(
+        &self,
+        scope: &Scope,
+        connection: &model::connection::Connection,
+    ) -> Result<AuthParameters, Failure> {
         let refused = |message: String| failure("Unauthorized", message, None, false);
         let Some(vault) = &self.vault else {
             return Err(refused("this process has no keys for secrets".to_owned()));
@@ -261,6 +282,19 @@ impl token::Exchange for Inner {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         Inner::exchange(self, request).await
     }
+}
+
+fn not_configured(error: ConfiguredError) -> Failure {
+    match error {
+        ConfiguredError::Missing(message) => failure("NotFound", message, None, false),
+        ConfiguredError::Unreadable(message) => failure("Store", message, None, true),
+    }
+}
+
+/// What the tokens of a connection are kept by.
+fn token_key(connection: &model::connection::Connection) -> String {
+    let sealed = connection.sealed.as_ref();
+    sealed.map_or_else(String::new, |sealed| sealed.as_text().to_owned())
 }
 
 fn unreached(error: &TransportError) -> Failure {

@@ -15,6 +15,8 @@ const EXCERPT_CHARS: usize = 500;
 const EXCERPT_BYTES: usize = 64 * 1024;
 /// A shorter secret cannot be told from ordinary text; it is taken out only as a whole word of its own would be.
 const SHORTEST: usize = 4;
+/// A shorter one stays in an answer that is worked with: taking it out would spoil more than it hides.
+const LASTING: usize = 8;
 
 /// The forms in which a request's secrets could come back.
 pub(crate) struct Redactor {
@@ -33,6 +35,13 @@ impl Redactor {
         }
         secrets.extend(bearer.map(|bearer| bearer.token().clone()));
         Self::of(&secrets)
+    }
+
+    /// The same, without the secrets that are too short to be taken out of an answer that must stay whole.
+    pub(super) fn for_whole(parameters: &AuthParameters, bearer: Option<&Bearer>) -> Self {
+        let mut made = Self::new(parameters, bearer);
+        made.forms.retain(|form| form.len() >= LASTING);
+        made
     }
 
     /// Of these secrets.
@@ -80,8 +89,30 @@ impl Redactor {
         text
     }
 
+    /// Takes the secrets out of every text of a value, and leaves it the same otherwise.
+    pub(super) fn clean(&self, value: &mut serde_json::Value) {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => *text = self.cleaned(std::mem::take(text)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.clean(item)),
+            Value::Object(map) => {
+                let members = std::mem::take(map).into_iter();
+                *map = members
+                    .map(|(key, mut value)| {
+                        self.clean(&mut value);
+                        (self.cleaned(key), value)
+                    })
+                    .collect();
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
     fn without_secrets(&self, body: &[u8]) -> String {
-        let mut text = String::from_utf8_lossy(body).into_owned();
+        self.cleaned(String::from_utf8_lossy(body).into_owned())
+    }
+
+    fn cleaned(&self, mut text: String) -> String {
         for form in &self.forms {
             text = text.replace(form.as_str(), "***");
         }

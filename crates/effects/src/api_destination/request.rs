@@ -177,6 +177,19 @@ pub(super) fn address(
     path: &[String],
     query: &[(&str, &str)],
 ) -> Result<Uri, String> {
+    assembled(endpoint, query, |form| filled(form, path))
+}
+
+/// The endpoint as it is, with the query added.
+pub(super) fn literal_address(endpoint: &str, query: &[(&str, &str)]) -> Result<Uri, String> {
+    assembled(endpoint, query, |path| Ok(path.to_owned()))
+}
+
+fn assembled(
+    endpoint: &str,
+    query: &[(&str, &str)],
+    path: impl FnOnce(&str) -> Result<String, String>,
+) -> Result<Uri, String> {
     let (scheme, rest) = endpoint
         .split_once("://")
         .ok_or_else(|| format!("the endpoint `{endpoint}` is no web address"))?;
@@ -190,7 +203,7 @@ pub(super) fn address(
     let rest = rest.split('#').next().unwrap_or_default();
     let (form, own_query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut text = Zeroizing::new(format!("{scheme}://{host}"));
-    text.push_str(&filled(form, path)?);
+    text.push_str(&path(form)?);
     let mut separator = '?';
     if !own_query.is_empty() {
         text.push('?');
@@ -275,20 +288,27 @@ fn body(payload: &str, members: &[Parameter]) -> Result<Bytes, String> {
 
 /// Sets a header, unless it is one that is kept back.
 pub(super) fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
+    if let Some((name, value)) = header(name, value)? {
+        headers.insert(name, value);
+    }
+    Ok(())
+}
+
+/// A header, unless it is one that is kept back.
+pub(super) fn header(name: &str, value: &str) -> Result<Option<(HeaderName, HeaderValue)>, String> {
     let known = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| format!("`{}` is no header name", name.escape_debug()))?;
     if KEPT_BACK.contains(&known.as_str()) {
-        return Ok(());
+        return Ok(None);
     }
     let mut value = HeaderValue::from_str(value).map_err(|_| {
         format!("the value of header `{known}` has characters that a header may not have")
     })?;
     value.set_sensitive(true);
-    headers.insert(known, value);
-    Ok(())
+    Ok(Some((known, value)))
 }
 
-fn authorize(
+pub(super) fn authorize(
     headers: &mut HeaderMap,
     authorization: &Authorization,
     bearer: Option<&Bearer>,

@@ -41,6 +41,15 @@ impl Destinations for One {
         let found = self.0.lock().unwrap().clone();
         Box::pin(async move { found })
     }
+
+    fn connection(
+        &self,
+        _: Scope,
+        _: String,
+    ) -> BoxFuture<'static, Result<Connection, ConfiguredError>> {
+        let found = self.0.lock().unwrap().clone();
+        Box::pin(async move { found.map(|found| found.connection) })
+    }
 }
 
 struct Rim {

@@ -93,6 +93,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::SendTopicMessage(message) => message.message.clone(),
         EffectCommand::PostChat(post) => post.channel.clone(),
         EffectCommand::InvokeIntegration(call) => format!("integration {}", call.name),
+        EffectCommand::InvokeHttp(call) => format!("http {}", call.endpoint),
         EffectCommand::Preview(_) => "preview".to_owned(),
         EffectCommand::InvokeFunction(call) => format!("invoke {}", call.function),
     }

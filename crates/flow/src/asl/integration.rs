@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::fault::{Fault, TIMEOUT};
 use super::job::Job;
 use super::optimised::{self, Optimised};
+use super::web;
 
 /// A resource that this version runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) enum Family {
     Function,
     /// An activity's ARN.
     Activity,
+    /// `http:invoke`: a web API, through a connection.
+    Http,
 }
 
 impl Family {
@@ -48,7 +51,7 @@ impl Family {
         match self {
             Self::Function => Some(("LambdaFunction", "lambdaFunction")),
             Self::Activity => Some(("Activity", "activity")),
-            Self::Sdk | Self::Optimised => None,
+            Self::Sdk | Self::Optimised | Self::Http => None,
         }
     }
 }
@@ -113,6 +116,15 @@ impl Integration {
                 operation: String::new(),
                 resource_type: "activity".to_owned(),
                 resource: arn.to_owned(),
+                callback: false,
+                job: None,
+            }),
+            "states" if *resource == "http:invoke" => Ok(Self {
+                family: Family::Http,
+                service: "http".to_owned(),
+                operation: "invoke".to_owned(),
+                resource_type: "http".to_owned(),
+                resource: "invoke".to_owned(),
                 callback: false,
                 job: None,
             }),
@@ -230,7 +242,7 @@ impl Integration {
         match self.family {
             Family::Sdk => Spelling::Pascal,
             Family::Optimised => Spelling::PascalMillis,
-            Family::Function | Family::Activity => Spelling::Service,
+            Family::Function | Family::Activity | Family::Http => Spelling::Service,
         }
     }
 
@@ -251,7 +263,7 @@ impl Integration {
         }
         match self.family {
             Family::Function => Ok(answer.get("Payload").cloned().unwrap_or_default()),
-            Family::Activity => Ok(answer),
+            Family::Activity | Family::Http => Ok(answer),
             Family::Sdk => Ok(pascal_keys(answer)),
             Family::Optimised => {
                 if let Some(failed) = failed_entry(&answer) {
@@ -296,6 +308,7 @@ impl Integration {
                     )),
                 )
             }
+            Family::Http => web::fault(failure),
             Family::Optimised | Family::Function | Family::Activity => {
                 let known = Optimised::of_service(&self.service);
                 let (prefix, long) =

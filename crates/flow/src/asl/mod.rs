@@ -30,6 +30,7 @@ mod job;
 mod machine;
 mod open;
 mod optimised;
+mod web;
 mod working;
 
 pub use definitions::Definitions;

@@ -19,4 +19,5 @@ pub(crate) mod spread;
 mod telling;
 mod trials;
 mod waiting;
+mod web;
 pub(crate) mod world;

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use model::Scope;
 use model::connection::{CONNECTION, Connection};
+use model::effect::HttpCall;
 use ports::BoxFuture;
-use ports::connection::{AuthParameters, Authorization, Authorizer};
+use ports::connection::{AuthParameters, Authorization, Authorizer, Traced};
 use ports::vault::Place;
 use serde_json::{Value, json};
 
@@ -26,6 +27,10 @@ impl Authorizer for Asks {
         self.0.asked.lock().expect("held").push(parameters);
         let refusal = self.0.refusal.lock().expect("held").clone();
         Box::pin(async move { refusal.map_or(Ok(()), Err) })
+    }
+
+    fn trace(&self, _: HttpCall, _: bool) -> BoxFuture<'static, Traced> {
+        unreachable!("no test here tries a state")
     }
 }
 

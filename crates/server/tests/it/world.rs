@@ -69,6 +69,7 @@ fn name(command: &EffectCommand) -> String {
         EffectCommand::SendTopicMessage(message) => message.message.clone(),
         EffectCommand::PostChat(post) => post.channel.clone(),
         EffectCommand::InvokeIntegration(call) => call.name.clone(),
+        EffectCommand::InvokeHttp(call) => call.endpoint.clone(),
         EffectCommand::Preview(_) => "preview".to_owned(),
         EffectCommand::InvokeFunction(call) => format!("invoke {}", call.function),
     }

@@ -14,6 +14,7 @@ use crate::asl::execution::{Call, Followed, Phase};
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD, TASK_FAILED, TIMEOUT};
 use crate::asl::input::{Command, Settlement};
 use crate::asl::integration::{Family, Integration};
+use crate::asl::web;
 
 /// Seconds that one call may take when the state does not say less.
 const CALL_SECONDS: u32 = 60;
@@ -55,6 +56,7 @@ pub(super) fn begin(
     let limits = (timeout, heartbeat, task.role.is_some().then_some(&role));
     let details = shown::scheduling(turn, (&integration, shown), limits);
     shown::scheduled(turn, id, &integration, details);
+    let web = web_call(turn, &integration, &arguments)?;
     let parameters = integration.parameters(arguments)?;
     let job = integration.job.map(|_| {
         Box::new(Followed {
@@ -68,8 +70,15 @@ pub(super) fn begin(
         })
     });
     let call = (integration.service.as_str(), integration.operation.as_str());
-    let spelling = integration.spelling();
-    let effect = perform_spelled(turn, call, (parameters, role, timeout), spelling);
+    let effect = match web {
+        Some(web) => perform(turn, web),
+        None => perform_spelled(
+            turn,
+            call,
+            (parameters, role, timeout),
+            integration.spelling(),
+        ),
+    };
     let timer = timeout.map(|limit| turn.timer("timeout", seconds_after(turn.cx.at, limit)));
     let beat = heartbeat.map(|limit| turn.timer("heartbeat", seconds_after(turn.cx.at, limit)));
     if let Some(thread) = turn.touch(id) {
@@ -85,6 +94,19 @@ pub(super) fn begin(
         });
     }
     Ok(())
+}
+
+/// The call of an HTTP Task. A plan never makes it: there it is a call of a service that nobody knows.
+fn web_call(
+    turn: &Turn<'_>,
+    integration: &Integration,
+    arguments: &Value,
+) -> Result<Option<EffectCommand>, Fault> {
+    if integration.family != Family::Http || turn.open {
+        return Ok(None);
+    }
+    let call = web::call(arguments, &turn.cx.scope)?;
+    Ok(Some(EffectCommand::InvokeHttp(Box::new(call))))
 }
 
 /// The role that a Task's call is made as.
@@ -123,8 +145,6 @@ pub(super) fn perform_spelled(
     (parameters, role, timeout): (Map<String, Value>, String, Option<u64>),
     spelling: Spelling,
 ) -> Uuid {
-    turn.x.root.effects += 1;
-    let effect = ids::child(turn.cx.id, turn.x.root.effects);
     let call = AwsCall {
         service: service.to_owned(),
         operation: operation.to_owned(),
@@ -142,10 +162,14 @@ pub(super) fn perform_spelled(
         }),
         spelling,
     };
-    turn.commands.push(Command::Perform {
-        effect,
-        command: EffectCommand::CallAws(call),
-    });
+    perform(turn, EffectCommand::CallAws(call))
+}
+
+/// Asks for an effect and gives its id.
+fn perform(turn: &mut Turn<'_>, command: EffectCommand) -> Uuid {
+    turn.x.root.effects += 1;
+    let effect = ids::child(turn.cx.id, turn.x.root.effects);
+    turn.commands.push(Command::Perform { effect, command });
     effect
 }
 

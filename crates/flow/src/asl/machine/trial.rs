@@ -3,16 +3,18 @@
 //! The states' own code does it, in an execution that nobody stores; what it passes on the way is noted.
 
 use jiff::Timestamp;
-use model::Rejection;
+use model::effect::HttpCall;
+use model::{EffectCommand, Outcome, Rejection};
 use serde_json::{Map, Value, json};
 
 use super::turn::Turn;
 use super::{enter, fail, leave, shown, task, trial_map, worker};
 use crate::asl::definition::{Kind, Language, State, StateMachine};
 use crate::asl::execution::{Execution, Phase, Status, Thread};
-use crate::asl::fault::Fault;
-use crate::asl::input::{Context, Start};
+use crate::asl::fault::{Fault, TASK_FAILED};
+use crate::asl::input::{Command, Context, Start};
 use crate::asl::integration::{Family, Integration};
+use crate::asl::web;
 
 /// Error of a Map with more failures than it tolerates.
 const EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
@@ -65,6 +67,8 @@ pub enum Tried {
         arguments: Value,
         /// The role it is made as.
         role: String,
+        /// The call, where it is one of a web API.
+        web: Option<Box<HttpCall>>,
     },
 }
 
@@ -96,6 +100,20 @@ pub(super) struct Notes {
     pub(super) caught: bool,
     /// Why nothing can be said of the state.
     pub(super) refused: Option<Rejection>,
+}
+
+/// What a call of a web API brings to the state that asked for it.
+#[must_use]
+pub fn answered(outcome: Outcome) -> Mock {
+    let fault = match outcome {
+        Outcome::Done { result } => return Mock::Result(result),
+        Outcome::Failed(failure) => web::fault(&failure),
+        Outcome::Unknown { reason } => Fault::of(Some(TASK_FAILED.to_owned()), Some(reason)),
+    };
+    Mock::Failed {
+        error: fault.error,
+        cause: fault.cause,
+    }
 }
 
 /// Tries a state.
@@ -229,6 +247,13 @@ fn called(
                 .and_then(|notes| notes.role.clone())
                 .unwrap_or_default(),
             resource: task.resource.clone(),
+            web: turn.commands.iter().find_map(|command| match command {
+                Command::Perform {
+                    command: EffectCommand::InvokeHttp(call),
+                    ..
+                } => Some(call.clone()),
+                _ => None,
+            }),
         })),
     }
 }

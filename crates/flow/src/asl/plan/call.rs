@@ -54,6 +54,10 @@ impl Walk<'_> {
         };
         call.assume_role = call.assume_role.filter(|role| !role.role_arn.is_empty());
         let integration = Integration::parse(&task.resource).ok()?;
+        if integration.family == Family::Http {
+            self.reached(node, &call);
+            return self.unknown((spot, node), (way, book));
+        }
         let Some(answer) = self.answer(&call) else {
             book.ended.halted = true;
             return None;
@@ -194,6 +198,23 @@ impl Walk<'_> {
             impact: Impact::Undetermined,
             undo: "cannot be undone: what a worker does is not known".to_owned(),
             digest: digest(&lasting),
+            ..PlannedCall::default()
+        };
+        self.tell_widened(node, &made, &lasting);
+        self.add_call(node, made);
+    }
+
+    /// A call of a web API: nobody here knows what it reads or changes.
+    fn reached(&mut self, node: u32, call: &AwsCall) {
+        let lasting = self.lasting(&call.params);
+        let made = PlannedCall {
+            service: call.service.clone(),
+            operation: call.operation.clone(),
+            params: unknown::shown(&lasting),
+            region: call.region.clone(),
+            impact: Impact::Undetermined,
+            undo: "cannot be undone: what the web API does is not known".to_owned(),
+            digest: digest(&json!([call.service, lasting])),
             ..PlannedCall::default()
         };
         self.tell_widened(node, &made, &lasting);

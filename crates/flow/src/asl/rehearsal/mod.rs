@@ -21,6 +21,7 @@ use super::definitions::Definitions;
 use super::execution::{Execution, HISTORY_FAMILY, Status};
 use super::input::{Command, Context, Input, Settlement, Start};
 use super::map_run::{Begin, Input as RunInput};
+use super::web;
 
 /// States entered in one turn.
 const BUDGET: u32 = 1_000;
@@ -328,10 +329,9 @@ impl Stage {
                 Command::CancelTimer { key } => self.timers.retain(|(_, set)| *set != key),
                 Command::Continue => self.goes_on = true,
                 Command::Perform { effect, command } => {
-                    if let EffectCommand::CallAws(call) = command {
-                        let name = format!("{}:{}", call.service, call.operation);
-                        self.asked.push((effect, name, call.params));
-                    }
+                    let asked = asked(command);
+                    self.asked
+                        .extend(asked.map(|(name, params)| (effect, name, params)));
                 }
                 Command::Offer { token, input, .. } => {
                     let input = serde_json::from_str(&input).unwrap_or_default();
@@ -359,6 +359,17 @@ impl Stage {
             }
         }
         Ok(decision.state)
+    }
+}
+
+/// The name and the parameters of what a Task asks for.
+fn asked(command: EffectCommand) -> Option<(String, Value)> {
+    match command {
+        EffectCommand::CallAws(call) => {
+            Some((format!("{}:{}", call.service, call.operation), call.params))
+        }
+        EffectCommand::InvokeHttp(call) => Some(("http:invoke".to_owned(), web::shown(&call))),
+        _ => None,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use model::web::only_reads;
 use serde_json::{Map, Value};
 
 use crate::asl::definition::{Block, Kind, Language, State, StateMachine, Task, arrows};
-use crate::asl::integration::Integration;
+use crate::asl::integration::{Family, Integration};
 use crate::automation::review::is_code;
 use crate::finding::{Finding, Repeatable, Severity};
 use crate::source::{Source, child_pointer};
@@ -265,6 +266,10 @@ fn call(notes: &mut Notes<'_>, place: &Place<'_>, (task, repeatable): (&Task, &R
         Language::Jsonata => "Arguments",
     };
     let arguments = written.get(field).unwrap_or(&Value::Null);
+    if integration.family == Family::Http {
+        web(notes, place, (arguments, field));
+        return;
+    }
     let (service, operation) = (&integration.service, &integration.operation);
     // What is in the parameters decides, not what it is: a token given by a path is a token.
     let plain: Map<String, Value> = (arguments.as_object().into_iter().flatten())
@@ -292,6 +297,53 @@ fn call(notes: &mut Notes<'_>, place: &Place<'_>, (task, repeatable): (&Task, &R
             "check the value in a Choice state before, or let the instance read it from where nothing executes it",
         );
     }
+}
+
+/// A call of a web API: whether it can be repeated, and whether its connection's secret goes where the data says.
+fn web(notes: &mut Notes<'_>, place: &Place<'_>, (arguments, field): (&Value, &str)) {
+    let method = arguments.get("Method").and_then(Value::as_str);
+    if !method.is_some_and(only_reads) {
+        notes.add(
+            "not-repeatable",
+            (&child_pointer(place.here, "Resource"), place.state),
+            format!(
+                "http:invoke in state \"{}\" may change something and takes no token: if the server dies in it, a person must say what happened",
+                place.state.name
+            ),
+            "tell the people on duty how to settle it (quell machine resolve)",
+        );
+    }
+    let pointer = child_pointer(place.here, field);
+    for key in ["ApiEndpoint", "ApiEndpoint.$"] {
+        let address = arguments.get(key).and_then(Value::as_str);
+        if address.is_some_and(|address| is_open(key, &address.into()) && !names_its_host(address))
+        {
+            notes.add(
+                "secret-to-open-address",
+                (&child_pointer(&pointer, key), place.state),
+                "the address comes from the data: whoever writes that has the connection's secret sent to a server of their own".to_owned(),
+                "write scheme and host into the definition, and take only the rest of the path from the data",
+            );
+        }
+    }
+}
+
+/// Whether an expression begins with an address whose host is written out.
+fn names_its_host(expression: &str) -> bool {
+    let begun = expression.trim_start();
+    let begun = begun.strip_prefix("{%").unwrap_or(begun).trim_start();
+    let begun = begun.strip_prefix("States.Format(").unwrap_or(begun);
+    let begun = begun.trim_start().trim_start_matches(['\'', '"']);
+    let host = begun.strip_prefix("https://").and_then(|rest| {
+        let (host, _) = rest.split_once('/')?;
+        Some(host)
+    });
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && host
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c))
+    })
 }
 
 /// Parameters that a shell will read and that are not fixed, with their places.

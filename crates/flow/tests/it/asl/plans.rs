@@ -529,3 +529,33 @@ fn a_machine_whose_arn_only_the_run_knows_leaves_the_plan_incomplete() {
     assert!(!plan.complete);
     assert!(plan.left_out[0].contains("machine"), "{:?}", plan.left_out);
 }
+
+/// A web API is never called, whatever its method, and what it would do is not known.
+#[test]
+fn a_web_api_is_not_called_by_a_plan() {
+    for parameters in [
+        json!({"ApiEndpoint": "https://example.com/", "Method": "GET", "InvocationConfig": {"ConnectionArn": "c"}}),
+        json!({"Method": "POST", "ApiEndpoint.$": "$.read"}),
+    ] {
+        let looks = task(
+            "aws-sdk:ec2:describeTags",
+            json!({}),
+            json!({"ResultPath": "$.read", "Next": "Web"}),
+        );
+        let web = task(
+            "http:invoke",
+            parameters,
+            json!({"ResultPath": "$.web", "Next": "Stop"}),
+        );
+        let states = json!({"First": looks, "Web": web, "Stop": stop(json!({"End": true}))});
+        let found = plan(states, &json!({}), &Account::new());
+        let call = found
+            .steps
+            .iter()
+            .flat_map(|step| &step.calls)
+            .find(|call| call.service == "http");
+        let call = call.expect("the call");
+        assert_eq!(json!(call)["impact"], "Undetermined");
+        assert_eq!(params(&found, "invoke").len(), 1);
+    }
+}

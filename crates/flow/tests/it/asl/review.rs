@@ -111,6 +111,7 @@ fn publish(more: Value) -> Value {
 fn each_warning_of_a_task_where_it_belongs() {
     let command = |parameters: Value| json!({"Resource": "arn:aws:states:::aws-sdk:ssm:sendCommand", "Parameters": parameters});
     let waits = "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken";
+    let web = |parameters: Value| json!({"Resource": "arn:aws:states:::http:invoke", "Parameters": parameters});
     let cases = [
         (json!({}), ""),
         (json!({"Parameters": {"TopicArn": "t"}}), "not-repeatable"),
@@ -130,6 +131,23 @@ fn each_warning_of_a_task_where_it_belongs() {
             "value-in-shell",
         ),
         (command(json!({"Parameters.$": "$.p"})), "value-in-shell"),
+        (web(json!({"Method": "GET"})), ""),
+        (web(json!({"Method": "POST"})), "not-repeatable"),
+        (web(json!({"Method.$": "$.m"})), "not-repeatable"),
+        (
+            web(json!({"Method": "GET", "ApiEndpoint.$": "$.url"})),
+            "secret-to-open-address",
+        ),
+        (
+            web(json!({"Method": "GET", "ApiEndpoint.$": "States.Format('https://{}/x', $.host)"})),
+            "secret-to-open-address",
+        ),
+        (
+            web(
+                json!({"Method": "GET", "ApiEndpoint.$": "States.Format('https://e.com:8443/x/{}', $.id)"}),
+            ),
+            "",
+        ),
     ];
     for (fields, wanted) in cases {
         let found: Vec<&str> = codes(&publish(fields.clone()))

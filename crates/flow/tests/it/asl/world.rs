@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flow::asl::map_run;
 use flow::asl::{self, Command, Context, Definitions, Execution, Input, Start, Status};
 use jiff::Timestamp;
-use model::effect::{AwsCall, LogLine};
+use model::effect::{AwsCall, HttpCall, LogLine};
 use model::{EffectCommand, Scope};
 use serde_json::Value;
 use uuid::Uuid;
@@ -22,6 +22,8 @@ pub(crate) struct World {
     budget: u32,
     /// Calls that were asked for.
     pub calls: Vec<(Uuid, AwsCall)>,
+    /// Calls of web APIs that were asked for.
+    pub web: Vec<(Uuid, HttpCall)>,
     /// What was asked of activities.
     pub asked: Vec<Command>,
     /// Its id.
@@ -65,6 +67,7 @@ impl World {
             turns: 1,
             budget,
             calls: Vec::new(),
+            web: Vec::new(),
             asked: Vec::new(),
             id,
             begun: Vec::new(),
@@ -87,7 +90,9 @@ impl World {
                 continue;
             } else {
                 self.timers.sort();
-                if self.timers.is_empty() || !self.calls.is_empty() || !self.asked.is_empty() {
+                let waits =
+                    !self.calls.is_empty() || !self.web.is_empty() || !self.asked.is_empty();
+                if self.timers.is_empty() || waits {
                     break;
                 }
                 let (due, key) = self.timers.remove(0);
@@ -135,6 +140,10 @@ impl World {
                     effect,
                     command: EffectCommand::CallAws(call),
                 } => self.calls.push((effect, call)),
+                Command::Perform {
+                    effect,
+                    command: EffectCommand::InvokeHttp(call),
+                } => self.web.push((effect, *call)),
                 Command::Log { batch, .. } => self.logged.extend(batch.lines),
                 Command::Perform { command, .. } => panic!("unexpected: {command:?}"),
                 asked @ (Command::Offer { .. } | Command::Withdraw { .. }) => {

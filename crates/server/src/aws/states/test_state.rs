@@ -1,10 +1,13 @@
 //! `TestState`: one state by itself, with what its work brings or would bring.
 //!
-//! A Task without a mock is really done: its call is an execution of its own, of a machine with nothing but the Task.
+//! A Task without a mock is really done: its call is an execution of its own, of a machine with nothing but the Task. A
+//! call of a web API is made at once, so that it can be shown.
 
 use engine::views::machines::trial::{self, Mock, Report, Trial, Tried};
 use engine::views::machines::{self, Context, MachineType, Start, Status, single};
+use model::effect::HttpCall;
 use model::{AggregateId, Rejection};
+use ports::connection::Traced;
 use serde_json::{Map, Value, json};
 
 use super::machines as stored;
@@ -42,6 +45,8 @@ struct Asked {
     at: (usize, usize),
     kind: &'static str,
     inspects: bool,
+    traces: bool,
+    reveals: bool,
     role: Option<String>,
     input: String,
     variables: Map<String, Value>,
@@ -66,14 +71,22 @@ pub(super) async fn handle(call: Call) -> Answer {
     };
     let machine = asked.machine.clone();
     let tried = trial::try_state(machine.clone(), trial.clone(), &cx).map_err(refused)?;
+    let mut traced = None;
     let report = match tried {
         Tried::Ended(report) => report,
         Tried::Needs {
             resource,
             arguments,
             role,
+            web,
         } => {
-            let mock = done(&call, (&trial.start, role), (&resource, &arguments)).await?;
+            let mock = match web {
+                Some(web) => {
+                    let seen = over_web(&call, *web, asked.reveals).await?;
+                    trial::answered(traced.insert(seen).outcome.clone())
+                }
+                None => done(&call, (&trial.start, role), (&resource, &arguments)).await?,
+            };
             let trial = Trial {
                 mock: Some(mock),
                 ..trial
@@ -86,7 +99,24 @@ pub(super) async fn handle(call: Call) -> Answer {
             }
         }
     };
-    Ok(Reply::ok(shown(report, asked.inspects)))
+    let mut body = shown(report, asked.inspects);
+    if let Some(traced) = traced.filter(|_| asked.traces) {
+        for (member, seen) in [("request", traced.request), ("response", traced.response)] {
+            if let Some(seen) = seen {
+                body["inspectionData"][member] = seen;
+            }
+        }
+    }
+    Ok(Reply::ok(body))
+}
+
+/// Calls a web API. Nothing depends on a trial, so nothing of it is stored: what the connection adds is shown to the
+/// caller at most.
+async fn over_web(call: &Call, web: HttpCall, reveal: bool) -> Result<Traced, ApiError> {
+    let Some(door) = &call.state.config().authorizer else {
+        return Err(ApiError::internal("this process calls no web APIs"));
+    };
+    Ok(door.trace(web, reveal).await)
 }
 
 fn refused(rejection: Rejection) -> ApiError {
@@ -116,6 +146,8 @@ fn read(fields: &Fields<'_>) -> Result<Asked, ApiError> {
         machine,
         at,
         inspects: matches!(level, Some("DEBUG" | "TRACE")),
+        traces: level == Some("TRACE"),
+        reveals: fields.boolean("revealSecrets")? == Some(true),
         role: stored::role(fields)?,
         input,
         variables: object(fields, "variables")?.unwrap_or_default(),
