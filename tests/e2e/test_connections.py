@@ -54,12 +54,14 @@ class Receiver:
         else:
             status, headers, answer = self.answer(request)
             self.requests.append(request)
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("content-length", str(len(answer)))
-        handler.end_headers()
-        handler.wfile.write(answer)
+        # Whoever asked may have been killed meanwhile.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            handler.send_response(status)
+            for name, value in headers.items():
+                handler.send_header(name, value)
+            handler.send_header("content-length", str(len(answer)))
+            handler.end_headers()
+            handler.wfile.write(answer)
 
     def grant(self, request):
         form = urllib.parse.parse_qs(request["body"])

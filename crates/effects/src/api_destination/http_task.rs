@@ -4,7 +4,7 @@
 //! query parameters and members of the body win over the task's; the body is encoded when all of it is together.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, USER_AGENT};
 use http::{Method, Request, Response};
 use model::Outcome;
 use model::effect::{Failure, HttpCall};
@@ -169,69 +169,6 @@ fn fields(headers: &HeaderMap) -> Value {
     Value::Object(each.collect())
 }
 
-/// The members of `inspectionData.request`.
-pub(super) fn shown_request(request: &Request<Bytes>, hides: bool) -> Value {
-    let mut shown = json!({
-        "protocol": request.uri().scheme_str().unwrap_or_default(),
-        "method": request.method().as_str(),
-        "url": unmasked(&request.uri().to_string(), hides),
-        "headers": listed(request.headers()),
-    });
-    if !request.body().is_empty() {
-        let body = String::from_utf8_lossy(request.body());
-        shown["body"] = unmasked(&body, hides).into();
-    }
-    shown
-}
-
-/// An address or form writes the mask in its own way.
-fn unmasked(text: &str, hides: bool) -> String {
-    if hides {
-        text.replace("%2A%2A%2A", MASK)
-    } else {
-        text.to_owned()
-    }
-}
-
-/// The members of `inspectionData.response`.
-pub(super) fn shown_response(answer: &Response<Bytes>, protocol: &str) -> Value {
-    json!({
-        "protocol": protocol,
-        "statusCode": answer.status().as_u16().to_string(),
-        "statusMessage": answer.status().canonical_reason().unwrap_or_default(),
-        "headers": listed(answer.headers()),
-        "body": String::from_utf8_lossy(answer.body()),
-    })
-}
-
-fn listed(headers: &HeaderMap) -> String {
-    let each = headers.iter().map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        format!("{name}: {value}")
-    });
-    format!("[{}]", each.collect::<Vec<_>>().join(", "))
-}
-
-/// What stands for a value of the connection.
-pub(super) const MASK: &str = "***";
-
-/// The request as it may be shown: with [`MASK`] for all that the connection adds.
-pub(super) fn masked(
-    call: &HttpCall,
-    parameters: &AuthParameters,
-    rules: &Rules,
-) -> Result<Request<Bytes>, String> {
-    let (parameters, bearer) = (super::mask::masked(parameters), Bearer::new(MASK));
-    let mut request = build(call, (&parameters, bearer.as_ref()), rules)?;
-    // User name and password are one text in it.
-    let name = HeaderName::from_static("authorization");
-    if request.headers().contains_key(&name) {
-        let mask = HeaderValue::from_static(MASK);
-        request.headers_mut().insert(name, mask);
-    }
-    Ok(request)
-}
-
 /// What a Task is told of a call that has no answer.
 pub(super) fn unreached(error: &TransportError) -> Failure {
     match error {
@@ -267,6 +204,7 @@ mod tests {
     use ports::connection::{Authorization, HttpParameters};
     use ports::vault::Secret;
 
+    use super::super::mask::{masked_request, shown_request};
     use super::*;
 
     const RULES: Rules = Rules {
@@ -360,7 +298,8 @@ mod tests {
                 .collect();
             assert_eq!(found, wanted, "{name}");
         }
-        let shown = shown_request(&masked(&asked, &parameters, &RULES).unwrap(), true).to_string();
+        let shown =
+            shown_request(&masked_request(&asked, &parameters, &RULES).unwrap(), true).to_string();
         assert!(
             shown.contains("my_request_id") && shown.contains("QueryParam=***"),
             "{shown}"

@@ -11,7 +11,7 @@ use ports::connection::{AuthParameters, Traced};
 
 use super::redact::Redactor;
 use super::request::Bearer;
-use super::{Inner, failure, http_task, not_configured, token_key};
+use super::{Inner, failure, http_task, mask, not_configured, token_key};
 use crate::http::transport::{Connection, Limits};
 
 /// What a call was made with, and its answer.
@@ -111,7 +111,7 @@ impl Inner {
         let request = if reveal {
             http_task::build(call, (&made.parameters, made.bearer.as_ref()), &self.rules)
         } else {
-            http_task::masked(call, &made.parameters, &self.rules)
+            mask::masked_request(call, &made.parameters, &self.rules)
         };
         let request = request.ok();
         let protocol = request
@@ -119,7 +119,7 @@ impl Inner {
             .and_then(|request| request.uri().scheme_str());
         let protocol = protocol.unwrap_or_default().to_owned();
         let response = made.answer.as_ref().map(|answer| {
-            let mut shown = http_task::shown_response(answer, &protocol);
+            let mut shown = mask::shown_response(answer, &protocol);
             if !reveal {
                 Redactor::for_whole(&made.parameters, made.bearer.as_ref()).clean(&mut shown);
             }
@@ -127,7 +127,7 @@ impl Inner {
         });
         Traced {
             outcome,
-            request: request.map(|request| http_task::shown_request(&request, !reveal)),
+            request: request.map(|request| mask::shown_request(&request, !reveal)),
             response,
         }
     }

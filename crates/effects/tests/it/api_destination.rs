@@ -52,14 +52,14 @@ impl Destinations for One {
     }
 }
 
-struct Rim {
-    performer: Performer,
+pub(crate) struct Rim {
+    pub(crate) performer: Performer,
     vault: Arc<dyn Vault>,
     one: One,
 }
 
 impl Rim {
-    fn new(endpoint: &str, parameters: &AuthParameters) -> Self {
+    pub(crate) fn new(endpoint: &str, parameters: &AuthParameters) -> Self {
         Self::with(endpoint, parameters, |_| {})
     }
 
@@ -101,7 +101,12 @@ impl Rim {
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Configured)) {
+    /// The destination and its connection are not found any more.
+    pub(crate) fn lose(&self, error: ConfiguredError) {
+        *self.one.0.lock().unwrap() = Err(error);
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Configured)) {
         change(self.one.0.lock().unwrap().as_mut().unwrap());
     }
 
@@ -159,7 +164,7 @@ fn auth(authorization: Authorization) -> AuthParameters {
     }
 }
 
-fn basic() -> AuthParameters {
+pub(crate) fn basic() -> AuthParameters {
     auth(Authorization::Basic {
         username: "Aladdin".to_owned(),
         password: Secret::new("open sesame"),

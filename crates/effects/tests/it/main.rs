@@ -10,6 +10,7 @@ mod breakout;
 mod credentials;
 mod email;
 mod http_stub;
+mod http_task;
 mod identity_choices;
 mod identity_sources;
 mod integration;
