@@ -58,17 +58,7 @@ pub(super) fn begin(
     shown::scheduled(turn, id, &integration, details);
     let web = web_call(turn, &integration, &arguments)?;
     let parameters = integration.parameters(arguments)?;
-    let job = integration.job.map(|_| {
-        Box::new(Followed {
-            asked: Value::Object(parameters.clone()),
-            role: role.clone(),
-            begun: None,
-            looks: 0,
-            misses: 0,
-            missing: 0,
-            timer: None,
-        })
-    });
+    let job = followed(&integration, &parameters, &role);
     let call = (integration.service.as_str(), integration.operation.as_str());
     let effect = match web {
         Some(web) => perform(turn, web),
@@ -94,6 +84,25 @@ pub(super) fn begin(
         });
     }
     Ok(())
+}
+
+/// What is known of the job that a Task waits for, before it is begun.
+fn followed(
+    integration: &Integration,
+    parameters: &Map<String, Value>,
+    role: &str,
+) -> Option<Box<Followed>> {
+    integration.job.map(|_| {
+        Box::new(Followed {
+            asked: Value::Object(parameters.clone()),
+            role: role.to_owned(),
+            begun: None,
+            looks: 0,
+            misses: 0,
+            missing: 0,
+            timer: None,
+        })
+    })
 }
 
 /// The call of an HTTP Task. A plan never makes it: there it is a call of a service that nobody knows.
