@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::effect::{
-    AssumeRole, AwsCall, EmailMessage, Failure, FunctionCall, Intent, PreviewAsk, ScriptCall,
+    AssumeRole, AwsCall, EmailMessage, Failure, FunctionCall, HttpCall, Intent, PreviewAsk,
+    ScriptCall,
 };
 use model::{EffectCommand, Outcome, Recovery};
 use ports::connection::Authorizer;
@@ -327,13 +328,7 @@ impl Inner {
                     .within(format!("integration {}", call.name), bytes, work)
                     .await
             }
-            EffectCommand::InvokeHttp(call) => {
-                let work = self.destinations.call(call);
-                let bytes = call.body.as_ref().map_or(0, size);
-                self.task_places
-                    .within(address(&call.endpoint), bytes, work)
-                    .await
-            }
+            EffectCommand::InvokeHttp(call) => self.web_api(call).await,
             EffectCommand::InvokeFunction(call) => self.function(call).await,
             EffectCommand::RunScript(call) => {
                 let _place = self.script_places.acquire().await;
@@ -345,6 +340,14 @@ impl Inner {
                 self.aws.perform(intent, call).await
             }
         }
+    }
+
+    async fn web_api(&self, call: &HttpCall) -> Outcome {
+        let work = self.destinations.call(call);
+        let bytes = call.body.as_ref().map_or(0, size);
+        self.task_places
+            .within(address(&call.endpoint), bytes, work)
+            .await
     }
 
     async fn preview(&self, intent: &Intent, ask: &PreviewAsk) -> Outcome {
