@@ -355,6 +355,11 @@ mod tests {
                 (made, wanted) => panic!("{body:?}: {made:?}, not {wanted:?}"),
             }
         }
+    }
+
+    #[test]
+    fn the_address_is_checked_and_taken_as_it_is() {
+        let none = keyed(HttpParameters::default());
         for endpoint in [
             "http://example.com/",
             "https://127.0.0.1/",
