@@ -59,6 +59,7 @@ UNDONE = [
 # What S3 requests ask for beside their method.
 S3_ACTIONS = {
     ("GET", "acl"): "s3:GetBucketAcl",
+    ("PUT", ""): "s3:PutObject",
     ("GET", "list-type"): "s3:ListBucket",
     ("GET", "logging"): "s3:GetBucketLogging",
     ("PUT", "logging"): "s3:PutBucketLogging",

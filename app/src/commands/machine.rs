@@ -2,6 +2,7 @@
 
 mod check;
 mod graph;
+mod permissions;
 mod plan;
 mod test;
 
@@ -21,6 +22,7 @@ pub(crate) fn interface() -> Command {
         .subcommand(graph::interface())
         .subcommand(test::interface())
         .subcommand(plan::interface())
+        .subcommand(permissions::interface())
         .subcommand(
             connection(Command::new("list").about("Executions, newest first")).arg(
                 Arg::new("unknown")
@@ -79,6 +81,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode> {
     match matches.subcommand() {
         Some(("check", found)) => return Ok(check::run(found)),
         Some(("test", found)) => return Ok(test::run(found)),
+        Some(("permissions", found)) => return permissions::run(found),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()

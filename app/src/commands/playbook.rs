@@ -1,7 +1,7 @@
 //! `quell playbook`: what documents are, before they run.
 
 mod check;
-mod permissions;
+pub(super) mod permissions;
 mod plan;
 
 use std::process::ExitCode;

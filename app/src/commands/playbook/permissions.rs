@@ -25,16 +25,21 @@ pub(super) fn interface() -> Command {
                 .help("documents; those that run others: all of them"),
         );
     let command = shape(command);
+    let parameter = "a parameter that always has this value (repeat it for lists)";
     let undo = Arg::new("undo")
         .long("undo")
         .action(ArgAction::SetTrue)
         .help("include what keeping the states before changes needs, and taking the runs back");
-    runs(command).arg(undo).arg(
-        Arg::new("explain")
-            .long("explain")
-            .action(ArgAction::SetTrue)
-            .help("say which steps need each action"),
-    )
+    let command = command.arg(option("param", "NAME=VALUE", parameter).action(ArgAction::Append));
+    runs(command).arg(undo).arg(explain("steps"))
+}
+
+/// `--explain`.
+pub(in crate::commands) fn explain(parts: &str) -> Arg {
+    Arg::new("explain")
+        .long("explain")
+        .action(ArgAction::SetTrue)
+        .help(format!("say which {parts} need each action"))
 }
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -42,7 +47,7 @@ fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
 }
 
 /// What is printed.
-fn shape(command: Command) -> Command {
+pub(in crate::commands) fn shape(command: Command) -> Command {
     command
         .arg(
             option("format", "FORMAT", "how the policy is written")
@@ -65,8 +70,7 @@ fn shape(command: Command) -> Command {
 }
 
 /// What is known of the runs.
-fn runs(command: Command) -> Command {
-    let parameter = "a parameter that always has this value (repeat it for lists)";
+pub(in crate::commands) fn runs(command: Command) -> Command {
     let partitions = [
         "aws",
         "aws-cn",
@@ -76,7 +80,6 @@ fn runs(command: Command) -> Command {
         "aws-eusc",
     ];
     command
-        .arg(option("param", "NAME=VALUE", parameter).action(ArgAction::Append))
         .arg(option(
             "account",
             "ID",
@@ -96,14 +99,9 @@ fn runs(command: Command) -> Command {
 
 /// Prints the policy; what a reader should know goes to standard error.
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode> {
-    let text = |name: &str| matches.get_one::<String>(name).cloned();
     let files: Vec<&String> = matches.get_many("file").into_iter().flatten().collect();
     let known = given::known(matches)?;
-    let place = Place {
-        partition: text("partition").unwrap_or_else(|| "aws".to_owned()),
-        region: known.region.clone().unwrap_or_else(|| "*".to_owned()),
-        account: known.account.clone().unwrap_or_else(|| "*".to_owned()),
-    };
+    let place = place(matches)?;
     let playbooks = documents::read(&files)?;
     given::check(&playbooks, &known)?;
     let mut wanted = Wanted {
@@ -114,31 +112,19 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode> {
         wanted.playbook(playbook, &known, &place)?;
     }
     wanted.children(&playbooks);
-    let document = policy::document(wanted.needs.keys());
-    if policy::length(&document) > policy::LONGEST_MANAGED {
-        let length = policy::length(&document);
-        wanted.notes.insert(format!(
-            "the policy has {length} characters; a managed policy may have {}, a role's inline policies 10240 together: make a role for each playbook",
-            policy::LONGEST_MANAGED
-        ));
-    }
-    let trust = text("trust")
-        .map(|principal| policy::trust(&principal, &place.partition))
-        .transpose()?;
-    let format = text("format").unwrap_or_default();
-    let name = text("role-name").unwrap_or_default();
-    given::check_role_name(&name)?;
-    print(&format, &name, (&document, trust.as_ref()), &wanted)?;
-    if matches.get_flag("explain") {
-        for (need, steps) in &wanted.needs {
-            let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-            eprintln!("{}: {}", need.action, steps.join(", "));
-        }
-    }
-    for note in &wanted.notes {
-        eprintln!("note: {note}");
-    }
+    wanted.tell(matches, &place)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the runs are, as far as the command line says.
+pub(in crate::commands) fn place(matches: &ArgMatches) -> Result<Place> {
+    let (account, region) = given::account_and_region(matches)?;
+    let partition = matches.get_one::<String>("partition").cloned();
+    Ok(Place {
+        partition: partition.unwrap_or_else(|| "aws".to_owned()),
+        region: region.unwrap_or_else(|| "*".to_owned()),
+        account: account.unwrap_or_else(|| "*".to_owned()),
+    })
 }
 
 fn print(
@@ -171,12 +157,12 @@ fn print(
     Ok(())
 }
 
-/// What all playbooks need together.
+/// What all playbooks, or machines, need together.
 #[derive(Default)]
-struct Wanted {
+pub(in crate::commands) struct Wanted {
     /// Needs, and the steps that have them.
     needs: BTreeMap<Need, BTreeSet<String>>,
-    notes: BTreeSet<String>,
+    pub(in crate::commands) notes: BTreeSet<String>,
     /// Whether the runs shall be taken back.
     undo: bool,
     /// Documents that are run by others: who runs them.
@@ -215,7 +201,38 @@ impl Wanted {
         Ok(())
     }
 
-    fn call(
+    /// Prints the policy as the command line asks for it; what a reader should know goes to standard error.
+    pub(in crate::commands) fn tell(mut self, matches: &ArgMatches, place: &Place) -> Result<()> {
+        let text = |name: &str| matches.get_one::<String>(name).cloned();
+        let document = policy::document(self.needs.keys());
+        if policy::length(&document) > policy::LONGEST_MANAGED {
+            let length = policy::length(&document);
+            self.notes.insert(format!(
+                "the policy has {length} characters; a managed policy may have {}, a role's inline policies 10240 together: make a role for each file",
+                policy::LONGEST_MANAGED
+            ));
+        }
+        let trust = text("trust")
+            .map(|principal| policy::trust(&principal, &place.partition))
+            .transpose()?;
+        let format = text("format").unwrap_or_default();
+        let name = text("role-name").unwrap_or_default();
+        given::check_role_name(&name)?;
+        print(&format, &name, (&document, trust.as_ref()), &self)?;
+        if matches.get_flag("explain") {
+            for (need, steps) in &self.needs {
+                let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+                eprintln!("{}: {}", need.action, steps.join(", "));
+            }
+        }
+        for note in &self.notes {
+            eprintln!("note: {note}");
+        }
+        Ok(())
+    }
+
+    /// A call that a step may make.
+    pub(in crate::commands) fn call(
         &mut self,
         step: &str,
         (service, operation): (&str, &str),

@@ -13,7 +13,6 @@ const ROLE_NAME: usize = 64;
 
 /// Reads `--param`, `--account` and `--region`.
 pub(super) fn known(matches: &ArgMatches) -> Result<Known> {
-    let text = |name: &str| matches.get_one::<String>(name).cloned();
     let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for given in matches.get_many::<String>("param").into_iter().flatten() {
         let Some((name, value)) = given.split_once('=') else {
@@ -24,6 +23,17 @@ pub(super) fn known(matches: &ArgMatches) -> Result<Known> {
             .or_default()
             .push(value.to_owned());
     }
+    let (account, region) = account_and_region(matches)?;
+    Ok(Known {
+        parameters,
+        account,
+        region,
+    })
+}
+
+/// Reads `--account` and `--region`.
+pub(super) fn account_and_region(matches: &ArgMatches) -> Result<(Option<String>, Option<String>)> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
     let account = text("account");
     if let Some(account) = &account
         && !(account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
@@ -38,11 +48,7 @@ pub(super) fn known(matches: &ArgMatches) -> Result<Known> {
     {
         bail!("--region `{region}` is no region, e.g. eu-west-1");
     }
-    Ok(Known {
-        parameters,
-        account,
-        region,
-    })
+    Ok((account, region))
 }
 
 /// Parameters must be declared by one of the documents.

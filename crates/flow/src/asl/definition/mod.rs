@@ -13,7 +13,7 @@ mod payload;
 mod read;
 mod rules;
 mod states;
-mod variables;
+pub(crate) mod variables;
 
 pub(crate) use check::arrows;
 pub(crate) use read::parse_with_places;

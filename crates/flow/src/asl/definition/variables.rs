@@ -69,7 +69,7 @@ pub(super) fn hidden(machine: &StateMachine, places: &[String]) -> Vec<Problem> 
 }
 
 /// The names that a state assigns, each with the place of its `Assign` below the state.
-fn assigned(state: &State) -> Vec<(String, &str)> {
+pub(crate) fn assigned(state: &State) -> Vec<(String, &str)> {
     let mut all = vec![("Assign".to_owned(), state.assign.as_ref())];
     if let Kind::Choice { rules, .. } = &state.kind {
         let rules = rules.iter().enumerate();

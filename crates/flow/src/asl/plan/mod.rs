@@ -18,6 +18,7 @@ mod merge;
 mod size;
 mod state;
 mod step;
+pub mod survey;
 mod touch;
 mod walk;
 mod way;
