@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::HttpResponse;
+use crate::model::{Name, catalog};
 
 /// What kind of failure an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,16 @@ impl ServiceError {
     #[must_use]
     pub fn service(&self) -> &str {
         self.place.as_ref().map_or("", |place| &place.service)
+    }
+
+    /// Name of the error in the service's model: `QueueDoesNotExist` for the code
+    /// `AWS.SimpleQueueService.NonExistentQueue`. `None` for one that the model does not have.
+    #[must_use]
+    pub fn shape(&self) -> Option<Name> {
+        let service = catalog().service(self.service()).ok()?;
+        let operation = service.operation(self.operation())?;
+        let exception = service.exception(operation, &self.code)?;
+        Some(exception.name)
     }
 
     /// Operation in PascalCase.

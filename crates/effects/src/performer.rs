@@ -34,6 +34,8 @@ use crate::script::{self, Grant, ScriptRunner, SessionRegistry, Walls};
 
 const EMAILS_AT_ONCE: usize = 16;
 const AWS_CALLS_AT_ONCE: usize = 64;
+/// Calls at once that may take minutes: half of what the client does at once by default, so that they hold up no other.
+const LONG_CALLS_AT_ONCE: usize = 32;
 const SCRIPTS_AT_ONCE: usize = 4;
 /// Deliveries by AWS at once: half of what the client does at once by default, so that the other half is left for
 /// runbooks whatever targets do.
@@ -78,6 +80,7 @@ struct Inner {
     destination_places: Places,
     task_places: Places,
     aws_places: Semaphore,
+    long_places: Semaphore,
     script_places: Semaphore,
 }
 
@@ -134,6 +137,7 @@ impl Performer {
             destination_places: Places::new(PlaceLimits::DEFAULT),
             task_places: Places::new(PlaceLimits::DEFAULT),
             aws_places: Semaphore::new(AWS_CALLS_AT_ONCE),
+            long_places: Semaphore::new(LONG_CALLS_AT_ONCE),
             script_places: Semaphore::new(SCRIPTS_AT_ONCE),
         };
         Ok(Self {
@@ -336,7 +340,12 @@ impl Inner {
             }
             EffectCommand::Preview(ask) => self.preview(intent, ask).await,
             EffectCommand::CallAws(call) => {
-                let _place = self.aws_places.acquire().await;
+                let places = if aws_call::works_long(call) {
+                    &self.long_places
+                } else {
+                    &self.aws_places
+                };
+                let _place = places.acquire().await;
                 self.aws.perform(intent, call).await
             }
         }

@@ -17,6 +17,7 @@ pub mod machines {
     pub use flow::asl::map_run;
     pub use flow::asl::plan;
     pub use flow::asl::review::warned;
+    pub use flow::asl::sdk;
     pub use flow::asl::single;
     pub use flow::asl::trial;
     pub use flow::asl::{

@@ -304,6 +304,7 @@ fn checked(mut call: Call, outcome: Outcome, cx: &Context) -> Decision<Call, Com
         message,
         status: None,
         request_id: None,
+        shape: None,
         transient: false,
     };
     let wanted = call.root.request.account.clone().unwrap_or_default();
@@ -363,6 +364,7 @@ fn resolve(
                 message,
                 status: None,
                 request_id: None,
+                shape: None,
                 transient: false,
             };
             call.fail(failure, cx)

@@ -387,6 +387,10 @@ pub struct Failure {
     pub status: Option<u16>,
     /// AWS request id where there was one.
     pub request_id: Option<String>,
+    /// Name of the error in the service's model, where that has it: `QueueDoesNotExist` for the code
+    /// `AWS.SimpleQueueService.NonExistentQueue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<String>,
     /// Whether a later attempt may succeed (throttling, 5xx, network).
     pub transient: bool,
 }

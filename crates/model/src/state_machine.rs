@@ -30,6 +30,9 @@ pub struct StateMachine {
     /// `revisionId`: another one for every change; the first revision has none.
     #[serde(default)]
     pub revision: Option<Uuid>,
+    /// When it was last changed: what the revision is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,

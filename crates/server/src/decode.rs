@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// What a string member must be. Lengths are in characters.
+/// What a string member must be. Lengths are in characters, unless it is said that they are in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text {
     min: usize,
     max: usize,
+    bytes: bool,
     pattern: Option<Pattern>,
 }
 
@@ -27,7 +28,16 @@ impl Text {
         Self {
             min,
             max,
+            bytes: false,
             pattern: None,
+        }
+    }
+
+    /// The length is that of the UTF-8 text in bytes: so payloads are measured.
+    pub(crate) const fn in_bytes(self) -> Self {
+        Self {
+            bytes: true,
+            ..self
         }
     }
 
@@ -57,7 +67,11 @@ impl Text {
 
     /// The rule that a value breaks.
     fn broken(&self, value: &str) -> Option<String> {
-        let length = value.chars().count();
+        let length = if self.bytes {
+            value.len()
+        } else {
+            value.chars().count()
+        };
         if length < self.min {
             return Some(format!(
                 "Member must have length greater than or equal to {}",

@@ -130,6 +130,7 @@ fn failure_of(error: &CallError) -> Failure {
         message: error.message(),
         status: error.status(),
         request_id: error.request_id().map(str::to_owned),
+        shape: None,
         transient: error.is_transient(),
     }
 }
@@ -140,6 +141,7 @@ fn other(code: &str, message: String) -> Failure {
         message,
         status: None,
         request_id: None,
+        shape: None,
         transient: false,
     }
 }

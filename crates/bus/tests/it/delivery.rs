@@ -57,6 +57,7 @@ fn refused(code: &str, status: Option<u16>, transient: bool) -> Outcome {
         message: "why".to_owned(),
         status,
         request_id: None,
+        shape: None,
         transient,
     })
 }

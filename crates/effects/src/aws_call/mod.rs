@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use aws::ServiceError;
 use aws::client::{CallError, Identity, Policy, Request};
 use aws::knowledge::{self, Mutation, Repeated};
 use model::effect::{AssumeRole, AwsCall, Failure, Intent, Spelling};
@@ -244,16 +245,23 @@ fn request(intent: &Intent, call: &AwsCall) -> Request {
 fn policy(call: &AwsCall) -> Policy {
     let within = Duration::from_secs(u64::from(call.timeout_secs.max(1)));
     let mut policy = Policy::default().within(within);
-    // A function answers when it has done its work, which may take a quarter of an hour.
-    if is_invocation(call) {
+    if works_long(call) {
         policy.attempt_timeout = within;
     }
     policy
 }
 
-fn is_invocation(call: &AwsCall) -> bool {
+/// Whether a call is answered when work is done that may take minutes: a function may work for a quarter of an hour, an
+/// Express execution for five minutes.
+pub(crate) fn works_long(call: &AwsCall) -> bool {
     let names = aws::resolve_names(&call.service, &call.operation);
-    names.is_ok_and(|(service, operation)| (&*service, &*operation) == ("lambda", "Invoke"))
+    names.is_ok_and(|(service, operation)| {
+        [
+            ("lambda", "Invoke"),
+            ("stepfunctions", "StartSyncExecution"),
+        ]
+        .contains(&(&*service, &*operation))
+    })
 }
 
 /// A role to act as, or the process itself.
@@ -307,6 +315,10 @@ fn failure_of(error: &CallError) -> Failure {
         message: error.message(),
         status: error.status(),
         request_id: error.request_id().map(str::to_owned),
+        shape: error
+            .service_error()
+            .and_then(ServiceError::shape)
+            .map(str::to_owned),
         transient: error.is_transient(),
     }
 }
@@ -317,6 +329,7 @@ pub(crate) fn plain_failure(code: &str, message: String, transient: bool) -> Fai
         message,
         status: None,
         request_id: None,
+        shape: None,
         transient,
     }
 }

@@ -155,6 +155,7 @@ async fn a_service_error_keeps_its_words() {
     let failure = failed(perform(&performer(stub.url()), of_class("read").0).await);
     assert_eq!(failure.code, "InvalidInstanceID.NotFound");
     assert_eq!(failure.message, "told so");
+    assert_eq!(failure.shape, None, "EC2's model has no errors");
     assert_eq!(
         (
             failure.status,
@@ -164,6 +165,40 @@ async fn a_service_error_keeps_its_words() {
         (Some(400), Some("req-1"), false)
     );
     assert_eq!(stub.seen().len(), 1);
+}
+
+/// The name that the model has for an error is not always the code on the wire.
+#[tokio::test]
+async fn an_error_has_the_name_that_the_model_has_for_it() {
+    let query = |code: &str| {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>m</Message></Error><RequestId>r</RequestId></ErrorResponse>"
+        );
+        Reply::Answer(400, "text/xml", body)
+    };
+    for (service, operation, params, code, shape) in [
+        (
+            "iam",
+            "DeleteUser",
+            json!({"UserName": "u"}),
+            "DeleteConflict",
+            Some("DeleteConflictException"),
+        ),
+        (
+            "rds",
+            "DescribeDBInstances",
+            Value::Null,
+            "DBInstanceNotFound",
+            Some("DBInstanceNotFoundFault"),
+        ),
+        ("iam", "ListUsers", Value::Null, "AccessDenied", None),
+    ] {
+        let stub = Stub::start(move |_, _| query(code)).await;
+        let call = EffectCommand::CallAws(call(service, operation, params));
+        let failure = failed(perform(&performer(stub.url()), call).await);
+        assert_eq!(failure.code, code);
+        assert_eq!(failure.shape.as_deref(), shape, "{code}");
+    }
 }
 
 #[tokio::test]
@@ -193,6 +228,7 @@ async fn other_protocols_are_spoken_too() {
         .await,
     );
     assert_eq!(failure.code, "ParameterNotFound");
+    assert_eq!(failure.shape.as_deref(), Some("ParameterNotFound"));
     let result = done(
         perform(
             &performer,

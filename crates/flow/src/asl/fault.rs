@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::dataset::weight;
 use super::intrinsic::IntrinsicError;
 use super::path::Path;
 
@@ -48,6 +49,8 @@ pub(crate) struct Fault {
     pub(crate) location: Option<String>,
     /// Whether it is about a value that an expression had yielded already.
     pub(crate) after_entry: bool,
+    /// Whether a heartbeat was missed: it is shown as any time-out, but has a name of its own for Retry and Catch.
+    pub(crate) missed_beat: bool,
 }
 
 impl Fault {
@@ -59,6 +62,15 @@ impl Fault {
             in_definition: false,
             location: None,
             after_entry: false,
+            missed_beat: false,
+        }
+    }
+
+    /// A time limit passed; `missed_beat` is whether it was that of a heartbeat.
+    pub(crate) fn timeout(missed_beat: bool) -> Self {
+        Self {
+            missed_beat,
+            ..Self::of(Some(TIMEOUT.to_owned()), None)
         }
     }
 
@@ -70,6 +82,7 @@ impl Fault {
             in_definition: true,
             location: None,
             after_entry: false,
+            missed_beat: false,
         }
     }
 
@@ -98,6 +111,7 @@ impl Fault {
         match wanted {
             ALL => ![RUNTIME, DATA_LIMIT_EXCEEDED].contains(&name),
             TIMEOUT => name == TIMEOUT || name == HEARTBEAT_TIMEOUT,
+            HEARTBEAT_TIMEOUT => self.missed_beat || name == HEARTBEAT_TIMEOUT,
             TASK_FAILED => {
                 ![TIMEOUT, HEARTBEAT_TIMEOUT, RUNTIME, DATA_LIMIT_EXCEEDED].contains(&name)
             }
@@ -163,6 +177,14 @@ pub(crate) fn intrinsic(field: &str, error: &IntrinsicError) -> Fault {
             "The function call specified for the field '{field}' threw an error during execution: {error}"
         ),
     )
+}
+
+/// Refuses a value that is larger than the service allows.
+pub(crate) fn check_size(value: &Value, state: &str) -> Result<(), Fault> {
+    if weight::text(value) > MAX_PAYLOAD {
+        return Err(too_large(state));
+    }
+    Ok(())
 }
 
 pub(crate) fn too_large(state: &str) -> Fault {

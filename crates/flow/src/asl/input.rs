@@ -142,6 +142,15 @@ pub struct Start {
     /// What of its history is logged, and where.
     #[serde(default)]
     pub logging: Option<Logging>,
+    /// Whether the machine is traced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tracing: bool,
+    /// When the definition was last changed; executions of older versions of this program do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
+    /// The caller's `traceHeader`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
     /// The role it acts as.
     pub role_arn: String,
     /// The input, as it was sent.

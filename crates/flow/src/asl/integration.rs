@@ -7,9 +7,10 @@
 use model::effect::{Failure, Spelling};
 use serde_json::{Map, Value, json};
 
-use super::fault::{Fault, TIMEOUT};
+use super::fault::Fault;
 use super::job::Job;
 use super::optimised::{self, Optimised};
+use super::sdk;
 use super::web;
 
 /// A resource that this version runs.
@@ -55,40 +56,6 @@ impl Family {
         }
     }
 }
-
-/// Services whose name in resources is not boto3's: (in resources, boto3's).
-const SDK_NAMES: [(&str, &str); 12] = [
-    ("cloudwatchlogs", "logs"),
-    ("cloudwatchevents", "events"),
-    ("eventbridge", "events"),
-    ("sfn", "stepfunctions"),
-    ("costexplorer", "ce"),
-    ("elasticloadbalancing", "elb"),
-    ("elasticloadbalancingv2", "elbv2"),
-    ("applicationautoscaling", "application-autoscaling"),
-    ("cognitoidentityprovider", "cognito-idp"),
-    ("networkfirewall", "network-firewall"),
-    ("accessanalyzer", "accessanalyzer"),
-    ("wafregional", "waf-regional"),
-];
-
-/// Prefixes of errors that are not just the name with a capital: (in resources, prefix).
-const SDK_PREFIXES: [(&str, &str); 14] = [
-    ("dynamodb", "DynamoDb"),
-    ("guardduty", "GuardDuty"),
-    ("securityhub", "SecurityHub"),
-    ("cloudtrail", "CloudTrail"),
-    ("cloudwatch", "CloudWatch"),
-    ("cloudwatchlogs", "CloudWatchLogs"),
-    ("cloudformation", "CloudFormation"),
-    ("cloudfront", "CloudFront"),
-    ("eventbridge", "EventBridge"),
-    ("secretsmanager", "SecretsManager"),
-    ("networkfirewall", "NetworkFirewall"),
-    ("autoscaling", "AutoScaling"),
-    ("acmpca", "AcmPca"),
-    ("ssoadmin", "SsoAdmin"),
-];
 
 impl Integration {
     /// What a resource means.
@@ -147,7 +114,7 @@ impl Integration {
         };
         let shown = resource.get(resource_type.len() + 1..).unwrap_or(action);
         let (family, service, operation) = match resource_type.strip_prefix("aws-sdk:") {
-            Some(name) => (Family::Sdk, boto3_name(name), pascal(plain)),
+            Some(name) => (Family::Sdk, sdk::boto3_name(name), pascal(plain)),
             None => {
                 let known = Optimised::of(resource_type, plain);
                 let (known, operation) = known.ok_or_else(|| unrecognised(arn))?;
@@ -229,11 +196,15 @@ impl Integration {
         Ok(parameters)
     }
 
+    /// Whether the task goes on when its call is answered.
+    pub(crate) fn waits(&self) -> bool {
+        self.callback || self.job.is_some()
+    }
+
     /// Why an answered call began nothing that a task could wait for: error and cause.
     pub(crate) fn not_begun(&self, answer: &Value) -> Option<(&'static str, String)> {
-        let waits = self.callback || self.job.is_some();
         let job = Job::of(&self.service, &self.operation)
-            .filter(|_| waits && self.family == Family::Optimised);
+            .filter(|_| self.waits() && self.family == Family::Optimised);
         job?.not_begun(answer)
     }
 
@@ -291,16 +262,17 @@ impl Integration {
     /// The fault of a call that failed.
     pub(crate) fn fault(&self, failure: &Failure) -> Fault {
         if failure.code == "Timeout" {
-            return Fault::of(Some(TIMEOUT.to_owned()), None);
+            return Fault::timeout(false);
         }
         let status = failure.status.unwrap_or(0);
         let request = failure.request_id.as_deref().unwrap_or("null");
         let message = &failure.message;
+        let shape = failure.shape.as_deref();
         match self.family {
             Family::Sdk => {
                 let name = self.resource_type.trim_start_matches("aws-sdk:");
-                let prefix = sdk_prefix(name);
-                let error = exception(&failure.code, &format!("{prefix}Exception"));
+                let prefix = sdk::service(name);
+                let error = sdk::exception(shape, &prefix);
                 Fault::of(
                     Some(format!("{prefix}.{error}")),
                     Some(format!(
@@ -313,8 +285,8 @@ impl Integration {
                 let known = Optimised::of_service(&self.service);
                 let (prefix, long) =
                     known.map_or(("Lambda", "AWSLambda"), |known| (known.prefix, known.long));
-                let base = format!("{long}Exception");
-                let error = exception(&failure.code, &base);
+                let base = known.map_or("AWSLambdaException".to_owned(), Optimised::exception);
+                let error = sdk::first_exception(shape, &base);
                 Fault::of(
                     Some(format!("{prefix}.{error}")),
                     Some(format!(
@@ -331,54 +303,6 @@ fn unrecognised(arn: &str) -> String {
     format!(
         "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
     )
-}
-
-fn boto3_name(name: &str) -> &str {
-    SDK_NAMES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or(name, |(_, boto3)| boto3)
-}
-
-fn sdk_prefix(name: &str) -> String {
-    SDK_PREFIXES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or_else(|| pascal(name), |(_, prefix)| (*prefix).to_owned())
-}
-
-/// The exception that an error code is known as: codes that are no exceptions' names are the service's base exception.
-fn exception(code: &str, base: &str) -> String {
-    let name = code.rsplit(['.', '#']).next().unwrap_or(code);
-    let plain = !name.is_empty() && name.chars().all(char::is_alphanumeric);
-    if name.ends_with("Exception") {
-        name.to_owned()
-    } else if plain && is_modelled(name) {
-        format!("{name}Exception")
-    } else {
-        base.to_owned()
-    }
-}
-
-/// Codes of shapes that SDKs have exceptions for although their names do not end so.
-fn is_modelled(code: &str) -> bool {
-    const KNOWN: [&str; 14] = [
-        "NoSuchKey",
-        "NoSuchBucket",
-        "NoSuchEntity",
-        "NotFound",
-        "InvalidToken",
-        "StateMachineDoesNotExist",
-        "ExecutionAlreadyExists",
-        "ExecutionDoesNotExist",
-        "TaskDoesNotExist",
-        "TaskTimedOut",
-        "InvalidArn",
-        "InvalidName",
-        "InvalidExecutionInput",
-        "QueueDoesNotExist",
-    ];
-    KNOWN.contains(&code)
 }
 
 /// A value as the JSON text that a call takes; a text stays, except for a function, which takes JSON.

@@ -17,6 +17,7 @@ pub mod path;
 pub mod plan;
 pub mod rehearsal;
 pub mod review;
+pub mod sdk;
 pub mod single;
 pub mod template;
 

@@ -160,6 +160,12 @@ impl Optimised {
         Some((found, operation))
     }
 
+    /// The first SDK's class for errors that a service's model does not have. DynamoDB's leaves out the version that its
+    /// name has.
+    pub(crate) fn exception(&self) -> String {
+        format!("{}Exception", self.long.trim_end_matches("v2"))
+    }
+
     /// The integrations of a service by boto3's name.
     pub(crate) fn of_service(service: &str) -> Option<&'static Self> {
         ALL.iter().find(|one| one.service == service)

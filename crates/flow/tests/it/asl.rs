@@ -6,6 +6,8 @@ mod cases;
 mod compare;
 mod data_limits;
 mod datasets;
+mod errors;
+mod failing;
 mod graph;
 mod laws;
 mod map_data;

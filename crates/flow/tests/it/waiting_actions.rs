@@ -18,6 +18,7 @@ fn refused(code: &str, message: &str) -> Outcome {
         message: message.to_owned(),
         status: Some(400),
         request_id: None,
+        shape: None,
         transient: false,
     })
 }

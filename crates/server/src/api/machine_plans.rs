@@ -17,7 +17,7 @@ use crate::decode::{Fields, Text};
 use crate::error::ApiError;
 
 const DEFINITION: Text = Text::length(1, 1_048_576);
-const INPUT: Text = Text::length(0, 262_144);
+const INPUT: Text = Text::length(0, 262_144).in_bytes();
 const NAME: Text = Text::length(1, 256);
 
 pub(super) async fn create(call: Call) -> Answer {

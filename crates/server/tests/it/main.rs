@@ -10,6 +10,7 @@ mod deliveries;
 mod documents;
 mod escalations;
 mod events;
+mod executions;
 mod explain;
 mod functions;
 mod limits;

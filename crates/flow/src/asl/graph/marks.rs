@@ -123,6 +123,14 @@ impl<'a> Reader<'a> {
         if kind.starts_with("Execution") {
             return self.execution(kind, before);
         }
+        if kind.ends_with("StateAborted") || kind == "MapIterationAborted" {
+            // It follows the failure that cut its state off, and does not name that state: the Parallel or Map around
+            // them ends at once.
+            if let Some(before) = before {
+                self.visit_of.insert(number("id"), before);
+            }
+            return;
+        }
         if let Some(name) = name("stateEnteredEventDetails") {
             self.visit_of.insert(number("id"), self.visits.len());
             let outcome = Outcome::Running;

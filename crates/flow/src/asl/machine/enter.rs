@@ -227,7 +227,7 @@ fn do_work(turn: &mut Turn<'_>, (id, state): (u32, &State), scene: Scene) -> Res
             branches,
             arguments,
             ..
-        } => fork::parallel(turn, id, &scene, (branches, arguments.as_ref())),
+        } => fork::parallel(turn, (id, state), &scene, (branches, arguments.as_ref())),
         Kind::Map(map) => fork::map(turn, (id, state), &scene, map),
         Kind::Task(task) => task::begin(turn, (id, state), scene, task),
     }

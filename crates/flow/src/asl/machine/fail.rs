@@ -62,7 +62,18 @@ fn lead(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     }
     match thread.parent {
         None => end::failed(turn, id, &fault),
-        Some(_) => fork::failed(turn, id, fault),
+        Some(_) => {
+            show_aborted(turn, (id, state), &fault);
+            fork::failed(turn, id, fault);
+        }
+    }
+}
+
+/// A Task that fails its branch is aborted with it: the event stands aside, what follows goes on from the failure.
+fn show_aborted(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: &Fault) {
+    if matches!(state.kind, Kind::Task(_)) && has_event(fault) {
+        let last = turn.thread(id).map_or(0, |thread| thread.last);
+        turn.event("TaskStateAborted", last, None);
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::enter::Scene;
 use super::turn::Turn;
-use super::{fail, leave, planned, quantity, spread, task};
+use super::{MAX_EVENTS, fail, leave, planned, quantity, spread, task};
 use crate::asl::definition::{Items, Kind, Map, State};
 use crate::asl::document::Document;
 use crate::asl::execution::{Fork, Phase, Thread};
@@ -22,12 +22,16 @@ const MOST_KEPT: usize = 32 << 20;
 /// Begins the branches of a Parallel.
 pub(super) fn parallel(
     turn: &mut Turn<'_>,
-    id: u32,
+    (id, state): (u32, &State),
     scene: &Scene,
     (branches, arguments): (&[usize], Option<&Template>),
 ) -> Result<(), Fault> {
     let input = match arguments {
-        Some(arguments) => scene.fill(arguments, &scene.input, turn)?.into(),
+        Some(arguments) => {
+            let given = scene.fill(arguments, &scene.input, turn)?;
+            fault::check_size(&given, &state.name)?;
+            given.into()
+        }
         None => scene.input.clone(),
     };
     turn.thread_event(id, "ParallelStateStarted", None);
@@ -115,7 +119,10 @@ pub(super) fn map(
     }
     let started = turn.thread(id).map_or(0, |thread| thread.last);
     for _ in 0..count.min(at_once) {
-        iterate(turn, (id, state), started)?;
+        if let Err(fault) = iterate(turn, (id, state), started) {
+            cut_all(turn, id, &fault);
+            return Err(fault);
+        }
     }
     Ok(())
 }
@@ -256,6 +263,7 @@ pub(super) fn iterate(
             scene.fill(selector, &input, turn)?
         }
     };
+    fault::check_size(&given, &state.name)?;
     if let Some(Phase::Forked(fork)) = turn.touch(id).map(|thread| &mut thread.phase) {
         fork.begun += 1;
     }
@@ -314,39 +322,35 @@ fn came(turn: &mut Turn<'_>, child: &Thread, ended: Result<usize, Fault>) {
     else {
         return;
     };
-    let is_map = matches!(state.kind, Kind::Map(_));
-    let event = is_map.then(|| {
+    let Some((done, exceeded, tolerates)) = count(turn, id, (fault.is_some(), kept)) else {
+        return;
+    };
+    let end = fault.clone().filter(|_| exceeded);
+    let end = end.map(|fault| if tolerates { threshold() } else { fault });
+    if let Some(end) = &end {
+        cut(turn, id, (child.last, end));
+    }
+    // A fault of the definition itself has no events of its own.
+    let shows = matches!(state.kind, Kind::Map(_)) && fault.as_ref().is_none_or(fail::has_event);
+    let event = shows.then(|| {
         let (kind, key) = match &fault {
             None => ("MapIterationSucceeded", "mapIterationSucceededEventDetails"),
             Some(_) => ("MapIterationFailed", "mapIterationFailedEventDetails"),
         };
         turn.event(kind, child.last, Some((key, iteration(state, child.index))))
     });
-    let Some(thread) = turn.touch(id) else { return };
-    // The state's next event follows an iteration's success, but what a failed one did last.
-    thread.last = match (&fault, event) {
-        (None, Some(event)) => event,
-        _ => child.last,
-    };
-    let Phase::Forked(fork) = &mut thread.phase else {
-        return;
-    };
-    fork.ended += 1;
-    fork.kept = fork.kept.saturating_add(kept);
-    let too_much = fork.kept > MOST_KEPT;
-    if fault.is_some() {
-        fork.failed += 1;
+    if let Some(thread) = turn.touch(id) {
+        // The state's next event follows an iteration's success, but what a failed one did last.
+        thread.last = match (&fault, event) {
+            (None, Some(event)) => event,
+            _ => child.last,
+        };
     }
-    let exceeded = fork.failed > fork.tolerated.unwrap_or(0);
-    let (done, tolerates) = (
-        fork.ended == fork.count,
-        fork.tolerated.is_some_and(|most| most > 0),
-    );
-    if let Some(fault) = fault.filter(|_| exceeded) {
-        let fault = if tolerates { threshold() } else { fault };
-        return fail_all(turn, (id, state), fault);
+    if let Some(fault) = end {
+        stop(turn, id);
+        return fail::fail(turn, id, fault);
     }
-    let next = if too_much {
+    let next = if kept_of(turn, id) > MOST_KEPT {
         Err(fault::results_too_large(&state.name, MOST_KEPT))
     } else if done {
         join(turn, (id, state))
@@ -354,7 +358,36 @@ fn came(turn: &mut Turn<'_>, child: &Thread, ended: Result<usize, Fault>) {
         iterate(turn, (id, state), child.last)
     };
     if let Err(fault) = next {
-        fail_all(turn, (id, state), fault);
+        cut_all(turn, id, &fault);
+        fail::fail(turn, id, fault);
+    }
+}
+
+/// Counts a child that has ended: whether it was the last one, whether more have failed now than may, and whether any may.
+fn count(
+    turn: &mut Turn<'_>,
+    id: u32,
+    (has_failed, kept): (bool, usize),
+) -> Option<(bool, bool, bool)> {
+    let Phase::Forked(fork) = &mut turn.touch(id)?.phase else {
+        return None;
+    };
+    fork.ended += 1;
+    fork.kept = fork.kept.saturating_add(kept);
+    fork.failed += u32::from(has_failed);
+    let tolerated = fork.tolerated.unwrap_or(0);
+    Some((
+        fork.ended == fork.count,
+        fork.failed > tolerated,
+        tolerated > 0,
+    ))
+}
+
+/// Bytes of the results that a state has of its children.
+fn kept_of(turn: &Turn<'_>, id: u32) -> usize {
+    match turn.thread(id).map(|thread| &thread.phase) {
+        Some(Phase::Forked(fork)) => fork.kept,
+        _ => 0,
     }
 }
 
@@ -365,27 +398,52 @@ fn threshold() -> Fault {
     )
 }
 
-/// Stops what still runs and fails the state.
-fn fail_all(turn: &mut Turn<'_>, (id, state): (u32, &State), fault: Fault) {
-    let below = below(turn, id);
-    for child in below {
-        let Some(thread) = turn.thread(child).cloned() else {
+/// Shows what is cut off by a failure of a state, whose events all follow the same one: the branches and iterations, and
+/// the states that they are at. A fault of the definition itself cuts off without a word, but for map runs.
+fn cut(turn: &mut Turn<'_>, id: u32, (previous, fault): (u64, &Fault)) {
+    for child in below(turn, id) {
+        let Some((thread, machine)) = turn.at(child) else {
             continue;
         };
-        let direct = thread.parent == Some(id);
+        let state_of = |thread: &Thread| {
+            let block = machine.blocks.get(thread.block)?;
+            block.states.get(thread.state)
+        };
+        let around = thread.parent.and_then(|parent| turn.thread(parent));
+        let around = around.and_then(state_of);
+        // A history that is full takes no more of them.
+        if fail::has_event(fault) && turn.x.root.events < MAX_EVENTS {
+            if let Some(map) = around.filter(|state| matches!(state.kind, Kind::Map(_))) {
+                let details = iteration(map, thread.index);
+                turn.event(
+                    "MapIterationAborted",
+                    previous,
+                    Some(("mapIterationAbortedEventDetails", details)),
+                );
+            }
+            let entered = !matches!(thread.phase, Phase::Ready | Phase::Mapping(_));
+            if let Some(state) = state_of(&thread).filter(|_| entered) {
+                let kind = format!("{}StateAborted", state.kind.as_str());
+                turn.event(&kind, previous, None);
+            }
+        }
         spread::show_abandoned(turn, child);
+    }
+}
+
+/// Stops what still runs because of a failure of the state itself.
+fn cut_all(turn: &mut Turn<'_>, id: u32, fault: &Fault) {
+    let last = turn.thread(id).map_or(0, |thread| thread.last);
+    cut(turn, id, (last, fault));
+    stop(turn, id);
+}
+
+/// Stops what still runs.
+fn stop(turn: &mut Turn<'_>, id: u32) {
+    for child in below(turn, id) {
         task::abandon(turn, child);
         turn.end_thread(child);
-        if direct && matches!(state.kind, Kind::Map(_)) {
-            let details = iteration(state, thread.index);
-            turn.event(
-                "MapIterationAborted",
-                thread.last,
-                Some(("mapIterationAbortedEventDetails", details)),
-            );
-        }
     }
-    fail::fail(turn, id, fault);
 }
 
 /// All threads below one.

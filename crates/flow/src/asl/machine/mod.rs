@@ -286,9 +286,10 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
         Phase::Waiting { .. } => leave::after_wait(turn, id),
         Phase::Calling(call) => {
             let look = call.job.as_ref().and_then(|job| job.timer.as_deref()) == Some(key);
+            let missed_beat = call.beat.as_deref() == Some(key);
             match task::integration_at(turn, id).and_then(|found| found.job) {
                 Some((job, _)) if look => follow::look(turn, id, job),
-                _ => task::time_out(turn, id),
+                _ => task::time_out(turn, id, missed_beat),
             }
         }
         _ => {

@@ -77,6 +77,17 @@ pub(super) fn submitted(turn: &mut Turn<'_>, id: u32, integration: &Integration,
     );
 }
 
+/// The call of a Task that waits for more was refused.
+pub(super) fn not_submitted(
+    turn: &mut Turn<'_>,
+    id: u32,
+    integration: &Integration,
+    fault: &Fault,
+) {
+    let details = end::error_details(fault.error.as_deref(), fault.cause.as_deref());
+    ended(turn, id, (integration, "SubmitFailed"), details);
+}
+
 /// A Task has its result.
 pub(super) fn succeeded(turn: &mut Turn<'_>, id: u32, integration: &Integration, result: String) {
     let details = json!({"output": result, "outputDetails": {"truncated": false}});

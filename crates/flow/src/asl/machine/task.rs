@@ -11,13 +11,23 @@ use super::worker::{self, Work};
 use super::{fail, follow, leave, planned, quantity, seconds_after, shown, spread, trial};
 use crate::asl::definition::{Kind, State, Task};
 use crate::asl::execution::{Call, Followed, Phase};
-use crate::asl::fault::{self, Fault, MAX_PAYLOAD, TASK_FAILED, TIMEOUT};
+use crate::asl::fault::{self, Fault, MAX_PAYLOAD, TASK_FAILED};
 use crate::asl::input::{Command, Settlement};
 use crate::asl::integration::{Family, Integration};
 use crate::asl::web;
 
-/// Seconds that one call may take when the state does not say less.
+/// Seconds that one call may take when neither the state nor its service says more.
 const CALL_SECONDS: u32 = 60;
+/// Seconds that one call may take at most whatever the state says.
+const LONGEST_SECONDS: u32 = 300;
+/// Seconds beyond a state's own limit: its timer says when that is reached, and what came of the call is not asked then.
+const BEYOND_SECONDS: u32 = 5;
+/// Calls that are answered when long work is done, with the seconds that their services allow and a little more, so that
+/// it is their word that ends them.
+const LONG_CALLS: [(&str, &str, u32); 2] = [
+    ("lambda", "Invoke", 915),
+    ("stepfunctions", "StartSyncExecution", 315),
+];
 
 /// Asks for a Task's work.
 pub(super) fn begin(
@@ -164,11 +174,7 @@ pub(super) fn perform_spelled(
             session_name: session(&turn.x.origin.start.name),
             through: None,
         }),
-        timeout_secs: timeout.map_or(CALL_SECONDS, |limit| {
-            u32::try_from(limit)
-                .unwrap_or(u32::MAX)
-                .clamp(1, CALL_SECONDS)
-        }),
+        timeout_secs: seconds((service, operation), timeout),
         spelling,
     };
     perform(turn, EffectCommand::CallAws(call))
@@ -180,6 +186,21 @@ fn perform(turn: &mut Turn<'_>, command: EffectCommand) -> Uuid {
     let effect = ids::child(turn.cx.id, turn.x.root.effects);
     turn.commands.push(Command::Perform { effect, command });
     effect
+}
+
+/// Seconds that a call may take, its repeats included: those of the state where it names some, within bounds.
+fn seconds((service, operation): (&str, &str), limit: Option<u64>) -> u32 {
+    let long = LONG_CALLS
+        .iter()
+        .find(|(of, named, _)| (*of, *named) == (service, operation))
+        .map(|(_, _, longest)| *longest);
+    let Some(limit) = limit else {
+        return long.unwrap_or(CALL_SECONDS);
+    };
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    limit
+        .saturating_add(BEYOND_SECONDS)
+        .min(long.unwrap_or(LONGEST_SECONDS))
 }
 
 /// A session's name from an execution's: what STS does not take is left out.
@@ -236,7 +257,13 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
         if let (Some((job, opened)), true) = (integration.job, follow::has_begun(turn, id)) {
             return follow::looked(turn, (id, state), (integration, job, opened), answer);
         }
-        let answer = answer.map_err(|failure| integration.fault(&failure))?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                refused(turn, id, (integration, integration.fault(&failure)));
+                return Ok(());
+            }
+        };
         if let Some((error, cause)) = integration.not_begun(&answer) {
             return Err(Fault::of(Some(error.to_owned()), Some(cause)));
         }
@@ -327,23 +354,35 @@ pub(super) fn succeed(
     Ok(())
 }
 
+/// The events of a Task whose call was refused, then what follows. One that was to wait for more was not even submitted.
+fn refused(turn: &mut Turn<'_>, id: u32, (integration, fault): (&Integration, Fault)) {
+    if !integration.waits() || fault.is(fault::TIMEOUT) {
+        return failed(turn, id, (integration, fault));
+    }
+    drop_timers(turn, id);
+    shown::not_submitted(turn, id, integration, &fault);
+    over(turn, id, fault);
+}
+
 /// The events of a Task that failed, then what follows.
 fn failed(turn: &mut Turn<'_>, id: u32, (integration, fault): (&Integration, Fault)) {
     drop_timers(turn, id);
     shown::failed(turn, id, integration, &fault);
+    over(turn, id, fault);
+}
+
+fn over(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     if let Some(thread) = turn.touch(id) {
         thread.phase = Phase::Ready;
     }
     fail::fail(turn, id, fault);
 }
 
-/// A time limit of a Task passed.
-pub(super) fn time_out(turn: &mut Turn<'_>, id: u32) {
+/// A time limit of a Task passed: that of the whole, or of a heartbeat.
+pub(super) fn time_out(turn: &mut Turn<'_>, id: u32, missed_beat: bool) {
     abandon(turn, id);
     worker::show(turn, id);
-    with_state(turn, id, |_, _, _| {
-        Err(Fault::of(Some(TIMEOUT.to_owned()), None))
-    });
+    with_state(turn, id, |_, _, _| Err(Fault::timeout(missed_beat)));
 }
 
 /// Somebody sent a token back. `false` when no task waits for it.

@@ -92,6 +92,7 @@ impl Stage {
                 message: cause.unwrap_or_default(),
                 status: None,
                 request_id: None,
+                shape: None,
                 transient: false,
             }),
             Settlement::Heartbeat | Settlement::Retry => return Err(Stuck::Waits),

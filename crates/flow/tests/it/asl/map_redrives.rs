@@ -47,6 +47,9 @@ impl Played {
             alias: None,
             express: false,
             logging: None,
+            tracing: false,
+            updated: None,
+            trace_header: None,
             role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
             input: input.to_string(),
             member: None,
@@ -235,6 +238,7 @@ fn a_run_that_ended_while_it_wrote_writes_anew_elsewhere() {
             message: String::new(),
             status: Some(500),
             request_id: None,
+            shape: None,
             transient: true,
         }),
     });

@@ -18,6 +18,9 @@ fn world(definition: &Value, input: &Value) -> World {
         alias: None,
         express: false,
         logging: None,
+        tracing: false,
+        updated: None,
+        trace_header: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
         member: None,
@@ -54,6 +57,7 @@ fn end(world: &mut World, name: &str, good: bool) {
             message: "broken".to_owned(),
             status: Some(400),
             request_id: None,
+            shape: None,
             transient: false,
         })
     };

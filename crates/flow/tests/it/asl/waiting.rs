@@ -23,6 +23,9 @@ fn start(definition: &Value, input: &Value) -> Start {
         alias: None,
         express: false,
         logging: None,
+        tracing: false,
+        updated: None,
+        trace_header: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
         member: None,
@@ -260,6 +263,7 @@ fn looks_may_fail_for_a_while_and_a_stop_ends_the_job() {
             message: "later".to_owned(),
             status: Some(400),
             request_id: None,
+            shape: None,
             transient,
         })
     };

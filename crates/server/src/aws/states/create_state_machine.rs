@@ -89,6 +89,7 @@ fn wanted(call: &Call) -> Result<StateMachine, ApiError> {
         role_arn: machines::role(&fields)?.ok_or_else(|| fields.missing("roleArn"))?,
         logging: logging::read(&fields)?,
         tracing: machines::tracing(&fields)?.unwrap_or(false),
+        updated: None,
         revision: None,
         tags: super::list_tags_for_resource::read(&fields)?,
         express,

@@ -14,9 +14,9 @@ pub(super) async fn handle(call: Call) -> Answer {
         "name": start.machine_name,
         "definition": start.definition,
         "roleArn": start.role_arn,
-        "updateDate": epoch(execution.times().0),
+        "updateDate": epoch(start.updated.unwrap_or(execution.times().0)),
         "loggingConfiguration": logging::shown(start.logging.as_ref()),
-        "tracingConfiguration": {"enabled": false},
+        "tracingConfiguration": {"enabled": start.tracing},
     });
     if let Some(read) = machines::variable_references(&start.definition, start.express) {
         body["variableReferences"] = read;

@@ -129,6 +129,9 @@ pub(super) fn described(execution: &Execution, with_data: bool, at: Timestamp) -
             body.insert(member.to_owned(), text.into());
         }
     }
+    if let Some(trace) = &execution.start().trace_header {
+        body.insert("traceHeader".to_owned(), trace.as_str().into());
+    }
     let reason = execution.not_redrivable(at);
     let member = execution.start().member();
     if let Some(member) = member {

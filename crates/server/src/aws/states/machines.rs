@@ -1,6 +1,7 @@
 //! What the operations on state machines share: checking a definition, reading one, its wire form.
 
 use engine::views::machines::{self, MachineType, Problem};
+use jiff::Timestamp;
 use model::state_machine::{
     MachineVersion, STATE_MACHINE, STATE_MACHINE_VERSION, StateMachine, version_name,
 };
@@ -56,6 +57,8 @@ pub(super) async fn existing_version(
 pub(crate) struct Chosen {
     /// As it is now, or as it was when the version was published.
     pub(crate) machine: StateMachine,
+    /// When its definition was last changed, or it was made.
+    pub(super) updated: Timestamp,
     /// ARN of the version.
     pub(super) version: Option<String>,
     /// ARN of the alias.
@@ -76,8 +79,10 @@ pub(crate) async fn chosen(call: &Call, place: &Place, chance: f64) -> Result<Ch
         }
         (None, None) if place.qualifier.is_some() => return Err(names::no_machine(&asked)),
         (None, None) => {
+            let kept = existing(call, &place.name).await?;
             return Ok(Chosen {
-                machine: existing(call, &place.name).await?.body,
+                updated: kept.body.updated.unwrap_or(kept.created),
+                machine: kept.body,
                 version: None,
                 alias: None,
             });
@@ -85,6 +90,7 @@ pub(crate) async fn chosen(call: &Call, place: &Place, chance: f64) -> Result<Ch
     };
     let kept = existing_version(call, (&place.name, number), &asked).await?;
     Ok(Chosen {
+        updated: kept.body.machine.updated.unwrap_or(kept.created),
         machine: kept.body.machine,
         version: Some(names::version_arn(call, &place.name, number)),
         alias,

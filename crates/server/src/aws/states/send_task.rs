@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::names;
+use super::start_execution::INPUT;
 use crate::call::{Answer, Call, Reply};
 use crate::decode::Text;
 use crate::error::ApiError;
@@ -15,7 +16,7 @@ const TOKEN: Text = Text::length(1, 2048);
 
 pub(super) async fn success(call: Call) -> Answer {
     let fields = call.fields();
-    let output = fields.required_text("output", Text::length(0, 262_144))?;
+    let output = fields.required_text("output", INPUT)?;
     let output: Value = serde_json::from_str(output)
         .map_err(|error| ApiError::new("InvalidOutput", format!("Invalid Output: '{error}'")))?;
     send(call, Settlement::Succeeded { output }).await

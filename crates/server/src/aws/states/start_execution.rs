@@ -12,8 +12,8 @@ use crate::call::{Answer, Call, Reply};
 use crate::decode::{Text, epoch};
 use crate::error::ApiError;
 
-/// Longest input in bytes, as everywhere in the service.
-pub(super) const INPUT: Text = Text::length(0, 262_144);
+/// Longest input, as everywhere in the service.
+pub(super) const INPUT: Text = Text::length(0, 262_144).in_bytes();
 const TRACE: Text = Text::length(0, 256);
 /// How long a caller waits at most: an execution of an Express machine lasts no longer than five minutes.
 const LONGEST: Duration = Duration::from_secs(310);
@@ -39,7 +39,7 @@ pub(super) async fn sync(call: Call) -> Answer {
         return Err(names::wrong_machine_type());
     }
     let execution = to_end(&call, id, start).await?;
-    Ok(Reply::ok(ended(&call, &execution, with_data)))
+    Ok(Reply::ok(ended(&execution, with_data)))
 }
 
 /// Starts an execution of an Express machine and waits for its end.
@@ -73,7 +73,7 @@ async fn wanted(call: &Call) -> Result<(AggregateId, Start), ApiError> {
     let place = names::place(call, "stateMachineArn")?;
     let given = names::name(&fields)?.map(str::to_owned);
     let input = fields.text("input", INPUT)?.unwrap_or("{}").to_owned();
-    fields.text("traceHeader", TRACE)?;
+    let trace_header = fields.text("traceHeader", TRACE)?.map(str::to_owned);
     check_input(&input)?;
     let chosen = stored::chosen(call, &place, chance(call)).await?;
     let machine = chosen.machine;
@@ -100,6 +100,9 @@ async fn wanted(call: &Call) -> Result<(AggregateId, Start), ApiError> {
         alias: chosen.alias,
         express: machine.express,
         logging: super::logging::of(machine.logging.as_ref()),
+        tracing: machine.tracing,
+        updated: Some(chosen.updated),
+        trace_header,
         role_arn: machine.role_arn,
         input,
         member: None,
@@ -124,7 +127,7 @@ fn chance(call: &Call) -> f64 {
 }
 
 /// What became of an execution that somebody waited for.
-fn ended(call: &Call, execution: &Execution, with_data: bool) -> Value {
+fn ended(execution: &Execution, with_data: bool) -> Value {
     let start = execution.start();
     let mut body = Value::Object(executions::listed(execution));
     let details = json!({"included": with_data});
@@ -142,8 +145,8 @@ fn ended(call: &Call, execution: &Execution, with_data: bool) -> Value {
             body[member] = text.into();
         }
     }
-    if let Some(trace) = call.fields().raw("traceHeader") {
-        body["traceHeader"] = trace.clone();
+    if let Some(trace) = &start.trace_header {
+        body["traceHeader"] = trace.as_str().into();
     }
     let (began, stopped) = execution.times();
     let lasted = stopped.map_or(0, |stopped| stopped.duration_since(began).as_millis());

@@ -29,6 +29,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let revision = call.handle().new_id();
     let arn = names::machine_arn(&call, &name);
     let key = machines::key(&call, &name);
+    let at = call.handle().now();
     let edit = |found: Option<StateMachine>| {
         let found = found
             .filter(|found| found.express == express)
@@ -47,6 +48,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         let unchanged = machine == found;
         if !unchanged {
             machine.revision = Some(revision);
+            machine.updated = Some(at);
             machine.published = None;
         }
         let held = machine.revision;
