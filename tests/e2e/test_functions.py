@@ -144,6 +144,28 @@ class Functions(QuellTest):
         found = self.moto.client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])
         return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
 
+    def test_a_state_machine_waits_for_a_function_that_works_longer_than_a_minute(self):
+        work = "import time\n\ndef handler(event, context):\n    time.sleep(62)\n    return event"
+        self.create("slow", files={"main": work}, Timeout=120)
+        states = self.quell.client("stepfunctions")
+        begun = {}
+        for name, members in {"patient": {"TimeoutSeconds": 600}, "hasty": {"TimeoutSeconds": 2}}.items():
+            task = {"Type": "Task", "Resource": FUNCTION + "slow", "End": True, **members}
+            definition = json.dumps({"StartAt": "Work", "States": {"Work": task}})
+            arn = states.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
+            begun[name] = states.start_execution(stateMachineArn=arn, input='{"n": 1}')["executionArn"]
+
+        def ended(name):
+            found = states.describe_execution(executionArn=begun[name])
+            return found if found["status"] != "RUNNING" else None
+
+        hasty = wait_until("the time-out", lambda: ended("hasty"))
+        self.assertEqual((hasty["status"], hasty["error"]), ("FAILED", "States.Timeout"))
+        self.assertLess((hasty["stopDate"] - hasty["startDate"]).total_seconds(), 30)
+        patient = wait_until("the function's answer", lambda: ended("patient"), deadline=150)
+        self.assertEqual((patient["status"], patient.get("output")), ("SUCCEEDED", '{"n":1}'))
+        self.assertGreater((patient["stopDate"] - patient["startDate"]).total_seconds(), 60)
+
     def test_existing_code_does_its_work_in_the_account(self):
         self.create("tagger", files={"main": TAGGER}, Timeout=60, Environment={"Variables": {"BY": "quell"}})
         instance = self.instance()
