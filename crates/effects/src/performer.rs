@@ -340,12 +340,7 @@ impl Inner {
             }
             EffectCommand::Preview(ask) => self.preview(intent, ask).await,
             EffectCommand::CallAws(call) => {
-                let places = if aws_call::works_long(call) {
-                    &self.long_places
-                } else {
-                    &self.aws_places
-                };
-                let _place = places.acquire().await;
+                let _place = self.places_for(call).acquire().await;
                 self.aws.perform(intent, call).await
             }
         }
@@ -357,6 +352,14 @@ impl Inner {
         self.task_places
             .within(address(&call.endpoint), bytes, work)
             .await
+    }
+
+    fn places_for(&self, call: &AwsCall) -> &Semaphore {
+        if aws_call::works_long(call) {
+            &self.long_places
+        } else {
+            &self.aws_places
+        }
     }
 
     async fn preview(&self, intent: &Intent, ask: &PreviewAsk) -> Outcome {
