@@ -5,110 +5,112 @@ use serde_json::json;
 use super::cases::records;
 use super::failing::{one, refuse, task, world};
 
+/// What is called, the code and the modelled name of its error, and what the task fails with.
+const NAMES: [(&str, &str, Option<&str>, &str); 16] = [
+    // The model has no error of the code: the service's own exception.
+    (
+        "aws-sdk:ec2:describeInstances",
+        "InvalidInstanceID.NotFound",
+        None,
+        "Ec2.Ec2Exception",
+    ),
+    (
+        "aws-sdk:dynamodb:putItem",
+        "ValidationException",
+        None,
+        "DynamoDb.DynamoDbException",
+    ),
+    (
+        "aws-sdk:secretsmanager:createSecret",
+        "ValidationException",
+        None,
+        "SecretsManager.SecretsManagerException",
+    ),
+    (
+        "aws-sdk:cognitoidentityprovider:adminGetUser",
+        "AccessDeniedException",
+        None,
+        "CognitoIdentityProvider.CognitoIdentityProviderException",
+    ),
+    // It has one, of another name at times.
+    (
+        "aws-sdk:iam:createRole",
+        "EntityAlreadyExists",
+        Some("EntityAlreadyExistsException"),
+        "Iam.EntityAlreadyExistsException",
+    ),
+    (
+        "aws-sdk:s3:getObject",
+        "NoSuchKey",
+        Some("NoSuchKey"),
+        "S3.NoSuchKeyException",
+    ),
+    (
+        "aws-sdk:sfn:sendTaskFailure",
+        "InvalidToken",
+        Some("InvalidToken"),
+        "Sfn.InvalidTokenException",
+    ),
+    (
+        "aws-sdk:sqs:getQueueUrl",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        Some("QueueDoesNotExist"),
+        "Sqs.QueueDoesNotExistException",
+    ),
+    (
+        "aws-sdk:rds:deleteDBInstance",
+        "DBInstanceNotFound",
+        Some("DBInstanceNotFoundFault"),
+        "Rds.DbInstanceNotFoundException",
+    ),
+    (
+        "aws-sdk:lambda:invoke",
+        "EC2ThrottledException",
+        Some("EC2ThrottledException"),
+        "Lambda.Ec2ThrottledException",
+    ),
+    // The optimised ones have the names of the first SDK.
+    (
+        "lambda:invoke",
+        "EC2ThrottledException",
+        Some("EC2ThrottledException"),
+        "Lambda.EC2ThrottledException",
+    ),
+    (
+        "lambda:invoke",
+        "AccessDeniedException",
+        None,
+        "Lambda.AWSLambdaException",
+    ),
+    (
+        "dynamodb:putItem",
+        "ValidationException",
+        None,
+        "DynamoDB.AmazonDynamoDBException",
+    ),
+    (
+        "sns:publish",
+        "NotFound",
+        Some("NotFoundException"),
+        "SNS.NotFoundException",
+    ),
+    (
+        "sqs:sendMessage",
+        "MissingParameter",
+        None,
+        "SQS.AmazonSQSException",
+    ),
+    (
+        "states:startExecution",
+        "StateMachineDoesNotExist",
+        Some("StateMachineDoesNotExist"),
+        "StepFunctions.StateMachineDoesNotExistException",
+    ),
+];
+
 #[test]
 fn errors_of_calls_have_the_names_of_exceptions() {
-    let rows = [
-        // The model has no error of the code: the service's own exception.
-        (
-            "aws-sdk:ec2:describeInstances",
-            "InvalidInstanceID.NotFound",
-            None,
-            "Ec2.Ec2Exception",
-        ),
-        (
-            "aws-sdk:dynamodb:putItem",
-            "ValidationException",
-            None,
-            "DynamoDb.DynamoDbException",
-        ),
-        (
-            "aws-sdk:secretsmanager:createSecret",
-            "ValidationException",
-            None,
-            "SecretsManager.SecretsManagerException",
-        ),
-        (
-            "aws-sdk:cognitoidentityprovider:adminGetUser",
-            "AccessDeniedException",
-            None,
-            "CognitoIdentityProvider.CognitoIdentityProviderException",
-        ),
-        // It has one, of another name at times.
-        (
-            "aws-sdk:iam:createRole",
-            "EntityAlreadyExists",
-            Some("EntityAlreadyExistsException"),
-            "Iam.EntityAlreadyExistsException",
-        ),
-        (
-            "aws-sdk:s3:getObject",
-            "NoSuchKey",
-            Some("NoSuchKey"),
-            "S3.NoSuchKeyException",
-        ),
-        (
-            "aws-sdk:sfn:sendTaskFailure",
-            "InvalidToken",
-            Some("InvalidToken"),
-            "Sfn.InvalidTokenException",
-        ),
-        (
-            "aws-sdk:sqs:getQueueUrl",
-            "AWS.SimpleQueueService.NonExistentQueue",
-            Some("QueueDoesNotExist"),
-            "Sqs.QueueDoesNotExistException",
-        ),
-        (
-            "aws-sdk:rds:deleteDBInstance",
-            "DBInstanceNotFound",
-            Some("DBInstanceNotFoundFault"),
-            "Rds.DbInstanceNotFoundException",
-        ),
-        (
-            "aws-sdk:lambda:invoke",
-            "EC2ThrottledException",
-            Some("EC2ThrottledException"),
-            "Lambda.Ec2ThrottledException",
-        ),
-        // The optimised ones have the names of the first SDK.
-        (
-            "lambda:invoke",
-            "EC2ThrottledException",
-            Some("EC2ThrottledException"),
-            "Lambda.EC2ThrottledException",
-        ),
-        (
-            "lambda:invoke",
-            "AccessDeniedException",
-            None,
-            "Lambda.AWSLambdaException",
-        ),
-        (
-            "dynamodb:putItem",
-            "ValidationException",
-            None,
-            "DynamoDB.AmazonDynamoDBException",
-        ),
-        (
-            "sns:publish",
-            "NotFound",
-            Some("NotFoundException"),
-            "SNS.NotFoundException",
-        ),
-        (
-            "sqs:sendMessage",
-            "MissingParameter",
-            None,
-            "SQS.AmazonSQSException",
-        ),
-        (
-            "states:startExecution",
-            "StateMachineDoesNotExist",
-            Some("StateMachineDoesNotExist"),
-            "StepFunctions.StateMachineDoesNotExistException",
-        ),
-    ];
-    for (resource, code, shape, wanted) in rows {
+    for (resource, code, shape, wanted) in NAMES {
         let mut world = world(
             &one(task(&format!("arn:aws:states:::{resource}"))),
             &json!({}),
