@@ -405,12 +405,9 @@ fn cut(turn: &mut Turn<'_>, id: u32, (previous, fault): (u64, &Fault)) {
         let Some((thread, machine)) = turn.at(child) else {
             continue;
         };
-        let state_of = |thread: &Thread| {
-            let block = machine.blocks.get(thread.block)?;
-            block.states.get(thread.state)
-        };
-        let around = thread.parent.and_then(|parent| turn.thread(parent));
-        let around = around.and_then(state_of);
+        let state_of = |thread: &Thread| machine.blocks.get(thread.block)?.states.get(thread.state);
+        let parent = thread.parent.and_then(|parent| turn.thread(parent));
+        let around = parent.and_then(state_of);
         // A history that is full takes no more of them.
         if fail::has_event(fault) && turn.x.root.events < MAX_EVENTS {
             if let Some(map) = around.filter(|state| matches!(state.kind, Kind::Map(_))) {

@@ -19,6 +19,9 @@ fn start(definition: &Value, input: &Value) -> Start {
         alias: None,
         express: false,
         logging: None,
+        tracing: false,
+        updated: None,
+        trace_header: None,
         role_arn: String::new(),
         input: input.to_string(),
         member: None,
@@ -78,6 +81,7 @@ fn a_task_that_is_tried_for_ever_ends_with_its_history() {
             message: "no".to_owned(),
             status: Some(403),
             request_id: None,
+            shape: None,
             transient: false,
         });
         world.tell(Input::Effect { effect, outcome });
