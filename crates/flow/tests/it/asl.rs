@@ -3,6 +3,7 @@
 mod bounds;
 mod bucket;
 mod cases;
+mod chance;
 mod compare;
 mod data_limits;
 mod datasets;
@@ -13,6 +14,7 @@ mod laws;
 mod map_data;
 mod map_redrives;
 mod map_runs;
+mod paths;
 mod plans;
 mod redriving;
 mod rehearsal;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::{Function, Missing, Path, Step, bracketed, filter};
 
@@ -38,22 +38,35 @@ pub(super) fn read(steps: &[Step], from: &Value, whole: &Value) -> Result<Value,
         return call(*function, &value)
             .ok_or_else(|| Missing(format!("No results for path: {}", bracketed(steps))));
     }
-    if steps
-        .iter()
-        .all(|step| matches!(step, Step::Name(_) | Step::Index(_)))
-    {
+    if steps.iter().all(is_definite) {
         return definite(steps, from).cloned();
     }
-    // One list of names alone is an object, not a list.
-    let one = !steps
-        .iter()
-        .any(|step| !matches!(step, Step::Name(_) | Step::Index(_) | Step::Names(_)));
-    let mut found = indefinite(steps, from, whole)?;
-    if one && found.len() == 1 {
-        return Ok(found.swap_remove(0).into_owned());
+    // Several names at the end of a definite path make an object, not a list.
+    if let Some((Step::Names(names), before)) = steps.split_last()
+        && before.iter().all(is_definite)
+    {
+        let from = definite(before, from)?;
+        return merged(names, from)
+            .ok_or_else(|| Missing(format!("No results for path: {}", bracketed(steps))));
     }
+    let found = indefinite(steps, from, whole)?;
     Ok(Value::Array(
         found.into_iter().map(Cow::into_owned).collect(),
+    ))
+}
+
+fn is_definite(step: &Step) -> bool {
+    matches!(step, Step::Name(_) | Step::Index(_))
+}
+
+/// An object of those names that are there.
+fn merged(names: &[String], value: &Value) -> Option<Value> {
+    let map = value.as_object()?;
+    let there = names.iter().filter_map(|name| map.get_key_value(name));
+    Some(Value::Object(
+        there
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
     ))
 }
 
@@ -81,11 +94,15 @@ fn definite<'a>(steps: &[Step], from: &'a Value) -> Result<&'a Value, Missing> {
             }
             (Step::Index(at), Value::Array(items)) => position(*at, items.len())
                 .and_then(|at| items.get(at))
-                .ok_or_else(missing)?,
-            (Step::Index(_), _) => {
+                .ok_or_else(|| Missing(format!("No results for path: {}", bracketed(steps))))?,
+            (Step::Index(_), Value::Null) => {
+                return Err(Missing(format!("The path {} is null", bracketed(so_far()))));
+            }
+            (Step::Index(_), other) => {
                 return Err(Missing(format!(
-                    "Filter: {} can only be applied to arrays. Current context is: {value}",
-                    bracketed(std::slice::from_ref(step)).trim_start_matches('$'),
+                    "Filter: {} can only be applied to arrays. Current context is: {}",
+                    bracketed(steps.get(n..).unwrap_or_default()).trim_start_matches('$'),
+                    java_text(other),
                 )));
             }
             _ => return Err(missing()),
@@ -100,17 +117,17 @@ fn indefinite<'a>(
     whole: &Value,
 ) -> Result<Vec<Cow<'a, Value>>, Missing> {
     let mut nodes: Vec<Cow<'a, Value>> = vec![Cow::Borrowed(from)];
-    for step in steps {
+    for (n, step) in steps.iter().enumerate() {
+        let at = Position {
+            below: n > 0 && matches!(steps.get(n - 1), Some(Step::Descend)),
+            last: n + 1 == steps.len(),
+        };
         let mut next = Vec::new();
         for node in nodes {
             match node {
-                Cow::Borrowed(value) => expand(step, value, whole, &mut next),
-                // Only an object made of several names is owned; what is below it is copied.
-                Cow::Owned(value) => {
-                    let mut below = Vec::new();
-                    expand(step, &value, whole, &mut below);
-                    next.extend(below.into_iter().map(|it| Cow::Owned(it.into_owned())));
-                }
+                Cow::Borrowed(value) => expand((step, at), value, whole, &mut next),
+                // An object made of several names: it stands at the end only.
+                Cow::Owned(_) => {}
             }
             if next.len() > MAX_NODES {
                 return Err(Missing(format!(
@@ -124,15 +141,32 @@ fn indefinite<'a>(
     Ok(nodes)
 }
 
-fn expand<'a>(step: &Step, value: &'a Value, whole: &Value, out: &mut Vec<Cow<'a, Value>>) {
+/// Where in its path a step stands.
+#[derive(Clone, Copy)]
+struct Position {
+    /// Behind `..`.
+    below: bool,
+    /// At the end.
+    last: bool,
+}
+
+fn expand<'a>(
+    (step, at): (&Step, Position),
+    value: &'a Value,
+    whole: &Value,
+    out: &mut Vec<Cow<'a, Value>>,
+) {
     match (step, value) {
         (Step::Name(name), Value::Object(map)) => out.extend(map.get(name).map(Cow::Borrowed)),
+        // At the end they make one object; behind `..` only where all of them are.
+        (Step::Names(names), Value::Object(map)) if at.last => {
+            if !at.below || names.iter().all(|name| map.contains_key(name)) {
+                out.extend(merged(names, value).map(Cow::Owned));
+            }
+        }
         (Step::Names(names), Value::Object(map)) => {
-            let found: Map<String, Value> = names
-                .iter()
-                .filter_map(|name| Some((name.clone(), map.get(name)?.clone())))
-                .collect();
-            out.push(Cow::Owned(Value::Object(found)));
+            let there = names.iter().filter_map(|name| map.get(name));
+            out.extend(there.map(Cow::Borrowed));
         }
         (Step::Index(at), Value::Array(items)) => {
             out.extend(
@@ -155,8 +189,10 @@ fn expand<'a>(step: &Step, value: &'a Value, whole: &Value, out: &mut Vec<Cow<'a
         (Step::Wildcard, Value::Array(items)) => out.extend(items.iter().map(Cow::Borrowed)),
         (Step::Wildcard, Value::Object(map)) => out.extend(map.values().map(Cow::Borrowed)),
         (Step::Filter(wanted), Value::Array(items)) => {
+            // Behind `..` an object is looked at itself, and not again as an item of its list.
             let kept = items
                 .iter()
+                .filter(|item| !(at.below && item.is_object()))
                 .filter(|item| filter::keeps(wanted, item, whole));
             out.extend(kept.map(Cow::Borrowed));
         }
@@ -228,6 +264,24 @@ fn aggregate(function: Function, items: &[Value]) -> Option<Value> {
         _ => return None,
     };
     Number::from_f64(result).map(Value::Number)
+}
+
+/// A value as Java's collections show it.
+fn java_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(java_text).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(map) => {
+            let pairs = map
+                .iter()
+                .map(|(name, value)| format!("{name}={}", java_text(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn java_class(value: &Value) -> &'static str {
