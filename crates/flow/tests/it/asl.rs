@@ -16,6 +16,7 @@ mod map_redrives;
 mod map_runs;
 mod paths;
 mod plans;
+mod random;
 mod redriving;
 mod rehearsal;
 mod review;

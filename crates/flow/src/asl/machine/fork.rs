@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::enter::Scene;
+use super::redrive::Resting;
 use super::turn::Turn;
 use super::{MAX_EVENTS, fail, leave, planned, quantity, spread, task};
 use crate::asl::definition::{Items, Kind, Map, State};
@@ -120,8 +121,8 @@ pub(super) fn map(
     let started = turn.thread(id).map_or(0, |thread| thread.last);
     for _ in 0..count.min(at_once) {
         if let Err(fault) = iterate(turn, (id, state), started) {
-            cut_all(turn, id, &fault);
-            return Err(fault);
+            cut_all(turn, id, fault);
+            return Ok(());
         }
     }
     Ok(())
@@ -347,8 +348,7 @@ fn came(turn: &mut Turn<'_>, child: &Thread, ended: Result<usize, Fault>) {
         };
     }
     if let Some(fault) = end {
-        stop(turn, id);
-        return fail::fail(turn, id, fault);
+        return fail_all(turn, id, fault);
     }
     let next = if kept_of(turn, id) > MOST_KEPT {
         Err(fault::results_too_large(&state.name, MOST_KEPT))
@@ -358,8 +358,7 @@ fn came(turn: &mut Turn<'_>, child: &Thread, ended: Result<usize, Fault>) {
         iterate(turn, (id, state), child.last)
     };
     if let Err(fault) = next {
-        cut_all(turn, id, &fault);
-        fail::fail(turn, id, fault);
+        cut_all(turn, id, fault);
     }
 }
 
@@ -398,6 +397,31 @@ fn threshold() -> Fault {
     )
 }
 
+/// A redriven execution goes on with a state of whose branches or iterations none is at work: the next iterations, or its
+/// end. `false` when it is no such state.
+pub(super) fn redrive(turn: &mut Turn<'_>, id: u32) -> bool {
+    let Some((thread, machine)) = turn.at(id) else {
+        return false;
+    };
+    let (Phase::Forked(fork), Some(block)) = (&thread.phase, machine.blocks.get(thread.block))
+    else {
+        return false;
+    };
+    let Some(state) = block.states.get(thread.state) else {
+        return false;
+    };
+    let done = if fork.ended >= fork.count {
+        join(turn, (id, state))
+    } else {
+        (fork.begun..fork.count.min(fork.begun.saturating_add(fork.limit)))
+            .try_for_each(|_| iterate(turn, (id, state), thread.last))
+    };
+    if let Err(fault) = done {
+        cut_all(turn, id, fault);
+    }
+    true
+}
+
 /// Shows what is cut off by a failure of a state, whose events all follow the same one: the branches and iterations, and
 /// the states that they are at. A fault of the definition itself cuts off without a word, but for map runs.
 fn cut(turn: &mut Turn<'_>, id: u32, (previous, fault): (u64, &Fault)) {
@@ -428,11 +452,25 @@ fn cut(turn: &mut Turn<'_>, id: u32, (previous, fault): (u64, &Fault)) {
     }
 }
 
-/// Stops what still runs because of a failure of the state itself.
-fn cut_all(turn: &mut Turn<'_>, id: u32, fault: &Fault) {
+/// Stops what still runs because of a failure of the state itself, and fails the state.
+fn cut_all(turn: &mut Turn<'_>, id: u32, fault: Fault) {
     let last = turn.thread(id).map_or(0, |thread| thread.last);
-    cut(turn, id, (last, fault));
+    cut(turn, id, (last, &fault));
+    fail_all(turn, id, fault);
+}
+
+/// Stops what still runs and fails the state.
+fn fail_all(turn: &mut Turn<'_>, id: u32, fault: Fault) {
+    // A redrive goes on with what is stopped here.
+    let first = turn.failing.is_none();
+    if first {
+        turn.failing = Some(Resting::of(&turn.x));
+    }
     stop(turn, id);
+    fail::fail(turn, id, fault);
+    if first {
+        turn.failing = None;
+    }
 }
 
 /// Stops what still runs.

@@ -12,7 +12,7 @@ use model::{Decision, Rejection};
 use serde_json::{Value, json};
 
 use super::turn::Turn;
-use super::{MAX_EVENTS, advance, enter, limit, seconds_after, spread};
+use super::{MAX_EVENTS, advance, enter, fork, limit, seconds_after, spread};
 use crate::asl::document::Document;
 use crate::asl::execution::{Execution, Phase, Status, Thread};
 use crate::asl::input::Command;
@@ -54,9 +54,11 @@ impl Turn<'_> {
             results,
             ready,
         } = resting;
+        let has_children = |id: u32| threads.values().any(|thread| thread.parent == Some(id));
+        // A Parallel or Map that nothing is left of but its own end is at work itself.
         let leaves: Vec<u32> = threads
             .values()
-            .filter(|thread| !matches!(thread.phase, Phase::Forked(_)))
+            .filter(|thread| !matches!(thread.phase, Phase::Forked(_)) || !has_children(thread.id))
             .map(|thread| thread.id)
             .collect();
         self.put_back((threads, items, results));
@@ -67,9 +69,9 @@ impl Turn<'_> {
             .collect();
         self.x.root.ready = ready;
         for id in leaves {
-            // A map run is gone on with; any other work is done again.
+            // A map run, and what branches have brought, is gone on with; any other work is done again.
             if let Some(thread) = self.touch(id)
-                && !matches!(thread.phase, Phase::Mapping(_))
+                && !matches!(thread.phase, Phase::Mapping(_) | Phase::Forked(_))
             {
                 thread.phase = Phase::Ready;
             }
@@ -196,7 +198,7 @@ fn redrive(
             thread.retries.iter_mut().for_each(|used| *used = 0);
         }
         let goes_on = turn.x.root.status == Status::Running;
-        if goes_on && !spread::redrive(&mut turn, id) {
+        if goes_on && !spread::redrive(&mut turn, id) && !fork::redrive(&mut turn, id) {
             enter::work(&mut turn, id);
         }
     }

@@ -42,6 +42,12 @@ fn paths_of_this_dialect_lead_where_they_lead_on_the_service() {
         ("$.a.b.sum()", json!(6.0)),
         ("$.a['b','none']", json!({"b": [1, 2, 3]})),
         ("$.empty[*]", json!([])),
+        ("$['a','empty'].b", json!([[1, 2, 3]])),
+        ("$..[?(@.n == 5)].t", json!(["y"])),
+        (
+            "$..['n','t']",
+            json!([{"n": 1, "t": "x"}, {"n": 5, "t": "y"}]),
+        ),
     ] {
         assert_eq!(read(path, &document), Ok(want), "{path}");
     }
@@ -49,11 +55,17 @@ fn paths_of_this_dialect_lead_where_they_lead_on_the_service() {
 
 #[test]
 fn a_definite_path_that_leads_nowhere_says_where_it_ends() {
-    let document = json!({"a": {"b": "text"}, "list": [1]});
+    let document = json!({"a": {"b": "text"}, "list": [1], "none": null});
     for (path, want) in [
         ("$.a.c", "No results for path: $['a']['c']"),
         ("$.x.y", "Missing property in path $['x']"),
         ("$.list[3]", "No results for path: $['list'][3]"),
+        ("$.list[3].x", "No results for path: $['list'][3]['x']"),
+        ("$.none[0]", "The path $['none'] is null"),
+        (
+            "$.a[0].x",
+            "Filter: [0]['x'] can only be applied to arrays. Current context is: {b=text}",
+        ),
     ] {
         assert_eq!(read(path, &document), Err(want.to_owned()), "{path}");
     }

@@ -209,3 +209,43 @@ fn a_wait_and_a_token_are_begun_anew() {
     assert_eq!(world.execution.output(), Some("1"));
     assert!(world.at >= ended);
 }
+
+#[test]
+fn a_state_that_failed_at_its_own_end_keeps_what_its_branches_brought() {
+    let branch = |name: &str| {
+        let state = call(json!({"Parameters": {"QueueName": name}, "End": true}));
+        json!({"StartAt": name, "States": {name: state}})
+    };
+    let both = json!({"Type": "Parallel", "Branches": [branch("x"), branch("y")], "End": true,
+        "ResultSelector": {"gone.$": "$[2]"}});
+    let machine = json!({"StartAt": "Both", "States": {"Both": both}});
+    let mut failed = world(&machine, &json!({}));
+    end(&mut failed, "x", true);
+    end(&mut failed, "y", true);
+    let cause = failed.execution.failure().1.map(str::to_owned);
+    redrive(&mut failed);
+    // Nothing is called again, and it fails where it failed: before, it waited for ever.
+    assert!(failed.calls.is_empty());
+    assert_eq!(failed.execution.status(), Status::Failed);
+    assert_eq!(failed.execution.failure().1, cause.as_deref());
+}
+
+#[test]
+fn an_iteration_that_cannot_be_begun_leaves_the_others_at_work() {
+    let each = call(json!({"Parameters": {"QueueName.$": "$.n"}, "End": true}));
+    let map = json!({"Type": "Map", "MaxConcurrency": 2, "End": true,
+        "ItemSelector": {"n.$": "States.ArrayGetItem($$.Map.Item.Value, 0)"},
+        "ItemProcessor": {"StartAt": "Each", "States": {"Each": each}}});
+    let machine = json!({"StartAt": "Map", "States": {"Map": map}});
+    let mut world = world(&machine, &json!([["a"], ["b"], []]));
+    end(&mut world, "a", true);
+    assert_eq!(world.execution.status(), Status::Failed);
+    world.calls.clear();
+    redrive(&mut world);
+    // The first iteration is done, the second is done again, the third cannot be begun.
+    assert_eq!(pending(&world), ["b"]);
+    end(&mut world, "b", true);
+    assert_eq!(world.execution.status(), Status::Failed);
+    redrive(&mut world);
+    assert_eq!(world.execution.status(), Status::Failed, "it says so again");
+}
