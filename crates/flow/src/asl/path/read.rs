@@ -124,10 +124,9 @@ fn indefinite<'a>(
         };
         let mut next = Vec::new();
         for node in nodes {
-            match node {
-                Cow::Borrowed(value) => expand((step, at), value, whole, &mut next),
-                // An object made of several names: it stands at the end only.
-                Cow::Owned(_) => {}
+            // An object made of several names is owned: nothing follows it.
+            if let Cow::Borrowed(value) = node {
+                expand((step, at), value, whole, &mut next);
             }
             if next.len() > MAX_NODES {
                 return Err(Missing(format!(
@@ -160,9 +159,9 @@ fn expand<'a>(
         (Step::Name(name), Value::Object(map)) => out.extend(map.get(name).map(Cow::Borrowed)),
         // At the end they make one object; behind `..` only where all of them are.
         (Step::Names(names), Value::Object(map)) if at.last => {
-            if !at.below || names.iter().all(|name| map.contains_key(name)) {
-                out.extend(merged(names, value).map(Cow::Owned));
-            }
+            let found = !at.below || names.iter().all(|name| map.contains_key(name));
+            let object = found.then(|| merged(names, value)).flatten();
+            out.extend(object.map(Cow::Owned));
         }
         (Step::Names(names), Value::Object(map)) => {
             let there = names.iter().filter_map(|name| map.get(name));

@@ -200,7 +200,11 @@ fn quoted(chance: &mut Chance, name: &str) -> String {
 fn one_written(chance: &mut Chance, step: &Step) -> String {
     let list = |numbers: &[i64]| {
         let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        texts.join(if numbers.len() % 2 == 0 { "," } else { ", " })
+        texts.join(if numbers.len().is_multiple_of(2) {
+            ","
+        } else {
+            ", "
+        })
     };
     let end = |end: &Option<i64>| end.map(|end| end.to_string()).unwrap_or_default();
     let dot = if chance.percent(15) { "." } else { "" };

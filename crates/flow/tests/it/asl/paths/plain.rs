@@ -29,37 +29,7 @@ fn all(steps: &[Step], value: &Value, whole: &Value) -> Vec<Value> {
         found.flat_map(|it| all(rest, it, whole)).collect()
     };
     match (first, value) {
-        (Step::Below(next), _) => {
-            let mut found = Vec::new();
-            for around in containers(value) {
-                let taken: Vec<Value> = match (next.as_ref(), around) {
-                    // An object is asked itself, not once more as an item of its list.
-                    (Step::If(_), Value::Array(items)) => {
-                        let others = items.iter().filter(|it| !it.is_object()).cloned();
-                        all(
-                            std::slice::from_ref(next.as_ref()),
-                            &others.collect(),
-                            whole,
-                        )
-                    }
-                    (Step::Names(names), Value::Object(map))
-                        if rest.is_empty() && names.iter().any(|it| !map.contains_key(it)) =>
-                    {
-                        Vec::new()
-                    }
-                    (Step::Names(_), _) if !rest.is_empty() => {
-                        let steps: Vec<Step> = std::iter::once(next.as_ref().clone())
-                            .chain(rest.iter().cloned())
-                            .collect();
-                        found.extend(all(&steps, around, whole));
-                        continue;
-                    }
-                    _ => all(std::slice::from_ref(next.as_ref()), around, whole),
-                };
-                found.extend(taken.iter().flat_map(|it| all(rest, it, whole)));
-            }
-            found
-        }
+        (Step::Below(next), _) => below(next, rest, (value, whole)),
         (Step::Name(_) | Step::At(_), _) => on(one(first, value).ok().into_iter().collect()),
         (Step::Names(names), Value::Object(map)) if rest.is_empty() => {
             let there = names.iter().filter(|name| map.contains_key(*name));
@@ -93,6 +63,27 @@ fn all(steps: &[Step], value: &Value, whole: &Value) -> Vec<Value> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What a step behind `..`, and the rest behind that, lead to.
+fn below(next: &Step, rest: &[Step], (value, whole): (&Value, &Value)) -> Vec<Value> {
+    let steps: Vec<Step> = std::iter::once(next).chain(rest).cloned().collect();
+    let around = containers(value).into_iter();
+    around
+        .flat_map(|around| match (next, around) {
+            // An object is asked itself, not once more as an item of its list.
+            (Step::If(_), Value::Array(items)) => {
+                let others = items.iter().filter(|it| !it.is_object()).cloned();
+                all(&steps, &others.collect(), whole)
+            }
+            (Step::Names(names), Value::Object(map))
+                if rest.is_empty() && names.iter().any(|it| !map.contains_key(it)) =>
+            {
+                Vec::new()
+            }
+            _ => all(&steps, around, whole),
+        })
+        .collect()
 }
 
 /// A value and all containers below it, each before what it holds.

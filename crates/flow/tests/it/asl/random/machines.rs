@@ -246,7 +246,7 @@ impl Maker<'_> {
         let read = self
             .variables
             .last()
-            .filter(|_| self.states % 4 == 0)
+            .filter(|_| self.states.is_multiple_of(4))
             .cloned();
         let (key, value) = match (self.jsonata, read) {
             (true, Some(read)) => (name.clone(), json!(format!("{{% [${read}, 1] %}}"))),

@@ -297,10 +297,10 @@ impl Play {
                 other => panic!("unexpected: {other:?}"),
             }
         }
-        if self.habits.folds {
-            if let Err(why) = self.folded.compare(&self.frames) {
-                panic!("{why}\n{}\n{:#?}", super::shown(self.seed), self.history);
-            }
+        if self.habits.folds
+            && let Err(why) = self.folded.compare(&self.frames)
+        {
+            panic!("{why}\n{}\n{:#?}", super::shown(self.seed), self.history);
         }
         let kill =
             Chance::new(self.seed.wrapping_mul(31) ^ (self.turns << 32)).percent(self.habits.kills);
