@@ -103,7 +103,7 @@ fn tasks() -> Vec<Named> {
             "Output": "{% {'url': $states.result.QueueUrl, 'kept': $kept} %}", "End": true}}});
     let of_version = json!({"revision": "r1", "version": format!("{ARN}:stateMachine:m:3"),
         "alias": format!("{ARN}:stateMachine:m:live")});
-    let express = json!({"express": true, "logging": {"level": "ALL", "with_data": true,
+    let express = json!({"express": true, "logging": {"level": "all", "with_data": true,
         "group_arn": "arn:aws:logs:us-east-1:111111111111:log-group:g"}});
     let [path, express, jsonata] = [
         start(&called(), &of_version),

@@ -13,6 +13,8 @@ struct Maker<'a> {
     jsonata: bool,
     /// Number of states so far: names are unique.
     states: usize,
+    /// Number of variables so far: inner blocks may not assign what is assigned around them.
+    assigned: usize,
     /// Variables that the states so far assign, those of the blocks around first.
     variables: Vec<String>,
 }
@@ -24,6 +26,7 @@ pub(super) fn machine(chance: &mut Chance) -> (Value, Value) {
         chance,
         jsonata,
         states: 0,
+        assigned: 0,
         variables: Vec::new(),
     };
     let mut machine = maker.block(DEPTH);
@@ -242,7 +245,8 @@ impl Maker<'_> {
     }
 
     fn assign(&mut self, state: &mut Value) {
-        let name = format!("x{}", self.states + self.variables.len() * 100);
+        self.assigned += 1;
+        let name = format!("x{}", self.assigned);
         let read = self
             .variables
             .last()
