@@ -299,8 +299,8 @@ pub(super) fn unread<A: Aggregate>(kept: &Kept) -> Vec<String> {
             continue;
         }
         for pointer in members(body) {
-            // Lists of items have a shape that is not asked for its version.
-            if pointer == "/v" && key.starts_with("items/") {
+            // Frames that hold one list are not asked for their version.
+            if pointer == "/v" && (key.starts_with("items/") || key == "places") {
                 continue;
             }
             let mut frames = kept.frames.clone();
