@@ -21,6 +21,7 @@
 //! | not ended well | Redrive | what was at work works again |
 //! | ended | anything | nothing: it came too late |
 
+mod cut;
 mod end;
 mod enter;
 mod event;

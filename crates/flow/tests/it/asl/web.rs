@@ -32,6 +32,9 @@ fn run(members: &Value) -> World {
         alias: None,
         express: false,
         logging: None,
+        tracing: false,
+        updated: None,
+        trace_header: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: json!({"id": "a/b", "tags": ["x", "y"]}).to_string(),
         member: None,
@@ -64,6 +67,7 @@ fn failed(code: &str, status: Option<u16>) -> Outcome {
         message: "why".to_owned(),
         status,
         request_id: None,
+        shape: None,
         transient: true,
     })
 }
