@@ -80,6 +80,11 @@ impl Folded {
         let Some((of, word)) = kind.split_once("State") else {
             return here;
         };
+        if word == "Aborted" {
+            // It follows the event of another state, whose failure cut it off, and has no name. The failure of the state
+            // around both closes it.
+            return here;
+        }
         let node = self.around(here, |node| node.kind == of && !node.failed)?;
         match word {
             // Begun again: what was below is over.
@@ -87,10 +92,6 @@ impl Folded {
             "Failed" => {
                 self.close(node, false);
                 self.nodes.get_mut(&node)?.failed = true;
-            }
-            "Aborted" => {
-                self.close(node, true);
-                return self.nodes[&node].around;
             }
             _ => {}
         }
