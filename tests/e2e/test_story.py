@@ -84,8 +84,9 @@ class Demo(unittest.TestCase):
 
     def test_the_state_file_names_what_was_made(self):
         members = {"quell_url", "aws_url", "credentials_file", "instance_ids", "incident_arns", "pids"}
-        self.assertEqual(set(self.state), members | {"imported_incident_arn", "chat", "playbook"})
-        self.assertEqual(self.state["playbook"], "playbooks/ec2-isolate.yaml")
+        members |= {"user_name", "access_key_id", "user_incident_arn", "imported_incident_arn", "chat", "playbooks"}
+        self.assertEqual(set(self.state), members)
+        self.assertEqual(self.state["playbooks"], ["playbooks/ec2-isolate.yaml", "playbooks/iam-contain.yaml"])
         self.assertEqual(self.state["quell_url"], f"http://{self.listen}")
         self.assertEqual(set(self.state["pids"]), {"moto", "mail", "chat", "quell"})
         for name, pid in self.state["pids"].items():
@@ -115,6 +116,26 @@ class Demo(unittest.TestCase):
             self.assertNotIn("IamInstanceProfile", described)
             self.assertEqual(described["State"]["Name"], "running", "stopping it would destroy evidence")
 
+    def test_the_user_of_the_leaked_key_is_contained(self):
+        user = self.state["user_name"]
+        keys = self.account("iam", "list-access-keys", "--user-name", user)["AccessKeyMetadata"]
+        self.assertEqual([key["Status"] for key in keys], ["Inactive", "Inactive"])
+        self.assertIn(self.state["access_key_id"], [key["AccessKeyId"] for key in keys])
+        named = ("--user-name", user, "--policy-name", "QuellContain")
+        (statement,) = self.account("iam", "get-user-policy", *named)["PolicyDocument"]["Statement"]
+        shape = {name: statement[name] for name in ("Effect", "Action", "Resource")}
+        self.assertEqual(shape, {"Effect": "Deny", "Action": "*", "Resource": "*"})
+        self.assertNotIn("Condition", statement)
+        incident = self.state["user_incident_arn"]
+        record = self.quell("ssm-incidents", "get-incident-record", "--arn", incident)["incidentRecord"]
+        self.assertEqual(record["status"], "RESOLVED")
+        self.assertIn(self.state["access_key_id"], record["title"])
+        run = self.quell("ssm", "get-automation-execution", "--automation-execution-id", self.run_of(incident))
+        execution = run["AutomationExecution"]
+        self.assertEqual((execution["DocumentName"], execution["Outputs"]["Prove.Contained"]), ("Quell-IAM-Contain", ["true"]))
+        (proof,) = [it for it in self.timeline(incident) if it["eventType"] == "Custom Event"]
+        self.assertIn(f"User {user} is contained.", self.data(incident, proof))
+
     def test_the_quarantine_group_is_closed(self):
         found = self.account(
             "ec2", "describe-security-groups", "--filters", "Name=group-name,Values=quell-quarantine"
@@ -138,9 +159,9 @@ class Demo(unittest.TestCase):
 
     def test_one_incident_for_each_instance(self):
         listed = self.quell("ssm-incidents", "list-incident-records")["incidentRecordSummaries"]
-        everything = {*self.state["incident_arns"], self.state["imported_incident_arn"]}
-        self.assertEqual({record["arn"] for record in listed}, everything)
-        self.assertEqual(len(listed), 3)
+        others = {self.state["user_incident_arn"], self.state["imported_incident_arn"]}
+        self.assertEqual({record["arn"] for record in listed}, {*self.state["incident_arns"], *others})
+        self.assertEqual(len(listed), 4)
         for incident, instance in zip(self.state["incident_arns"], self.state["instance_ids"]):
             record = self.quell("ssm-incidents", "get-incident-record", "--arn", incident)["incidentRecord"]
             self.assertEqual(record["status"], "RESOLVED")
@@ -217,8 +238,9 @@ class Demo(unittest.TestCase):
 
     def test_the_first_person_was_mailed_and_nobody_else(self):
         pages = [mail for mail in self.mails() if PAGE in mail]
-        self.assertEqual(len(pages), 3)
-        for mail, incident in zip(pages, [*self.state["incident_arns"], self.state["imported_incident_arn"]]):
+        incidents = [*self.state["incident_arns"], self.state["user_incident_arn"], self.state["imported_incident_arn"]]
+        self.assertEqual(len(pages), len(incidents))
+        for mail, incident in zip(pages, incidents):
             self.assertIn("To: ana@example.com", mail)
             self.assertIn(incident.rsplit("/", 1)[-1], mail)
 
@@ -241,8 +263,10 @@ class Demo(unittest.TestCase):
         listed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(listed.returncode, 0, listed.stderr)
         lines = listed.stdout.splitlines()
-        self.assertEqual([line.split()[0] for line in lines], [self.run_of(i) for i in self.state["incident_arns"]][::-1])
-        self.assertEqual({tuple(line.split()[1:]) for line in lines}, {("Success", "Quell-EC2-Isolate")})
+        incidents = [*self.state["incident_arns"], self.state["user_incident_arn"]]
+        self.assertEqual([line.split()[0] for line in lines], [self.run_of(i) for i in incidents][::-1])
+        documents = ["Quell-IAM-Contain", "Quell-EC2-Isolate", "Quell-EC2-Isolate"]
+        self.assertEqual([line.split()[1:] for line in lines], [["Success", document] for document in documents])
         unknown = subprocess.run([*command, "--unknown"], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual((unknown.returncode, unknown.stdout), (0, ""), unknown.stderr)
 
@@ -261,7 +285,7 @@ class Demo(unittest.TestCase):
             finally:
                 status = stop(server)
             self.assertEqual(status, 0, (self.folder / "again.log").read_text()[-2000:])
-        self.assertEqual(len([mail for mail in self.mails() if PAGE in mail]), 3, "nobody is paged again")
+        self.assertEqual(len([mail for mail in self.mails() if PAGE in mail]), 4, "nobody is paged again")
 
     def answers(self):
         """Whether the server is ready."""
@@ -298,24 +322,36 @@ class OtherStyles(unittest.TestCase):
                     told, _ = demo.communicate(timeout=PATIENCE)
                     with self.subTest(style):
                         self.assertEqual(demo.returncode, 0, told[-3000:])
-                        file, says = {
-                            "function": ("playbooks/styles/ec2_quarantine.py", '"contained":true'),
-                            "states": ("playbooks/ec2-response.asl.json", "state Done (Succeed)"),
-                        }[style]
-                        said = (file, "incident opened", "paged ", "page acknowledged", says, "incident resolved", "Times: ")
-                        places = [told.index(words) for words in said]
-                        self.assertEqual(places, sorted(places))
-                        self.assertEqual(told.count("yes  quarantine group alone, closed both ways"), 2)
-                        self.assertEqual(told.count("yes  one snapshot of every volume"), 2)
-                        # What this playbook does not see to is not claimed.
-                        self.assertEqual(told.count("-    protected from termination"), 2)
+                        self.assert_it_contained(style, told)
             finally:
                 for demo in running.values():
                     if demo.poll() is None:
                         demo.terminate()
                         demo.communicate(timeout=30)
-                    self.assertNotIn("NO ", told)
-                    self.assertIn("Containment is proven.", told)
+
+    def assert_it_contained(self, style, told):
+        files, says = {
+            "function": ("styles/ec2_quarantine.py and playbooks/styles/iam_contain.py", '"contained":true'),
+            "states": ("ec2-response.asl.json and playbooks/iam-response.asl.json", "state Done (Succeed)"),
+        }[style]
+        # Both cases from the finding to the end.
+        for act in ("\nInstance ", "\nAn access key of the user shop-deploy has leaked."):
+            _, heading, after = told.partition(act)
+            said = ("incident opened", "paged ", "page acknowledged", says, "Read back", "incident resolved", "Times: ")
+            places = [after.index(words) for words in said]
+            self.assertEqual((bool(heading), places), (True, sorted(places)))
+        self.assertIn(f"The playbooks: playbooks/{files}\n", told)
+        self.assertEqual(told.count("yes  quarantine group alone, closed both ways"), 2)
+        self.assertEqual(told.count("yes  one snapshot of every volume"), 2)
+        self.assertEqual(told.count("yes  leaked access key inactive"), 1)
+        self.assertEqual(told.count("yes  older sessions denied"), 1)
+        # What a playbook does not see to is not claimed.
+        self.assertEqual(told.count("-    protected from termination"), 2)
+        mark = {"function": "yes  ", "states": "-    "}[style]
+        self.assertEqual(told.count(f"{mark}other access keys inactive"), 1)
+        self.assertEqual(told.count(f"{mark}everything denied to the user"), 1)
+        self.assertNotIn("NO ", told)
+        self.assertTrue(told.endswith("Containment is proven.\n"), told[-500:])
 
 
 def lives(pid):

@@ -5,6 +5,7 @@
 //! The demo succeeds only if the account itself, read back, shows containment.
 
 mod account;
+mod acts;
 mod chat;
 mod client;
 mod mail;
@@ -26,29 +27,19 @@ use serde_json::{Value, json};
 use crate::clock::SystemClock;
 use crate::credentials;
 use account::Account;
+use acts::Incidents;
 use client::{Client, REGION};
 use processes::{Program, find_tool, free_port};
-use story::Story;
-use style::Style;
+use style::{Case, Style};
 
 /// Name of the hidden command that takes the demo's mails.
 pub(crate) const MAIL_SERVER: &str = "__mail-server";
 /// Name of the hidden command that takes the demo's chat messages.
 pub(crate) const CHAT_ROOM: &str = "__chat-room";
-const FIRST: [&str; 3] = [
-    include_str!("../../../examples/findings/1-tor-client.json"),
-    include_str!("../../../examples/findings/2-bitcoin-tool-dns.json"),
-    include_str!("../../../examples/findings/3-malicious-ip-caller.json"),
-];
-const SECOND: [&str; 1] = [include_str!(
-    "../../../examples/findings/4-second-instance-tor-client.json"
-)];
-const SECURITY_HUB: &str =
-    include_str!("../../../examples/findings/5-security-hub-access-key.json");
 
 pub(crate) fn interface() -> Command {
     Command::new("demo")
-        .about("Run the compromised-instance story on this machine, without an AWS account")
+        .about("Run the story of compromised instances and a leaked access key on this machine, without an AWS account")
         .arg(
             Arg::new("keep")
                 .long("keep")
@@ -61,7 +52,7 @@ pub(crate) fn interface() -> Command {
                 .value_name("STYLE")
                 .value_parser(Style::NAMES)
                 .default_value("automation")
-                .help("how the playbook is written that contains the instances"),
+                .help("how the playbooks are written that contain instances and key"),
         )
         .arg(
             Arg::new("state")
@@ -141,9 +132,14 @@ async fn demo(matches: &ArgMatches) -> Result<bool> {
     let style = matches.get_one::<String>("style");
     let style = style.map_or(Style::Automation, |name| Style::of(name));
     println!("Setting the stage: an AWS account (moto), a mail server, a chat room, Quell.");
-    println!("The playbook: {}", style.file());
+    let file = |case| style.playbook(case).file;
+    println!(
+        "The playbooks: {} and {}",
+        file(Case::Instance),
+        file(Case::User)
+    );
     let mut stage = Stage::set(listen, style).await?;
-    let told = tell(&stage, matches.get_one::<String>("state").map(Path::new)).await;
+    let told = acts::tell(&stage, matches.get_one::<String>("state").map(Path::new)).await;
     let outcome = match told {
         Ok(proven) if keep => {
             stage.look_around();
@@ -153,133 +149,6 @@ async fn demo(matches: &ArgMatches) -> Result<bool> {
     };
     stage.end(outcome.is_ok());
     outcome
-}
-
-async fn tell(stage: &Stage, state: Option<&Path>) -> Result<bool> {
-    let account = account::build(&stage.aws)
-        .await
-        .context("the account could not be built")?;
-    setup::install(&stage.quell, &account, &stage.mails, stage.style)
-        .await
-        .context("Quell could not be set up")?;
-    let mut incidents = Vec::new();
-    let mut proven = true;
-    for (instance, findings) in account.instances.iter().zip([&FIRST[..], &SECOND[..]]) {
-        let (incident, contained) = one(stage, instance, findings).await?;
-        incidents.push(incident);
-        proven &= contained;
-    }
-    let (imported, told) = imported(stage).await?;
-    proven &= told;
-    let listed = stage
-        .quell
-        .call("ssm-incidents", "ListIncidentRecords", json!({}))
-        .await?;
-    let count = client::list(&listed, "/incidentRecordSummaries").len();
-    println!(
-        "\nIncidents on record: {count} (three findings on the first instance are one incident)"
-    );
-    proven &= count == incidents.len() + 1;
-    if let Some(path) = state {
-        stage.write_state(path, &account, (&incidents, &imported))?;
-    }
-    println!(
-        "{}",
-        if proven {
-            "\nContainment is proven."
-        } else {
-            "\nContainment is NOT proven."
-        }
-    );
-    Ok(proven)
-}
-
-/// One instance from its findings to the end of its incident.
-async fn one(stage: &Stage, instance: &str, findings: &[&str]) -> Result<(String, bool)> {
-    println!("\nInstance {instance} is compromised.");
-    let findings: Vec<Value> = findings
-        .iter()
-        .map(|text| finding(text, instance))
-        .collect::<Result<_>>()?;
-    let mut story = Story::new(&stage.quell, &stage.mails, now);
-    story.send(&findings).await?;
-    let incident = story.incident(instance).await?;
-    story.acknowledge(&incident).await?;
-    let outputs = story.follow_run(&incident).await?;
-    for line in stage.style.told(&stage.quell, &outputs).await? {
-        println!("                     | {line}");
-    }
-    let about = (instance, attacker(&findings[0])?);
-    let read = proof::read_back(&stage.aws, (about.0, &about.1), stage.style).await?;
-    println!("\nRead back from the account:");
-    for finding in &read {
-        println!(
-            "  {}  {:<42} {}",
-            finding.word(),
-            finding.what,
-            finding.seen
-        );
-    }
-    if read.iter().any(|finding| !finding.promised) {
-        println!("  (-: this playbook does not see to it)");
-    }
-    println!();
-    story.resolve(&incident).await?;
-    println!("\nThe incident's own timeline:");
-    story.timeline(&incident).await?;
-    let times = &story.times;
-    println!(
-        "\nTimes: detected {:.2} s, acknowledged {:.2} s, contained {:.2} s, resolved {:.2} s",
-        times.detected, times.acknowledged, times.contained, times.resolved
-    );
-    Ok((incident, read.iter().all(proof::Finding::is_as_promised)))
-}
-
-/// A finding that Security Hub imports: one rule with two targets opens an incident and tells the chat room.
-async fn imported(stage: &Stage) -> Result<(String, bool)> {
-    println!("\nSecurity Hub imports a finding.");
-    let finding = finding(SECURITY_HUB, "")?;
-    let about = client::text(&finding, "/detail/findings/0/Resources/0/Id")?;
-    let key = about.rsplit(':').next().unwrap_or_default();
-    let title = client::text(&finding, "/detail/findings/0/Title")?;
-    let mut story = Story::new(&stage.quell, &stage.mails, now);
-    story.send(&[finding]).await?;
-    let incident = story.incident(key).await?;
-    let said = story.told_in_chat(&stage.chat, &title).await?;
-    story.acknowledge(&incident).await?;
-    story.resolve(&incident).await?;
-    println!(
-        "\n  {}  the chat room was told once          {said} message(s)",
-        if said == 1 { "yes" } else { "NO " }
-    );
-    Ok((incident, said == 1))
-}
-
-/// A finding from `examples/findings` about this instance.
-fn finding(text: &str, instance: &str) -> Result<Value> {
-    let at = now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let id = model::ids::named(&[text, instance, &at]).to_string();
-    let text = [
-        ("${INSTANCE_ID}", instance),
-        ("${ACCOUNT}", setup::ACCOUNT),
-        ("${REGION}", REGION),
-        ("${SECOND_INSTANCE_ID}", instance),
-        ("${TIME}", at.as_str()),
-        ("${EVENT_ID}", id.as_str()),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (name, value)| {
-        text.replace(name, value)
-    });
-    serde_json::from_str(&text).context("a file of examples/findings")
-}
-
-/// The address that the instance talked to, as the finding tells it.
-fn attacker(finding: &Value) -> Result<String> {
-    client::text(
-        finding,
-        "/detail/service/action/networkConnectionAction/remoteIpDetails/ipAddressV4",
-    )
 }
 
 fn now() -> jiff::Timestamp {
@@ -368,12 +237,7 @@ impl Stage {
         self.dir.join("data/credentials")
     }
 
-    fn write_state(
-        &self,
-        path: &Path,
-        account: &Account,
-        (incidents, imported): (&[String], &str),
-    ) -> Result<()> {
+    fn write_state(&self, path: &Path, account: &Account, incidents: &Incidents) -> Result<()> {
         let pids: serde_json::Map<String, Value> = self
             .programs
             .iter()
@@ -382,11 +246,14 @@ impl Stage {
         let state = json!({
             "quell_url": self.quell_url,
             "aws_url": self.aws_url,
-            "playbook": self.style.file(),
+            "playbooks": [self.style.playbook(Case::Instance).file, self.style.playbook(Case::User).file],
             "credentials_file": self.credentials_file(),
             "instance_ids": account.instances,
-            "incident_arns": incidents,
-            "imported_incident_arn": imported,
+            "incident_arns": incidents.instances,
+            "user_name": account.user.name,
+            "access_key_id": account.user.leaked,
+            "user_incident_arn": incidents.user,
+            "imported_incident_arn": incidents.imported,
             "chat": self.chat,
             "pids": pids,
         });

@@ -1,4 +1,4 @@
-//! The demo's AWS account: a VPC with two instances behind an Auto Scaling group and a load balancer.
+//! The demo's AWS account: a VPC with two instances behind an Auto Scaling group and a load balancer, and a user with keys.
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -10,6 +10,16 @@ use super::client::{Client, list, text};
 pub(crate) struct Account {
     pub(crate) instances: Vec<String>,
     pub(crate) role_arn: String,
+    /// The user whose access key leaks.
+    pub(crate) user: User,
+}
+
+/// A user with two access keys.
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    /// The key that leaks.
+    pub(crate) leaked: String,
 }
 
 /// Role that Quell's runbooks assume.
@@ -60,9 +70,11 @@ pub(crate) async fn build(aws: &Client) -> Result<Account> {
         equip(aws, instance, &profile).await?;
     }
     let role_arn = role(aws, RESPONDER).await?;
+    let user = user(aws, "shop-deploy").await?;
     Ok(Account {
         instances,
         role_arn,
+        user,
     })
 }
 
@@ -84,6 +96,18 @@ async fn security_group(aws: &Client, vpc: &str) -> Result<String> {
 async fn role(aws: &Client, name: &str) -> Result<String> {
     let params = json!({"RoleName": name, "AssumeRolePolicyDocument": TRUST});
     text(&aws.call("iam", "CreateRole", params).await?, "/Role/Arn")
+}
+
+/// Who has one key of a user may have made another: the user has two.
+async fn user(aws: &Client, name: &str) -> Result<User> {
+    let params = json!({"UserName": name});
+    aws.call("iam", "CreateUser", params.clone()).await?;
+    let leaked = aws.call("iam", "CreateAccessKey", params.clone()).await?;
+    aws.call("iam", "CreateAccessKey", params).await?;
+    Ok(User {
+        name: name.to_owned(),
+        leaked: text(&leaked, "/AccessKey/AccessKeyId")?,
+    })
 }
 
 async fn profile(aws: &Client) -> Result<String> {

@@ -1,10 +1,13 @@
-//! What the account itself says about an instance: the demo believes nothing else.
+//! What the account itself says about an instance or a user: the demo believes nothing else.
+
+mod user;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::client::{Client, list};
 use super::style::Style;
+pub(crate) use user::read_back as read_back_user;
 
 /// One thing read back, and whether it is as containment demands.
 #[derive(Debug, Clone)]

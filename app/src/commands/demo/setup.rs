@@ -1,4 +1,4 @@
-//! Quell as its operator sets it up: people, runbook, plan and rule, from the shipped playbook library.
+//! Quell as its operator sets it up: people, runbooks, plans and rules, from the shipped playbook library.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,10 +9,21 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::client::{Client, REGION, list, text};
 use super::mail;
-use super::style::Style;
+use super::style::{Case, Style};
 
-const RULE: &str = include_str!("../../../../playbooks/ec2-isolate.rule.json");
-const PLAN: &str = include_str!("../../../../playbooks/ec2-isolate.response-plan.json");
+/// What a style contains: the case, its response plan, its rule.
+const CONTAINED: [(Case, &str, &str); 2] = [
+    (
+        Case::Instance,
+        include_str!("../../../../playbooks/ec2-isolate.response-plan.json"),
+        include_str!("../../../../playbooks/ec2-isolate.rule.json"),
+    ),
+    (
+        Case::User,
+        include_str!("../../../../playbooks/iam-contain.response-plan.json"),
+        include_str!("../../../../playbooks/iam-contain.rule.json"),
+    ),
+];
 const IMPORTED_RULE: &str = include_str!("../../../../playbooks/security-hub-finding.rule.json");
 const IMPORTED_PLAN: &str =
     include_str!("../../../../playbooks/security-hub-finding.response-plan.json");
@@ -59,23 +70,21 @@ pub(crate) async fn install(
     for contact in list(&filled(ESCALATION)?, "/Contacts") {
         person(quell, &contact, mails).await?;
     }
-    style.install(quell, &account.role_arn).await?;
-    for (name, content) in style.documents() {
-        let params = json!({"Name": name, "Content": content, "DocumentType": "Automation", "DocumentFormat": "YAML"});
-        quell.call("ssm", "CreateDocument", params).await?;
+    for (case, plan, rule) in CONTAINED {
+        let playbook = style.playbook(case);
+        playbook.install(quell, &account.role_arn).await?;
+        let plan = playbook.plan(filled(plan)?);
+        plan_with_rule(quell, plan, &filled(rule)?).await?;
     }
-    let (plan, imported) = (style.plan(filled(PLAN)?), filled(IMPORTED_PLAN)?);
-    for (plan, rule) in [(plan, RULE), (imported, IMPORTED_RULE)] {
-        quell
-            .call("ssm-incidents", "CreateResponsePlan", plan)
-            .await?;
-        rule_with_targets(quell, &filled(rule)?).await?;
-    }
+    plan_with_rule(quell, filled(IMPORTED_PLAN)?, &filled(IMPORTED_RULE)?).await?;
     Ok(())
 }
 
-/// A rule of the playbook library: its topic, if it has one, itself, its targets.
-async fn rule_with_targets(quell: &Client, rule: &Value) -> Result<()> {
+/// A response plan and its rule: its topic, if it has one, itself, its targets.
+async fn plan_with_rule(quell: &Client, plan: Value, rule: &Value) -> Result<()> {
+    quell
+        .call("ssm-incidents", "CreateResponsePlan", plan)
+        .await?;
     if let Some(topic) = rule.get("CreateTopic") {
         quell.call("sns", "CreateTopic", topic.clone()).await?;
     }

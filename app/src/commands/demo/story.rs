@@ -331,7 +331,9 @@ fn kind(detail: &Value) -> &str {
 /// One line of the timeline: when, what, and the words that tell it apart.
 fn timeline_line(event: &Value) -> String {
     let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-    let time: String = text("eventTime").chars().skip(11).take(12).collect();
+    let time = text("eventTime").parse::<Timestamp>();
+    let time = time.map(|time| time.strftime("%H:%M:%S%.3f").to_string());
+    let time = time.unwrap_or_default();
     let kind = text("eventType");
     let kind = kind.strip_suffix(" for Incident").unwrap_or(&kind);
     let data = serde_json::from_str::<Value>(&text("eventData")).unwrap_or(Value::Null);
