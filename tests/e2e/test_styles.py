@@ -273,6 +273,12 @@ class Credentials(StylesTest):
         # The same finding again changes nothing, and still knows which keys were active.
         error, output = self.invoke(self.event())
         self.assertEqual((error, output["contained"], output["keysBefore"], self.world()), (None, True, both, before))
+        self.assert_only_read(self.event())
+
+    def assert_only_read(self, event):
+        self.seen.clear()
+        self.assertTrue(self.attempt(event)["contained"])
+        self.assertEqual([name for name in sorted(self.seen) if not name.startswith(("Get", "List"))], [])
 
     def test_what_was_changed_since_is_contained_again(self):
         self.iam.update_access_key(UserName=self.user, AccessKeyId=self.other, Status="Inactive")
@@ -302,10 +308,18 @@ class Credentials(StylesTest):
         self.assertEqual((statement["Effect"], statement["Action"], statement["Resource"]), ("Deny", "*", "*"))
         self.assertGreater(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"], "2026-01-05T10:00:00Z")
         self.assertEqual((self.invoke(event)[0], self.world()[3]), (None, before))
+        self.assert_only_read(event)
+        # One that denies less than the sighting asks for is no revocation.
+        statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"] = "2026-01-05T09:59:59Z"
+        early = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.iam.put_role_policy(RoleName=self.role, PolicyName=first, PolicyDocument=early)
+        self.attempt(event)
+        (statement,) = self.world()[3][first]["Statement"]
+        self.assertGreater(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"], "2026-01-05T10:00:00Z")
         self.attempt(self.event("AssumedRole", self.role, "2026-01-06T08:30:00.000Z"))
         # A sighting of the future is none: nobody is denied for what is to come.
-        later = self.attempt(self.event("AssumedRole", self.role, "2999-01-01T00:00:00.000Z"))["policy"]
-        self.assertLess(later, "QuellRevokeSessions-2999")
+        later = self.attempt(self.event("AssumedRole", self.role, "2099-01-01T00:00:00.000Z"))["policy"]
+        self.assertLess(later, "QuellRevokeSessions-2099")
         self.assertEqual(set(self.world()[3]), {first, "QuellRevokeSessions-20260106T083000Z", later})
 
     def test_what_must_not_be_touched_is_not(self):
