@@ -1,32 +1,10 @@
 //! Definitions that would run for ever or fill the memory: each ends with an error that says so.
 
-use flow::asl::{Input, Start, Status};
+use flow::asl::{Input, Status};
 use model::effect::{Failure, Outcome};
 use serde_json::{Value, json};
 
-use super::world::World;
-
-fn start(definition: &Value, input: &Value) -> Start {
-    let account = "arn:aws:states:us-east-1:111111111111";
-    Start {
-        name: "x".to_owned(),
-        arn: format!("{account}:execution:m:x"),
-        machine_arn: format!("{account}:stateMachine:m"),
-        machine_name: "m".to_owned(),
-        definition: definition.to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: String::new(),
-        input: input.to_string(),
-        member: None,
-    }
-}
+use super::world::{World, start};
 
 fn run(definition: &Value, input: &Value) -> World {
     World::run(start(definition, input), 100_000).expect("it starts")

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::compare::{Rules, differences, opened};
-use super::world::World;
+use super::world::{World, start};
 
 /// States entered in one turn: small, so that the cut between turns is tried everywhere.
 const BUDGET: u32 = 3;
@@ -310,17 +310,11 @@ fn execute(record: &Value, begun: &Begun) -> Result<World, model::Rejection> {
             machine_arn: format!("{account}:stateMachine:{name}"),
             machine_name: name.clone(),
             definition: begun.definition.clone(),
-            revision: None,
-            version: None,
-            alias: None,
             express: record["type"] == "EXPRESS",
             logging: begun.logging.clone(),
-            tracing: false,
-            updated: None,
-            trace_header: None,
             role_arn: record["roleArn"].as_str().unwrap_or_default().to_owned(),
             input,
-            member: None,
+            ..start(&Value::Null, &Value::Null)
         },
         BUDGET,
     )

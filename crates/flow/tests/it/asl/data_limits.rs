@@ -6,7 +6,7 @@ use flow::asl::dataset::reading::Reading;
 use flow::asl::dataset::{MAX_ITEM, MAX_WEIGHT};
 use flow::asl::definition::{Csv, Format, Source};
 use flow::asl::map_run::{self, Command, End, Input, MapRun};
-use flow::asl::{self, Context, Start, Status};
+use flow::asl::{self, Context, Status};
 use jiff::Timestamp;
 use model::effect::Outcome;
 use model::{EffectCommand, FrameBody, Scope};
@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 use super::bucket::Bucket;
 use super::datasets::gzip;
+use super::spread::distributed;
+use super::world::start;
 
 /// Steps of one data set that are looked at.
 const STEPS: usize = 8;
@@ -122,31 +124,10 @@ struct Stored {
 
 impl Stored {
     fn begin(kind: &str, fields: &Value, objects: &[(&str, Vec<u8>)]) -> Self {
-        let mut map = json!({"Type": "Map", "Label": "Each", "End": true, "ItemProcessor": {
-            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
-            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}});
-        for (field, value) in fields.as_object().expect("fields") {
-            map[field] = value.clone();
-        }
-        let arn = "arn:aws:states:us-east-1:111111111111";
-        let start = Start {
-            name: "e".to_owned(),
-            arn: format!("{arn}:execution:m:e"),
-            machine_arn: format!("{arn}:stateMachine:m"),
-            machine_name: "m".to_owned(),
-            definition: json!({"StartAt": "Map", "States": {"Map": map}}).to_string(),
-            revision: None,
-            version: None,
-            alias: None,
-            express: false,
-            logging: None,
-            tracing: false,
-            updated: None,
-            trace_header: None,
-            role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-            input: "{}".to_owned(),
-            member: None,
-        };
+        let start = start(
+            &distributed(kind, fields, &json!({"P": {"Type": "Pass", "End": true}})),
+            &json!({}),
+        );
         let start = asl::Input::Start(Box::new(start));
         let decision = asl::step(None, start, &context(1)).expect("a machine");
         let begun = decision.commands.into_iter().find_map(|it| match it {

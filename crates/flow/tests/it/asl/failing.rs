@@ -1,33 +1,15 @@
 //! How tasks fail: the names of errors, time limits, and the events of what a failure cuts off.
 
-use flow::asl::{Input, Settlement, Start, Status};
+use flow::asl::{Input, Settlement, Status};
 use model::effect::{Failure, Outcome};
 use serde_json::{Value, json};
 
 use super::cases::records;
 use super::compare::{Rules, differences, opened};
-use super::world::World;
+use super::world::{World, start};
 
 pub(super) fn world(definition: &Value, input: &Value) -> World {
-    let account = "arn:aws:states:us-east-1:111111111111";
-    let start = Start {
-        name: "e".to_owned(),
-        arn: format!("{account}:execution:m:e"),
-        machine_arn: format!("{account}:stateMachine:m"),
-        machine_name: "m".to_owned(),
-        definition: definition.to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-        input: input.to_string(),
-        member: None,
-    };
+    let start = start(definition, input);
     World::run(start, 10).expect("a machine")
 }
 

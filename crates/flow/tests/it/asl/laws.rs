@@ -1,30 +1,13 @@
 //! What must hold of any machine: hostile definitions end clearly, turns may be cut anywhere, retries wait as declared.
 
+use flow::asl::Status;
 use flow::asl::definition::{self, MachineType, Retrier};
-use flow::asl::{Start, Status};
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{World, start};
 
 fn run(definition: &Value, input: &Value, budget: u32) -> World {
-    let start = Start {
-        name: "e".to_owned(),
-        arn: "arn:aws:states:us-east-1:111111111111:execution:m:e".to_owned(),
-        machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:m".to_owned(),
-        machine_name: "m".to_owned(),
-        definition: definition.to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-        input: input.to_string(),
-        member: None,
-    };
+    let start = start(definition, input);
     World::run(start, budget).expect("a valid definition")
 }
 

@@ -2,44 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use flow::asl::{Start, Status};
+use flow::asl::Status;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::world::World;
+use super::spread::distributed;
+use super::world::{World, start};
 
 /// Runs a machine of one distributed Map among these objects.
 fn run(fields: &Value, states: &Value, objects: &[(&str, &str)], input: &Value) -> World {
-    let first = states.as_object().and_then(|states| states.keys().next());
-    let mut map = json!({"Type": "Map", "Label": "Each", "End": true, "ItemProcessor": {
-        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-        "StartAt": first, "States": states}});
-    for (field, value) in fields.as_object().expect("fields") {
-        map[field] = value.clone();
-    }
     let objects: BTreeMap<String, Vec<u8>> = objects
         .iter()
         .map(|(key, body)| ((*key).to_owned(), body.as_bytes().to_vec()))
         .collect();
-    let arn = "arn:aws:states:us-east-1:111111111111";
-    let start = Start {
-        name: "e".to_owned(),
-        arn: format!("{arn}:execution:m:e"),
-        machine_arn: format!("{arn}:stateMachine:m"),
-        machine_name: "m".to_owned(),
-        definition: json!({"StartAt": "Map", "States": {"Map": map}}).to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-        input: input.to_string(),
-        member: None,
-    };
+    let start = start(&distributed("STANDARD", fields, states), input);
     World::run_among((Uuid::from_u128(1), objects), start, 3).expect("a machine")
 }
 

@@ -10,7 +10,8 @@ use model::{EffectCommand, Scope};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::spread::Line;
+use super::spread::{Line, distributed};
+use super::world::start;
 
 fn at() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("an instant")
@@ -29,31 +30,10 @@ struct Played {
 
 impl Played {
     fn begin(kind: &str, fields: &Value, input: &Value) -> Self {
-        let mut map = json!({"Type": "Map", "Label": "Each", "End": true, "ItemProcessor": {
-            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
-            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}});
-        for (field, value) in fields.as_object().expect("fields") {
-            map[field] = value.clone();
-        }
-        let arn = "arn:aws:states:us-east-1:111111111111";
-        let start = Start {
-            name: "e".to_owned(),
-            arn: format!("{arn}:execution:m:e"),
-            machine_arn: format!("{arn}:stateMachine:m"),
-            machine_name: "m".to_owned(),
-            definition: json!({"StartAt": "Map", "States": {"Map": map}}).to_string(),
-            revision: None,
-            version: None,
-            alias: None,
-            express: false,
-            logging: None,
-            tracing: false,
-            updated: None,
-            trace_header: None,
-            role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-            input: input.to_string(),
-            member: None,
-        };
+        let start = start(
+            &distributed(kind, fields, &json!({"P": {"Type": "Pass", "End": true}})),
+            input,
+        );
         let cx = Context {
             id: Uuid::from_u128(1),
             scope: Scope::new("111111111111", "us-east-1"),

@@ -1,55 +1,19 @@
 //! Map runs: whatever their executions do and in whatever order, the counts add up, and a run ends exactly when it should.
 
 use flow::asl::map_run::{Command, End, Input, RunStatus};
-use flow::asl::{self, Context, Execution, Start, Status};
+use flow::asl::{self, Context, Execution, Status};
 use jiff::Timestamp;
 use model::Scope;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::spread::Line;
-use super::world::World;
-
-fn start(definition: &Value, input: &Value) -> Start {
-    let account = "arn:aws:states:us-east-1:111111111111";
-    Start {
-        name: "e".to_owned(),
-        arn: format!("{account}:execution:m:e"),
-        machine_arn: format!("{account}:stateMachine:m"),
-        machine_name: "m".to_owned(),
-        definition: definition.to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-        input: input.to_string(),
-        member: None,
-    }
-}
+use super::spread::{Line, distributed};
+use super::world::{World, start};
 
 /// A machine of one distributed Map, with these fields.
 fn machine(fields: &Value, states: &Value) -> Value {
-    let first = states.as_object().and_then(|states| states.keys().next());
-    let mut map = json!({
-        "Type": "Map",
-        "Label": "Each",
-        "ItemProcessor": {
-            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            "StartAt": first,
-            "States": states,
-        },
-        "End": true,
-    });
-    for (field, value) in fields.as_object().expect("fields") {
-        map[field] = value.clone();
-    }
-    json!({"StartAt": "Map", "States": {"Map": map}})
+    distributed("STANDARD", fields, states)
 }
 
 fn pass() -> Value {

@@ -1,30 +1,12 @@
 //! Redriving: what had succeeded is not done again, wherever the failure was and however the execution was stored since.
 
-use flow::asl::{Input, Settlement, Start, Status};
+use flow::asl::{Input, Settlement, Status};
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{World, start};
 
 fn world(definition: &Value, input: &Value) -> World {
-    let account = "arn:aws:states:us-east-1:111111111111";
-    let start = Start {
-        name: "e".to_owned(),
-        arn: format!("{account}:execution:m:e"),
-        machine_arn: format!("{account}:stateMachine:m"),
-        machine_name: "m".to_owned(),
-        definition: definition.to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-        input: input.to_string(),
-        member: None,
-    };
+    let start = start(definition, input);
     World::run(start, 3).expect("a machine")
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::cases::records;
 use super::compare::{Rules, differences, opened};
+use super::world::start;
 
 #[test]
 fn states_are_tried_as_on_the_service() {
@@ -111,17 +112,9 @@ fn tried(params: &Value) -> Result<Report, String> {
             machine_arn: format!("{account}:stateMachine:trial-machine"),
             machine_name: "trial-machine".to_owned(),
             definition: String::new(),
-            revision: None,
-            version: None,
-            alias: None,
             express: true,
-            logging: None,
-            tracing: false,
-            updated: None,
-            trace_header: None,
-            role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
             input: text(&params["input"]).unwrap_or_else(|| "{}".to_owned()),
-            member: None,
+            ..start(&Value::Null, &Value::Null)
         },
         variables: Map::new(),
         context: json_of(&params["context"]),

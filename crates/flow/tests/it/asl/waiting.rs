@@ -1,36 +1,13 @@
 //! Tasks that wait: for workers of activities, as recorded of the service, and for jobs.
 
 use flow::asl::activity::Word;
-use flow::asl::{Command, Input, Settlement, Start, Status};
+use flow::asl::{Command, Input, Settlement, Status};
 use model::effect::{Failure, Outcome};
 use serde_json::{Value, json};
 
 use super::cases::records;
 use super::compare::{Rules, differences, opened};
-use super::world::World;
-
-const ACCOUNT: &str = "arn:aws:states:us-east-1:111111111111";
-
-fn start(definition: &Value, input: &Value) -> Start {
-    Start {
-        name: "0d7f4f3c-execution".to_owned(),
-        arn: format!("{ACCOUNT}:execution:m:0d7f4f3c-execution"),
-        machine_arn: format!("{ACCOUNT}:stateMachine:m"),
-        machine_name: "m".to_owned(),
-        definition: definition.to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-        input: input.to_string(),
-        member: None,
-    }
-}
+use super::world::{World, start};
 
 fn task(resource: &str, members: Value) -> Value {
     let mut state = json!({"Type": "Task", "Resource": resource, "End": true});

@@ -1,10 +1,10 @@
 //! HTTP Tasks: what they ask for, what becomes of answers, and that no outcome is guessed.
 
-use flow::asl::{Input, Settlement, Start, Status};
+use flow::asl::{Input, Settlement, Status};
 use model::effect::{Failure, Outcome};
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{World, start};
 
 const CONNECTION: &str = "arn:aws:events:us-east-1:111111111111:connection/c/1";
 
@@ -20,25 +20,7 @@ fn run(members: &Value) -> World {
         states["Caught"] = json!({"Type": "Pass", "End": true});
     }
     let definition = json!({"StartAt": "Call", "States": states});
-    let arn = "arn:aws:states:us-east-1:111111111111";
-    let start = Start {
-        name: "n".to_owned(),
-        arn: format!("{arn}:execution:m:n"),
-        machine_arn: format!("{arn}:stateMachine:m"),
-        machine_name: "m".to_owned(),
-        definition: definition.to_string(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
-        input: json!({"id": "a/b", "tags": ["x", "y"]}).to_string(),
-        member: None,
-    };
+    let start = start(&definition, &json!({"id": "a/b", "tags": ["x", "y"]}));
     World::run(start, 1_000).expect("a machine")
 }
 

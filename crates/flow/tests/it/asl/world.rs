@@ -10,6 +10,29 @@ use model::{EffectCommand, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
+/// What starts an execution of a definition. Names may matter to a test; it then says its own over these.
+pub(crate) fn start(definition: &Value, input: &Value) -> Start {
+    let account = "arn:aws:states:us-east-1:111111111111";
+    Start {
+        name: "e".to_owned(),
+        arn: format!("{account}:execution:m:e"),
+        machine_arn: format!("{account}:stateMachine:m"),
+        machine_name: "m".to_owned(),
+        definition: definition.to_string(),
+        revision: None,
+        version: None,
+        alias: None,
+        express: false,
+        logging: None,
+        tracing: false,
+        updated: None,
+        trace_header: None,
+        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
+        input: input.to_string(),
+        member: None,
+    }
+}
+
 /// One execution, run to its end.
 pub(crate) struct World {
     pub execution: Execution,

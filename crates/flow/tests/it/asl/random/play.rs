@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use flow::asl::activity::Word;
-use flow::asl::{self, Command, Context, Definitions, Execution, Input, Settlement, Start, Status};
+use flow::asl::{self, Command, Context, Definitions, Execution, Input, Settlement, Status};
 use jiff::Timestamp;
 use model::effect::{AwsCall, Outcome};
 use model::{Decision, EffectCommand, FrameBody, Recovery, Scope};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::chance::Chance;
+use super::super::world::start;
 use super::account::Account;
 use super::folded::Folded;
 
@@ -71,16 +72,6 @@ pub(super) struct Play {
 
 fn id() -> Uuid {
     Uuid::from_u128(7)
-}
-
-fn start(definition: &Value, input: &Value) -> Start {
-    let start = json!({
-        "name": "e", "arn": "arn:aws:states:us-east-1:111111111111:execution:m:e",
-        "machine_arn": "arn:aws:states:us-east-1:111111111111:stateMachine:m", "machine_name": "m",
-        "definition": definition.to_string(), "role_arn": "arn:aws:iam::111111111111:role/r",
-        "input": input.to_string(),
-    });
-    serde_json::from_value(start).expect("a start")
 }
 
 impl Play {
