@@ -3,6 +3,9 @@
 //! Places are spelled as AWS spells them: members in lower camel case, list members as `entries.2.member.detail`.
 //! `null` is the same as absent, unknown members are passed over, as AWS does both.
 
+mod constraint;
+mod instant;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -10,86 +13,10 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// What a string member must be. Lengths are in characters, unless it is said that they are in bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Text {
-    min: usize,
-    max: usize,
-    bytes: bool,
-    pattern: Option<Pattern>,
-}
-
-/// A regular expression as shown, and the check that stands for it.
-type Pattern = (&'static str, fn(&str) -> bool);
-
-impl Text {
-    /// From `min` to `max` characters.
-    pub(crate) const fn length(min: usize, max: usize) -> Self {
-        Self {
-            min,
-            max,
-            bytes: false,
-            pattern: None,
-        }
-    }
-
-    /// The length is that of the UTF-8 text in bytes: so payloads are measured.
-    pub(crate) const fn in_bytes(self) -> Self {
-        Self {
-            bytes: true,
-            ..self
-        }
-    }
-
-    /// Also of a pattern: the regular expression as shown in the message, and the check that stands for it.
-    pub(crate) const fn matching(self, shown: &'static str, check: fn(&str) -> bool) -> Self {
-        Self {
-            pattern: Some((shown, check)),
-            ..self
-        }
-    }
-
-    /// Checks a value at a place.
-    pub(crate) fn check(&self, place: &str, value: &str) -> Result<(), ApiError> {
-        match self.broken(value) {
-            Some(rule) => Err(ApiError::constraint(place, Some(value), &rule)),
-            None => Ok(()),
-        }
-    }
-
-    /// As [`Text::check`], for a value that no message may show.
-    pub(crate) fn check_secret(&self, place: &str, value: &str) -> Result<(), ApiError> {
-        match self.broken(value) {
-            Some(rule) => Err(ApiError::secret_constraint(place, &rule)),
-            None => Ok(()),
-        }
-    }
-
-    /// The rule that a value breaks.
-    fn broken(&self, value: &str) -> Option<String> {
-        let length = if self.bytes {
-            value.len()
-        } else {
-            value.chars().count()
-        };
-        if length < self.min {
-            return Some(format!(
-                "Member must have length greater than or equal to {}",
-                self.min
-            ));
-        }
-        if length > self.max {
-            let rule = format!("Member must have length less than or equal to {}", self.max);
-            return Some(rule);
-        }
-        match self.pattern {
-            Some((shown, check)) if !check(value) => Some(format!(
-                "Member must satisfy regular expression pattern: {shown}"
-            )),
-            _ => None,
-        }
-    }
-}
+use constraint::check_count;
+pub(crate) use constraint::{Text, is_word};
+pub(crate) use instant::epoch;
+use instant::from_epoch;
 
 /// The members of one object of a request.
 #[derive(Debug, Clone)]
@@ -398,54 +325,6 @@ impl<'a> Fields<'a> {
             ))),
         }
     }
-}
-
-fn check_count(place: &str, count: usize, min: usize, max: usize) -> Result<(), ApiError> {
-    let rule = if count < min {
-        format!("Member must have length greater than or equal to {min}")
-    } else if count > max {
-        format!("Member must have length less than or equal to {max}")
-    } else {
-        return Ok(());
-    };
-    Err(ApiError::constraint(
-        place,
-        Some(&format!("[{count} elements]")),
-        &rule,
-    ))
-}
-
-/// The instant of an epoch number, to the millisecond (a double holds no more for today's dates than microseconds).
-fn from_epoch(seconds: f64) -> Option<Timestamp> {
-    if !seconds.is_finite() || seconds.abs() > 1e12 {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "bounded above: 1e15 fits an i64"
-    )]
-    let milliseconds = (seconds * 1000.0).round() as i64;
-    Timestamp::from_millisecond(milliseconds).ok()
-}
-
-/// An instant as the wire wants it: epoch seconds as a number, to the millisecond.
-pub(crate) fn epoch(at: Timestamp) -> Value {
-    let milliseconds = at.as_millisecond();
-    if milliseconds % 1000 == 0 {
-        return Value::from(milliseconds / 1000);
-    }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds of year 9999 still fit the mantissa"
-    )]
-    let seconds = milliseconds as f64 / 1000.0;
-    Value::from(seconds)
-}
-
-/// Whether a text consists of letters and digits of ASCII and the characters of `more`.
-pub(crate) fn is_word(text: &str, more: &str) -> bool {
-    text.chars()
-        .all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
 }
 
 #[cfg(test)]

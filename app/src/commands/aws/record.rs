@@ -3,7 +3,8 @@
 //! A line is written with one write and synced before anything follows from it. A call whose second line is missing may
 //! have happened. Secrets are masked and long values cut, so that the file can be kept and shown.
 
-use std::collections::HashMap;
+mod entry;
+
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -17,6 +18,9 @@ use uuid::Uuid;
 use super::arguments::Settled;
 use super::ending::{Ended, Result, say};
 use super::output;
+
+use entry::Entries;
+pub(crate) use entry::Entry;
 
 /// Version of the lines.
 const VERSION: u64 = 1;
@@ -58,14 +62,6 @@ pub(crate) struct Outcome {
     pub(crate) status: Option<u16>,
     pub(crate) request_id: Option<String>,
     pub(crate) duration_ms: u64,
-}
-
-/// What the record says of one call.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) id: Uuid,
-    intent: Value,
-    last: Option<Value>,
 }
 
 impl Record {
@@ -219,118 +215,6 @@ fn ends_with_line_feed(file: &mut File) -> std::io::Result<bool> {
     let mut last = [0];
     file.read_exact(&mut last)?;
     Ok(last == [b'\n'])
-}
-
-#[derive(Default)]
-struct Entries {
-    list: Vec<Entry>,
-    places: HashMap<Uuid, usize>,
-    unreadable: usize,
-}
-
-impl Entries {
-    fn take(&mut self, line: &[u8]) {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return;
-        }
-        let parsed = serde_json::from_slice::<Value>(line).ok().and_then(|line| {
-            let id: Uuid = line.get("id")?.as_str()?.parse().ok()?;
-            let event = line.get("event")?.as_str()?.to_owned();
-            (line.get("v").and_then(Value::as_u64) == Some(VERSION)).then_some((id, event, line))
-        });
-        let Some((id, event, line)) = parsed else {
-            self.unreadable += 1;
-            return;
-        };
-        match (self.places.get(&id), event.as_str()) {
-            (Some(place), "intent") => {
-                if let Some(entry) = self.list.get_mut(*place) {
-                    entry.intent = line;
-                    entry.last = None;
-                }
-            }
-            (Some(place), _) => {
-                if let Some(entry) = self.list.get_mut(*place) {
-                    entry.last = Some(line);
-                }
-            }
-            (None, "intent") => {
-                self.places.insert(id, self.list.len());
-                self.list.push(Entry {
-                    id,
-                    intent: line,
-                    last: None,
-                });
-            }
-            // Its beginning lies further back than is read.
-            (None, _) => {}
-        }
-    }
-}
-
-impl Entry {
-    fn text<'a>(from: &'a Value, name: &str) -> &'a str {
-        from.get(name).and_then(Value::as_str).unwrap_or("-")
-    }
-
-    pub(crate) fn service(&self) -> &str {
-        Self::text(&self.intent, "service")
-    }
-
-    pub(crate) fn operation(&self) -> &str {
-        Self::text(&self.intent, "operation")
-    }
-
-    /// Whether it is under way in a process that lives.
-    fn is_under_way(&self, now: Timestamp) -> bool {
-        let pid = self.intent.get("pid").and_then(Value::as_i64);
-        let pid = pid
-            .and_then(|pid| i32::try_from(pid).ok())
-            .filter(|pid| *pid > 0);
-        let lives = pid.is_some_and(|pid| {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok()
-        });
-        // No call lasts longer: an older one's process id belongs to somebody else.
-        let begun: Option<Timestamp> = Self::text(&self.intent, "at").parse().ok();
-        lives && begun.is_some_and(|begun| now.duration_since(begun).as_secs() < 3_600)
-    }
-
-    /// Whether the account may have been changed without anybody knowing.
-    pub(crate) fn is_unknown(&self, now: Timestamp) -> bool {
-        let reads = Self::text(&self.intent, "class") == "reads";
-        match &self.last {
-            None => !reads && !self.is_under_way(now),
-            Some(last) => Self::text(last, "outcome") == "unknown",
-        }
-    }
-
-    fn line(&self, now: Timestamp) -> String {
-        let outcome = match &self.last {
-            Some(last) => {
-                let code = Self::text(last, "code");
-                let word = Self::text(last, "outcome");
-                if code == "-" {
-                    word.to_owned()
-                } else {
-                    format!("{word} ({code})")
-                }
-            }
-            None if self.is_under_way(now) => "under way".to_owned(),
-            None => "no outcome".to_owned(),
-        };
-        format!(
-            "{}  {}  {} {}  {}  {}  {outcome}",
-            self.id,
-            Self::text(&self.intent, "at"),
-            self.service(),
-            self.operation(),
-            Self::text(&self.intent, "region"),
-            match Self::text(&self.intent, "role") {
-                "-" => Self::text(&self.intent, "accessKeyId"),
-                role => role,
-            },
-        )
-    }
 }
 
 /// `quell aws record`.

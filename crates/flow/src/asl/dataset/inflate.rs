@@ -1,9 +1,13 @@
 //! Gzip (RFC 1951, RFC 1952), a window at a time. What it remembers from one window to the next (the last 32 KiB, the codes
 //! of a block that goes on) can be stored, which decoders of other crates do not offer.
 
+mod huffman;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use huffman::{Bits, Code, codes};
 
 /// How gzip begins.
 pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -11,9 +15,6 @@ pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 const REACH: usize = 32_768;
 /// Members and blocks that one call opens: each costs work, even if nothing comes out of it.
 const BLOCKS: u32 = 4_096;
-/// Longest code in bits.
-const LONGEST: usize = 15;
-
 const LENGTH_BASE: [u16; 29] = [
     3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131,
     163, 195, 227, 258,
@@ -25,10 +26,6 @@ const DISTANCE_BASE: [u16; 30] = [
     1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537,
     2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
 ];
-const ORDER: [usize; 19] = [
-    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
-];
-
 /// Bytes as text, since they are stored within JSON.
 pub(super) fn to_text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&STANDARD.encode(bytes))
@@ -361,128 +358,6 @@ fn block(bits: &mut Bits<'_>) -> Result<Stage, Stop> {
             })
         }
         _ => Err(Stop::Broken("it holds a block of an unknown type")),
-    }
-}
-
-/// The lengths of a block's codes, which are themselves coded.
-fn codes(bits: &mut Bits<'_>) -> Result<(Vec<u8>, Vec<u8>), Stop> {
-    let count = |bits: &mut Bits<'_>, width, base: usize| {
-        bits.take(width)
-            .map(|number| base + usize::try_from(number).unwrap_or(0))
-    };
-    let symbols = count(bits, 5, 257)?;
-    let distances = count(bits, 5, 1)?;
-    let given = count(bits, 4, 4)?;
-    let mut lengths = vec![0; 19];
-    for place in ORDER.iter().take(given) {
-        let length = u8::try_from(bits.take(3)?).unwrap_or(0);
-        if let Some(slot) = lengths.get_mut(*place) {
-            *slot = length;
-        }
-    }
-    let code = Code::new(&lengths)?;
-    let mut all: Vec<u8> = Vec::with_capacity(symbols + distances);
-    while all.len() < symbols + distances {
-        let symbol = code.read(bits)?;
-        let (value, times) = match symbol {
-            0..=15 => (u8::try_from(symbol).unwrap_or(0), 1),
-            16 => {
-                let before = all.last().copied();
-                let value = before.ok_or(Stop::Broken("its codes begin with a repeat"))?;
-                (value, 3 + bits.take(2)?)
-            }
-            17 => (0, 3 + bits.take(3)?),
-            _ => (0, 11 + bits.take(7)?),
-        };
-        for _ in 0..times {
-            all.push(value);
-        }
-    }
-    if all.len() > symbols + distances {
-        return Err(Stop::Broken("it has more codes than it says"));
-    }
-    let distances = all.split_off(symbols);
-    Ok((all, distances))
-}
-
-/// A canonical code: how many codes of each length there are, and the symbols in the order of their codes.
-struct Code {
-    counts: [u16; LONGEST + 1],
-    symbols: Vec<u16>,
-}
-
-impl Code {
-    fn new(lengths: &[u8]) -> Result<Self, Stop> {
-        let mut counts = [0_u16; LONGEST + 1];
-        let mut ordered: Vec<(u8, u16)> = Vec::new();
-        for (symbol, length) in (0_u16..).zip(lengths) {
-            if *length == 0 {
-                continue;
-            }
-            let slot = counts.get_mut(usize::from(*length));
-            *slot.ok_or(Stop::Broken("a code of it is too long"))? += 1;
-            ordered.push((*length, symbol));
-        }
-        let mut left = 1_i32;
-        for count in counts.iter().skip(1) {
-            left = left * 2 - i32::from(*count);
-            if left < 0 {
-                return Err(Stop::Broken("two codes of it are the same"));
-            }
-        }
-        ordered.sort_unstable();
-        Ok(Self {
-            counts,
-            symbols: ordered.into_iter().map(|(_, symbol)| symbol).collect(),
-        })
-    }
-
-    fn read(&self, bits: &mut Bits<'_>) -> Result<u16, Stop> {
-        let (mut code, mut first, mut index) = (0_usize, 0_usize, 0_usize);
-        for count in self.counts.iter().skip(1) {
-            let count = usize::from(*count);
-            code |= usize::try_from(bits.take(1)?).unwrap_or(0);
-            if code < first + count {
-                let symbol = self.symbols.get(index + code - first);
-                return symbol
-                    .copied()
-                    .ok_or(Stop::Broken("it holds a code that has no meaning"));
-            }
-            index += count;
-            first = (first + count) << 1;
-            code <<= 1;
-        }
-        Err(Stop::Broken("it holds a code that has no meaning"))
-    }
-}
-
-/// Bits of a window, the lowest of each byte first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn left(&self) -> usize {
-        (self.bytes.len() * 8).saturating_sub(self.at)
-    }
-
-    fn take(&mut self, count: u32) -> Result<u32, Stop> {
-        let mut value = 0;
-        for place in 0..count {
-            let byte = self.bytes.get(self.at / 8).ok_or(Stop::Short)?;
-            value |= u32::from(byte >> (self.at % 8) & 1) << place;
-            self.at += 1;
-        }
-        Ok(value)
-    }
-
-    fn byte(&mut self) -> Result<u8, Stop> {
-        Ok(u8::try_from(self.take(8)?).unwrap_or(0))
-    }
-
-    fn align(&mut self) {
-        self.at = self.at.next_multiple_of(8);
     }
 }
 

@@ -2,12 +2,12 @@
 
 use serde_json::{Map as Object, Value};
 
-use super::distributed::{
-    Distributed, ItemBatcher, MAX_BATCH_BYTES, MAX_ITEMS, MAX_LABEL, ResultWriter, Transformation,
-};
+use super::distributed::{Distributed, MAX_LABEL};
 use super::fields::Fields;
+use super::item_batcher::item_batcher;
 use super::item_reader::item_reader;
 use super::read::{Place, Reader};
+use super::result_writer::result_writer;
 use super::{Items, Language, MachineType, Map, Number};
 use crate::asl::template::Template;
 
@@ -139,8 +139,8 @@ fn mode(
         execution_type,
         label,
         reader: item_reader(&mut fields, language),
-        batcher: batcher(&mut fields, language),
-        writer: writer(&mut fields, language),
+        batcher: item_batcher(&mut fields, language),
+        writer: result_writer(&mut fields, language),
     }))
 }
 
@@ -277,103 +277,11 @@ pub(super) fn action(resource: &str) -> Option<&str> {
     rest.strip_prefix("states:::s3:").filter(|_| known)
 }
 
-fn batcher(fields: &mut Fields<'_, '_>, language: Language) -> Option<ItemBatcher> {
-    let (map, at) = object(fields, "ItemBatcher")?;
-    let mut own = Fields::new(map, &at, fields.problems);
-    let mut known = vec!["MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"];
-    if language == Language::JsonPath {
-        known.extend(["MaxItemsPerBatchPath", "MaxInputBytesPerBatchPath"]);
-    }
-    own.only(&known);
-    let max_items = own.number_or_path("MaxItemsPerBatch", language);
-    whole(&mut own, (&max_items, "MaxItemsPerBatch"), (1, MAX_ITEMS));
-    let max_bytes = own.number_or_path("MaxInputBytesPerBatch", language);
-    whole(
-        &mut own,
-        (&max_bytes, "MaxInputBytesPerBatch"),
-        (1, MAX_BATCH_BYTES),
-    );
-    if !known
-        .iter()
-        .any(|name| *name != "BatchInput" && own.has(name))
-    {
-        let message = "One of these fields is required: [MaxItemsPerBatch, MaxInputBytesPerBatch]";
-        own.refuse("", message);
-    }
-    let input = map
-        .get("BatchInput")
-        .map(|value| fields.filled(value, "ItemBatcher/BatchInput", language));
-    Some(ItemBatcher {
-        max_items,
-        max_bytes,
-        input,
-    })
-}
-
-fn writer(fields: &mut Fields<'_, '_>, language: Language) -> Option<ResultWriter> {
-    let (map, at) = object(fields, "ResultWriter")?;
-    let name = arguments_name(language);
-    let mut own = Fields::new(map, &at, fields.problems);
-    own.only(&["Resource", "WriterConfig", name]);
-    if !own.has("Resource") && !own.has("WriterConfig") {
-        let message = "One of these fields is required: [Resource, WriterConfig]";
-        own.refuse("", message);
-    }
-    let resource = own.text("Resource");
-    if resource
-        .as_deref()
-        .is_some_and(|it| action(it) != Some("putObject"))
-    {
-        let message =
-            "The field 'Resource' should have one of these values: [arn:aws:states:::s3:putObject]";
-        own.refuse("Resource", message);
-    }
-    let config = object(&mut own, "WriterConfig");
-    let mut transformation = if resource.is_some() {
-        Transformation::None
-    } else {
-        Transformation::Compact
-    };
-    let mut lines = false;
-    if let Some((config, config_at)) = config {
-        let mut config = Fields::new(config, &config_at, own.problems);
-        config.only(&["Transformation", "OutputType"]);
-        let words = ["NONE", "COMPACT", "FLATTEN"];
-        transformation = match choice(&mut config, "Transformation", &words) {
-            Some("NONE") => Transformation::None,
-            Some("COMPACT") => Transformation::Compact,
-            Some("FLATTEN") => Transformation::Flatten,
-            _ => transformation,
-        };
-        lines = choice(&mut config, "OutputType", &["JSON", "JSONL"]) == Some("JSONL");
-    }
-    if lines && resource.is_none() {
-        let message = "OutputType 'JSONL' is only supported with the Resource 's3:putObject'";
-        fields.refuse("ResultWriter/WriterConfig/OutputType", message);
-    }
-    if resource.is_none() && map.contains_key(name) {
-        fields.refuse("ResultWriter", "These fields are required: [Resource]");
-    }
-    let destination = match resource {
-        Some(_) => Some(arguments(
-            fields,
-            ("ResultWriter", map),
-            (language, &["Bucket"]),
-        )?),
-        None => None,
-    };
-    Some(ResultWriter {
-        destination,
-        transformation,
-        lines,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::distributed::{Csv, Format, Source};
+    use super::super::distributed::{Csv, Format, Source, Transformation};
     use super::super::{Kind, Problem, StateMachine};
     use super::*;
 
