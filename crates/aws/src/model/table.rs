@@ -121,6 +121,12 @@ impl Catalog {
         self.services.iter().map(|slot| slot.name)
     }
 
+    /// Whether there is a service of this name, in any customary spelling; without a look for names like it.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.slot(name).is_some()
+    }
+
     /// The service of this name: boto3's client name, AWS's service id, the AWS CLI's name, or, where it is clear, the
     /// name in host names or signatures. Case, blanks, `-` and `_` do not matter.
     ///

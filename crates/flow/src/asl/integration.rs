@@ -299,7 +299,8 @@ impl Integration {
     }
 }
 
-fn unrecognised(arn: &str) -> String {
+/// What is said of a resource that means nothing.
+pub(crate) fn unrecognised(arn: &str) -> String {
     format!(
         "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
     )

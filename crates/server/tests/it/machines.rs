@@ -67,6 +67,87 @@ async fn a_definition_is_warned_of_when_that_is_asked_for() {
     );
 }
 
+fn task(resource: &str, parameters: Value) -> String {
+    let call = json!({"Type": "Task", "Resource": resource, "Parameters": parameters, "End": true});
+    json!({"StartAt": "Call", "States": {"Call": call}}).to_string()
+}
+
+#[tokio::test]
+async fn calls_that_aws_does_not_have_are_refused_before_they_are_made() {
+    let world = World::new().await;
+    let client = world.client();
+    let machine = |definition: &str| {
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/r");
+        json!({"name": "m", "roleArn": role, "definition": definition})
+    };
+    let create = "AWSStepFunctions.CreateStateMachine";
+    let nothing = json!({});
+    // By the second SDK's name of the service, and by boto3's.
+    let known = [
+        "sfn:startExecution",
+        "eventbridge:putEvents",
+        "cloudwatchlogs:createLogGroup",
+        "logs:createLogGroup",
+    ];
+    for call in known.into_iter().chain([
+        "s3:listObjectsV2",
+        "ssmincidents:startIncident.waitForTaskToken",
+    ]) {
+        let definition = task(&format!("arn:aws:states:::aws-sdk:{call}"), nothing.clone());
+        let told = client.ok(VALIDATE, json!({"definition": definition})).await;
+        assert_eq!(told["result"], "OK", "{call}: {told}");
+    }
+    let http = "arn:aws:states:::http:invoke";
+    let good = task(
+        "arn:aws:states:::aws-sdk:sqs:getQueueUrl",
+        json!({"QueueName": "q"}),
+    );
+    let made = client.ok(create, machine(&good)).await;
+    for (definition, place, message) in [
+        (
+            task("arn:aws:states:::aws-sdk:xyz:abc", nothing.clone()),
+            "/States/Call/Resource",
+            "The resource provided arn:aws:states:::aws-sdk:xyz:abc is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.",
+        ),
+        (
+            task("arn:aws:states:::aws-sdk:sqs:sendMessages", nothing.clone()),
+            "/States/Call/Resource",
+            "The resource provided arn:aws:states:::aws-sdk:sqs:sendMessages is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.",
+        ),
+        (
+            task(
+                http,
+                json!({"ApiEndpoint": "https://a", "Authentication": {"ConnectionArn": "c"}}),
+            ),
+            "/States/Call/Parameters",
+            "The field 'Method' is required but was missing",
+        ),
+    ] {
+        let told = client.ok(VALIDATE, json!({"definition": definition})).await;
+        let want = json!({"result": "FAIL", "truncated": false, "diagnostics": [
+            {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": message, "location": place}]});
+        assert_eq!(told, want);
+        let all = format!(
+            "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {message} at {place}'"
+        );
+        let other = {
+            let mut other = machine(&definition);
+            other["name"] = json!("other");
+            other
+        };
+        assert_eq!(client.fails(create, other, "InvalidDefinition").await, all);
+        let update = json!({"stateMachineArn": made["stateMachineArn"], "definition": definition});
+        let said = client
+            .fails(
+                "AWSStepFunctions.UpdateStateMachine",
+                update,
+                "InvalidDefinition",
+            )
+            .await;
+        assert_eq!(said, all);
+    }
+}
+
 #[tokio::test]
 async fn the_variables_that_states_read_are_told_with_the_definition() {
     let world = World::new().await;

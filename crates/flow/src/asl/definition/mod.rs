@@ -1,7 +1,9 @@
 //! A state machine's definition: what it says, with every path, template and expression read.
 //!
-//! [`parse`] gives the machine, or all problems, each with the service's code and the place in the definition.
+//! [`parse`] gives the machine, or all problems, each with the service's code and the place in the definition; [`admit`] asks
+//! more, of one that is to be kept.
 
+mod admission;
 mod check;
 #[cfg(test)]
 mod check_tests;
@@ -30,6 +32,7 @@ use super::jsonata::Expression;
 use super::path::Path;
 use super::template::Template;
 
+pub use admission::{KnownCall, admit};
 pub use distributed::{
     Csv, Distributed, Format, ItemBatcher, ItemReader, MAX_BATCH_BYTES, MAX_HEADER_BYTES,
     MAX_ITEMS, MAX_LABEL, ResultWriter, Source, Transformation,
