@@ -1,5 +1,7 @@
 //! `quell machine test`: a definition played through test cases whose tasks are mocked.
 
+mod repeats;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,7 +10,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use flow::asl::definition::{MAX_BYTES, MachineType};
 use flow::asl::rehearsal::mocks::{self, Case, Mocks};
-use flow::asl::rehearsal::{Ended, Reply, Stuck, rehearse};
+use flow::asl::rehearsal::repeat::Script;
+use flow::asl::rehearsal::{Ended, Made, Reply, Stuck, rehearse};
 use serde_json::{Value, json};
 
 use super::check::{kind, kind_of};
@@ -16,6 +19,8 @@ use crate::commands::findings;
 
 /// The error that a task fails with under `--fail-each`.
 const TASK_FAILED: &str = "States.TaskFailed";
+/// The error that a task whose time is limited fails with as well.
+const TIMEOUT: &str = "States.Timeout";
 
 pub(crate) fn interface() -> Command {
     let option = |name: &'static str, value: &'static str, help: &'static str| {
@@ -44,7 +49,13 @@ pub(crate) fn interface() -> Command {
             Arg::new("fail-each")
                 .long("fail-each")
                 .action(ArgAction::SetTrue)
-                .help("play each case again for each of its tasks, which fails then, and tell where that leads"),
+                .help("play each case again for each of its tasks, which fails or runs out of time then, and tell where that leads"),
+        )
+        .arg(
+            Arg::new("repeat-each")
+                .long("repeat-each")
+                .action(ArgAction::SetTrue)
+                .help("play each case again for each of its tasks, whose call is made twice then: it must end the same"),
         )
         .arg(
             Arg::new("calls")
@@ -63,10 +74,14 @@ pub(crate) fn interface() -> Command {
 /// A definition and all that its cases need.
 struct Play<'a> {
     name: &'a str,
+    /// Its name in the mock configuration.
+    mocked: String,
     definition: String,
     express: bool,
     input: String,
     mocks: Mocks,
+    fail_each: bool,
+    repeat_each: bool,
 }
 
 /// Runs the subcommand.
@@ -78,11 +93,7 @@ pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let fail_each = matches.get_flag("fail-each");
-    let told: Vec<Value> = cases
-        .iter()
-        .map(|case| play.case(case, fail_each))
-        .collect();
+    let told: Vec<Value> = cases.iter().map(|case| play.case(case)).collect();
     let failed = told.iter().filter(|case| case["passed"] == false).count();
     if matches.get_one::<String>("format").map(String::as_str) == Some("json") {
         let all = json!({"machine": play.name, "cases": told, "failed": failed});
@@ -143,10 +154,13 @@ fn read(matches: &ArgMatches) -> Result<(Play<'_>, Vec<Case>)> {
         name: matches
             .get_one::<String>("machine")
             .map_or(file, String::as_str),
+        mocked: name,
         definition,
         express: kind_of(matches) == MachineType::Express,
         input,
         mocks,
+        fail_each: matches.get_flag("fail-each"),
+        repeat_each: matches.get_flag("repeat-each"),
     };
     Ok((play, cases))
 }
@@ -166,42 +180,58 @@ fn machine_of(mocks: &Mocks, given: Option<&str>, stem: &str) -> Result<String> 
 
 impl Play<'_> {
     /// Plays one case; gives what there is to tell of it.
-    fn case(&self, case: &Case, fail_each: bool) -> Value {
+    fn case(&self, case: &Case) -> Value {
         let outcome = self.once(case, None);
-        let unmet = match (&outcome, &case.expectation) {
+        let mut unmet = match (&outcome, &case.expectation) {
             (Err(stuck), _) => vec![stuck.to_string()],
             (Ok(ended), Some(expectation)) => expectation.unmet(ended),
             (Ok(_), None) => Vec::new(),
         };
-        let mut told = json!({"case": case.name, "passed": unmet.is_empty(), "unmet": unmet});
-        let Ok(ended) = outcome else { return told };
-        tell(&mut told, &ended);
-        let calls: Vec<Value> = ended
-            .calls
-            .iter()
-            .map(|made| json!({"state": made.state, "call": made.call, "params": made.params}))
-            .collect();
-        told["calls"] = calls.into();
-        if fail_each {
-            let mut tasks: Vec<&str> = Vec::new();
-            for made in &ended.calls {
-                if !tasks.contains(&made.state.as_str()) {
-                    tasks.push(&made.state);
-                }
+        let mut told = json!({"case": case.name});
+        if let Ok(ended) = outcome {
+            tell(&mut told, &ended);
+            let calls = ended.calls.iter();
+            let calls = calls
+                .map(|made| json!({"state": made.state, "call": made.call, "params": made.params}));
+            told["calls"] = calls.collect();
+            if self.fail_each {
+                told["faults"] = self.faults(case, &ended).into();
             }
-            let faults: Vec<Value> = tasks
-                .into_iter()
-                .map(|task| self.fault(case, task))
-                .collect();
-            told["faults"] = faults.into();
+            if self.repeat_each {
+                let all = self.repeats(case, &ended);
+                let changed = all.iter().filter(|one| one["unmet"] != json!([]));
+                unmet.extend(changed.map(|one| {
+                    let state = one["repeats"].as_str().unwrap_or_default();
+                    format!("it does not end the same if {state} is repeated")
+                }));
+                told["repeats"] = all.into();
+            }
         }
+        told["passed"] = unmet.is_empty().into();
+        told["unmet"] = unmet.into();
         told
     }
 
-    /// Plays a case in which one task always fails.
-    fn fault(&self, case: &Case, task: &str) -> Value {
-        let mut told = json!({"fails": task});
-        match self.once(case, Some(task)) {
+    /// Plays a case for each of its tasks, which fails then.
+    fn faults(&self, case: &Case, ended: &Ended) -> Vec<Value> {
+        let mut tasks: Vec<&Made> = Vec::new();
+        for made in &ended.calls {
+            if !tasks.iter().any(|task| task.state == made.state) {
+                tasks.push(made);
+            }
+        }
+        let limit = |made: &Made| made.limited.then_some(TIMEOUT);
+        let each = tasks.into_iter().flat_map(|made| {
+            let errors = [Some(TASK_FAILED), limit(made)].into_iter().flatten();
+            errors.map(move |error| self.fault(case, (&made.state, error)))
+        });
+        each.collect()
+    }
+
+    /// Plays a case in which one task always fails with one error.
+    fn fault(&self, case: &Case, (task, error): (&str, &str)) -> Value {
+        let mut told = json!({"fails": task, "with": error});
+        match self.once(case, Some((task, error))) {
             Ok(ended) => tell(&mut told, &ended),
             // A way that the case does not take otherwise needs mocks of its own.
             Err(stuck) => told["stuck"] = stuck.to_string().into(),
@@ -209,20 +239,34 @@ impl Play<'_> {
         told
     }
 
-    fn once(&self, case: &Case, fails: Option<&str>) -> Result<Ended, Stuck> {
-        let own = case.expectation.as_ref().and_then(|it| it.input.as_ref());
-        let input = own.map_or_else(|| self.input.clone(), Value::to_string);
-        let mut answers = |state: &str, call: u64| {
-            if fails == Some(state) {
-                return Ok(Reply::Throw {
-                    error: TASK_FAILED.to_owned(),
-                    cause: "failed by the test".to_owned(),
-                });
-            }
-            self.mocks.answer(case, state, call)
+    /// Plays a case for each of its tasks, whose call is made twice then.
+    fn repeats(&self, case: &Case, ended: &Ended) -> Vec<Value> {
+        let script = Script {
+            machine: (self.name, self.definition.as_str(), self.express),
+            input: &self.input_of(case),
+            class: &repeats::class,
+            repeats: &|state| self.mocks.repeat(&self.mocked, state),
+        };
+        let mut answers = |state: &str, call: u64| self.mocks.answer(case, state, call);
+        let all = script.each(ended, &mut answers);
+        all.iter().map(repeats::tell).collect()
+    }
+
+    fn once(&self, case: &Case, fails: Option<(&str, &str)>) -> Result<Ended, Stuck> {
+        let mut answers = |state: &str, call: u64| match fails {
+            Some((task, error)) if task == state => Ok(Reply::Throw {
+                error: error.to_owned(),
+                cause: "failed by the test".to_owned(),
+            }),
+            _ => self.mocks.answer(case, state, call),
         };
         let machine = (self.name, self.definition.as_str(), self.express);
-        rehearse(machine, &input, &mut answers)
+        rehearse(machine, &self.input_of(case), &mut answers)
+    }
+
+    fn input_of(&self, case: &Case) -> String {
+        let own = case.expectation.as_ref().and_then(|it| it.input.as_ref());
+        own.map_or_else(|| self.input.clone(), Value::to_string)
     }
 }
 
@@ -303,15 +347,19 @@ fn print(out: &mut String, case: &Value, with_calls: bool) {
     }
     for fault in case["faults"].as_array().into_iter().flatten() {
         let task = text(&fault["fails"]);
-        if fault["stuck"].is_string() {
-            let _ = writeln!(out, "    if {task} fails: {}", text(&fault["stuck"]));
+        let what = if fault["with"] == TIMEOUT {
+            "times out"
         } else {
-            let _ = writeln!(
-                out,
-                "    if {task} fails: {} by {}",
-                text(&fault["status"]),
-                path(fault)
-            );
-        }
+            "fails"
+        };
+        let end = if fault["stuck"].is_string() {
+            text(&fault["stuck"])
+        } else {
+            format!("{} by {}", text(&fault["status"]), path(fault))
+        };
+        let _ = writeln!(out, "    if {task} {what}: {end}");
+    }
+    for one in case["repeats"].as_array().into_iter().flatten() {
+        repeats::print(out, one);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `StateMachines` names machines, their `TestCases`, and for each case which mock answers which state.
 //! `MockedResponses` names mocks: for each number of a state's call (`"0"`) or range of them (`"1-2"`) a `Return` or a
-//! `Throw` with `Error` and `Cause`. `Expectations`, which is Quell's own, says by machine and case how it should end.
+//! `Throw` with `Error` and `Cause`. Two parts are Quell's own: `Expectations` says by machine and case how it should end,
+//! `Repeats` by machine and state which mock answers when the state's call is made a second time.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ pub struct Mocks {
     /// Cases of each machine, in the order of the file.
     machines: BTreeMap<String, Vec<Case>>,
     mocks: BTreeMap<String, Mock>,
+    /// Mocks of repeats, by machine and state.
+    repeats: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// One test case.
@@ -34,7 +37,17 @@ pub struct Case {
 }
 
 /// Answers by the number of the call: first, last, what.
-type Mock = Vec<(u64, u64, Reply)>;
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mock(Vec<(u64, u64, Reply)>);
+
+impl Mock {
+    /// What the call of this number is answered.
+    pub(super) fn get(&self, call: u64) -> Option<&Reply> {
+        let mut replies = self.0.iter();
+        let found = replies.find(|(first, last, _)| (*first..=*last).contains(&call));
+        found.map(|(.., reply)| reply)
+    }
+}
 
 /// Why a file is no mock configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +93,12 @@ impl Mocks {
         let top = object(&value, "")?;
         known(
             top,
-            &["StateMachines", "MockedResponses", "Expectations"],
+            &[
+                "StateMachines",
+                "MockedResponses",
+                "Expectations",
+                "Repeats",
+            ],
             "",
         )?;
         let empty = Value::Object(Map::new());
@@ -114,7 +132,19 @@ impl Mocks {
             }
             machines.insert(machine.clone(), all);
         }
-        let read = Self { machines, mocks };
+        let mut repeats = BTreeMap::new();
+        for (machine, states) in object(part("Repeats"), "Repeats")? {
+            let at = format!("Repeats/{machine}");
+            if !machines.contains_key(machine) {
+                return refuse(&at, format!("there is no machine `{machine}`"));
+            }
+            repeats.insert(machine.clone(), states_of(states, &at, &mocks)?);
+        }
+        let read = Self {
+            machines,
+            mocks,
+            repeats,
+        };
         read.check_expectations(part("Expectations"))?;
         Ok(read)
     }
@@ -153,13 +183,17 @@ impl Mocks {
         let Some(name) = case.states.get(state) else {
             return Err(format!("test case `{}` has no mock for it", case.name));
         };
-        let found = self.mocks.get(name).and_then(|mock| {
-            let mut replies = mock.iter();
-            replies.find(|(first, last, _)| (*first..=*last).contains(&call))
-        });
+        let found = self.mocks.get(name).and_then(|mock| mock.get(call));
         found
-            .map(|(.., reply)| reply.clone())
+            .cloned()
             .ok_or_else(|| format!("mock `{name}` has no entry for this number"))
+    }
+
+    /// What repeats of a state's call get, where that is said.
+    #[must_use]
+    pub fn repeat(&self, machine: &str, state: &str) -> Option<Mock> {
+        let name = self.repeats.get(machine)?.get(state)?;
+        self.mocks.get(name).cloned()
     }
 }
 
@@ -183,7 +217,7 @@ fn states_of(
 }
 
 fn mock(map: &Map<String, Value>, at: &str) -> Result<Mock, Unreadable> {
-    let mut mock: Mock = Vec::new();
+    let mut mock = Vec::new();
     for (numbers, reply) in map {
         let at = format!("{at}/{numbers}");
         let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
@@ -199,13 +233,13 @@ fn mock(map: &Map<String, Value>, at: &str) -> Result<Mock, Unreadable> {
         }
         if mock
             .iter()
-            .any(|(from, to, _)| first <= *to && *from <= last)
+            .any(|(from, to, _): &(u64, u64, Reply)| first <= *to && *from <= last)
         {
             return refuse(&at, "another entry has this number as well");
         }
         mock.push((first, last, reply_of(reply, &at)?));
     }
-    Ok(mock)
+    Ok(Mock(mock))
 }
 
 fn reply_of(value: &Value, at: &str) -> Result<Reply, Unreadable> {

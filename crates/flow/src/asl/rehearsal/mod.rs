@@ -1,10 +1,11 @@
 //! An execution without a world: tasks answer what a script of mocks says, and time passes at once.
 //!
 //! The machine is the same one that real executions run; only its commands lead nowhere. [`mocks`] reads the mock
-//! configuration files that Step Functions Local made usual.
+//! configuration files that Step Functions Local made usual. [`repeat`] plays an execution again with a call made twice.
 
 pub mod expectation;
 pub mod mocks;
+pub mod repeat;
 mod spread;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,10 @@ use model::{EffectCommand, FrameBody, Rejection, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
+use repeat::Twice;
+
 use super::activity::Word;
+use super::definition::Kind;
 use super::definitions::Definitions;
 use super::execution::{Execution, HISTORY_FAMILY, Status};
 use super::input::{Command, Context, Input, Settlement, Start};
@@ -72,6 +76,12 @@ pub struct Made {
     pub call: String,
     /// The call's parameters, all values filled in.
     pub params: Value,
+    /// Whether the state's time is limited, so that it may fail with `States.Timeout`.
+    pub limited: bool,
+    /// Whether a Retry, of the state or of one around it, may take `States.Timeout`.
+    retried: bool,
+    /// Whether it was answered well.
+    done: bool,
 }
 
 /// How a rehearsal ended.
@@ -105,9 +115,14 @@ pub fn rehearse(
     input: &str,
     answers: &mut Answers<'_>,
 ) -> Result<Ended, Stuck> {
+    Stage::default().rehearse((name, definition, express), input, answers)
+}
+
+/// What an execution begins with.
+fn start((name, definition, express): (&str, &str, bool), input: &str) -> Start {
     let account = "123456789012";
     let machine_arn = format!("arn:aws:states:us-east-1:{account}:stateMachine:{name}");
-    let start = Start {
+    Start {
         name: "rehearsal".to_owned(),
         arn: format!("arn:aws:states:us-east-1:{account}:execution:{name}:rehearsal"),
         machine_arn,
@@ -124,8 +139,7 @@ pub fn rehearse(
         role_arn: format!("arn:aws:iam::{account}:role/rehearsal"),
         input: input.to_owned(),
         member: None,
-    };
-    Stage::default().play(start, answers)
+    }
 }
 
 /// Everything around the execution.
@@ -148,6 +162,10 @@ struct Stage {
     counts: BTreeMap<String, u64>,
     path: Vec<String>,
     goes_on: bool,
+    /// Makes what is random another one.
+    salt: u64,
+    /// The state whose calls are made twice.
+    twice: Option<Twice>,
 }
 
 impl Default for Stage {
@@ -168,21 +186,28 @@ impl Default for Stage {
             counts: BTreeMap::new(),
             path: Vec::new(),
             goes_on: false,
+            salt: 0,
+            twice: None,
         }
     }
 }
 
 impl Stage {
-    fn play(mut self, start: Start, answers: &mut Answers<'_>) -> Result<Ended, Stuck> {
-        let execution = self.perform(start, answers)?;
+    fn rehearse(
+        &mut self,
+        machine: (&str, &str, bool),
+        input: &str,
+        answers: &mut Answers<'_>,
+    ) -> Result<Ended, Stuck> {
+        let execution = self.perform(start(machine, input), answers)?;
         let (error, cause) = execution.failure();
         Ok(Ended {
             status: execution.status(),
             output: execution.output().map(str::to_owned),
             error: error.map(str::to_owned),
             cause: cause.map(str::to_owned),
-            path: self.path,
-            calls: self.made,
+            path: self.path.clone(),
+            calls: self.made.clone(),
             seconds: self.at.duration_since(self.began).as_secs(),
         })
     }
@@ -216,7 +241,7 @@ impl Stage {
         execution: Execution,
         answers: &mut Answers<'_>,
     ) -> Result<Execution, Stuck> {
-        let (effect, call, params) = self.asked.remove(0);
+        let (effect, name, params) = self.asked.remove(0);
         let outcome = Outcome::Unknown {
             reason: String::new(),
         };
@@ -229,8 +254,53 @@ impl Stage {
             // The call belonged to a branch that was given up meanwhile.
             return Ok(execution);
         };
-        let word = self.said(&state, (call, params), answers)?;
-        self.turn(Some(execution), Input::Resolve { state, word })
+        let made = made(&execution, &state, (name, params));
+        if self.is_made_again(&made, answers) {
+            self.made.push(made);
+            let word = Settlement::Retry;
+            let waiting = self.asked.len();
+            let execution = self.turn(Some(execution), Input::Resolve { state, word })?;
+            // The second call follows the first at once, whatever other branches wait for.
+            if self.asked.len() > waiting {
+                self.asked.rotate_left(waiting);
+            }
+            return Ok(execution);
+        }
+        let word = self.said(made, answers)?;
+        let waiting = (self.asked.len(), self.retries());
+        let execution = self.turn(Some(execution), Input::Resolve { state, word })?;
+        self.retry_lost(execution, waiting)
+    }
+
+    /// Keys of the timers of retries.
+    fn retries(&self) -> Vec<String> {
+        let keys = self.timers.iter().map(|(_, key)| key);
+        keys.filter(|key| key.ends_with("/retry"))
+            .cloned()
+            .collect()
+    }
+
+    /// Does again at once what a Retry does again because an answer was lost: what runs beside it is not overtaken then,
+    /// and the mocks' numbers mean the same calls as before.
+    fn retry_lost(
+        &mut self,
+        execution: Execution,
+        (waiting, known): (usize, Vec<String>),
+    ) -> Result<Execution, Stuck> {
+        if !self.twice.as_mut().is_some_and(Twice::was_lost) {
+            return Ok(execution);
+        }
+        let mut retries = self.retries();
+        retries.retain(|key| !known.contains(key));
+        let Some(key) = retries.pop() else {
+            return Ok(execution);
+        };
+        self.timers.retain(|(_, set)| *set != key);
+        let execution = self.turn(Some(execution), Input::Timer { key })?;
+        if self.asked.len() > waiting {
+            self.asked.rotate_left(waiting);
+        }
+        Ok(execution)
     }
 
     /// A worker takes the task that was offered first, and says of it what its mock says.
@@ -255,30 +325,27 @@ impl Stage {
             let token = token.clone();
             execution = self.turn(Some(execution), Input::Activity { token, word })?;
         }
-        let word = self.said(&state, ("activity".to_owned(), params), answers)?;
+        let made = made(&execution, &state, ("activity".to_owned(), params));
+        let word = self.said(made, answers)?;
         self.turn(Some(execution), Input::Token { token, word })
     }
 
     /// What a mock says of a call of a state.
-    fn said(
-        &mut self,
-        state: &str,
-        (call, params): (String, Value),
-        answers: &mut Answers<'_>,
-    ) -> Result<Settlement, Stuck> {
-        let state = state.to_owned();
-        let count = self.counts.entry(state.clone()).or_default();
-        let reply = answers(&state, *count).map_err(|reason| Stuck::Unanswered {
-            state: state.clone(),
-            call: *count,
+    fn said(&mut self, mut made: Made, answers: &mut Answers<'_>) -> Result<Settlement, Stuck> {
+        let count = self.counts.entry(made.state.clone()).or_default();
+        let call = *count;
+        let reply = match self.twice.as_mut() {
+            Some(twice) if twice.state == made.state => twice.reply(call, answers),
+            _ => answers(&made.state, call).map(|reply| (reply, true)),
+        };
+        let (reply, counts) = reply.map_err(|reason| Stuck::Unanswered {
+            state: made.state.clone(),
+            call,
             reason,
         })?;
-        *count += 1;
-        self.made.push(Made {
-            state,
-            call,
-            params,
-        });
+        *count += u64::from(counts);
+        made.done = matches!(reply, Reply::Return(_));
+        self.made.push(made);
         Ok(match reply {
             Reply::Return(output) => Settlement::Succeeded { output },
             Reply::Throw { error, cause } => Settlement::Failed {
@@ -286,6 +353,16 @@ impl Stage {
                 cause: Some(cause),
             },
         })
+    }
+
+    /// Whether this call is now made a second time.
+    fn is_made_again(&mut self, made: &Made, answers: &mut Answers<'_>) -> bool {
+        let call = self.counts.get(&made.state).copied().unwrap_or_default();
+        let twice = self
+            .twice
+            .as_mut()
+            .filter(|twice| twice.state == made.state);
+        twice.is_some_and(|twice| twice.again(call, answers))
     }
 
     /// Lets the time pass until the next timer.
@@ -304,6 +381,7 @@ impl Stage {
         self.turns += 1;
         let mut entropy = [0; 32];
         entropy[..8].copy_from_slice(&self.turns.to_le_bytes());
+        entropy[8..16].copy_from_slice(&self.salt.to_le_bytes());
         Context {
             id: self.id,
             scope: Scope::new("123456789012", "us-east-1"),
@@ -373,6 +451,24 @@ fn asked(command: EffectCommand) -> Option<(String, Value)> {
         }
         EffectCommand::InvokeHttp(call) => Some(("http:invoke".to_owned(), web::shown(&call))),
         _ => None,
+    }
+}
+
+/// A state's call.
+fn made(execution: &Execution, state: &str, (call, params): (String, Value)) -> Made {
+    let machine = &execution.machine;
+    let mut states = machine.blocks.iter().flat_map(|block| &block.states);
+    let limited = states.any(|one| match &one.kind {
+        Kind::Task(task) if one.name == state => task.timeout.is_some() || task.heartbeat.is_some(),
+        _ => false,
+    });
+    Made {
+        state: state.to_owned(),
+        call,
+        params,
+        limited,
+        retried: repeat::retries(machine, state),
+        done: false,
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::super::execution::Execution;
 use super::super::input::{Input, Settlement, Start};
 use super::super::map_run::{self, Command, Input as RunInput, MapRun};
-use super::{Answers, MAX_TURNS, Stage, Stuck};
+use super::{Answers, MAX_TURNS, Made, Stage, Stuck};
 
 impl Stage {
     /// Plays the map run that was to begin first, and tells the execution how it ended.
@@ -85,7 +85,19 @@ impl Stage {
         answers: &mut Answers<'_>,
     ) -> Result<Outcome, Stuck> {
         let name = format!("{}:{}", call.service, call.operation);
-        Ok(match self.said(state, (name, call.params), answers)? {
+        let made = Made {
+            state: state.to_owned(),
+            call: name,
+            params: call.params,
+            limited: false,
+            retried: false,
+            done: false,
+        };
+        if self.is_made_again(&made, answers) {
+            // The server makes it again; the map run sees one answer.
+            self.made.push(made.clone());
+        }
+        Ok(match self.said(made, answers)? {
             Settlement::Succeeded { output } => Outcome::Done { result: output },
             Settlement::Failed { error, cause } => Outcome::Failed(Failure {
                 code: error.unwrap_or_default(),
@@ -146,6 +158,8 @@ impl Stage {
             made: std::mem::take(&mut self.made),
             counts: std::mem::take(&mut self.counts),
             path: std::mem::take(&mut self.path),
+            salt: self.salt,
+            twice: self.twice.take(),
             ..Self::default()
         };
         play(&mut stage)?;
@@ -154,6 +168,7 @@ impl Stage {
         self.made = stage.made;
         self.counts = stage.counts;
         self.path = stage.path;
+        self.twice = stage.twice;
         stage.told.ok_or(Stuck::Waits)
     }
 }
