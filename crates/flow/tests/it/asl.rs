@@ -20,6 +20,7 @@ mod plans;
 mod random;
 mod redriving;
 mod rehearsal;
+mod repeats;
 mod review;
 pub(crate) mod spread;
 mod telling;

@@ -132,21 +132,26 @@ impl Mocks {
             }
             machines.insert(machine.clone(), all);
         }
-        let mut repeats = BTreeMap::new();
-        for (machine, states) in object(part("Repeats"), "Repeats")? {
-            let at = format!("Repeats/{machine}");
-            if !machines.contains_key(machine) {
-                return refuse(&at, format!("there is no machine `{machine}`"));
-            }
-            repeats.insert(machine.clone(), states_of(states, &at, &mocks)?);
-        }
-        let read = Self {
+        let mut read = Self {
             machines,
             mocks,
-            repeats,
+            repeats: BTreeMap::new(),
         };
+        read.read_repeats(part("Repeats"))?;
         read.check_expectations(part("Expectations"))?;
         Ok(read)
+    }
+
+    fn read_repeats(&mut self, value: &Value) -> Result<(), Unreadable> {
+        for (machine, states) in object(value, "Repeats")? {
+            let at = format!("Repeats/{machine}");
+            if !self.machines.contains_key(machine) {
+                return refuse(&at, format!("there is no machine `{machine}`"));
+            }
+            let states = states_of(states, &at, &self.mocks)?;
+            self.repeats.insert(machine.clone(), states);
+        }
+        Ok(())
     }
 
     /// An expectation of a case that is not there would never be looked at.
