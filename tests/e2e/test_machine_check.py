@@ -109,6 +109,7 @@ class Files(unittest.TestCase):
         self.assertEqual((case["path"], case["seconds"]), (["Tag", "Rest"], 86_400))
         self.assertEqual(case["calls"][0]["params"]["Resources"], ["i-1"])
         self.assertEqual([fault["path"] for fault in case["faults"]], [["Tag", "Lost"]])
+        self.assertNotIn("repeats", case)
         mocks["Expectations"]["tag"]["good"]["Status"] = "FAILED"
         done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)))
         self.assertEqual(done.returncode, 1)
@@ -117,6 +118,39 @@ class Files(unittest.TestCase):
         done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)))
         self.assertEqual(done.returncode, 2)
         self.assertIn("TestCases/good/Tag: there is no `Done` in MockedResponses", done.stderr)
+
+
+    def test_a_call_that_its_retry_makes_twice_is_told(self):
+        retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
+        tell = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Retry": retry, "TimeoutSeconds": 9, "End": True,
+                "Parameters": {"TopicArn": "t", "Message": "m"}}
+        start = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:ssm:startAutomationExecution", "Retry": retry,
+                 "Parameters": {"DocumentName": "d", "ClientToken.$": "States.UUID()"}, "ResultPath": None, "Next": "Tell"}
+        path = self.write("tell.asl.json", machine({"Start": start, "Tell": tell}))
+        mocks = {
+            "StateMachines": {"tell": {"TestCases": {"good": {"Start": "Done", "Tell": "Done"}}}},
+            "MockedResponses": {"Done": {"0": {"Return": {}}}, "TheSameAgain": {}},
+        }
+        file = self.write("m.json", json.dumps(mocks))
+        done = quell("test", path, "--mocks", file, "--repeat-each")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("it does not end the same if Tell is repeated", done.stdout)
+        self.assertIn("may do it twice: it takes no token (sns:Publish: changes, not repeatable)", done.stdout)
+        self.assertIn("may do it twice: `ClientToken` is another one in each call", done.stdout)
+        mocks["Repeats"] = {"tell": {"Start": "TheSameAgain", "Tell": "TheSameAgain"}}
+        done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)), "--repeat-each")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("if Tell is repeated: by retry the same end", done.stdout)
+        del tell["Retry"]
+        path = self.write("tell.asl.json", machine({"Start": start, "Tell": tell}))
+        done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)), "--fail-each", "--repeat-each")
+        self.assertIn("if Tell is repeated: waits for a person (sns:Publish: changes, not repeatable)", done.stdout)
+        self.assertIn("if Tell times out: FAILED by Start > Tell", done.stdout)
+        self.assertNotIn("if Start times out", done.stdout)
+        mocks["Repeats"] = {"nope": {}}
+        done = quell("test", path, "--mocks", self.write("m.json", json.dumps(mocks)), "--repeat-each")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("Repeats/nope: there is no machine `nope`", done.stderr)
 
 
 class Executions(StatesTest):
