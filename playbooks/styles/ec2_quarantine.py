@@ -15,6 +15,7 @@ from botocore.config import Config
 GROUP = "quell-quarantine"
 INSTANCE = re.compile(r"i-[0-9a-f]{8,32}")
 GONE = ("terminated", "shutting-down")
+NEVER = "ir:never-touch"
 LOOKS, PAUSE_SECONDS = 5, 2
 # The groups of before in tags: a value holds 256 characters, which are 12 ids.
 BEFORE, IDS = "quell:groups-before", 12
@@ -29,10 +30,14 @@ def handler(event, context):
     instance_id = finding.get("resource", {}).get("instanceDetails", {}).get("instanceId", "")
     if not INSTANCE.fullmatch(instance_id):
         raise ValueError("the finding names no EC2 instance: nothing was changed")
-    ec2 = boto3.client("ec2", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+    config = Config(retries={"mode": "standard", "max_attempts": 5})
+    ec2 = boto3.client("ec2", config=config)
+    guard(finding, boto3.client("sts", config=config).get_caller_identity()["Account"], ec2.meta.region_name)
     instance = described(ec2, instance_id)
     if instance["State"]["Name"] in GONE:
         return {"instance": instance_id, "contained": True, "how": "terminated before", "snapshots": []}
+    if NEVER in (tag["Key"] for tag in instance.get("Tags", [])):
+        raise ValueError(f"instance {instance_id} is tagged {NEVER}: nothing was changed, contain it by hand or remove the tag")
     group = closed_group(ec2, instance["VpcId"])
     before = sorted({it["GroupId"] for interface in instance["NetworkInterfaces"] for it in interface["Groups"]})
     if group in before:
@@ -59,6 +64,17 @@ def handler(event, context):
     volumes = [it["Ebs"]["VolumeId"] for it in instance["BlockDeviceMappings"] if "Ebs" in it]
     snapshots = [snapshot(ec2, volume, instance_id, finding["id"]) for volume in volumes]
     return {"instance": instance_id, "contained": True, "how": "quarantined", "snapshots": snapshots, "groupsBefore": before}
+
+
+def guard(finding, account, region):
+    """Refuses a sample, which GuardDuty marks in one of three ways, and what is about another account or region."""
+    more = finding.get("service", {}).get("additionalInfo") or {}
+    marked = more.get("sample") in (True, "true") or '"sample":true' in str(more.get("value")).replace(" ", "")
+    if marked or str(finding.get("title")).startswith("[SAMPLE]"):
+        raise ValueError("the finding is a GuardDuty sample: nothing was changed")
+    for about, mine in ((finding.get("accountId"), account), (finding.get("region"), region)):
+        if about not in (None, "", mine):
+            raise ValueError(f"the finding is about {about}, and this function acts in {mine}: nothing was changed, run it there")
 
 
 def described(ec2, instance_id):

@@ -60,7 +60,9 @@ def at(value, *path):
 
 def principal(finding):
     """Kind and name; what is no user or role of an account is refused."""
-    if str(at(finding, "title")).startswith("[SAMPLE]") or at(finding, "service", "additionalInfo", "sample") in (True, "true"):
+    more = at(finding, "service", "additionalInfo")
+    marked = at(more, "sample") in (True, "true") or '"sample":true' in str(at(more, "value")).replace(" ", "")
+    if marked or str(at(finding, "title")).startswith("[SAMPLE]"):
         raise ValueError("the finding is a GuardDuty sample: nothing was changed")
     details = at(finding, "resource", "accessKeyDetails")
     actor = at(finding, "service", "detection", "sequence", "actors", "user")

@@ -8,8 +8,8 @@ import tempfile
 import unittest
 import uuid
 
-from quelltest import ROOT, binary, wait_until
-from states_world import StatesTest
+from quelltest import ACCOUNT, REGION, ROOT, binary, wait_until
+from states_world import ROLE, StatesTest
 
 LIBRARY = ROOT / "playbooks"
 EXAMPLES = ROOT / "examples" / "machines"
@@ -31,6 +31,12 @@ OWN_ENDS = {
     "nightly": {"NotFound", "NotTagged"},
 }
 BARE_ENDS = {"approval": {"Run", "Look"}, "shift-alias": {"ReadAlias"}, "find-untagged": {"Read"}}
+# The ways in which GuardDuty marks a finding that is none.
+SAMPLES = (
+    {"title": "[SAMPLE] It is said that it mines."},
+    {"service": {"additionalInfo": {"sample": True}}},
+    {"service": {"additionalInfo": {"value": '{"sample": true}', "type": "default"}}},
+)
 
 
 def definition(name):
@@ -98,13 +104,17 @@ class Mocked(unittest.TestCase):
                 for fault in case["faults"]:
                     with self.subTest(machine=path.name, case=case["case"], fails=fault["fails"], by=fault["with"]):
                         self.assertNotIn("stuck", fault)
-                        (self.contains if path in SHIPPED else self.ends)(named(path), fault)
+                        if path in SHIPPED:
+                            self.contains(case, fault)
+                        else:
+                            self.ends(named(path), fault)
 
-    def contains(self, _, fault):
+    def contains(self, case, fault):
         """It says that it contained only what it proved."""
         proved = fault["path"][-1] == "Done" and fault["status"] == "SUCCEEDED"
         told = fault["path"][-1] == "NotContained" and fault["error"] == "NotContained"
-        self.assertTrue(proved or told, fault)
+        refused = fault["path"][-1] == "Refused" and fault["error"] == case["error"]
+        self.assertTrue(proved or told or refused, fault)
         if fault["fails"] in ("Isolate", "Prove", "ProveKey", "ProveUser", "ProveRole", "RevokeUser"):
             self.assertTrue(told, fault)
 
@@ -153,6 +163,24 @@ class Account(StatesTest):
         return json.loads(ended["output"])
 
 
+    def assert_refused(self, ended, error, words):
+        self.assertEqual((ended["status"], ended.get("error")), ("FAILED", error), ended)
+        self.assertIn("nothing was changed", ended["cause"])
+        self.assertIn(words, ended["cause"])
+
+    def topic(self):
+        """A topic that `heard` listens to."""
+        topic = self.moto.client("sns").create_topic(Name=f"soc-{self.token}")["TopicArn"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.moto.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic
+
+    def heard(self):
+        """The one message of the topic."""
+        (message,) = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)["Messages"]
+        return json.loads(message["Body"])["Message"]
+
+
 class Instances(Account):
     def setUp(self):
         super().setUp()
@@ -164,9 +192,9 @@ class Instances(Account):
         self.bucket = f"evidence-{self.token}"
         self.s3.create_bucket(Bucket=self.bucket)
 
-    def respond(self, answer=None, **settings):
+    def respond(self, answer=None, told=None, **settings):
         resource = {"instanceDetails": {"instanceId": self.instance}}
-        detail = {"type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "resource": resource}
+        detail = {"type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "resource": resource, **(told or {})}
         return super().respond("ec2-response", detail, answer, evidenceBucket=self.bucket, **settings)
 
     def described(self):
@@ -250,6 +278,22 @@ class Instances(Account):
         self.assertTrue(output["contained"])
         self.assertEqual([lost["notTold"] for lost in output["notTold"]], [gone])
 
+    def test_what_must_not_be_touched_is_not(self):
+        before = self.described()
+        for told in SAMPLES:
+            self.assert_refused(self.respond(told=told), "SampleFinding", "sample")
+        self.assert_refused(self.respond(told={"accountId": "999999999999"}), "OtherPlace", "999999999999")
+        self.assert_refused(self.respond(told={"region": "eu-west-1"}), "OtherPlace", "eu-west-1")
+        self.assertEqual(self.described(), before)
+        self.ec2.create_tags(Resources=[self.instance], Tags=[{"Key": "ir:never-touch", "Value": ""}])
+        before = self.described()
+        self.assert_refused(self.respond(notifyTopics=[self.topic()]), "NeverTouch", "remove the tag")
+        self.assertEqual((self.described(), self.snapshots()), (before, []))
+        self.assertIn("NOT contained: NeverTouch", self.heard())
+        # Without the tag, and with the place that it names, it is contained.
+        self.ec2.delete_tags(Resources=[self.instance], Tags=[{"Key": "ir:never-touch"}])
+        self.assertTrue(self.output(self.respond(told={"accountId": ACCOUNT, "region": REGION}))["contained"])
+
     def test_a_hostile_name_of_an_instance_reaches_no_call(self):
         self.instance = "i-0123456789abcdef0'; terminate"
         ended = self.respond()
@@ -261,9 +305,10 @@ class Credentials(Account):
         super().setUp()
         self.iam = self.moto.client("iam")
 
-    def respond(self, kind, principal, key="", answer=None):
+    def respond(self, kind, principal, key="", answer=None, told=None, **settings):
         details = {"accessKeyDetails": {"userType": kind, "userName": principal, "accessKeyId": key}}
-        return super().respond("iam-response", {"type": "UnauthorizedAccess:IAMUser/X", "resource": details}, answer)
+        detail = {"type": "UnauthorizedAccess:IAMUser/X", "resource": details, **(told or {})}
+        return super().respond("iam-response", detail, answer, **settings)
 
     def test_a_users_key_is_made_inactive_and_a_person_restores_it(self):
         user = f"build-{self.token}"
@@ -295,6 +340,36 @@ class Credentials(Account):
         output = self.output(self.respond("AssumedRole", role))
         self.assertEqual((output["contained"], output["how"]), (True, "sessions revoked"))
         self.assertEqual(self.iam.list_role_policies(RoleName=role)["PolicyNames"], ["QuellRevokeOlderSessions"])
+
+    def test_what_must_not_be_touched_is_not(self):
+        user, trust = f"build-{self.token}", json.dumps({"Version": "2012-10-17", "Statement": []})
+        self.iam.create_user(UserName=user)
+        key = self.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+        for told in SAMPLES:
+            self.assert_refused(self.respond("IAMUser", user, key, told=told), "SampleFinding", "sample")
+        ended = self.respond("IAMUser", user, key, told={"accountId": "999999999999"})
+        self.assert_refused(ended, "OtherAccount", "999999999999")
+        ended = self.respond("IAMUser", user, key, protectedPrincipals=["break-glass", user])
+        self.assert_refused(ended, "ProtectedPrincipal", "settings.protectedPrincipals")
+        self.iam.tag_user(UserName=user, Tags=[{"Key": "ir:never-touch", "Value": ""}])
+        self.assert_refused(self.respond("IAMUser", user, key, notifyTopics=[self.topic()]), "NeverTouch", "remove the tag")
+        self.assertIn(f"{user} is NOT contained: NeverTouch", self.heard())
+        self.assertEqual(self.iam.list_user_policies(UserName=user)["PolicyNames"], [])
+        (found,) = self.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+        self.assertEqual(found["Status"], "Active")
+        managed, tagged, own = f"managed-{self.token}", f"tagged-{self.token}", ROLE.rsplit("/", 1)[-1]
+        self.iam.create_role(RoleName=managed, Path="/aws-reserved/sso/", AssumeRolePolicyDocument=trust)
+        tags = [{"Key": "ir:never-touch", "Value": "yes"}]
+        self.iam.create_role(RoleName=tagged, AssumeRolePolicyDocument=trust, Tags=tags)
+        self.iam.create_role(RoleName=own, AssumeRolePolicyDocument=trust)
+        self.assert_refused(self.respond("AssumedRole", managed), "ManagedRole", "Identity Center")
+        self.assert_refused(self.respond("Role", tagged), "NeverTouch", "remove the tag")
+        self.assert_refused(self.respond("AssumedRole", own), "OwnPrincipal", "acts as")
+        for role in (managed, tagged, own):
+            self.assertEqual(self.iam.list_role_policies(RoleName=role)["PolicyNames"], [])
+        # Without the tag, and with the account that it names, the user is contained.
+        self.iam.untag_user(UserName=user, TagKeys=["ir:never-touch"])
+        self.assertTrue(self.output(self.respond("IAMUser", user, key, told={"accountId": ACCOUNT}))["contained"])
 
     def test_who_is_not_there_is_not_contained(self):
         ended = self.respond("AssumedRole", f"nobody-{self.token}")

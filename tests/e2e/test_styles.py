@@ -15,7 +15,7 @@ from states_world import ROLE, StatesTest
 
 STYLES = ROOT / "playbooks/styles"
 GROUP = "quell-quarantine"
-READS = {"DescribeInstances", "DescribeSecurityGroups", "DescribeSnapshots"}
+READS = {"GetCallerIdentity", "DescribeInstances", "DescribeSecurityGroups", "DescribeSnapshots"}
 
 
 def module(name):
@@ -116,9 +116,10 @@ class Instances(StylesTest):
         self.ec2.attach_network_interface(NetworkInterfaceId=name, InstanceId=self.instance, DeviceIndex=1)
         self.finding = uuid.uuid4().hex
 
-    def event(self, instance=None):
+    def event(self, instance=None, **members):
         resource = {"resourceType": "Instance", "instanceDetails": {"instanceId": instance or self.instance}}
-        return {"detail": {"id": self.finding, "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "resource": resource}}
+        detail = {"id": self.finding, "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS", "resource": resource}
+        return {"detail": {**detail, **members}}
 
     def described(self):
         return self.ec2.describe_instances(InstanceIds=[self.instance])["Reservations"][0]["Instances"][0]
@@ -191,6 +192,26 @@ class Instances(StylesTest):
         self.ec2.terminate_instances(InstanceIds=[self.instance])
         error, output = self.invoke(self.event())
         self.assertEqual((error, output["how"], output["snapshots"]), (None, "terminated before", []))
+
+    def test_what_must_not_be_touched_is_not(self):
+        before = self.world()
+        refused = [
+            ("GuardDuty sample", self.event(title="[SAMPLE] It mines")),
+            ("GuardDuty sample", self.event(service={"additionalInfo": {"sample": True}})),
+            ("GuardDuty sample", self.event(service={"additionalInfo": {"value": '{"sample": true}'}})),
+            ("about 999999999999", self.event(accountId="999999999999", region=REGION)),
+            ("about eu-west-1", self.event(accountId=ACCOUNT, region="eu-west-1")),
+        ]
+        for words, event in refused:
+            with self.subTest(words, event=event):
+                self.assertIn(words, self.attempt(event))
+        self.ec2.create_tags(Resources=[self.instance], Tags=[{"Key": "ir:never-touch", "Value": ""}])
+        self.assertIn("remove the tag", self.attempt(self.event()))
+        error, output = self.invoke(self.event())
+        self.assertEqual((error, output["errorType"]), ("Unhandled", "ValueError"))
+        self.ec2.delete_tags(Resources=[self.instance], Tags=[{"Key": "ir:never-touch"}])
+        self.assertEqual(self.world(), before)
+        self.assertEqual(self.attempt(self.event(accountId=ACCOUNT, region=REGION))["contained"], True)
 
     def test_it_claims_containment_only_where_it_is_so_whatever_call_fails(self):
         wanted = READS | {
@@ -334,6 +355,7 @@ class Credentials(StylesTest):
             "another account": self.event(accountId="999999999999"),
             "a GuardDuty sample": self.event(**sample),
             "GuardDuty sample": self.event(title="[SAMPLE] A key was used from Tor"),
+            "is a GuardDuty sample": self.event(service={"additionalInfo": {"value": '{"sample": true}'}}),
             "managed by AWS": self.event("AssumedRole", managed),
         }
         for words, event in refused.items():
