@@ -73,6 +73,14 @@ class MachinePermissions(unittest.TestCase):
         detail = {"id": user, "severity": 8, "type": "UnauthorizedAccess:IAMUser/X", "resource": details}
         return {"detail": detail, "settings": {"approvalQueue": ""}}
 
+    def role(self):
+        role = f"role-{uuid.uuid4().hex[:6]}"
+        trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+        self.moto.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+        details = {"accessKeyDetails": {"userType": "AssumedRole", "userName": role}}
+        detail = {"id": role, "severity": 8, "type": "CredentialAccess:IAMUser/X", "resource": details}
+        return {"detail": detail, "settings": {"approvalQueue": ""}}
+
     def instance(self):
         ec2, token = self.moto.client("ec2"), uuid.uuid4().hex[:8]
         vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
@@ -101,7 +109,10 @@ class MachinePermissions(unittest.TestCase):
         self.check("ec2-response", self.instance, {"ec2:ModifyNetworkInterfaceAttribute", "ec2:CreateSecurityGroup"})
 
     def test_a_users_key(self):
-        self.check("iam-response", self.user, {"iam:UpdateAccessKey", "iam:PutUserPolicy"})
+        self.check("iam-response", self.user, {"iam:GetUser", "iam:UpdateAccessKey", "iam:PutUserPolicy"})
+
+    def test_a_roles_sessions(self):
+        self.check("iam-response", self.role, {"iam:GetRole", "iam:PutRolePolicy", "iam:GetRolePolicy"})
 
     def test_what_is_told(self):
         done = quell(LIBRARY / "iam-response.asl.json", "--explain", "--account", ACCOUNT, "--trust", ACCOUNT)
