@@ -181,6 +181,19 @@ def await_run(run, status):
         raise AssertionError(f"run {run} ended with {found}, not {status}")
 
 
+def await_execution(execution, status):
+    """Waits until an execution ends, and checks how."""
+    states = boto3.client("stepfunctions")
+
+    def found():
+        now = states.describe_execution(executionArn=execution)["status"]
+        return now if now != "RUNNING" else None
+
+    ended = wait_until(f"the end of {execution}", found)
+    if ended != status:
+        raise AssertionError(f"{execution} ended with {ended}, not {status}")
+
+
 def await_incident(title, triggers):
     """Waits until one incident has taken so many triggers, and checks that it is the only one and its title."""
     incidents = boto3.client("ssm-incidents")
@@ -243,6 +256,7 @@ TOOLS = {
     "make-instance": make_instance,
     "make-unknown-run": make_unknown_run,
     "await-run": await_run,
+    "await-execution": await_execution,
     "await-incident": await_incident,
     "await-health": await_health,
     "restores": restores,

@@ -43,11 +43,12 @@ class MachinePermissions(unittest.TestCase):
         cls.quell = Quell(folder.name, aws_url=cls.account.url)
         cls.addClassCleanup(cls.quell.close)
         cls.states = cls.quell.client("stepfunctions", inject_host_prefix=False)
-        cls.policies = {}
+        cls.policies, cls.undoing = {}, {}
         for name in ("ec2-response", "iam-response"):
-            done = quell(LIBRARY / f"{name}.asl.json")
-            assert done.returncode == 0, done.stderr
-            cls.policies[name] = json.loads(done.stdout)
+            for made, options in ((cls.policies, []), (cls.undoing, ["--undo"])):
+                done = quell(LIBRARY / f"{name}.asl.json", *options)
+                assert done.returncode == 0, done.stderr
+                made[name] = json.loads(done.stdout)
 
     def contained(self, name, policy, finding):
         """How a machine ended whose role has this policy, and the role."""
@@ -97,7 +98,8 @@ class MachinePermissions(unittest.TestCase):
         self.assertEqual(ended["status"], "SUCCEEDED", ended)
         self.assertIs(json.loads(ended["output"])["contained"], True, ended)
         asked = {action for action in self.account.asked[role] if not action.startswith("sts:")}
-        self.assertLessEqual(asked, set(actions(policy)))
+        # Readings around changes are tried whatever the role may, and their refusal changes nothing.
+        self.assertLessEqual(asked, set(actions(self.undoing[name])))
         self.assertTrue(asked)
         self.assertLessEqual(vital, asked)
         for action in sorted(vital):
@@ -113,6 +115,34 @@ class MachinePermissions(unittest.TestCase):
 
     def test_a_roles_sessions(self):
         self.check("iam-response", self.role, {"iam:GetRole", "iam:PutRolePolicy", "iam:GetRolePolicy"})
+
+    def test_an_execution_is_taken_back_with_the_policy_for_it(self):
+        iam, finding = self.moto.client("iam"), self.user()
+        user = finding["detail"]["id"]
+
+        def stands():
+            keys = [key["Status"] for key in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]]
+            return keys, iam.list_user_policies(UserName=user)["PolicyNames"]
+
+        before = stands()
+        ended, role = self.contained("iam-response", self.undoing["iam-response"], finding)
+        self.assertEqual(ended["status"], "SUCCEEDED", ended)
+        self.assertNotEqual(stands(), before)
+        server = ["--endpoint-url", self.quell.url, "--credentials", str(self.quell.credentials)]
+        command = [binary(), "machine", "undo", ended["executionArn"], *server]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        self.assertIn("started ", done.stdout, done.stderr)
+        ssm, run = self.quell.client("ssm"), done.stdout.split("started ")[1].strip()
+
+        def over():
+            found = ssm.get_automation_execution(AutomationExecutionId=run)["AutomationExecution"]
+            return found if found["AutomationExecutionStatus"] in ("Success", "Failed") else None
+
+        undone = wait_until("the undo's end", over)
+        self.assertEqual(undone["AutomationExecutionStatus"], "Success", undone.get("FailureMessage"))
+        self.assertEqual(stands(), before)
+        asked = {action for action in self.account.asked[role] if not action.startswith("sts:")}
+        self.assertLessEqual(asked, set(actions(self.undoing["iam-response"])))
 
     def test_what_is_told(self):
         done = quell(LIBRARY / "iam-response.asl.json", "--explain", "--account", ACCOUNT, "--trust", ACCOUNT)

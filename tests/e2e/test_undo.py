@@ -35,7 +35,10 @@ def without_account(request, **_):
 
 
 class Undo(QuellTest):
+    """`test_machine_undo` plays the same on executions: what differs is how a call is made and what takes it back."""
+
     with_moto = True
+    command = "run"
 
     @classmethod
     def setUpClass(cls):
@@ -79,11 +82,21 @@ class Undo(QuellTest):
 
         return wait_until("the run's end", look)
 
-    def undo(self, run, *arguments):
-        """Runs `quell run undo`; gives what it prints."""
-        command = [binary(), "run", "undo", run, "--endpoint-url", self.quell.url, "--credentials", str(self.quell.credentials), *arguments]
+    def refused(self, run, *arguments):
+        """Why it is not taken back."""
+        done = self.asked(run, *arguments)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        return done.stderr
+
+    def asked(self, run, *arguments):
+        """Runs `quell run undo` (or `quell machine undo`)."""
+        command = [binary(), self.command, "undo", run, "--endpoint-url", self.quell.url, "--credentials", str(self.quell.credentials), *arguments]
         environment = {"PATH": os.environ.get("PATH", ""), "AWS_REGION": REGION}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, env=environment)
+
+    def undo(self, run, *arguments):
+        """Takes a run back; gives what the command prints."""
+        done = self.asked(run, *arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 

@@ -5,24 +5,27 @@ mod graph;
 mod permissions;
 mod plan;
 mod test;
+mod undo;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::run::{client, connection, now};
 
 pub(crate) fn interface() -> Command {
     Command::new("machine")
-        .about("Look at state machines before they run and at their executions, and settle calls whose outcome is unknown")
+        .about("Look at state machines before they run and at their executions, take these back, and settle calls whose outcome is unknown")
         .subcommand_required(true)
         .subcommand(check::interface())
         .subcommand(graph::interface())
         .subcommand(test::interface())
         .subcommand(plan::interface())
         .subcommand(permissions::interface())
+        .subcommand(undo::interface())
         .subcommand(
             connection(Command::new("list").about("Executions, newest first")).arg(
                 Arg::new("unknown")
@@ -38,8 +41,8 @@ pub(crate) fn interface() -> Command {
             .arg(
                 Arg::new("execution")
                     .required(true)
-                    .value_name("ID")
-                    .help("the execution's id, as `list` shows it"),
+                    .value_name("EXECUTION")
+                    .help("the execution's ARN, or its id as `list` shows it"),
             )
             .arg(
                 Arg::new("state")
@@ -91,6 +94,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode> {
     match matches.subcommand() {
         Some(("plan", found)) => return runtime.block_on(plan::run(found)),
         Some(("graph", found)) => runtime.block_on(graph::run(found)),
+        Some(("undo", found)) => runtime.block_on(undo::run(found)),
         Some(("list", found)) => runtime.block_on(list(found)),
         Some(("resolve", found)) => runtime.block_on(resolve(found)),
         _ => bail!("`quell machine` needs one of its subcommands: see `quell machine --help`"),
@@ -144,12 +148,16 @@ fn line(execution: &Value) -> String {
     line
 }
 
+/// The path of the execution that an argument names, by its id or its ARN.
+fn at(matches: &ArgMatches, name: &str) -> String {
+    let given = matches.get_one::<String>(name).cloned();
+    let encoded = utf8_percent_encode(given.as_deref().unwrap_or_default(), NON_ALPHANUMERIC);
+    format!("/api/v1/executions/{encoded}")
+}
+
 async fn resolve(matches: &ArgMatches) -> Result<()> {
     let given = |name: &str| matches.get_one::<String>(name).cloned();
     let required = |name: &str| given(name).ok_or_else(|| anyhow!("--{name} is missing"));
-    let execution: uuid::Uuid = required("execution")?.parse().map_err(|_| {
-        anyhow!("the execution's id must be a UUID, as `quell machine list` shows it")
-    })?;
     let mut body = json!({"state": required("state")?, "resolution": required("outcome")?});
     if let Some(text) = given("result") {
         body["result"] = serde_json::from_str(&text).context("--result is no JSON")?;
@@ -159,7 +167,7 @@ async fn resolve(matches: &ArgMatches) -> Result<()> {
             body[name] = text.into();
         }
     }
-    let path = format!("/api/v1/executions/{execution}/resolve");
+    let path = format!("{}/resolve", at(matches, "execution"));
     let answer = client(matches)?
         .call(("POST", &path, ""), Some(&body), now())
         .await?;

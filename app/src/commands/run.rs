@@ -2,7 +2,7 @@
 //! runs back.
 
 mod planned;
-mod undo;
+pub(crate) mod undo;
 
 use std::path::Path;
 

@@ -20,9 +20,10 @@ pub mod machines {
     pub use flow::asl::sdk;
     pub use flow::asl::single;
     pub use flow::asl::trial;
+    pub use flow::asl::undo;
     pub use flow::asl::{
         Context, Execution, HISTORY_FAMILY, Input, MACHINE_INDEX, Settlement, Start, Status,
-        history_between,
+        UNDO_FAMILY, history_between,
     };
 }
 

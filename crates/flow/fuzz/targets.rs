@@ -172,6 +172,7 @@ fn run(definition: &str) {
         trace_header: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: INPUT.to_owned(),
+        capture: false,
         member: None,
     };
     let valid = definition::parse(definition, MachineType::Standard).is_ok();

@@ -96,6 +96,9 @@ pub struct UndoWish {
     /// What the steps of this run must find, by step name.
     #[serde(default)]
     pub expect: BTreeMap<String, Expected>,
+    /// The role that steps of this run act as, by step name, where it is not the document's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, String>,
 }
 
 /// The state that a step which takes a call back must find.

@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, Command};
 use flow::asl::definition::{MAX_BYTES, parse};
 use flow::asl::graph::{Marks, mermaid, svg};
 
+use super::at;
 use super::check::{kind, kind_of};
 use crate::commands::findings;
 use crate::commands::run::{client, connection, now};
@@ -24,8 +25,8 @@ pub(crate) fn interface() -> Command {
         .arg(
             Arg::new("execution")
                 .long("execution")
-                .value_name("ID")
-                .help("an execution's id, as `list` shows it"),
+                .value_name("EXECUTION")
+                .help("an execution's ARN, or its id as `list` shows it"),
         )
         .arg(
             Arg::new("format")
@@ -58,7 +59,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<()> {
     });
     let format = given("format").or(by_name).unwrap_or("mermaid");
     let picture = match given("execution") {
-        Some(execution) => of_execution(matches, execution, format).await?,
+        Some(_) => of_execution(matches, format).await?,
         None => of_file(matches, given("file").unwrap_or("-"), format)?,
     };
     match output {
@@ -87,11 +88,8 @@ fn of_file(matches: &ArgMatches, name: &str, format: &str) -> Result<String> {
     })
 }
 
-async fn of_execution(matches: &ArgMatches, execution: &str, format: &str) -> Result<String> {
-    let Ok(id) = execution.parse::<uuid::Uuid>() else {
-        bail!("the execution's id must be a UUID, as `quell machine list` shows it");
-    };
-    let path = format!("/api/v1/executions/{id}/graph");
+async fn of_execution(matches: &ArgMatches, format: &str) -> Result<String> {
+    let path = format!("{}/graph", at(matches, "execution"));
     let query = format!("format={format}");
     let answer = client(matches)?
         .call(("GET", &path, &query), None, now())

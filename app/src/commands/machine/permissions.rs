@@ -11,7 +11,7 @@ use flow::asl::definition::{self, MAX_BYTES, MachineType};
 use flow::asl::plan::survey::survey;
 
 use super::check::{kind, kind_of};
-use crate::commands::playbook::permissions::{Wanted, explain, place, runs, shape};
+use crate::commands::playbook::permissions::{Wanted, explain, place, runs, shape, undo};
 
 pub(super) fn interface() -> Command {
     let command = Command::new("permissions")
@@ -23,7 +23,10 @@ pub(super) fn interface() -> Command {
                 .value_name("FILE")
                 .help("definitions in Amazon States Language (JSON)"),
         );
-    runs(shape(command)).arg(kind()).arg(explain("states"))
+    runs(shape(command))
+        .arg(kind())
+        .arg(undo("executions"))
+        .arg(explain("states"))
 }
 
 /// Prints the policy; what a reader should know goes to standard error.
@@ -32,13 +35,23 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode> {
     let mut wanted = Wanted::default();
     let files = matches.get_many::<String>("file").into_iter().flatten();
     for file in files {
-        add(&mut wanted, Path::new(file), (kind_of(matches), &place))?;
+        let back = matches.get_flag("undo");
+        add(
+            &mut wanted,
+            (Path::new(file), back),
+            (kind_of(matches), &place),
+        )?;
     }
     wanted.tell(matches, &place)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(wanted: &mut Wanted, file: &Path, (kind, place): (MachineType, &Place)) -> Result<()> {
+/// Adds the needs of a file's machine, and those of taking it back.
+fn add(
+    wanted: &mut Wanted,
+    (file, back): (&Path, bool),
+    (kind, place): (MachineType, &Place),
+) -> Result<()> {
     let shown = file.display();
     let size = std::fs::metadata(file)
         .with_context(|| format!("`{shown}`"))?
@@ -54,8 +67,14 @@ fn add(wanted: &mut Wanted, file: &Path, (kind, place): (MachineType, &Place)) -
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let name = name.split('.').next().unwrap_or_default().to_owned();
     let found = survey(&Arc::new(machine));
+    let undoing = if back { found.undoing() } else { Vec::new() };
     for call in found.calls {
         let state = format!("{name} {}", call.step);
+        let called = (call.service.as_str(), call.operation.as_str());
+        wanted.call(&state, called, (&call.params, place));
+    }
+    for call in undoing {
+        let state = format!("{name} {}, its undo", call.step);
         let called = (call.service.as_str(), call.operation.as_str());
         wanted.call(&state, called, (&call.params, place));
     }

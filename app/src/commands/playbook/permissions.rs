@@ -26,12 +26,18 @@ pub(super) fn interface() -> Command {
         );
     let command = shape(command);
     let parameter = "a parameter that always has this value (repeat it for lists)";
-    let undo = Arg::new("undo")
+    let command = command.arg(option("param", "NAME=VALUE", parameter).action(ArgAction::Append));
+    runs(command).arg(undo("runs")).arg(explain("steps"))
+}
+
+/// `--undo`.
+pub(in crate::commands) fn undo(what: &str) -> Arg {
+    Arg::new("undo")
         .long("undo")
         .action(ArgAction::SetTrue)
-        .help("include what keeping the states before changes needs, and taking the runs back");
-    let command = command.arg(option("param", "NAME=VALUE", parameter).action(ArgAction::Append));
-    runs(command).arg(undo).arg(explain("steps"))
+        .help(format!(
+            "include what keeping the states before changes needs, and taking the {what} back"
+        ))
 }
 
 /// `--explain`.

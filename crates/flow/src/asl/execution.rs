@@ -19,12 +19,14 @@ use super::definition::StateMachine;
 use super::definitions::Definitions;
 use super::document::Document;
 use super::input::Start;
-pub(crate) use super::working::{Call, Followed, Mapping, Offer};
+pub(crate) use super::working::{Call, Capture, Followed, Mapping, Offer};
 
 /// Version of the frames' shapes.
 const VERSION: u16 = 1;
 /// How the keys of the history's frames begin: the id of each one's first event follows, in eight digits.
 pub const HISTORY_FAMILY: &str = "history/";
+/// How the keys of the frames begin with what is kept of changing calls, which are never read with the rest either.
+pub const UNDO_FAMILY: &str = "history/undo/";
 /// Most events of one such frame: a page of a history reads few of them.
 pub(crate) const HISTORY_PIECE: usize = 250;
 /// Key of the frame with what the execution was made from.
@@ -126,6 +128,12 @@ pub(crate) struct Root {
     pub(crate) redriven: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) redrive_token: Option<String>,
+    /// How many changing calls were kept, to be taken back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) changes: u32,
+    /// Kept calls under way that nobody waits for any more, by effect: their end is still taken down.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) late: BTreeMap<Uuid, u32>,
 }
 
 #[expect(
@@ -266,6 +274,8 @@ impl Execution {
                 redrives: 0,
                 redriven: None,
                 redrive_token: None,
+                changes: 0,
+                late: BTreeMap::new(),
             },
             origin: Arc::new(Origin { v: VERSION, start }),
             machine,

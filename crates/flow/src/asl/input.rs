@@ -155,6 +155,9 @@ pub struct Start {
     pub role_arn: String,
     /// The input, as it was sent.
     pub input: String,
+    /// Whether the state before each call with a known inverse is read and kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub capture: bool,
     /// What it knows of the map run that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Box<Member>>,

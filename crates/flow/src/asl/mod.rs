@@ -20,6 +20,7 @@ pub mod review;
 pub mod sdk;
 pub mod single;
 pub mod template;
+pub mod undo;
 
 mod context;
 mod definitions;
@@ -35,7 +36,9 @@ mod web;
 mod working;
 
 pub use definitions::Definitions;
-pub use execution::{Execution, HISTORY_FAMILY, RestoreError, Status, history_between};
+pub use execution::{
+    Execution, HISTORY_FAMILY, RestoreError, Status, UNDO_FAMILY, history_between,
+};
 pub use input::{Command, Context, Input, Settlement, Start};
 pub use machine::trial;
 pub use machine::{MACHINE_INDEX, step};

@@ -1,9 +1,12 @@
 //! What a state that is at work remembers: a Task its call, the job that it follows, the task that it offers; a
 //! distributed Map its map run.
 
+use model::effect::AwsCall;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::automation::captured::Captured;
 
 /// A Task's call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +35,32 @@ pub(crate) struct Call {
     /// What it offers to the workers of an activity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) offer: Option<Box<Offer>>,
+    /// The reading around it, while one is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) capture: Option<Box<Capture>>,
+}
+
+/// Where a Task is with the readings around its call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Capture {
+    /// The state before is being read; the call follows.
+    Before {
+        /// The call.
+        call: AwsCall,
+    },
+    /// The call is under way.
+    Change {
+        /// What was kept of it.
+        record: Captured,
+    },
+    /// The state after is being read.
+    After {
+        /// What was kept of the call.
+        record: Captured,
+        /// What the call answered.
+        answer: Value,
+    },
 }
 
 /// A job that has begun.

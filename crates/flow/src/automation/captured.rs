@@ -36,8 +36,11 @@ pub(crate) struct Captured {
     pub(crate) v: u16,
     /// Position in the run's sequence of changing calls, from 0.
     pub(crate) n: u32,
-    /// The step's execution.
+    /// The step's execution; the id of the event that asked for the call, in an execution of a state machine.
     pub(crate) seq: u32,
+    /// The state, in such an execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<String>,
     pub(crate) service: String,
     pub(crate) operation: String,
     pub(crate) params: Value,

@@ -15,9 +15,9 @@ pub mod view;
 
 mod action;
 mod agreed;
-mod captured;
+pub(crate) mod captured;
 mod input;
-mod inverse;
+pub(crate) mod inverse;
 mod java_pattern;
 mod machine;
 mod origin;

@@ -150,7 +150,8 @@ impl Run {
         let own = match location {
             Some(location) if location.instead => None,
             _ => self
-                .declared_role(cx)?
+                .step_role()
+                .map_or_else(|| self.declared_role(cx), |role| Ok(Some(role)))?
                 .or_else(|| request.caller_role.clone()),
         };
         let mut roles = Vec::new();
@@ -163,6 +164,12 @@ impl Run {
             return Ok(None);
         }
         Ok(AssumeRole::chain(roles, &format!("quell-{}", cx.id)))
+    }
+
+    /// The role of the present step, in a run that takes back calls of several.
+    fn step_role(&self) -> Option<String> {
+        let roles = &self.origin.request.undo.roles;
+        roles.get(&self.current()?.name).cloned()
     }
 
     /// The role that the document names; `None` when it names none or an empty text.

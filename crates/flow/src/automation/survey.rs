@@ -101,20 +101,7 @@ impl Survey {
     /// the reading around it, and the calls that may bring the state back.
     #[must_use]
     pub fn undoing(&self) -> Vec<Possible> {
-        let mut found = Vec::new();
-        for call in &self.calls {
-            let Some(params) = call.params.as_object() else {
-                continue;
-            };
-            let more = inverse::calls(&call.service, &call.operation, params);
-            found.extend(more.into_iter().map(|more| Possible {
-                step: call.step.clone(),
-                service: more.service.to_owned(),
-                operation: more.operation.to_owned(),
-                params: more.params,
-            }));
-        }
-        found
+        undoing(&self.calls)
     }
 
     fn call(&mut self, step: &str, (service, operation): (&str, &str), params: Map<String, Value>) {
@@ -129,6 +116,22 @@ impl Survey {
     fn unknown(&mut self, step: &str, reason: impl Into<String>) {
         self.unknown.push((step.to_owned(), reason.into()));
     }
+}
+
+/// For every call with an inverse the reading around it, and the calls that may bring the state back.
+pub(crate) fn undoing(calls: &[Possible]) -> Vec<Possible> {
+    let mut found = Vec::new();
+    for call in calls {
+        let params = call.params.as_object().cloned().unwrap_or_default();
+        let more = inverse::calls(&call.service, &call.operation, &params);
+        found.extend(more.into_iter().map(|more| Possible {
+            step: call.step.clone(),
+            service: more.service.to_owned(),
+            operation: more.operation.to_owned(),
+            params: more.params,
+        }));
+    }
+    found
 }
 
 /// A step's inputs as far as they are known.

@@ -25,6 +25,7 @@ mod review;
 pub(crate) mod spread;
 mod telling;
 mod trials;
+mod undoing;
 mod waiting;
 mod web;
 pub(crate) mod world;

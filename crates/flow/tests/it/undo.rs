@@ -26,15 +26,15 @@ fn context(id: u128) -> Context {
 
 /// One bucket's policy and one instance's attribute, and what was asked of them.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct World {
-    policy: Option<String>,
-    protected: bool,
-    denied: bool,
-    asked: Vec<String>,
+pub(crate) struct World {
+    pub policy: Option<String>,
+    pub protected: bool,
+    pub denied: bool,
+    pub asked: Vec<String>,
 }
 
 impl World {
-    fn call(&mut self, call: &AwsCall) -> Outcome {
+    pub(crate) fn call(&mut self, call: &AwsCall) -> Outcome {
         let operation = match call.operation.as_str() {
             "delete_bucket_policy" => "DeleteBucketPolicy",
             other => other,
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// Runs to the end; every state goes through its frames, as after a crash.
-    fn run(&mut self, start: Start, id: u128) -> Run {
+    pub(crate) fn run(&mut self, start: Start, id: u128) -> Run {
         let cx = context(id);
         let mut decision = step(None, Input::Start(Box::new(start)), &cx).expect("started");
         let mut frames = std::collections::BTreeMap::new();

@@ -1,6 +1,7 @@
 //! Executions of state machines, for operators: `GET /api/v1/executions?outcome=unknown&after=&limit=`, newest first, and
 //! `POST /api/v1/executions/{id}/resolve`, where a person says what became of a call whose outcome is unknown.
-//! `GET /api/v1/executions/{id}/graph?format=svg|mermaid` draws what became of its states.
+//! `GET /api/v1/executions/{id}/graph?format=svg|mermaid` draws what became of its states. In
+//! the place of `{id}` an execution's ARN can stand, percent-encoded.
 //!
 //! Body of `resolve`: `{"state": "Name", "resolution": "succeeded|failed|retry", "result": ...?, "error": "..."?, "message": "..."?}`.
 
@@ -72,6 +73,19 @@ pub(super) async fn list(call: Call) -> Answer {
     Ok(Reply::ok(json!({"executions": found, "nextAfter": next})))
 }
 
+/// The execution that the path names, by its id or its ARN.
+pub(super) fn named(call: &Call) -> Result<AggregateId, ApiError> {
+    let text = call.segment(0);
+    if text.starts_with("arn:") {
+        let (machine, name) = names::execution_in(call, text)?;
+        return Ok(executions::id_of(call, (&machine, &name)));
+    }
+    Ok(AggregateId {
+        kind: AggregateKind::Execution,
+        id: uuid("id", text)?,
+    })
+}
+
 /// An execution as lists show it, with what is unknown about it.
 fn view(id: AggregateId, execution: &Execution) -> Value {
     let mut body = executions::listed(execution);
@@ -92,10 +106,7 @@ pub(super) async fn graph(call: Call) -> Answer {
         Some("mermaid") => "mermaid",
         Some(_) => return Err(ApiError::validation("`format` must be `svg` or `mermaid`")),
     };
-    let id = AggregateId {
-        kind: AggregateKind::Execution,
-        id: uuid("id", call.segment(0))?,
-    };
+    let id = named(&call)?;
     let missing = || ApiError::not_found("there is no such execution");
     let execution = executions::load(&call, id).await?.ok_or_else(missing)?;
     let events = executions::events(&call, id).await?;
@@ -111,10 +122,7 @@ pub(super) async fn graph(call: Call) -> Answer {
 }
 
 pub(super) async fn resolve(call: Call) -> Answer {
-    let id = AggregateId {
-        kind: AggregateKind::Execution,
-        id: uuid("id", call.segment(0))?,
-    };
+    let id = named(&call)?;
     let fields = call.fields();
     let state = fields
         .required_text("state", Text::length(1, 80))?

@@ -19,7 +19,7 @@ mod plans;
 mod resolve_aws_call;
 mod resolve_run;
 mod runs;
-mod undo_run;
+mod undo;
 
 mod routes;
 
@@ -168,6 +168,12 @@ const ROUTES: &[Route] = &[
         "/api/v1/executions/*/resolve",
         |call| Box::pin(executions::resolve(call)),
     ),
+    Route::new(
+        "UndoExecution",
+        "POST",
+        "/api/v1/executions/*/undo",
+        |call| Box::pin(undo::execution(call)),
+    ),
     Route::new("CreatePlan", "POST", "/api/v1/plans", |call| {
         Box::pin(plans::create(call))
     }),
@@ -187,6 +193,6 @@ const ROUTES: &[Route] = &[
         Box::pin(resolve_run::handle(call))
     }),
     Route::new("UndoRun", "POST", "/api/v1/runs/*/undo", |call| {
-        Box::pin(undo_run::handle(call))
+        Box::pin(undo::run(call))
     }),
 ];

@@ -19,8 +19,10 @@
 //! | any | Timer of the execution | TIMED_OUT |
 //! | any | Stop | ABORTED |
 //! | not ended well | Redrive | what was at work works again |
-//! | ended | anything | nothing: it came too late |
+//! | ended | Effect | what became of a call that is kept |
+//! | ended | anything else | nothing: it came too late |
 
+mod capture;
 mod cut;
 mod end;
 mod enter;
@@ -88,6 +90,10 @@ pub fn step(
         return match input {
             Input::Token { .. } => Err(no_task()),
             Input::Resolve { .. } => Err(Rejection::invalid("state", "the execution has ended")),
+            Input::Effect { effect, outcome } => {
+                capture::late(&mut turn, effect, &outcome);
+                Ok(turn.finish())
+            }
             _ => Ok(turn.finish()),
         };
     }

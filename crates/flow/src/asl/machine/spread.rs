@@ -74,6 +74,7 @@ fn origin(
     let account = start.machine_arn.split(":stateMachine:").next();
     let account = account.unwrap_or_default();
     let machine_arn = format!("{account}:stateMachine:{name}");
+    let express = distributed.execution_type == MachineType::Express;
     let made_up = || ids::named(&["map-label", &machine_arn, &parent.state]).to_string();
     let label = distributed.label.clone().unwrap_or_else(made_up);
     Origin {
@@ -84,8 +85,9 @@ fn origin(
             arn: String::new(),
             machine_arn: format!("{machine_arn}/{label}"),
             machine_name: format!("{name}/{label}"),
-            express: distributed.execution_type == MachineType::Express,
+            express,
             input: String::new(),
+            capture: start.capture && !express,
             member: None,
             ..start
         }),

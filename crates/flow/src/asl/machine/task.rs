@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::enter::Scene;
 use super::turn::Turn;
 use super::worker::{self, Work};
-use super::{fail, follow, leave, planned, quantity, seconds_after, shown, spread, trial};
+use super::{capture, fail, follow, leave, planned, quantity, seconds_after, shown, spread, trial};
 use crate::asl::definition::{Kind, State, Task};
 use crate::asl::execution::{Call, Followed, Phase};
 use crate::asl::fault::{self, Fault, MAX_PAYLOAD, TASK_FAILED};
@@ -70,14 +70,13 @@ pub(super) fn begin(
     let parameters = integration.parameters(arguments)?;
     let job = followed(&integration, &parameters, &role);
     let call = (integration.service.as_str(), integration.operation.as_str());
-    let effect = match web {
-        Some(web) => perform(turn, web),
-        None => perform_spelled(
-            turn,
-            call,
-            (parameters, role, timeout),
-            integration.spelling(),
-        ),
+    let (effect, capture) = match web {
+        Some(web) => (perform(turn, web), None),
+        None => {
+            let spelling = integration.spelling();
+            let call = aws_call(turn, call, (parameters, role, timeout), spelling);
+            capture::begin(turn, &integration, call)
+        }
     };
     let timer = timeout.map(|limit| turn.timer("timeout", seconds_after(turn.cx.at, limit)));
     let beat = heartbeat.map(|limit| turn.timer("heartbeat", seconds_after(turn.cx.at, limit)));
@@ -91,6 +90,7 @@ pub(super) fn begin(
             unknown: None,
             job,
             offer: None,
+            capture,
         });
     }
     Ok(())
@@ -160,11 +160,22 @@ pub(super) fn whole_token(turn: &Turn<'_>, id: u32, secret: &str) -> String {
 /// Asks for the call and gives the effect's id.
 pub(super) fn perform_spelled(
     turn: &mut Turn<'_>,
+    names: (&str, &str),
+    call: (Map<String, Value>, String, Option<u64>),
+    spelling: Spelling,
+) -> Uuid {
+    let call = aws_call(turn, names, call, spelling);
+    perform(turn, EffectCommand::CallAws(call))
+}
+
+/// A call as a role, of what the service takes and within how many seconds.
+pub(super) fn aws_call(
+    turn: &Turn<'_>,
     (service, operation): (&str, &str),
     (parameters, role, timeout): (Map<String, Value>, String, Option<u64>),
     spelling: Spelling,
-) -> Uuid {
-    let call = AwsCall {
+) -> AwsCall {
+    AwsCall {
         service: service.to_owned(),
         operation: operation.to_owned(),
         params: Value::Object(parameters),
@@ -176,12 +187,11 @@ pub(super) fn perform_spelled(
         }),
         timeout_secs: seconds((service, operation), timeout),
         spelling,
-    };
-    perform(turn, EffectCommand::CallAws(call))
+    }
 }
 
 /// Asks for an effect and gives its id.
-fn perform(turn: &mut Turn<'_>, command: EffectCommand) -> Uuid {
+pub(super) fn perform(turn: &mut Turn<'_>, command: EffectCommand) -> Uuid {
     turn.x.root.effects += 1;
     let effect = ids::child(turn.cx.id, turn.x.root.effects);
     turn.commands.push(Command::Perform { effect, command });
@@ -240,7 +250,12 @@ pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
             Phase::Calling(call) if call.effect == Some(effect) => Some(thread.id),
             _ => None,
         });
-    let Some(id) = found else { return };
+    let Some(id) = found else {
+        return capture::late(turn, effect, &outcome);
+    };
+    let Some(outcome) = capture::on_outcome(turn, id, outcome) else {
+        return;
+    };
     let answer = match outcome {
         Outcome::Done { result } => Ok(result),
         Outcome::Failed(failure) => Err(failure),
@@ -295,6 +310,7 @@ pub(super) fn integration_at(turn: &Turn<'_>, id: u32) -> Option<Integration> {
 
 /// What a thread waits for is not wanted any more.
 pub(super) fn abandon(turn: &mut Turn<'_>, id: u32) {
+    capture::abandon(turn, id);
     worker::withdraw(turn, id);
     follow::stop(turn, id);
     spread::stop(turn, id);
@@ -412,6 +428,7 @@ pub(super) fn on_resolve(turn: &mut Turn<'_>, state: &str, word: Settlement) -> 
     let Some(id) = found.map(|thread| thread.id) else {
         return false;
     };
+    capture::settled(turn, id, &word);
     settle(turn, id, word);
     true
 }

@@ -50,6 +50,8 @@ pub(super) struct Turn<'a> {
     /// The threads as they were when the failure began that is being taken up.
     pub(super) failing: Option<Resting>,
     events: Vec<Event>,
+    /// Frames that are written and not looked at again.
+    kept: Vec<FrameWrite>,
     threads: Touched<u32>,
     items: Touched<u32>,
     results: Touched<(u32, u32)>,
@@ -70,6 +72,7 @@ impl<'a> Turn<'a> {
             open: false,
             failing: None,
             events: Vec::new(),
+            kept: Vec::new(),
             threads: Touched::none(),
             items: Touched::none(),
             results: Touched::none(),
@@ -80,6 +83,7 @@ impl<'a> Turn<'a> {
     pub(super) fn finish(mut self) -> Decision<Execution, Command> {
         let changed = self.fresh
             || !self.events.is_empty()
+            || !self.kept.is_empty()
             || !self.threads.is_empty()
             || !self.commands.is_empty();
         let mut frames = Vec::new();
@@ -96,6 +100,7 @@ impl<'a> Turn<'a> {
         frames.extend(threads.map(|id| x.thread_frame(id)));
         frames.extend(items.map(|id| x.items_frame(id)));
         frames.extend(results.map(|at| x.result_frame(at)));
+        frames.append(&mut self.kept);
         log(&self.x, &self.events, (&mut self.commands, self.cx));
         // Executions of Express machines have no history: the service writes theirs to logs only.
         let kept = !self.x.origin.start.express;
@@ -108,6 +113,11 @@ impl<'a> Turn<'a> {
         decision.index = self.index;
         decision.reply = self.reply;
         decision
+    }
+
+    /// Writes a frame that no turn reads.
+    pub(super) fn keep(&mut self, frame: FrameWrite) {
+        self.kept.push(frame);
     }
 
     /// Adds an event behind `previous` and gives its id.

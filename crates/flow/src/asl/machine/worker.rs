@@ -56,6 +56,7 @@ pub(super) fn offer(
                 scheduled: Some(scheduled),
                 taken: false,
             })),
+            capture: None,
         });
     }
     Ok(())

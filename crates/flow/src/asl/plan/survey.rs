@@ -20,6 +20,8 @@ use crate::asl::integration::Integration;
 use crate::asl::machine::planned::{Did, Spot, told};
 use crate::asl::open;
 use crate::asl::template::Template;
+use crate::automation::inverse;
+use crate::automation::survey::undoing;
 pub use crate::automation::survey::{Possible, UNKNOWN};
 use crate::expr::unknown;
 
@@ -30,6 +32,22 @@ pub struct Survey {
     pub calls: Vec<Possible>,
     /// What cannot be told, and what a reader should know: the state and the reason.
     pub unknown: Vec<(String, String)>,
+}
+
+impl Survey {
+    /// What keeping the states before the changes needs, and taking the changes back.
+    #[must_use]
+    pub fn undoing(&self) -> Vec<Possible> {
+        let spelled = |call: &Possible| {
+            let params = call.params.as_object().cloned().unwrap_or_default();
+            Possible {
+                params: Value::Object(inverse::as_service(&call.service, params)),
+                ..call.clone()
+            }
+        };
+        let calls: Vec<Possible> = self.calls.iter().map(spelled).collect();
+        undoing(&calls)
+    }
 }
 
 /// Looks at all states of a machine.

@@ -160,6 +160,7 @@ pub(super) fn started(begin: &Begin, cx: &Context) -> Start {
         trace_header: None,
         role_arn: begin.role_arn.clone(),
         input: begin.input.clone(),
+        capture: false,
         member: None,
     }
 }

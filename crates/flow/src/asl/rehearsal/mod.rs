@@ -138,6 +138,7 @@ fn start((name, definition, express): (&str, &str, bool), input: &str) -> Start 
         trace_header: None,
         role_arn: format!("arn:aws:iam::{account}:role/rehearsal"),
         input: input.to_owned(),
+        capture: false,
         member: None,
     }
 }

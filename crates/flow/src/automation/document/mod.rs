@@ -22,7 +22,7 @@ pub use declared::{Constraints, Parameter, Variable};
 pub use read::parse;
 pub(crate) use read::parse_with_places;
 pub(crate) use references::resolved_texts;
-pub(crate) use steps::pointer_of;
+pub(crate) use steps::{MAX_STEPS, pointer_of};
 
 use super::condition::Condition;
 use crate::expr::selector::Selector;

@@ -26,7 +26,7 @@ const STEP_KEYS: [&str; 12] = [
 ];
 const DUPLICATE: &str = "Duplicate step names found in mainSteps of the document.";
 /// Most steps of one document, those of loops included.
-const MAX_STEPS: usize = 1_000;
+pub(crate) const MAX_STEPS: usize = 1_000;
 
 /// Reads all steps into `document`, then checks where their jumps lead.
 pub(super) fn read_all(notes: &mut Notes<'_>, value: Option<&Value>, document: &mut Document) {

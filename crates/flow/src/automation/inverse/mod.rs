@@ -173,6 +173,19 @@ pub(crate) fn calls(service: &str, operation: &str, params: &Params) -> Vec<Call
     back.chain([reading.clone()]).collect()
 }
 
+/// Parameters of a call of Step Functions as the service spells them, where the rules know a name that differs: an acronym
+/// is a word there.
+pub(crate) fn as_service(service: &str, params: Params) -> Params {
+    if service != "rds" {
+        return params;
+    }
+    let named = |(name, value): (String, Value)| match name.strip_prefix("Db") {
+        Some(rest) => (format!("DB{rest}"), value),
+        None => (name, value),
+    };
+    params.into_iter().map(named).collect()
+}
+
 /// What can be said of taking a call back, before it is made.
 pub(crate) fn prospect(service: &str, operation: &str, params: &Params) -> &'static str {
     if rule(service, operation).is_some_and(|rule| rule.reading(params).is_some()) {

@@ -102,6 +102,7 @@ fn read_before(turn: &mut Turn<'_>, call: AwsCall, outcome: &Outcome) {
         v: 1,
         n,
         seq,
+        state: None,
         service: call.service.clone(),
         operation: call.operation.clone(),
         params: call.params.clone(),

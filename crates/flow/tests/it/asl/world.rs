@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use flow::asl::map_run;
-use flow::asl::{self, Command, Context, Definitions, Execution, Input, Start, Status};
+use flow::asl::{
+    self, Command, Context, Definitions, Execution, Input, Start, Status, UNDO_FAMILY,
+};
 use jiff::Timestamp;
 use model::effect::{AwsCall, HttpCall, LogLine};
 use model::{EffectCommand, Scope};
@@ -29,6 +31,7 @@ pub(crate) fn start(definition: &Value, input: &Value) -> Start {
         trace_header: None,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: input.to_string(),
+        capture: false,
         member: None,
     }
 }
@@ -101,6 +104,14 @@ impl World {
         let goes_on = world.take(decision.frames, decision.commands);
         world.go_on(goes_on);
         Ok(world)
+    }
+
+    /// What the store holds of changing calls.
+    pub(super) fn kept(&self) -> Vec<(String, Value)> {
+        let frames = self.frames.iter();
+        let kept = frames.filter(|(key, _)| key.starts_with(UNDO_FAMILY));
+        kept.map(|(key, body)| (key.clone(), body.clone()))
+            .collect()
     }
 
     /// Time stands still while the execution waits for a call or a worker.

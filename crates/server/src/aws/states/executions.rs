@@ -1,6 +1,7 @@
 //! What the operations on executions share: finding one, its wire form, paging.
 
-use engine::views::machines::{Execution, HISTORY_FAMILY, history_between};
+use engine::views::machines::undo::Kept;
+use engine::views::machines::{Execution, HISTORY_FAMILY, UNDO_FAMILY, history_between};
 use jiff::Timestamp;
 use model::AggregateId;
 use ports::store::{Frames, Stored};
@@ -13,16 +14,24 @@ use crate::decode::{Text, epoch};
 use crate::error::ApiError;
 use crate::page::Cursor;
 
+/// Behind the last event that any history has.
+const LAST_EVENT: u64 = 99_999_998;
+
 /// The execution that the request names, which must exist.
 pub(super) async fn existing(call: &Call) -> Result<(AggregateId, Execution), ApiError> {
     let (machine, name) = names::execution(call)?;
-    let id = AggregateId::execution_of(&call.scope, &names::machine_arn(call, &machine), &name);
+    let id = id_of(call, (&machine, &name));
     match load(call, id).await? {
         Some(execution) => Ok((id, execution)),
         None => Err(names::no_execution(&names::execution_arn(
             call, &machine, &name,
         ))),
     }
+}
+
+/// The id of the execution of a machine and a name.
+pub(crate) fn id_of(call: &Call, (machine, name): (&str, &str)) -> AggregateId {
+    AggregateId::execution_of(&call.scope, &names::machine_arn(call, machine), name)
 }
 
 /// An execution without its history.
@@ -37,7 +46,16 @@ pub(crate) async fn load(call: &Call, id: AggregateId) -> Result<Option<Executio
 
 /// The events of an execution, oldest first.
 pub(crate) async fn events(call: &Call, id: AggregateId) -> Result<Vec<Value>, ApiError> {
-    read(call, id, Frames::Prefix(HISTORY_FAMILY.to_owned())).await
+    let (from, until) = history_between(1, LAST_EVENT);
+    read(call, id, Frames::Range { from, until }).await
+}
+
+/// What an execution kept of its changing calls.
+pub(crate) async fn kept(call: &Call, id: AggregateId) -> Result<Kept, ApiError> {
+    let frames = Frames::Prefix(UNDO_FAMILY.to_owned());
+    let stored = call.handle().load(id, frames).await?;
+    let frames = stored.map(|stored| stored.frames).unwrap_or_default();
+    Kept::restore(frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))
 }
 
 /// Those of an execution's events that have these ids, oldest first.

@@ -156,7 +156,11 @@ pub(super) fn machine(call: &Call, member: &str) -> Result<String, ApiError> {
 /// Machine and name of the execution that a member names by ARN, of the call's account and region.
 pub(super) fn execution(call: &Call) -> Result<(String, String), ApiError> {
     let fields = call.fields();
-    let text = fields.required_text("executionArn", ARN)?;
+    execution_in(call, fields.required_text("executionArn", ARN)?)
+}
+
+/// Machine and name of the execution of an ARN, of the call's account and region.
+pub(crate) fn execution_in(call: &Call, text: &str) -> Result<(String, String), ApiError> {
     let resource = resource(text)?;
     let tail = resource
         .strip_prefix("execution:")

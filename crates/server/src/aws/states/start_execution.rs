@@ -105,6 +105,8 @@ async fn wanted(call: &Call) -> Result<(AggregateId, Start), ApiError> {
         trace_header,
         role_arn: machine.role_arn,
         input,
+        // Every execution that is kept can be taken back.
+        capture: !machine.express,
         member: None,
     };
     Ok((id, start))

@@ -326,6 +326,7 @@ fn trial(call: &Call, asked: &Asked) -> Trial {
             updated: None,
             trace_header: None,
             role_arn: asked.role.clone().unwrap_or_default(),
+            capture: false,
             member: None,
             input: asked.input.clone(),
         },
