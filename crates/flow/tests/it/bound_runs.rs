@@ -1,5 +1,8 @@
 //! Runs that are bound to a plan: they make the calls that the plan has, and stop before any other.
 
+mod failures;
+mod off_plan;
+
 use flow::automation::preview::{Bound, Then};
 use flow::automation::{self, Input, Parsed, Signal, SignalKind, Start, Status};
 use model::EffectCommand;
@@ -167,100 +170,6 @@ fn the_number_and_the_order_of_calls_count() {
 }
 
 #[test]
-fn a_loop_over_what_only_the_run_knows_may_go_round() {
-    let each = api(
-        "Each",
-        "StopThing",
-        json!({"Id": "{{ loop.CurrentIteratorValue }}", "With": "{{ Make.Id }}"}),
-    );
-    let document = doc(vec![
-        api("Make", "CreateThing", json!({})),
-        over("{{ Make.List }}", each),
-        api(
-            "After",
-            "TagThing",
-            json!({"Id": "{{ Make.Id }}", "All": "{{ Make.List }}"}),
-        ),
-    ]);
-    let account = |_: &AwsCall| Ok(json!({"Id": "x", "List": ["a-1", "a-2", "a-3"]}));
-    let (world, made) = run(&document, &account, &account);
-    assert_eq!(world.status(), Status::Success, "{}", message(&world));
-    assert_eq!(made.len(), 5, "{made:?}");
-}
-
-#[test]
-fn off_the_plan_a_run_may_look_and_no_more() {
-    let document = doc(vec![
-        api("Look", "DescribeThing", json!({})),
-        branch("Which", "{{ Look.Flag }}", "Yes", "No"),
-        json!({"name": "Yes", "action": "aws:executeAwsApi", "isEnd": true, "inputs": {"Service": "ec2", "Api": "StopThing"}}),
-        api("No", "GetThing", json!({})),
-        json!({"name": "Ask", "action": "aws:approve", "inputs": {"Approvers": [ANA]}}),
-        api("Change", "StopThing", json!({})),
-    ]);
-    let mut world = begun(
-        &document,
-        agreed(&document, &|_| Ok(json!({"Flag": true})), None),
-    );
-    let off = |_: &AwsCall| Ok(json!({"Flag": false}));
-    for _ in 0..2 {
-        let (_, command) = world.effects.front().cloned().expect("a question");
-        let EffectCommand::Preview(ask) = command else {
-            panic!("{command:?}")
-        };
-        world.answer(answer(&ask, &off, &mut Vec::new()));
-    }
-    // It stands at an approval that nobody agreed to.
-    let refused = world
-        .signal(SignalKind::Approve, &[], ANA)
-        .expect_err("refused");
-    assert!(
-        refused
-            .to_string()
-            .contains("has left the plan that it is bound to, at step No"),
-        "{refused}"
-    );
-    // An approval of what it would do now binds it anew.
-    let waiting = automation::preview::Begin {
-        start: None,
-        waiting: Some(world.frames.clone().into_iter().collect()),
-        bound: None,
-    };
-    let fresh = play(waiting, 0, &off, None);
-    let summary = fresh.preview.summary().expect("a plan");
-    let plan =
-        automation::preview::plan::agreed(("00", Uuid::nil()), &summary.steps, &summary.edges);
-    let approval = Signal {
-        kind: SignalKind::Approve,
-        payload: Default::default(),
-        by: ANA.to_owned(),
-        agreed: Some(Box::new(plan)),
-    };
-    world.feed(Input::Signal(approval)).expect("approved");
-    assert_eq!(ended(&mut world, &off), ["StopThing {}"]);
-    assert_eq!(world.status(), Status::Success, "{}", message(&world));
-}
-
-#[test]
-fn off_the_plan_nothing_is_changed() {
-    let document = doc(vec![
-        api("Look", "DescribeThing", json!({})),
-        branch("Which", "{{ Look.Flag }}", "Yes", "No"),
-        json!({"name": "Yes", "action": "aws:executeAwsApi", "isEnd": true, "inputs": {"Service": "ec2", "Api": "StopThing"}}),
-        api("No", "StopThing", json!({})),
-    ]);
-    let (world, made) = run(&document, &|_| Ok(json!({"Flag": true})), &|_| {
-        Ok(json!({"Flag": false}))
-    });
-    assert!(made.is_empty(), "{made:?}");
-    assert!(
-        message(&world).contains("the run left the plan at step No"),
-        "{}",
-        message(&world)
-    );
-}
-
-#[test]
 fn another_attempt_is_no_drift() {
     let document = doc(vec![
         json!({"name": "Stop", "action": "aws:executeAwsApi", "maxAttempts": 3,
@@ -351,31 +260,6 @@ fn children_are_bound_to_their_part() {
     }
 }
 
-/// A call that fails on purpose, and what then follows.
-fn failing(on_failure: &str) -> Value {
-    doc(vec![
-        json!({"name": "Stop", "action": "aws:executeAwsApi", "onFailure": on_failure, "nextStep": "Tag",
-            "inputs": {"Service": "ec2", "Api": "StopThing", "Id": "i-1"}}),
-        json!({"name": "Back", "action": "aws:executeAwsApi", "isEnd": true,
-            "inputs": {"Service": "ec2", "Api": "StartThing", "Id": "i-1"}}),
-        api("Tag", "TagThing", json!({"Id": "i-1"})),
-    ])
-}
-
-#[test]
-fn a_run_goes_the_way_of_a_failure_that_was_planned() {
-    let stop_fails = |call: &AwsCall| match call.operation.as_str() {
-        "StopThing" => Err("Broken".to_owned()),
-        _ => Ok(json!({})),
-    };
-    for (on_failure, last) in [("step:Back", "StartThing"), ("Continue", "TagThing")] {
-        let (world, made) = run(&failing(on_failure), &|_| Ok(json!({})), &stop_fails);
-        assert_eq!(made.len(), 2, "{made:?}: {}", message(&world));
-        assert!(made[1].starts_with(last), "{made:?}");
-        assert!(!message(&world).contains("Drift"), "{}", message(&world));
-    }
-}
-
 /// Two ways that lead to the same step with different values.
 fn joined() -> Value {
     let set = |name: &str, value: &str, rest: Value| {
@@ -432,51 +316,6 @@ fn below(above: &mut World, child: &Value, account: Account<'_>) -> (World, Vec<
         .feed(Input::ChildEnded(Box::new(told)))
         .expect("taken");
     (below, made)
-}
-
-#[test]
-fn off_the_plan_a_child_changes_nothing() {
-    let (run, child) = starts("Run");
-    let document = doc(vec![
-        api("Look", "DescribeThing", json!({})),
-        branch("Which", "{{ Look.Flag }}", "Run", "Off"),
-        api("Off", "GetThing", json!({})),
-        json!({"name": "Same", "action": "aws:branch", "inputs": {"Choices": [
-            {"Variable": "{{ Look.Id }}", "StringEquals": "i-1", "NextStep": "Run"}]}, "isEnd": true}),
-        run,
-    ]);
-    let on = |_: &AwsCall| Ok(json!({"Flag": true, "Id": "i-1"}));
-    let off = |_: &AwsCall| Ok(json!({"Flag": false, "Id": "i-1"}));
-    for (account, calls, status) in [
-        (&on as Account<'_>, 1, Status::Success),
-        (&off, 0, Status::Failed),
-    ] {
-        let mut above = begun(&document, agreed(&document, &on, Some(&child)));
-        assert!(ended(&mut above, account).is_empty());
-        let (child, made) = below(&mut above, &child, account);
-        let told = message(&child);
-        assert_eq!((made.len(), child.status()), (calls, status), "{told}");
-        ended(&mut above, account);
-        assert_eq!(above.status(), status, "{}", message(&above));
-    }
-}
-
-#[test]
-fn children_of_an_open_loop_follow_the_pass_that_stands_for_all() {
-    let (run, child) = starts("Run");
-    let document = doc(vec![
-        api("Make", "CreateThing", json!({})),
-        over("{{ Make.List }}", run),
-    ]);
-    let account = |_: &AwsCall| Ok(json!({"List": ["a-1", "a-2", "a-3"]}));
-    let mut above = begun(&document, agreed(&document, &account, Some(&child)));
-    for _ in 0..3 {
-        ended(&mut above, &account);
-        let (child, made) = below(&mut above, &child, &account);
-        assert_eq!(made, ["StopThing {}"], "{}", message(&child));
-    }
-    ended(&mut above, &account);
-    assert_eq!(above.status(), Status::Success, "{}", message(&above));
 }
 
 #[test]
@@ -569,39 +408,4 @@ fn nothing_hangs_on_a_plan_that_leaves_something_out() {
     assert!(second.then.is_empty());
     let told = second.preview.message().unwrap_or_default();
     assert!(told.contains("so the run was not started"), "{told}");
-}
-
-#[test]
-fn a_run_goes_the_way_of_a_reading_that_fails() {
-    let computes = "def main(events, context):\n    return {}";
-    let verify = |action: &str| {
-        let inputs = match action {
-            "aws:executeScript" => {
-                json!({"Runtime": "python3.11", "Handler": "main", "Script": computes})
-            }
-            _ => json!({"Service": "ec2", "Api": "DescribeThing"}),
-        };
-        json!({"name": "Verify", "action": action, "onFailure": "step:Rollback", "isEnd": true, "inputs": inputs})
-    };
-    for action in ["aws:executeAwsApi", "aws:executeScript"] {
-        let document = doc(vec![
-            api("Stop", "StopThing", json!({"Id": "i-1"})),
-            verify(action),
-            api("Rollback", "StartThing", json!({"Id": "i-1"})),
-        ]);
-        let mut world = begun(&document, agreed(&document, &|_| Ok(json!({})), None));
-        let mut made = Vec::new();
-        world.play(|_, command| match command {
-            EffectCommand::CallAws(call) if call.operation != "DescribeThing" => {
-                made.push(call.operation.clone());
-                Outcome::Done { result: json!({}) }
-            }
-            EffectCommand::Preview(ask) => {
-                answer(ask, &|_| Err("Broken".to_owned()), &mut Vec::new())
-            }
-            _ => failed("Broken"),
-        });
-        assert_eq!(made, ["StopThing", "StartThing"], "{}", message(&world));
-        assert!(!message(&world).contains("Drift"), "{}", message(&world));
-    }
 }

@@ -1,5 +1,8 @@
 //! Plans of state machines: whatever keeps a call from being shown is said.
 
+mod bounds;
+mod loops;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -133,50 +136,6 @@ fn names(plan: &Plan) -> Vec<&str> {
 }
 
 #[test]
-fn what_stands_behind_a_long_loop_is_shown() {
-    let loop_of = |rounds: u32| {
-        json!({
-            "First": {"Type": "Choice", "Default": "Stop",
-                "Choices": [{"Variable": "$.i", "NumericLessThan": rounds, "Next": "Count"}]},
-            "Count": {"Type": "Pass", "Next": "First",
-                "Parameters": {"i.$": "States.MathAdd($.i, 1)", "target.$": "$.target"}},
-            "Stop": stop(json!({"End": true})),
-        })
-    };
-    let input = json!({"i": 0, "target": "i-1"});
-    let short = plan(loop_of(10), &input, &Account::new());
-    assert!(short.complete, "{:?}", short.left_out);
-    assert_eq!(params(&short, "StopInstances").len(), 1);
-    let long = plan(loop_of(30), &input, &Account::new());
-    assert!(!long.complete);
-    assert!(long.left_out[0].contains("first 20"), "{:?}", long.left_out);
-    let stops = params(&long, "StopInstances");
-    assert_eq!(stops, [json!({"InstanceIds": ["i-1"]})]);
-    let last = long.steps.iter().find(|step| step.step == "Stop");
-    assert!(last.is_some_and(|step| step.certain), "all ways lead there");
-}
-
-#[test]
-fn calls_that_a_long_loop_makes_are_not_shown_as_all() {
-    let states = json!({
-        "First": {"Type": "Choice", "Default": "Done",
-            "Choices": [{"Variable": "$.i", "NumericLessThan": 30, "Next": "Tag"}]},
-        "Tag": task("aws-sdk:ec2:deleteTags", json!({"Resources.$": "States.Array(States.Format('i-{}', $.i))"}),
-            json!({"ResultPath": null, "Next": "Count"})),
-        "Count": {"Type": "Pass", "Next": "First", "Parameters": {"i.$": "States.MathAdd($.i, 1)"}},
-        "Done": {"Type": "Succeed"},
-    });
-    let plan = plan(states, &json!({"i": 0}), &Account::new());
-    let calls = params(&plan, "DeleteTags");
-    assert!(calls.len() > 20, "{}", calls.len());
-    assert!(calls.contains(&json!({"Resources": ["i-19"]})));
-    assert!(!plan.complete);
-    let told = plan.left_out.iter().any(|it| it.contains("more values"));
-    assert!(told, "{:?}", plan.left_out);
-    assert!(names(&plan).contains(&"Done"));
-}
-
-#[test]
 fn a_way_of_a_failure_is_followed_behind_states_that_were_shown() {
     let states = json!({
         "First": stop(json!({"ResultPath": null, "Next": "Notify",
@@ -244,26 +203,6 @@ fn ways_that_meet_with_other_values_are_walked_with_each() {
         "{:?}",
         many.left_out
     );
-}
-
-#[test]
-fn a_loop_that_waits_ends_although_it_counts() {
-    let states = json!({
-        "First": {"Type": "Wait", "Seconds": 60, "Next": "Ask"},
-        "Ask": ask(json!({"ResultPath": "$.now", "Next": "Which"})),
-        "Which": {"Type": "Choice", "Default": "Count",
-            "Choices": [{"Variable": "$.now.done", "BooleanEquals": true, "Next": "Stop"}]},
-        "Count": {"Type": "Pass", "Parameters": {"i.$": "States.MathAdd($.i, 1)", "target.$": "$.target"}, "Next": "Often"},
-        "Often": {"Type": "Choice", "Default": "First",
-            "Choices": [{"Variable": "$.i", "NumericGreaterThan": 50, "Next": "Tell"}]},
-        "Tell": task("sns:publish", json!({"TopicArn": "t", "Message": "late"}), json!({"End": true})),
-        "Stop": stop(json!({"End": true})),
-    });
-    let plan = plan(states, &json!({"i": 0, "target": "i-1"}), &Account::new());
-    assert!(plan.complete, "{:?}", plan.left_out);
-    assert_eq!(params(&plan, "Publish").len(), 1, "{:?}", names(&plan));
-    assert_eq!(params(&plan, "StopInstances").len(), 1);
-    assert!(plan.steps.len() < 30, "{:?}", names(&plan));
 }
 
 #[test]
@@ -387,48 +326,6 @@ fn each_error_of_a_block_leads_where_it_is_caught() {
 }
 
 #[test]
-fn a_map_shows_two_hundred_items_whatever_runs_at_once() {
-    let states = json!({
-        "First": {"Type": "Map", "MaxConcurrency": 1_000, "End": true,
-            "ItemProcessor": {"StartAt": "Do", "States": {"Do": {"Type": "Pass", "End": true}}}},
-    });
-    let items: Vec<u32> = (0..900).collect();
-    let plan = plan(states, &json!(items), &Account::new());
-    assert_eq!(plan.steps.len(), 201);
-    assert!(!plan.complete);
-    assert!(
-        plan.left_out[0].contains("200 of its 900 items"),
-        "{:?}",
-        plan.left_out
-    );
-}
-
-#[test]
-fn a_plan_is_no_larger_than_a_frame() {
-    let body = "x".repeat(40_000);
-    let states = json!({
-        "First": {"Type": "Map", "ItemsPath": "$.items", "End": true,
-            "ItemSelector": {"text.$": "$.text", "n.$": "$$.Map.Item.Value"},
-            "ItemProcessor": {"StartAt": "Tell", "States": {
-                "Tell": task("sns:publish", json!({"TopicArn.$": "States.Format('t-{}', $.n)", "Message.$": "$.text"}), json!({"ResultPath": null, "Next": "Lost"})),
-                "Lost": {"Type": "Fail", "Error": "Lost", "CausePath": "$.text"}}}},
-    });
-    let items: Vec<u32> = (0..15).collect();
-    let plan = plan(
-        states,
-        &json!({"items": items, "text": body}),
-        &Account::new(),
-    );
-    let bytes = json!(plan).to_string().len();
-    assert!(bytes < 1 << 18, "{bytes}");
-    assert!(
-        plan.left_out.iter().any(|it| it.contains("too large")),
-        "{:?}",
-        plan.left_out
-    );
-}
-
-#[test]
 fn a_reading_that_cannot_be_made_is_asked_for_again_and_told() {
     let failed = |transient| {
         Outcome::Failed(Failure {
@@ -464,27 +361,6 @@ fn a_reading_that_cannot_be_made_is_asked_for_again_and_told() {
         "{}",
         refused.outcome
     );
-}
-
-#[test]
-fn values_that_are_too_many_to_be_followed_are_not_followed_and_that_is_told() {
-    let body = "x".repeat(200_000);
-    let passes = json!({
-        "A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "C"},
-        "C": {"Type": "Pass", "Next": "D"}, "D": {"Type": "Pass", "End": true},
-    });
-    let states = json!({
-        "First": {"Type": "Map", "ItemsPath": "$.items", "End": true,
-            "ItemSelector": {"text.$": "$.text", "n.$": "$$.Map.Item.Value"},
-            "ItemProcessor": {"StartAt": "A", "States": passes}},
-    });
-    let items: Vec<u32> = (0..150).collect();
-    let input = json!({"items": items, "text": body});
-    let plan = plan(states, &input, &Account::new());
-    assert!(!plan.complete);
-    let told = plan.left_out.iter().any(|it| it.contains("33554432 bytes"));
-    assert!(told, "{:?}", plan.left_out);
-    assert!(plan.steps.len() < 400, "{}", plan.steps.len());
 }
 
 #[test]

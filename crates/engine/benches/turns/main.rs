@@ -3,6 +3,8 @@
 //! R is the rate at which one thread overwrites 4 KiB and calls fdatasync. Absolute figures say little on a shared
 //! machine; the ratios say how much of the disk the engine turns into progress.
 
+mod containment;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,12 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use engine::{Engine, Handle, Input, Options, Ports, PutEntry, ResourceChange};
+use engine::{Engine, Handle, Input, Options, Ports, ResourceChange};
 use jiff::Timestamp;
-use model::bus::{RULE, Rule, RuleState, Target};
 use model::document::{DOCUMENT, DOCUMENT_CONTENT, DocumentContent, DocumentHead, DocumentVersion};
 use model::effect::Intent;
-use model::plan::{RESPONSE_PLAN, ResponsePlan};
 use model::report::StartRun;
 use model::resource::Expect;
 use model::{AggregateId, EffectCommand, Fact, FrameWrite, Outcome, Recovery, Scope};
@@ -28,6 +28,8 @@ use store::SqliteStore;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use containment::containment;
+
 /// The allocator of the binary that is shipped.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,8 +38,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SLICE: Duration = Duration::from_millis(1_000);
 /// Steps of each run in the automation slice.
 const STEPS: usize = 20;
-/// Findings of the containment slice.
-const FINDINGS: usize = 100;
 
 struct BenchClock(Instant);
 
@@ -395,92 +395,6 @@ async fn run_once(handle: &Handle, effects: &Instantly, id: Uuid) {
         .await
         .expect("started");
     reached.await.expect("the last call");
-}
-
-/// A rule, a plan and a runbook for findings.
-async fn install_containment(handle: &Handle) {
-    put_document(handle, "Contain", document(3)).await;
-    let plan: ResponsePlan = serde_json::from_value(json!({
-        "name": "contain",
-        "incidentTemplate": {"title": "t", "impact": 1, "dedupeString": "{{ resource.id }}"},
-        "actions": [{"ssmAutomation": {
-            "documentName": "Contain", "roleArn": "arn:aws:iam::123456789012:role/r",
-            "parameters": {"Key": ["{{ resource.id }}"]},
-        }}],
-    }))
-    .expect("a plan");
-    let rule = Rule {
-        name: "findings".to_owned(),
-        bus: "default".to_owned(),
-        event_pattern: Some(r#"{"source":["aws.guardduty"]}"#.to_owned()),
-        schedule_expression: None,
-        state: RuleState::Enabled,
-        description: None,
-        role_arn: None,
-        targets: [(
-            "plan".to_owned(),
-            target("arn:aws:ssm-incidents::123456789012:response-plan/contain"),
-        )]
-        .into(),
-        tags: std::collections::BTreeMap::new(),
-    };
-    let put = |scope, kind, name: &str, body| ResourceChange {
-        scope,
-        kind,
-        name: name.to_owned(),
-        expect: Expect::Absent,
-        body: Some(body),
-    };
-    handle
-        .change(vec![
-            put(scope().global(), RESPONSE_PLAN, "contain", json!(plan)),
-            put(scope(), RULE, "default/findings", json!(rule)),
-        ])
-        .await
-        .expect("resources");
-}
-
-/// From the sending of a finding to the first call of its runbook leaving the engine.
-async fn containment(dir: &Path, round: usize) -> Figures {
-    let world = world(dir, &format!("containment-{round}.sqlite")).await;
-    let handle = &world.handle;
-    install_containment(handle).await;
-    let (start, mut times) = (now(), Vec::new());
-    for number in 0..FINDINGS {
-        let instance = format!("i-{number:017}");
-        let detail = json!({"resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": instance}}});
-        let entry = PutEntry {
-            bus: "default".to_owned(),
-            source: "aws.guardduty".to_owned(),
-            detail_type: "GuardDuty Finding".to_owned(),
-            detail: detail.to_string(),
-            resources: Vec::new(),
-            time: None,
-            ..PutEntry::default()
-        };
-        let sent = now();
-        handle
-            .put_events(&scope(), vec![entry])
-            .await
-            .expect("accepted");
-        world.engine.settle().await;
-        let first = world
-            .effects
-            .first
-            .lock()
-            .expect("no panic held it")
-            .get(&instance)
-            .copied()
-            .expect("a containment call");
-        times.push(first.saturating_duration_since(sent));
-    }
-    let figures = figures(times, start.elapsed(), FINDINGS as u64);
-    world.engine.stop().await;
-    figures
-}
-
-fn target(arn: &str) -> Target {
-    serde_json::from_value(json!({"Id": "plan", "Arn": arn})).expect("a target")
 }
 
 /// Rounds of each case, each beside its own raw slice: the disk's rate drifts, the ratio within a round does not.
