@@ -2,12 +2,14 @@
 clusters, recovery points, a whole account.
 """
 
+import json
 import urllib.request
 
 from instance_worlds import QUARANTINE, CompromisedInstance, StoppedInstance
 from playbook_worlds import (
     APPROVER,
     AttackedDatabase,
+    IamRole,
     IamUser,
     PublicBucket,
     StolenInstanceRole,
@@ -18,6 +20,21 @@ from playbook_worlds import (
     or_none,
 )
 from quelltest import ACCOUNT, REGION
+
+LOOSE = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "QuellContain",
+                "Effect": "Deny",
+                "Action": "*",
+                "Resource": "*",
+                "Condition": {"DateLessThan": {"aws:TokenIssueTime": "2025-12-31T00:00:00Z"}},
+            }
+        ],
+    }
+)
 
 
 class UserWithPassword(IamUser):
@@ -42,6 +59,23 @@ class UserWithPassword(IamUser):
     def check(self, test, shape, outputs):
         test.assertFalse(shape["password"])
         super().check(test, shape, outputs)
+
+
+class LooseUser(IamUser):
+    """Somebody wrote a policy of the playbook's name that denies next to nothing."""
+
+    def build(self):
+        super().build()
+        self.client("iam").put_user_policy(UserName=self.user, PolicyName="QuellContain", PolicyDocument=LOOSE)
+
+
+class LooseRole(IamRole):
+    """A policy of the sighting's name is there, and denies what was issued long before it."""
+
+    def build(self):
+        super().build()
+        name = "QuellRevokeSessions-20260105T100000Z"
+        self.client("iam").put_role_policy(RoleName=self.victim, PolicyName=name, PolicyDocument=LOOSE)
 
 
 class TerminatedInstance(StoppedInstance):

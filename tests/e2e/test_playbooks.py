@@ -27,6 +27,8 @@ WORLDS = [
     *malware_worlds.WORLDS,
     *instance_worlds.WORLDS,
     branch_worlds.UserWithPassword,
+    branch_worlds.LooseUser,
+    branch_worlds.LooseRole,
     branch_worlds.AttackedCluster,
     branch_worlds.InfectedRecoveryPoint,
 ]
@@ -150,6 +152,19 @@ class PlaybooksTest(unittest.TestCase):
             next(signs)(told["detail"])
             sample.saying = "sample"
             worlds.append(self.start(sample, FindingJson=[json.dumps(told)]))
+        for kind, sign in itertools.product((playbook_worlds.IamUser, instance_worlds.CompromisedInstance), SIGNS_OF_A_SAMPLE):
+            sample = self.world(kind)
+            told = sample.finding()
+            sign(told["detail"])
+            sample.saying = "sample"
+            worlds.append(self.start(sample, FindingJson=[json.dumps(told)]))
+        for kind in (playbook_worlds.IamUser, playbook_worlds.IamRole):
+            # Its name is that of another account's.
+            elsewhere = self.world(kind)
+            told = elsewhere.finding()
+            told["detail"]["accountId"] = "999999999999"
+            elsewhere.saying = "about account 999999999999"
+            worlds.append(self.start(elsewhere, FindingJson=[json.dumps(told)]))
         for world in worlds:
             with self.on(world):
                 run = self.ended(world)
