@@ -1,6 +1,7 @@
 """Distributed Maps: map runs under boto3 and the AWS CLI, redriven, and killed half way."""
 
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -138,7 +139,11 @@ class Killed(unittest.TestCase):
     def unknown(self, quell):
         """Ids and ARNs of executions with a call whose outcome nobody knows."""
         lines = [line.split() for line in self.machine(quell, "list", "--unknown").splitlines()]
-        return [(line[0], line[2]) for line in lines if line[0] != "state"]
+        return [(line[0], line[2]) for line in lines if line[0] not in ("state", "call")]
+
+    def calls(self, quell):
+        """Calls whose outcome nobody knows, each with the event of its execution that has its parameters."""
+        return re.findall(r"call (\S+), asked for by event (\d+)", self.machine(quell, "list", "--unknown"))
 
     def kill_at_work(self, quell, done, limits):
         """Kills the server while items are left, each time when some more are done; at most so often."""
@@ -200,6 +205,65 @@ class Killed(unittest.TestCase):
         found = wait_until("the execution's end", settled, deadline=120)
         self.assertEqual(found["status"], "SUCCEEDED", found)
         self.assertEqual(messages(), {f"item-{n}" for n in range(items)})
+
+    def test_calls_of_one_state_are_told_apart(self):
+        items = 60
+        with tempfile.TemporaryDirectory() as folder:
+            moto = Moto(folder)
+            quell = Quell(folder, aws_url=moto.url)
+            try:
+                self.iterations_killed(quell, moto, items)
+            finally:
+                quell.close()
+                moto.close()
+
+    def iterations_killed(self, quell, moto, items):
+        sqs = moto.client("sqs")
+        url = sqs.create_queue(QueueName="one-by-one")["QueueUrl"]
+        states = quell.client("stepfunctions", inject_host_prefix=False)
+        send = {
+            "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "ResultPath": None, "End": True,
+            "Parameters": {"QueueUrl": url, "MessageBody.$": "States.Format('item-{}', $)"},
+        }
+        definition = machine({"All": {
+            "Type": "Map", "MaxConcurrency": 20, "End": True,
+            "ItemProcessor": {"StartAt": "Send", "States": {"Send": send}},
+        }})
+        arn = states.create_state_machine(name="one-by-one", definition=definition, roleArn=ROLE)["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=arn, input=json.dumps(list(range(items))))["executionArn"]
+
+        def bodies():
+            found, page = [], True
+            while page:
+                page = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60).get("Messages", [])
+                found += [message["Body"] for message in page]
+            return found
+
+        def sent():
+            asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+            return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+
+        self.kill_at_work(quell, sent, (items, 1))
+        states = quell.client("stepfunctions", inject_host_prefix=False)
+        seen = []
+
+        def settled():
+            found = states.describe_execution(executionArn=execution)
+            waiting = self.calls(quell) if found["status"] == "RUNNING" else []
+            if waiting:
+                pages = states.get_paginator("get_execution_history").paginate(executionArn=execution)
+                events = {event["id"]: event for page in pages for event in page["events"]}
+                seen.extend(bodies())
+            for call, event in waiting:
+                asked = json.loads(events[int(event)]["taskScheduledEventDetails"]["parameters"])["MessageBody"]
+                outcome = "succeeded" if asked in seen else "retry"
+                self.machine(quell, "resolve", execution, "--state", "Send", "--call", call, "--outcome", outcome)
+            return found if found["status"] != "RUNNING" else None
+
+        found = wait_until("the execution's end", settled, deadline=120)
+        self.assertEqual(found["status"], "SUCCEEDED", found)
+        seen.extend(bodies())
+        self.assertEqual(sorted(seen), sorted(f"item-{n}" for n in range(items)), "each once")
 
     def test_a_map_run_goes_on_where_it_was_and_nothing_is_done_twice(self):
         items = 200

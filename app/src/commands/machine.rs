@@ -52,6 +52,12 @@ pub(crate) fn interface() -> Command {
                     .help("the state that waits"),
             )
             .arg(
+                Arg::new("call")
+                    .long("call")
+                    .value_name("ID")
+                    .help("which call of the state, as `list` shows it, where more than one waits"),
+            )
+            .arg(
                 Arg::new("outcome")
                     .long("outcome")
                     .required(true)
@@ -144,6 +150,16 @@ fn line(execution: &Value) -> String {
             said("state"),
             said("reason")
         ));
+        let within = unknown["within"].as_array().into_iter().flatten();
+        let within: Vec<&str> = within.filter_map(Value::as_str).collect();
+        if !within.is_empty() {
+            line.push_str(&format!(" (in {})", within.join(", ")));
+        }
+        line.push_str(&format!(
+            "\n        call {}, asked for by event {}",
+            said("call"),
+            unknown["event"]
+        ));
     }
     line
 }
@@ -162,7 +178,7 @@ async fn resolve(matches: &ArgMatches) -> Result<()> {
     if let Some(text) = given("result") {
         body["result"] = serde_json::from_str(&text).context("--result is no JSON")?;
     }
-    for name in ["error", "message"] {
+    for name in ["call", "error", "message"] {
         if let Some(text) = given(name) {
             body[name] = text.into();
         }

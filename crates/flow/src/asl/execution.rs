@@ -393,18 +393,6 @@ impl Execution {
         self.root.status
     }
 
-    /// States whose call may or may not have happened, each with the reason why that is not known.
-    pub fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.threads.values().filter_map(|thread| {
-            let Phase::Calling(call) = &thread.phase else {
-                return None;
-            };
-            let block = self.machine.blocks.get(thread.block)?;
-            let state = block.states.get(thread.state)?;
-            Some((state.name.as_str(), call.unknown.as_deref()?))
-        })
-    }
-
     /// The machine that it runs.
     #[must_use]
     pub fn machine(&self) -> &StateMachine {

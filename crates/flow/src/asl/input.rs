@@ -70,6 +70,9 @@ pub enum Input {
     Resolve {
         /// Name of the state.
         state: String,
+        /// Which call, where several of the state have an unknown outcome: see [`UnknownOutcome`](super::UnknownOutcome).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<Uuid>,
         /// What became of it.
         word: Settlement,
     },

@@ -32,6 +32,7 @@ mod job;
 mod machine;
 mod open;
 mod optimised;
+mod unknown_outcome;
 mod web;
 mod working;
 
@@ -42,3 +43,4 @@ pub use execution::{
 pub use input::{Command, Context, Input, Settlement, Start};
 pub use machine::trial;
 pub use machine::{MACHINE_INDEX, step};
+pub use unknown_outcome::UnknownOutcome;

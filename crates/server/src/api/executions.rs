@@ -3,7 +3,7 @@
 //! `GET /api/v1/executions/{id}/graph?format=svg|mermaid` draws what became of its states. In
 //! the place of `{id}` an execution's ARN can stand, percent-encoded.
 //!
-//! Body of `resolve`: `{"state": "Name", "resolution": "succeeded|failed|retry", "result": ...?, "error": "..."?, "message": "..."?}`.
+//! Body of `resolve`: `{"state": "Name", "call": "<uuid>"?, "resolution": "succeeded|failed|retry", "result": ...?, "error": "..."?, "message": "..."?}`.
 
 use engine::Input;
 use engine::views::machines::graph::Marks;
@@ -92,7 +92,14 @@ fn view(id: AggregateId, execution: &Execution) -> Value {
     body.insert("id".to_owned(), id.id.to_string().into());
     let unknown: Vec<Value> = execution
         .unknown()
-        .map(|(state, reason)| json!({"state": state, "reason": reason}))
+        .map(|one| {
+            let within = one.within.iter();
+            let within: Vec<String> = within.map(|(state, at)| format!("{state}[{at}]")).collect();
+            json!({
+                "state": one.state, "reason": one.reason, "call": one.call, "event": one.event,
+                "within": within,
+            })
+        })
         .collect();
     if !unknown.is_empty() {
         body.insert("unknownOutcomes".to_owned(), unknown.into());
@@ -127,10 +134,16 @@ pub(super) async fn resolve(call: Call) -> Answer {
     let state = fields
         .required_text("state", Text::length(1, 80))?
         .to_owned();
+    let one = fields.text("call", Text::length(36, 36))?;
+    let one = one.map(|text| uuid("call", text)).transpose()?;
     let word = read(&fields)?;
     let missing = || ApiError::not_found("there is no such execution");
     executions::load(&call, id).await?.ok_or_else(missing)?;
-    let input = Input::Execution(Box::new(machines::Input::Resolve { state, word }));
+    let input = Input::Execution(Box::new(machines::Input::Resolve {
+        state,
+        call: one,
+        word,
+    }));
     let asked = call.handle().ask(id, &call.scope, input).await;
     asked.map_err(|error| ApiError::from_ask(error, names::refused))?;
     let execution = executions::load(&call, id).await?.ok_or_else(missing)?;

@@ -34,6 +34,7 @@ mod leave;
 pub(crate) mod planned;
 mod quantity;
 mod redrive;
+mod resolve;
 mod shown;
 mod spread;
 mod supply;
@@ -112,12 +113,7 @@ pub fn step(
                 worker::told(&mut turn, at, word);
             }
         }
-        Input::Resolve { state, word } => {
-            if !task::on_resolve(&mut turn, &state, word) {
-                let message = format!("no call of state `{state}` has an unknown outcome");
-                return Err(Rejection::invalid("state", message));
-            }
-        }
+        Input::Resolve { state, call, word } => resolve::resolved(&mut turn, (&state, call), word)?,
         Input::MapRun(report) => spread::told(&mut turn, *report),
         Input::Stop { error, cause } => end::abort(&mut turn, error, cause),
     }

@@ -242,15 +242,7 @@ fn limit(
 
 /// The call of a thread's Task ended.
 pub(super) fn on_effect(turn: &mut Turn<'_>, effect: Uuid, outcome: Outcome) {
-    let found = turn
-        .x
-        .threads
-        .values()
-        .find_map(|thread| match &thread.phase {
-            Phase::Calling(call) if call.effect == Some(effect) => Some(thread.id),
-            _ => None,
-        });
-    let Some(id) = found else {
+    let Some(id) = waits_for(turn, effect) else {
         return capture::late(turn, effect, &outcome);
     };
     let Some(outcome) = capture::on_outcome(turn, id, outcome) else {
@@ -413,27 +405,15 @@ pub(super) fn on_token(turn: &mut Turn<'_>, (id, token): (u32, &str), word: Sett
     true
 }
 
-/// A person says what became of a call whose outcome is unknown. `false` when there is none.
-pub(super) fn on_resolve(turn: &mut Turn<'_>, state: &str, word: Settlement) -> bool {
-    let found = turn.x.threads.values().find(|thread| {
-        let name = turn
-            .x
-            .machine
-            .blocks
-            .get(thread.block)
-            .and_then(|block| block.states.get(thread.state));
-        let named = name.is_some_and(|at| at.name == state);
-        named && matches!(&thread.phase, Phase::Calling(call) if call.unknown.is_some())
-    });
-    let Some(id) = found.map(|thread| thread.id) else {
-        return false;
-    };
-    capture::settled(turn, id, &word);
-    settle(turn, id, word);
-    true
+/// The thread that waits for an effect.
+pub(super) fn waits_for(turn: &Turn<'_>, effect: Uuid) -> Option<u32> {
+    let found = turn.x.threads.values().find(
+        |thread| matches!(&thread.phase, Phase::Calling(call) if call.effect == Some(effect)),
+    );
+    found.map(|thread| thread.id)
 }
 
-fn settle(turn: &mut Turn<'_>, id: u32, word: Settlement) {
+pub(super) fn settle(turn: &mut Turn<'_>, id: u32, word: Settlement) {
     with_state(turn, id, |turn, state, integration| match word {
         Settlement::Succeeded { output } => succeed(turn, (id, state), integration, output),
         Settlement::Failed { error, cause } => {

@@ -250,7 +250,7 @@ impl Stage {
         let Some(state) = execution
             .unknown()
             .next()
-            .map(|(state, _)| state.to_owned())
+            .map(|unknown| unknown.state.to_owned())
         else {
             // The call belonged to a branch that was given up meanwhile.
             return Ok(execution);
@@ -260,7 +260,7 @@ impl Stage {
             self.made.push(made);
             let word = Settlement::Retry;
             let waiting = self.asked.len();
-            let execution = self.turn(Some(execution), Input::Resolve { state, word })?;
+            let execution = self.turn(Some(execution), resolved(state, word))?;
             // The second call follows the first at once, whatever other branches wait for.
             if self.asked.len() > waiting {
                 self.asked.rotate_left(waiting);
@@ -269,7 +269,7 @@ impl Stage {
         }
         let word = self.said(made, answers)?;
         let waiting = (self.asked.len(), self.retries());
-        let execution = self.turn(Some(execution), Input::Resolve { state, word })?;
+        let execution = self.turn(Some(execution), resolved(state, word))?;
         self.retry_lost(execution, waiting)
     }
 
@@ -471,6 +471,12 @@ fn made(execution: &Execution, state: &str, (call, params): (String, Value)) -> 
         retried: repeat::retries(machine, state),
         done: false,
     }
+}
+
+/// What is said of the one call whose outcome is unknown.
+fn resolved(state: String, word: Settlement) -> Input {
+    let call = None;
+    Input::Resolve { state, call, word }
 }
 
 fn entered(event: &Value) -> Option<String> {

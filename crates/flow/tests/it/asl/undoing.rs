@@ -265,7 +265,8 @@ fn a_persons_word_on_an_unknown_call_counts() {
         world.step(Input::Effect { effect, outcome });
         assert_eq!(world.execution.unknown().count(), 1);
         let state = "A".to_owned();
-        world.step(Input::Resolve { state, word });
+        let call = None;
+        world.step(Input::Resolve { state, call, word });
         assert_ne!(world.execution.status(), Status::Running);
         assert_eq!(planned(&world, &[]).steps.len(), steps);
     }

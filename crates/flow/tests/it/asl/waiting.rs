@@ -265,3 +265,41 @@ fn looks_may_fail_for_a_while_and_a_stop_ends_the_job() {
         ("StopExecution", json!({"ExecutionArn": "x"}))
     );
 }
+
+#[test]
+fn unknown_calls_of_one_state_are_told_apart() {
+    let send = json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": true,
+        "Parameters": {"QueueUrl": "q", "MessageBody.$": "States.Format('{}', $)"}});
+    let definition = json!({"StartAt": "All", "States": {"All": {"Type": "Map", "End": true,
+        "ItemProcessor": {"StartAt": "Send", "States": {"Send": send}}}}});
+    let mut world = World::run(start(&definition, &json!(["a", "b", "c"])), 1_000).expect("starts");
+    for (effect, _) in std::mem::take(&mut world.calls) {
+        let reason = "the server died".to_owned();
+        let outcome = Outcome::Unknown { reason };
+        world.tell(Input::Effect { effect, outcome });
+    }
+    let (second, event, within) = {
+        let all: Vec<_> = world.execution.unknown().collect();
+        assert_eq!(all.len(), 3);
+        (all[1].call, all[1].event, format!("{:?}", all[1].within))
+    };
+    assert_eq!(within, r#"[("All", 1)]"#);
+    let asked = world.history.iter().find(|one| one["id"] == event);
+    let asked = asked.expect("the event")["taskScheduledEventDetails"]["parameters"].to_string();
+    assert!(asked.contains(r#"\"MessageBody\":\"b\""#), "{asked}");
+    let say = |call| Input::Resolve {
+        state: "Send".to_owned(),
+        call,
+        word: Settlement::Succeeded { output: json!("b") },
+    };
+    let refused = world.refuses(say(None));
+    assert!(
+        refused.contains("3 calls of state `Send` have an unknown outcome"),
+        "{refused}"
+    );
+    world.tell(say(Some(second)));
+    let left: Vec<_> = world.execution.unknown().map(|one| one.within).collect();
+    assert_eq!(left, [[("All", 0)], [("All", 2)]]);
+    let refused = world.refuses(say(Some(second)));
+    assert!(refused.contains("has an unknown outcome"), "{refused}");
+}

@@ -170,7 +170,8 @@ fn an_unknown_outcome_waits_for_a_person() {
         );
         assert!(world.web.is_empty(), "not asked again");
         let state = "Call".to_owned();
-        world.tell(Input::Resolve { state, word });
+        let call = None;
+        world.tell(Input::Resolve { state, call, word });
         assert_eq!(world.execution.status(), status);
     }
 }

@@ -145,6 +145,13 @@ impl World {
         self.take(decision.frames, decision.commands)
     }
 
+    /// Why an input is refused.
+    pub(super) fn refuses(&self, input: Input) -> String {
+        let cx = context(self.id, self.at, (self.turns, self.budget));
+        let refused = asl::step(Some(self.execution.clone()), input, &cx);
+        refused.map(|_| ()).expect_err("refused").to_string()
+    }
+
     fn take(&mut self, frames: Vec<model::FrameWrite>, commands: Vec<Command>) -> bool {
         for frame in frames {
             let body = frame.body.map(model::FrameBody::into_value);

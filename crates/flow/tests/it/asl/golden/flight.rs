@@ -75,7 +75,7 @@ impl Aggregate for Execution {
         json!({"status": self.status().as_str(), "output": self.output(), "error": error, "cause": cause,
             "events": self.events(), "redrives": self.redrives().0,
             "notRedrivable": self.not_redrivable(self.times().0),
-            "unknown": self.unknown().collect::<Vec<_>>()})
+            "unknown": self.unknown().map(|one| (one.state, one.reason)).collect::<Vec<_>>()})
     }
 }
 

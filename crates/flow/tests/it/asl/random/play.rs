@@ -184,20 +184,17 @@ impl Play {
                 self.tell(Input::Effect { effect, outcome })
             }
             Awaited::Word(output) => {
-                let Some(state) = self
-                    .execution
-                    .unknown()
-                    .map(|(name, _)| name.to_owned())
-                    .next()
-                else {
+                let first = self.execution.unknown().next();
+                let Some((state, call)) = first.map(|one| (one.state.to_owned(), one.call)) else {
                     return false;
                 };
+                let call = Some(call);
                 self.diverged |= output.is_none() || self.execution.unknown().count() > 1;
                 let word = match output {
                     Some(output) => Settlement::Succeeded { output },
                     None => Settlement::Retry,
                 };
-                self.tell(Input::Resolve { state, word })
+                self.tell(Input::Resolve { state, call, word })
             }
             Awaited::Token(token) => {
                 let word = if chance.percent(25) {
