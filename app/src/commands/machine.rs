@@ -34,54 +34,54 @@ pub(crate) fn interface() -> Command {
                     .help("only those that wait for a person"),
             ),
         )
-        .subcommand(
-            connection(
-                Command::new("resolve").about("Say what became of a call whose outcome is unknown"),
-            )
-            .arg(
-                Arg::new("execution")
-                    .required(true)
-                    .value_name("EXECUTION")
-                    .help("the execution's ARN, or its id as `list` shows it"),
-            )
-            .arg(
-                Arg::new("state")
-                    .long("state")
-                    .required(true)
-                    .value_name("NAME")
-                    .help("the state that waits"),
-            )
-            .arg(
-                Arg::new("call")
-                    .long("call")
-                    .value_name("ID")
-                    .help("which call of the state, as `list` shows it, where more than one waits"),
-            )
-            .arg(
-                Arg::new("outcome")
-                    .long("outcome")
-                    .required(true)
-                    .value_parser(["succeeded", "failed", "retry"])
-                    .help("it happened; it did not; do it again"),
-            )
-            .arg(
-                Arg::new("result")
-                    .long("result")
-                    .value_name("JSON")
-                    .help("the task's result, for `succeeded` [default: {}]"),
-            )
-            .arg(
-                Arg::new("error")
-                    .long("error")
-                    .value_name("NAME")
-                    .help("the error's name, for `failed` [default: States.TaskFailed]"),
-            )
-            .arg(
-                Arg::new("message")
-                    .long("message")
-                    .value_name("TEXT")
-                    .help("why, for `failed`"),
-            ),
+        .subcommand(resolve_interface())
+}
+
+fn resolve_interface() -> Command {
+    connection(Command::new("resolve").about("Say what became of a call whose outcome is unknown"))
+        .arg(
+            Arg::new("execution")
+                .required(true)
+                .value_name("EXECUTION")
+                .help("the execution's ARN, or its id as `list` shows it"),
+        )
+        .arg(
+            Arg::new("state")
+                .long("state")
+                .required(true)
+                .value_name("NAME")
+                .help("the state that waits"),
+        )
+        .arg(
+            Arg::new("call")
+                .long("call")
+                .value_name("ID")
+                .help("which call of the state, as `list` shows it, where more than one waits"),
+        )
+        .arg(
+            Arg::new("outcome")
+                .long("outcome")
+                .required(true)
+                .value_parser(["succeeded", "failed", "retry"])
+                .help("it happened; it did not; do it again"),
+        )
+        .arg(
+            Arg::new("result")
+                .long("result")
+                .value_name("JSON")
+                .help("the task's result, for `succeeded` [default: {}]"),
+        )
+        .arg(
+            Arg::new("error")
+                .long("error")
+                .value_name("NAME")
+                .help("the error's name, for `failed` [default: States.TaskFailed]"),
+        )
+        .arg(
+            Arg::new("message")
+                .long("message")
+                .value_name("TEXT")
+                .help("why, for `failed`"),
         )
 }
 

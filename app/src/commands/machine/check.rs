@@ -46,7 +46,11 @@ pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
         look: &|_, content| {
             (
                 Map::new(),
-                review(content, kind, &aws::knowledge::is_repeatable),
+                review(
+                    content,
+                    kind,
+                    (&aws::knowledge::is_repeatable, &aws::knowledge::exists),
+                ),
             )
         },
     };

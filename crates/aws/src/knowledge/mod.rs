@@ -44,6 +44,14 @@ pub enum Mutation {
     None,
 }
 
+/// Whether AWS has a call, as far as the models know.
+#[must_use]
+pub fn exists(service: &str, operation: &str) -> bool {
+    let catalog = catalog();
+    let found = catalog.has(service).then(|| catalog.service(service));
+    found.is_some_and(|found| found.is_ok_and(|found| found.operation(operation).is_some()))
+}
+
 /// Whether a call, as it is written in a document or a definition, may be made again without asking anybody.
 #[must_use]
 pub fn is_repeatable(service: &str, operation: &str, params: &Value) -> bool {

@@ -27,8 +27,22 @@ pub fn admit(
     known: &KnownCall<'_>,
 ) -> Result<StateMachine, Vec<Problem>> {
     let (machine, places) = parse_with_places(text, kind)?;
+    let problems = refused(&machine, &places, known);
+    if problems.is_empty() {
+        Ok(machine)
+    } else {
+        Err(problems)
+    }
+}
+
+/// What is refused of a definition that can be read; `places` are those of its blocks.
+pub(crate) fn refused(
+    machine: &StateMachine,
+    places: &[String],
+    known: &KnownCall<'_>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (block, place) in machine.blocks.iter().zip(&places) {
+    for (block, place) in machine.blocks.iter().zip(places) {
         for state in &block.states {
             if let Kind::Task(task) = &state.kind {
                 let at = format!("{place}/States/{}", state.name);
@@ -36,11 +50,7 @@ pub fn admit(
             }
         }
     }
-    if problems.is_empty() {
-        Ok(machine)
-    } else {
-        Err(problems)
-    }
+    problems
 }
 
 fn call(
@@ -118,7 +128,7 @@ mod tests {
     use super::*;
 
     /// What is refused of a Task in a branch: place below the Task, and message.
-    fn refused(task: &Value) -> Vec<(String, String)> {
+    fn refusals(task: &Value) -> Vec<(String, String)> {
         let mut task = task.clone();
         task["Type"] = json!("Task");
         task["End"] = json!(true);
@@ -143,7 +153,7 @@ mod tests {
             "aws-sdk:ec2:stopInstances.waitForTaskToken",
             "sqs:sendMessage",
         ] {
-            let found = refused(&json!({"Resource": format!("arn:aws:states:::{resource}")}));
+            let found = refusals(&json!({"Resource": format!("arn:aws:states:::{resource}")}));
             assert_eq!(found, [], "{resource}");
         }
         for resource in ["aws-sdk:ec2:stopInstance", "aws-sdk:nosuch:stopInstances"] {
@@ -152,7 +162,7 @@ mod tests {
                 "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
             );
             let want = [("/Resource".to_owned(), message)];
-            assert_eq!(refused(&json!({"Resource": arn})), want);
+            assert_eq!(refusals(&json!({"Resource": arn})), want);
         }
     }
 
@@ -196,14 +206,14 @@ mod tests {
                     (place.to_owned(), message)
                 })
                 .collect();
-            let found = refused(&json!({"Resource": http, "Parameters": parameters}));
+            let found = refusals(&json!({"Resource": http, "Parameters": parameters}));
             assert_eq!(found, missing, "{parameters}");
         }
-        let none = refused(&json!({"Resource": http}));
+        let none = refusals(&json!({"Resource": http}));
         let message = format!("Parameters field is required for resource ARN: {http}");
         assert_eq!(none, [(String::new(), message)]);
         // What a whole expression gives is not known yet.
         let open = json!({"Resource": http, "QueryLanguage": "JSONata", "Arguments": "{% $states.input %}"});
-        assert_eq!(refused(&open), []);
+        assert_eq!(refusals(&open), []);
     }
 }

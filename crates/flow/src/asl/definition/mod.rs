@@ -32,6 +32,7 @@ use super::jsonata::Expression;
 use super::path::Path;
 use super::template::Template;
 
+pub(crate) use admission::refused;
 pub use admission::{KnownCall, admit};
 pub use distributed::{
     Csv, Distributed, Format, ItemBatcher, ItemReader, MAX_BATCH_BYTES, MAX_HEADER_BYTES,

@@ -1,14 +1,14 @@
 //! All that can be said about a state machine before it runs: mistakes, and what a careful reader would ask about.
 //!
-//! Errors are those of [`parse`](super::definition::parse), with the service's codes and words. Warnings are told of a
-//! valid definition only. Knows no service: whether a call may be repeated is asked of the caller.
+//! Errors are those of [`admit`](super::definition::admit), with the service's codes and words. Warnings are told of a
+//! definition that can be read only. Knows no service: whether a call exists and may be repeated is asked of the caller.
 
 mod remedy;
 mod warnings;
 
 use serde_json::{Map, Value};
 
-use super::definition::{self, MAX_BYTES, MachineType, Problem};
+use super::definition::{self, KnownCall, MAX_BYTES, MachineType, Problem};
 use crate::finding::{Finding, Repeatable, Severity};
 use crate::source::{Limits, Source, child_pointer};
 
@@ -21,7 +21,11 @@ const LIMITS: Limits = Limits {
 
 /// Says everything about a definition's text, in the order of the text.
 #[must_use]
-pub fn review(text: &str, kind: MachineType, repeatable: &Repeatable<'_>) -> Vec<Finding> {
+pub fn review(
+    text: &str,
+    kind: MachineType,
+    (repeatable, known): (&Repeatable<'_>, &KnownCall<'_>),
+) -> Vec<Finding> {
     let source = match crate::json::parse(text, LIMITS) {
         Ok(source) => source,
         Err(unreadable) => {
@@ -37,13 +41,16 @@ pub fn review(text: &str, kind: MachineType, repeatable: &Repeatable<'_>) -> Vec
         }
     };
     let mut findings: Vec<Finding> = match definition::parse_with_places(text, kind) {
-        Ok((machine, blocks)) => {
-            let blocks: Vec<String> = blocks
+        Ok((machine, places)) => {
+            let refused = definition::refused(&machine, &places, known);
+            let blocks: Vec<String> = places
                 .iter()
                 .map(|location| part_at(&source.value, location).pointer)
                 .collect();
             let told = warnings::all((text, &source), (&machine, &blocks), repeatable);
-            told.into_iter().map(|(_, finding)| finding).collect()
+            let told = told.into_iter().map(|(_, finding)| finding);
+            let refused = refused.into_iter().map(|problem| error(&source, problem));
+            told.chain(refused).collect()
         }
         Err(problems) => problems
             .into_iter()

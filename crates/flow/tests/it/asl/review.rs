@@ -9,7 +9,8 @@ fn findings(text: &str) -> Vec<Finding> {
     let repeatable = |service: &str, operation: &str, params: &Value| {
         (service, operation) != ("sns", "Publish") || params.get("MessageDeduplicationId").is_some()
     };
-    review(text, MachineType::Standard, &repeatable)
+    let known = |service: &str, operation: &str| (service, operation) != ("ec2", "StopInstance");
+    review(text, MachineType::Standard, (&repeatable, &known))
 }
 
 /// Code, line, column and state of everything that is said.
@@ -29,6 +30,28 @@ fn codes(machine: &Value) -> Vec<(&'static str, String)> {
         .into_iter()
         .map(|found| (found.code, found.part.unwrap_or_default()))
         .collect()
+}
+
+#[test]
+fn a_call_that_does_not_exist_is_a_mistake_where_it_stands() {
+    let task = |action: &str| {
+        format!(
+            "{{\"StartAt\": \"A\", \"States\": {{\n\"A\": {{\"Type\": \"Task\",\n\"Resource\": \"arn:aws:states:::aws-sdk:ec2:{action}\",\n\"TimeoutSeconds\": 5, \"End\": true}}}}}}"
+        )
+    };
+    let mistakes = |text: &str| {
+        let found = findings(text).into_iter();
+        let errors = found.filter(|one| one.severity == Severity::Error);
+        errors
+            .map(|one| (one.line, one.message))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(mistakes(&task("stopInstances")), []);
+    let found = mistakes(&task("stopInstance"));
+    assert!(
+        matches!(found.as_slice(), [(3, message)] if message.contains("aws-sdk:ec2:stopInstance is not recognized")),
+        "{found:?}"
+    );
 }
 
 const BROKEN: &str = r#"{

@@ -107,17 +107,10 @@ pub(super) fn definition(fields: &Fields<'_>, express: bool) -> Result<Option<St
     } else {
         MachineType::Standard
     };
-    match machines::admit(text, kind, &exists) {
+    match machines::admit(text, kind, &aws::knowledge::exists) {
         Ok(_) => Ok(Some(text.to_owned())),
         Err(problems) => Err(invalid(&problems)),
     }
-}
-
-/// Whether AWS has a call, as far as this program's models know.
-pub(super) fn exists(service: &str, operation: &str) -> bool {
-    let catalog = aws::model::catalog();
-    let found = catalog.has(service).then(|| catalog.service(service));
-    found.is_some_and(|found| found.is_ok_and(|found| found.operation(operation).is_some()))
 }
 
 /// All problems in one message, as the service joins them.

@@ -3,7 +3,6 @@
 use engine::views::machines::{self, MachineType, Problem};
 use serde_json::{Value, json};
 
-use super::machines as stored;
 use crate::call::{Answer, Call, Reply};
 use crate::decode::Text;
 
@@ -23,7 +22,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         .integer("maxResults", 0, MAX_PROBLEMS)?
         .filter(|most| *most > 0);
     let most = usize::try_from(most.unwrap_or(MAX_PROBLEMS)).unwrap_or(1);
-    let problems = machines::admit(text, kind, &stored::exists)
+    let problems = machines::admit(text, kind, &aws::knowledge::exists)
         .err()
         .unwrap_or_default();
     let warnings = if warns && problems.is_empty() {
