@@ -17,6 +17,8 @@ use crate::automation::inverse;
 use crate::automation::undo::reverse::{Maker, Taken};
 use crate::automation::undo::{UndoPlan, UndoStep, reads};
 
+/// How it ends what is said of work that others do.
+const NOT_KNOWN: &str = "changed is not known";
 /// How the key of the end of a kept call goes on behind that of its record.
 const END: &str = "/end";
 
@@ -153,7 +155,9 @@ fn untold<'a>(
         let id = event["id"].as_u64().filter(|id| !told.contains(id))?;
         let (call, how) = asked(event)?;
         let how = match history.end_of(event) {
-            End::Refused => return None,
+            // A call that AWS refused changed nothing; what others do may fail half-way.
+            End::Failed if !how.ends_with(NOT_KNOWN) => return None,
+            End::Failed => format!("{how}; it failed"),
             End::Happened => how,
             End::Unknown => format!("{how}; whether it happened is not known"),
         };
@@ -226,7 +230,7 @@ fn task(details: &Value) -> Option<(String, String)> {
 /// Whether what was asked for happened.
 enum End {
     Happened,
-    Refused,
+    Failed,
     Unknown,
 }
 
@@ -273,7 +277,7 @@ impl<'a> History<'a> {
                 return End::Happened;
             }
             if kind.ends_with("Failed") {
-                return End::Refused;
+                return End::Failed;
             }
             let begins = ["Scheduled", "Started"]
                 .iter()

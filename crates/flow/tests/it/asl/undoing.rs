@@ -203,6 +203,22 @@ fn what_has_no_inverse_is_told_from_the_history() {
     );
 }
 
+#[test]
+fn a_function_that_failed_may_have_changed_something() {
+    let function = json!({"Type": "Task", "End": true,
+        "Resource": "arn:aws:lambda:us-east-1:111111111111:function:f"});
+    let mut world = World::run(kept(&one(function)), 1_000).expect("it starts");
+    let (effect, _) = world.calls.pop().expect("the call");
+    let result = json!({"FunctionError": "Unhandled", "Payload": "{}"});
+    let outcome = Outcome::Done { result };
+    world.step(Input::Effect { effect, outcome });
+    assert_eq!(world.execution.status(), Status::Failed);
+    let plan = planned(&world, &[]);
+    let how: Vec<&str> = told(&plan).iter().map(|(.., how)| *how).collect();
+    let want = "cannot be undone: what a function changed is not known; it failed";
+    assert_eq!(how, [want]);
+}
+
 fn denied() -> Failure {
     Failure {
         code: "AccessDenied".to_owned(),
