@@ -130,22 +130,23 @@ fn publish(more: Value) -> Value {
     machine(json!({"A": state}))
 }
 
+/// An HTTP Task's fields with these parameters over those that it needs.
+fn web(more: Value) -> Value {
+    let connection = json!({"ConnectionArn": "arn:c"});
+    let mut parameters = json!({"ApiEndpoint": "https://e.com/x", "Authentication": connection});
+    if more.get("ApiEndpoint.$").is_some() {
+        parameters = json!({ "Authentication": connection });
+    }
+    for (name, value) in more.as_object().expect("members") {
+        parameters[name] = value.clone();
+    }
+    json!({"Resource": "arn:aws:states:::http:invoke", "Parameters": parameters})
+}
+
 #[test]
 fn each_warning_of_a_task_where_it_belongs() {
     let command = |parameters: Value| json!({"Resource": "arn:aws:states:::aws-sdk:ssm:sendCommand", "Parameters": parameters});
     let waits = "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken";
-    let web = |more: Value| {
-        let connection = json!({"ConnectionArn": "arn:c"});
-        let mut parameters =
-            json!({"ApiEndpoint": "https://e.com/x", "Authentication": connection});
-        if more.get("ApiEndpoint.$").is_some() {
-            parameters = json!({ "Authentication": connection });
-        }
-        for (name, value) in more.as_object().expect("members") {
-            parameters[name] = value.clone();
-        }
-        json!({"Resource": "arn:aws:states:::http:invoke", "Parameters": parameters})
-    };
     let cases = [
         (json!({}), ""),
         (json!({"Parameters": {"TopicArn": "t"}}), "not-repeatable"),
