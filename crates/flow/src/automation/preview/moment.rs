@@ -60,11 +60,21 @@ impl Moment<'_> {
         let Some(instant) = INSTANT.as_ref() else {
             return text;
         };
-        let made = instant.replace_all(&text, |found: &Captures<'_, str>| {
-            let written = found.get(0).map_or("", |all| all.as_str());
-            self.replacement(found).unwrap_or(written).to_owned()
-        });
-        made.into_owned()
+        let mut made = String::with_capacity(text.len());
+        let (mut copied, mut at) = (0, 0);
+        while let Ok(Some(found)) = instant.captures_from_pos(text.as_str(), at) {
+            let Some(all) = found.get(0) else { break };
+            // What only looks like one, `1234-20261121` of `i-0ab1234-20261121T170000Z`, may hold the start of one.
+            let Some(instead) = self.replacement(&found) else {
+                at = all.start() + 1;
+                continue;
+            };
+            made.push_str(&text[copied..all.start()]);
+            made.push_str(instead);
+            (copied, at) = (all.end(), all.end());
+        }
+        made.push_str(&text[copied..]);
+        made
     }
 
     fn replacement(&self, found: &Captures<'_, str>) -> Option<&'static str> {
@@ -134,6 +144,18 @@ mod tests {
             (json!("2026112117000012"), json!("2026112117000012")),
             (json!("123456789012"), json!("123456789012")),
             (json!("2026-99-99"), json!("2026-99-99")),
+            (
+                json!("Deny-i-0ab1234-20261121T170001Z"),
+                json!("Deny-i-0ab1234-<time>"),
+            ),
+            (
+                json!("Deny-i-0ab123456-20261121T170001Z"),
+                json!("Deny-i-0ab123456-<time>"),
+            ),
+            (
+                json!("i-12345678-20261121T170001Z/2026-11-21"),
+                json!("i-12345678-<time>/<date>"),
+            ),
             (json!(at.as_second() + 5), json!("<time>")),
             (json!(at.as_millisecond()), json!("<time>")),
             (json!(443), json!(443)),
