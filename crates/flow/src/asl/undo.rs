@@ -17,8 +17,6 @@ use crate::automation::inverse;
 use crate::automation::undo::reverse::{Maker, Taken};
 use crate::automation::undo::{UndoPlan, UndoStep, reads};
 
-/// How it ends what is said of work that others do.
-const NOT_KNOWN: &str = "changed is not known";
 /// How the key of the end of a kept call goes on behind that of its record.
 const END: &str = "/end";
 
@@ -36,7 +34,7 @@ pub(crate) fn end_key(n: u32) -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CallEnd {
     pub(crate) v: u16,
-    /// `done` or `failed`.
+    /// `done`, `failed`, or `sent`: nobody knows.
     pub(crate) call: String,
     /// The state after the call.
     #[serde(
@@ -81,7 +79,7 @@ impl Kept {
 /// overwritten even if somebody changed it since.
 ///
 /// # Errors
-/// The execution has not ended, is one of an Express machine, has no such state, or changed more than one run takes back.
+/// The execution has not ended, is one of an Express machine, or has no such state.
 pub fn plan(
     execution: &Execution,
     (kept, events): (&Kept, &[Value]),
@@ -104,7 +102,7 @@ pub fn plan(
     steps.sort_by_key(|(event, _)| std::cmp::Reverse(*event));
     let start = &execution.origin.start;
     let region = model::arn::Arn::parse(&start.machine_arn).map(|arn| arn.region);
-    let start = maker.finish(Taken {
+    let made = maker.finish(Taken {
         of: execution.root.id,
         name: format!("execution {}", start.arn),
         by: by.to_owned(),
@@ -112,11 +110,9 @@ pub fn plan(
         incident: None,
         caller_role: None,
         location: None,
-    })?;
-    Ok(UndoPlan {
-        steps: steps.into_iter().map(|(_, step)| step).collect(),
-        start,
-    })
+    });
+    let steps = steps.into_iter().map(|(_, step)| step).collect();
+    Ok(UndoPlan::of(steps, made))
 }
 
 fn refuse(execution: &Execution, accept: &BTreeSet<String>) -> Result<(), Rejection> {
@@ -153,12 +149,12 @@ fn untold<'a>(
     let history = History::of(events);
     events.iter().filter_map(move |event| {
         let id = event["id"].as_u64().filter(|id| !told.contains(id))?;
-        let (call, how) = asked(event)?;
+        let Asked { call, how, others } = asked(event)?;
         let how = match history.end_of(event) {
             // A call that AWS refused changed nothing; what others do may fail half-way.
-            End::Failed if !how.ends_with(NOT_KNOWN) => return None,
+            End::Failed if !others => return None,
             End::Failed => format!("{how}; it failed"),
-            End::Happened => how,
+            End::Happened => how.to_owned(),
             End::Unknown => format!("{how}; whether it happened is not known"),
         };
         let step = UndoStep {
@@ -172,59 +168,81 @@ fn untold<'a>(
     })
 }
 
-/// What an event asks for that changes something, and why that is not taken back.
-fn asked(event: &Value) -> Option<(String, String)> {
+/// What an event asks for that changes something.
+struct Asked {
+    call: String,
+    /// Why it is not taken back.
+    how: &'static str,
+    /// Whether others do the work.
+    others: bool,
+}
+
+impl Asked {
+    fn call(call: String, how: &'static str) -> Self {
+        let others = false;
+        Self { call, how, others }
+    }
+
+    fn work(call: &str, how: &'static str) -> Self {
+        Self {
+            call: call.to_owned(),
+            how,
+            others: true,
+        }
+    }
+}
+
+const BY_FUNCTION: &str = "cannot be undone: what a function changed is not known";
+const BY_EXECUTIONS: &str = "executions of its own: undo them by their ids";
+
+fn asked(event: &Value) -> Option<Asked> {
     let text = |at: &str| event.pointer(at).and_then(Value::as_str);
-    let own = |call: &str, how: &str| Some((call.to_owned(), how.to_owned()));
     match event["type"].as_str()? {
-        "LambdaFunctionScheduled" => own(
+        "LambdaFunctionScheduled" => Some(Asked::work(
             text("/lambdaFunctionScheduledEventDetails/resource").unwrap_or("lambda"),
-            "cannot be undone: what a function changed is not known",
-        ),
-        "ActivityScheduled" => own(
+            BY_FUNCTION,
+        )),
+        "ActivityScheduled" => Some(Asked::work(
             text("/activityScheduledEventDetails/resource").unwrap_or("activity"),
             "cannot be undone: what a worker changed is not known",
-        ),
-        "MapRunStarted" => own(
+        )),
+        "MapRunStarted" => Some(Asked::work(
             text("/mapRunStartedEventDetails/mapRunArn").unwrap_or("map run"),
-            "executions of its own: undo them by their ids",
-        ),
+            BY_EXECUTIONS,
+        )),
         "TaskScheduled" => task(&event["taskScheduledEventDetails"]),
         _ => None,
     }
 }
 
-fn task(details: &Value) -> Option<(String, String)> {
+fn task(details: &Value) -> Option<Asked> {
     let text = |name: &str| details[name].as_str().unwrap_or_default();
-    let (kind, resource) = (text("resourceType"), text("resource"));
-    let shown = |how: &str| Some((format!("{kind}:{resource}"), how.to_owned()));
-    let Ok(call) = Integration::parse(&format!("arn:aws:states:::{kind}:{resource}")) else {
-        return shown("cannot be undone: no inverse is known");
+    let shown = format!("{}:{}", text("resourceType"), text("resource"));
+    let Ok(call) = Integration::parse(&format!("arn:aws:states:::{shown}")) else {
+        return Some(Asked::call(shown, "cannot be undone: no inverse is known"));
     };
     if call.family == Family::Http {
-        return shown("cannot be undone: what the web API changed is not known");
+        let how = "cannot be undone: what the web API changed is not known";
+        return Some(Asked::work(&shown, how));
     }
     if reads(&call.operation) {
         return None;
     }
-    let params: Value = serde_json::from_str(text("parameters")).unwrap_or_default();
-    let params = params.as_object().cloned().unwrap_or_default();
-    let params = inverse::as_service(&call.service, params);
-    let how = match (call.service.as_str(), call.operation.as_str()) {
-        ("stepfunctions", "StartExecution" | "StartSyncExecution") => {
-            "executions of its own: undo them by their ids"
+    let shown = format!("{}:{}", call.service, call.operation);
+    Some(match (call.service.as_str(), call.operation.as_str()) {
+        ("stepfunctions", "StartExecution") => Asked::call(shown, BY_EXECUTIONS),
+        ("stepfunctions", "StartSyncExecution") => Asked::work(&shown, BY_EXECUTIONS),
+        ("ssm", "StartAutomationExecution") => {
+            Asked::call(shown, "runs of its own: undo them by their ids")
         }
-        ("ssm", "StartAutomationExecution") => "runs of its own: undo them by their ids",
-        ("lambda", "Invoke") => "cannot be undone: what a function changed is not known",
-        (service, operation) => match inverse::prospect(service, operation, &params) {
-            "can be undone" => "cannot be undone: the state before it was not kept",
-            other => other,
-        },
-    };
-    Some((
-        format!("{}:{}", call.service, call.operation),
-        how.to_owned(),
-    ))
+        ("lambda", "Invoke") => Asked::work(&shown, BY_FUNCTION),
+        (service, operation) => {
+            let params: Value = serde_json::from_str(text("parameters")).unwrap_or_default();
+            let params = params.as_object().cloned().unwrap_or_default();
+            let params = inverse::as_service(service, params);
+            Asked::call(shown, inverse::unkept(service, operation, &params))
+        }
+    })
 }
 
 /// Whether what was asked for happened.

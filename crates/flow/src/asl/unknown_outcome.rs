@@ -36,7 +36,8 @@ impl Execution {
         })
     }
 
-    fn state_at(&self, thread: &Thread) -> Option<&str> {
+    /// Name of the state that a thread is at.
+    pub(crate) fn state_at(&self, thread: &Thread) -> Option<&str> {
         let block = self.machine.blocks.get(thread.block)?;
         Some(&block.states.get(thread.state)?.name)
     }

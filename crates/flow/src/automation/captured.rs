@@ -2,10 +2,12 @@
 //!
 //! Plain data: what is read and when is decided in `machine::capture`.
 
-use model::effect::AwsCall;
+use model::effect::{AwsCall, Outcome};
 use model::report::maybe_null;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::inverse;
 
 /// The reading around a changing call, for taking it back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,4 +68,18 @@ pub(crate) struct Captured {
     pub(crate) after: Option<Value>,
     /// What became of the call: `sent`, `done`, `failed`.
     pub(crate) call: String,
+}
+
+impl Captured {
+    /// The reading of the state that the call left.
+    pub(crate) fn reading_after(&self) -> Option<inverse::Call> {
+        let before = self.before.as_ref()?;
+        let rule = inverse::rule(&self.service, &self.operation)?;
+        rule.reading_after(self.params.as_object()?, before)
+    }
+
+    /// The state that the outcome of a reading tells.
+    pub(crate) fn told(&self, outcome: &Outcome) -> Result<Value, String> {
+        inverse::told(&self.service, &self.operation, (&self.params, outcome))
+    }
 }

@@ -42,8 +42,24 @@ pub struct UndoStep {
 pub struct UndoPlan {
     /// What the run did, newest first.
     pub steps: Vec<UndoStep>,
-    /// The run that takes it back; `None` when there is nothing to take back.
+    /// The run that takes it back; `None` when there is nothing to take back, or too much.
     pub start: Option<Start>,
+    /// Why there is no such run although there is something to take back.
+    pub refused: Option<Rejection>,
+}
+
+impl UndoPlan {
+    pub(crate) fn of(steps: Vec<UndoStep>, made: Result<Option<Start>, Rejection>) -> Self {
+        let (start, refused) = match made {
+            Ok(start) => (start, None),
+            Err(refused) => (None, Some(refused)),
+        };
+        Self {
+            steps,
+            start,
+            refused,
+        }
+    }
 }
 
 /// Plans to take a run back. `accept` names steps whose state is overwritten even if somebody changed it since.
@@ -101,11 +117,9 @@ pub fn plan(run: &Run, accept: &BTreeSet<String>, by: &str) -> Result<UndoPlan, 
         }
     }
     steps.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
-    let start = maker.finish(taken(run, by))?;
-    Ok(UndoPlan {
-        steps: steps.into_iter().map(|(_, step)| step).collect(),
-        start,
-    })
+    let made = maker.finish(taken(run, by));
+    let steps = steps.into_iter().map(|(_, step)| step).collect();
+    Ok(UndoPlan::of(steps, made))
 }
 
 fn taken(run: &Run, by: &str) -> Taken {
@@ -140,10 +154,7 @@ fn untold(run: &Run, execution: &StepExecution) -> Option<UndoStep> {
             if reads(api) {
                 return None;
             }
-            let how = match inverse::prospect(service, api, &execution.inputs) {
-                "can be undone" => "cannot be undone: the state before it was not kept",
-                other => other,
-            };
+            let how = inverse::unkept(service, api, &execution.inputs);
             (format!("{service}:{api}"), how)
         }
         Action::ExecuteScript => (

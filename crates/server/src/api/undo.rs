@@ -28,7 +28,7 @@ pub(super) async fn run(call: Call) -> Answer {
     let (plan_only, accepted) = wish(&call)?;
     let run = all_runs::existing(&call, id).await?;
     let plan = undo::plan(&run, &accepted, &call.caller.arn).map_err(all_runs::refused)?;
-    take_back(&call, plan, plan_only).await
+    take_back(&call, plan, plan_only, all_runs::refused).await
 }
 
 pub(super) async fn execution(call: Call) -> Answer {
@@ -40,7 +40,7 @@ pub(super) async fn execution(call: Call) -> Answer {
     let events = executions::events(&call, id).await?;
     let did = (&kept, events.as_slice());
     let plan = machines::undo::plan(&execution, did, &accepted, &call.caller.arn);
-    take_back(&call, plan.map_err(refused)?, plan_only).await
+    take_back(&call, plan.map_err(refused)?, plan_only, refused).await
 }
 
 fn refused(rejection: Rejection) -> ApiError {
@@ -59,7 +59,15 @@ fn wish(call: &Call) -> Result<(bool, BTreeSet<String>), ApiError> {
     Ok((plan_only, accepted.map(str::to_owned).collect()))
 }
 
-async fn take_back(call: &Call, plan: UndoPlan, plan_only: bool) -> Answer {
+async fn take_back(
+    call: &Call,
+    plan: UndoPlan,
+    plan_only: bool,
+    refused: impl Fn(Rejection) -> ApiError,
+) -> Answer {
+    if let Some(why) = plan.refused.filter(|_| !plan_only) {
+        return Err(refused(why));
+    }
     let Some(start) = plan.start.filter(|_| !plan_only) else {
         return Ok(Reply::ok(json!({"plan": plan.steps})));
     };

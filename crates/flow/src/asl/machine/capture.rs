@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::decision::FrameWrite;
 use model::effect::{AwsCall, Outcome, Spelling};
 use model::{EffectCommand, FrameBody};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::task;
@@ -90,7 +90,7 @@ pub(super) fn on_outcome(turn: &mut Turn<'_>, id: u32, outcome: Outcome) -> Opti
         }
         Capture::Change { record } => changed(turn, id, (record, outcome)),
         Capture::After { record, answer } => {
-            let after = told(&record, &outcome).ok();
+            let after = record.told(&outcome).ok();
             end(turn, record.n, "done", after);
             Some(Outcome::Done { result: answer })
         }
@@ -105,7 +105,10 @@ fn change(turn: &mut Turn<'_>, id: u32, (call, before): (AwsCall, &Outcome)) {
         v: 1,
         n,
         seq: asked_by(turn, id),
-        state: state(turn, id),
+        state: turn
+            .thread(id)
+            .and_then(|thread| turn.x.state_at(thread))
+            .map(str::to_owned),
         service: call.service.clone(),
         operation: call.operation.clone(),
         params: Value::Object(params(&call)),
@@ -115,7 +118,7 @@ fn change(turn: &mut Turn<'_>, id: u32, (call, before): (AwsCall, &Outcome)) {
         after: None,
         call: "sent".to_owned(),
     };
-    match told(&record, before) {
+    match record.told(before) {
         Ok(state) => record.before = Some(state),
         Err(reason) => record.unreadable = Some(reason.chars().take(1_000).collect()),
     }
@@ -131,12 +134,6 @@ fn change(turn: &mut Turn<'_>, id: u32, (call, before): (AwsCall, &Outcome)) {
 fn asked_by(turn: &Turn<'_>, id: u32) -> u32 {
     let last = turn.thread(id).map_or(0, |thread| thread.last);
     u32::try_from(last.saturating_sub(1)).unwrap_or(u32::MAX)
-}
-
-fn state(turn: &Turn<'_>, id: u32) -> Option<String> {
-    let thread = turn.thread(id)?;
-    let block = turn.x.machine.blocks.get(thread.block)?;
-    Some(block.states.get(thread.state)?.name.clone())
 }
 
 /// Waits for the next effect of the same Task.
@@ -160,7 +157,7 @@ fn changed(
         return Some(outcome);
     };
     end(turn, record.n, "done", None);
-    let Some(reading) = reading_after(&record) else {
+    let Some(reading) = record.reading_after() else {
         return Some(Outcome::Done { result });
     };
     // The call has been made: what its time limits were for is over.
@@ -175,25 +172,6 @@ fn changed(
 fn wait_on(turn: &mut Turn<'_>, id: u32, record: Captured) {
     if let Some(Phase::Calling(call)) = turn.touch(id).map(|thread| &mut thread.phase) {
         call.capture = Some(Box::new(Capture::Change { record }));
-    }
-}
-
-/// The reading of the state that a call left.
-fn reading_after(record: &Captured) -> Option<Reading> {
-    let before = record.before.as_ref()?;
-    let rule = inverse::rule(&record.service, &record.operation)?;
-    rule.reading_after(record.params.as_object()?, before)
-}
-
-/// The state that a reading tells.
-fn told(record: &Captured, outcome: &Outcome) -> Result<Value, String> {
-    let rule = inverse::rule(&record.service, &record.operation).ok_or("no inverse is known")?;
-    let empty = Map::new();
-    let params = record.params.as_object().unwrap_or(&empty);
-    match outcome {
-        Outcome::Done { result } => rule.state(params, Ok(result)),
-        Outcome::Failed(failure) => rule.state(params, Err((&failure.code, &failure.message))),
-        Outcome::Unknown { reason } => Err(reason.clone()),
     }
 }
 
@@ -237,13 +215,12 @@ fn under_way(turn: &Turn<'_>, id: u32) -> Option<(Option<Uuid>, u32)> {
     }
 }
 
-/// An effect ended that no thread waits for.
+/// An effect ended that no thread waits for. One whose outcome is unknown stays a call of which nobody knows.
 pub(super) fn late(turn: &mut Turn<'_>, effect: Uuid, outcome: &Outcome) {
     let became = match outcome {
         Outcome::Done { .. } => "done",
         Outcome::Failed(_) => "failed",
-        // It stays a call of which nobody knows.
-        Outcome::Unknown { .. } => return,
+        Outcome::Unknown { .. } => "sent",
     };
     if let Some(n) = turn.x.root.late.remove(&effect) {
         end(turn, n, became, None);

@@ -14,6 +14,7 @@ mod scaling;
 #[cfg(test)]
 mod tests;
 
+use model::effect::Outcome;
 use serde_json::{Map, Value, json};
 
 /// Parameters of a call.
@@ -153,6 +154,25 @@ pub(crate) fn rule(service: &str, operation: &str) -> Option<Rule> {
     rule.map(|rule| Rule { calls, ..rule })
 }
 
+/// The state that the outcome of a reading tells.
+///
+/// # Errors
+/// Why it tells none.
+pub(crate) fn told(
+    service: &str,
+    operation: &str,
+    (params, outcome): (&Value, &Outcome),
+) -> Result<Value, String> {
+    let rule = rule(service, operation).ok_or("no inverse is known")?;
+    let empty = Params::new();
+    let params = params.as_object().unwrap_or(&empty);
+    match outcome {
+        Outcome::Done { result } => rule.state(params, Ok(result)),
+        Outcome::Failed(failure) => rule.state(params, Err((&failure.code, &failure.message))),
+        Outcome::Unknown { reason } => Err(reason.clone()),
+    }
+}
+
 /// The calls that taking an operation back may need: the reading of the state, and what can bring it back. Of the
 /// latter is known only what the operation itself names.
 pub(crate) fn calls(service: &str, operation: &str, params: &Params) -> Vec<Call> {
@@ -186,10 +206,21 @@ pub(crate) fn as_service(service: &str, params: Params) -> Params {
     params.into_iter().map(named).collect()
 }
 
+/// What can be said of taking a call back that was made and of which no state was kept.
+pub(crate) fn unkept(service: &str, operation: &str, params: &Params) -> &'static str {
+    match prospect(service, operation, params) {
+        UNDOABLE => "cannot be undone: the state before it was not kept",
+        other => other,
+    }
+}
+
+/// What is said of a call that can be taken back.
+const UNDOABLE: &str = "can be undone";
+
 /// What can be said of taking a call back, before it is made.
 pub(crate) fn prospect(service: &str, operation: &str, params: &Params) -> &'static str {
     if rule(service, operation).is_some_and(|rule| rule.reading(params).is_some()) {
-        return "can be undone";
+        return UNDOABLE;
     }
     let plain = plain(operation);
     let begins = |verbs: &[&str]| verbs.iter().any(|verb| plain.starts_with(verb));

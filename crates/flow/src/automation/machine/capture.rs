@@ -13,7 +13,7 @@ use super::settle::settle;
 use super::turn::Turn;
 use crate::automation::action::{Goto, Progress, Success};
 use crate::automation::captured::{Capture, Captured};
-use crate::automation::inverse::{self, Params, Rule};
+use crate::automation::inverse::{self, Params};
 use crate::automation::record::Failure;
 
 /// Seconds that a reading may take.
@@ -112,11 +112,7 @@ fn read_before(turn: &mut Turn<'_>, call: AwsCall, outcome: &Outcome) {
         after: None,
         call: "sent".to_owned(),
     };
-    match told(
-        &record.service,
-        &record.operation,
-        (&record.params, outcome),
-    ) {
+    match record.told(outcome) {
         Ok(state) => record.before = Some(state),
         Err(reason) => record.unreadable = Some(reason.chars().take(1_000).collect()),
     }
@@ -131,7 +127,7 @@ fn read_before(turn: &mut Turn<'_>, call: AwsCall, outcome: &Outcome) {
 
 /// In a run that takes back: goes on only from the state that the call left.
 fn compare(turn: &mut Turn<'_>, call: AwsCall, (expected, outcome): (&Expected, &Outcome)) {
-    let found = told(
+    let found = inverse::told(
         &expected.service,
         &expected.operation,
         (&expected.params, outcome),
@@ -208,9 +204,7 @@ fn changed(turn: &mut Turn<'_>, n: u32, (outcome, late): (Outcome, bool)) -> Opt
 /// The reading of the state that a call left; as the same caller.
 fn reading_after(turn: &Turn<'_>, n: u32) -> Option<(AwsCall, inverse::Call)> {
     let record = turn.run.undo.get(usize::try_from(n).ok()?)?;
-    let before = record.before.as_ref()?;
-    let rule = rule_of(record)?;
-    let reading = rule.reading_after(record.params.as_object()?, before)?;
+    let reading = record.reading_after()?;
     let call = AwsCall {
         service: record.service.clone(),
         operation: record.operation.clone(),
@@ -223,32 +217,7 @@ fn reading_after(turn: &Turn<'_>, n: u32) -> Option<(AwsCall, inverse::Call)> {
     Some((call, reading))
 }
 
-fn rule_of(record: &Captured) -> Option<Rule> {
-    inverse::rule(&record.service, &record.operation)
-}
-
 fn state_of(turn: &Turn<'_>, n: u32, outcome: &Outcome) -> Result<Value, String> {
     let record = usize::try_from(n).ok().and_then(|n| turn.run.undo.get(n));
-    let record = record.ok_or("the record is missing")?;
-    told(
-        &record.service,
-        &record.operation,
-        (&record.params, outcome),
-    )
-}
-
-/// The state that a reading tells.
-fn told(
-    service: &str,
-    operation: &str,
-    (params, outcome): (&Value, &Outcome),
-) -> Result<Value, String> {
-    let rule = inverse::rule(service, operation).ok_or("no inverse is known")?;
-    let empty = Params::new();
-    let params = params.as_object().unwrap_or(&empty);
-    match outcome {
-        Outcome::Done { result } => rule.state(params, Ok(result)),
-        Outcome::Failed(failure) => rule.state(params, Err((&failure.code, &failure.message))),
-        Outcome::Unknown { reason } => Err(reason.clone()),
-    }
+    record.ok_or("the record is missing")?.told(outcome)
 }

@@ -204,6 +204,33 @@ fn what_has_no_inverse_is_told_from_the_history() {
 }
 
 #[test]
+fn more_than_one_run_takes_back_is_planned_and_not_done() {
+    let world = run(&one(put("x", None)), &mut Account::default());
+    let one = world.kept();
+    let frames = (0..600_u32).flat_map(|n| {
+        let (from, to) = ("undo/000000".to_owned(), format!("undo/{n:06}"));
+        let bucket = format!("b{n}");
+        one.iter().map(move |(key, body)| {
+            let mut body = body.clone();
+            if body.get("n").is_some() {
+                body["n"] = json!(n);
+                body["params"]["Bucket"] = json!(bucket);
+            }
+            (key.replace(&from, &to), body)
+        })
+    });
+    let kept = Kept::restore(frames.collect()).expect("frames");
+    let did = (&kept, world.history.as_slice());
+    let plan = plan(&world.execution, did, &BTreeSet::new(), "me").expect("a plan");
+    assert_eq!((plan.steps.len(), plan.start.is_none()), (600, true));
+    let why = plan.refused.expect("refused").to_string();
+    assert!(
+        why.contains("would need 1201 steps, and a run may have 1000"),
+        "{why}"
+    );
+}
+
+#[test]
 fn a_function_that_failed_may_have_changed_something() {
     let function = json!({"Type": "Task", "End": true,
         "Resource": "arn:aws:lambda:us-east-1:111111111111:function:f"});
@@ -247,11 +274,13 @@ fn what_becomes_of_a_call_after_a_stop_is_still_taken_down() {
         cause: None,
     };
     let done = Outcome::Done { result: json!({}) };
+    let known = "can be undone, but the state it left is not known: accept the drift of its step";
+    let unknown = Outcome::Unknown {
+        reason: "the line broke".to_owned(),
+    };
     for (outcome, wanted) in [
-        (
-            done,
-            vec!["can be undone, but the state it left is not known: accept the drift of its step"],
-        ),
+        (done, vec![known]),
+        (unknown, vec![known]),
         (Outcome::Failed(denied()), vec![]),
     ] {
         let mut world = changing(&mut Account::default());

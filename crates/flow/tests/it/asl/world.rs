@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use flow::asl::map_run;
-use flow::asl::{
-    self, Command, Context, Definitions, Execution, Input, Start, Status, UNDO_FAMILY,
-};
+use flow::asl::{self, Command, Context, Definitions, Execution, Input, Start, Status};
 use jiff::Timestamp;
 use model::effect::{AwsCall, HttpCall, LogLine};
 use model::{EffectCommand, Scope};
@@ -42,7 +40,7 @@ pub(crate) struct World {
     pub history: Vec<Value>,
     pub at: Timestamp,
     /// What the store would hold.
-    frames: BTreeMap<String, Value>,
+    pub(super) frames: BTreeMap<String, Value>,
     timers: Vec<(Timestamp, String)>,
     turns: u8,
     budget: u32,
@@ -106,14 +104,6 @@ impl World {
         Ok(world)
     }
 
-    /// What the store holds of changing calls.
-    pub(super) fn kept(&self) -> Vec<(String, Value)> {
-        let frames = self.frames.iter();
-        let kept = frames.filter(|(key, _)| key.starts_with(UNDO_FAMILY));
-        kept.map(|(key, body)| (key.clone(), body.clone()))
-            .collect()
-    }
-
     /// Time stands still while the execution waits for a call or a worker.
     pub(super) fn go_on(&mut self, mut goes_on: bool) {
         while self.execution.status() == Status::Running {
@@ -138,18 +128,16 @@ impl World {
     }
 
     pub(super) fn step(&mut self, input: Input) -> bool {
-        let cx = context(self.id, self.at, (self.turns, self.budget));
+        let cx = self.now();
         self.turns = self.turns.wrapping_add(1);
         let decision = asl::step(Some(self.execution.clone()), input, &cx).expect("taken");
         self.execution = decision.state;
         self.take(decision.frames, decision.commands)
     }
 
-    /// Why an input is refused.
-    pub(super) fn refuses(&self, input: Input) -> String {
-        let cx = context(self.id, self.at, (self.turns, self.budget));
-        let refused = asl::step(Some(self.execution.clone()), input, &cx);
-        refused.map(|_| ()).expect_err("refused").to_string()
+    /// What the next turn is given besides its input.
+    pub(super) fn now(&self) -> Context {
+        context(self.id, self.at, (self.turns, self.budget))
     }
 
     fn take(&mut self, frames: Vec<model::FrameWrite>, commands: Vec<Command>) -> bool {
