@@ -9,7 +9,7 @@ use flow::asl::{Start, Status};
 use flow::automation::document::{self, Format};
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{World, start};
 
 /// What takes any bytes.
 pub(crate) type Target = fn(&[u8]);
@@ -157,23 +157,9 @@ fn one(state: &Value) -> String {
 /// Runs a machine, if it is one; the world sees to it that what is stored tells the whole state after each turn.
 fn run(definition: &str) {
     let start = Start {
-        name: "e".to_owned(),
-        arn: "arn:aws:states:us-east-1:111111111111:execution:m:e".to_owned(),
-        machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:m".to_owned(),
-        machine_name: "m".to_owned(),
         definition: definition.to_owned(),
-        revision: None,
-        version: None,
-        alias: None,
-        express: false,
-        logging: None,
-        tracing: false,
-        updated: None,
-        trace_header: None,
-        role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         input: INPUT.to_owned(),
-        capture: false,
-        member: None,
+        ..start(&Value::Null, &Value::Null)
     };
     let valid = definition::parse(definition, MachineType::Standard).is_ok();
     let Ok(world) = World::run(start, BUDGET) else {
