@@ -31,6 +31,22 @@ def queue(name_path):
     }
 
 
+def waiting(sqs, url):
+    """How many messages a queue holds."""
+    asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def taken(sqs, url):
+    """The bodies of all messages that a queue holds; afterwards it is empty."""
+    bodies = []
+    while page := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in page:
+            bodies.append(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return bodies
+
+
 class MapRuns(StatesTest):
     def runs(self, execution):
         return self.states.list_map_runs(executionArn=execution)["mapRuns"]
@@ -118,16 +134,18 @@ class MapRuns(StatesTest):
 
 
 class Killed(unittest.TestCase):
+    def servers(self):
+        """A server and the account that it calls; both end with the test."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        moto = Moto(folder.name)
+        self.addCleanup(moto.close)
+        quell = Quell(folder.name, aws_url=moto.url)
+        self.addCleanup(quell.close)
+        return quell, moto
+
     def test_what_cannot_be_repeated_is_asked_about_and_never_done_twice(self):
-        items = 40
-        with tempfile.TemporaryDirectory() as folder:
-            moto = Moto(folder)
-            quell = Quell(folder, aws_url=moto.url)
-            try:
-                self.send_killed(quell, moto, items)
-            finally:
-                quell.close()
-                moto.close()
+        self.send_killed(*self.servers(), 40)
 
     def machine(self, quell, *arguments):
         command = [binary(), "machine", *arguments, "--endpoint-url", quell.url]
@@ -172,50 +190,30 @@ class Killed(unittest.TestCase):
         arn = states.create_state_machine(name="send", definition=definition, roleArn=ROLE)["stateMachineArn"]
         execution = states.start_execution(stateMachineArn=arn, input=json.dumps(list(range(items))))["executionArn"]
 
-        def sent():
-            asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-            return int(asked["Attributes"]["ApproximateNumberOfMessages"])
-
-        self.kill_at_work(quell, sent, (items, 1))
+        self.kill_at_work(quell, lambda: waiting(sqs, url), (items, 1))
         # What is unknown now holds the run up: the next kills meet it while it recovers.
         for _ in range(2):
             time.sleep(0.25)
             quell.restart()
         states = quell.client("stepfunctions", inject_host_prefix=False)
-        seen = set()
-
-        def messages():
-            while True:
-                found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
-                for message in found:
-                    self.assertNotIn(message["Body"], seen, "sent twice")
-                    seen.add(message["Body"])
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                if not found:
-                    return seen
+        seen = []
 
         def settled():
             found = states.describe_execution(executionArn=execution)
-            for uuid, waiting in self.unknown(quell):
-                body = f"item-{states.describe_execution(executionArn=waiting)['input']}"
-                outcome = "succeeded" if body in messages() else "retry"
+            for uuid, child in self.unknown(quell):
+                body = f"item-{states.describe_execution(executionArn=child)['input']}"
+                seen.extend(taken(sqs, url))
+                outcome = "succeeded" if body in seen else "retry"
                 self.machine(quell, "resolve", uuid, "--state", "Send", "--outcome", outcome)
             return found if found["status"] != "RUNNING" else None
 
         found = wait_until("the execution's end", settled, deadline=120)
         self.assertEqual(found["status"], "SUCCEEDED", found)
-        self.assertEqual(messages(), {f"item-{n}" for n in range(items)})
+        seen.extend(taken(sqs, url))
+        self.assertEqual(sorted(seen), sorted(f"item-{n}" for n in range(items)), "each once")
 
     def test_calls_of_one_state_are_told_apart(self):
-        items = 60
-        with tempfile.TemporaryDirectory() as folder:
-            moto = Moto(folder)
-            quell = Quell(folder, aws_url=moto.url)
-            try:
-                self.iterations_killed(quell, moto, items)
-            finally:
-                quell.close()
-                moto.close()
+        self.iterations_killed(*self.servers(), 60)
 
     def iterations_killed(self, quell, moto, items):
         sqs = moto.client("sqs")
@@ -232,29 +230,18 @@ class Killed(unittest.TestCase):
         arn = states.create_state_machine(name="one-by-one", definition=definition, roleArn=ROLE)["stateMachineArn"]
         execution = states.start_execution(stateMachineArn=arn, input=json.dumps(list(range(items))))["executionArn"]
 
-        def bodies():
-            found, page = [], True
-            while page:
-                page = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60).get("Messages", [])
-                found += [message["Body"] for message in page]
-            return found
-
-        def sent():
-            asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-            return int(asked["Attributes"]["ApproximateNumberOfMessages"])
-
-        self.kill_at_work(quell, sent, (items, 1))
+        self.kill_at_work(quell, lambda: waiting(sqs, url), (items, 1))
         states = quell.client("stepfunctions", inject_host_prefix=False)
         seen = []
 
         def settled():
             found = states.describe_execution(executionArn=execution)
-            waiting = self.calls(quell) if found["status"] == "RUNNING" else []
-            if waiting:
+            unknown = self.calls(quell) if found["status"] == "RUNNING" else []
+            if unknown:
                 pages = states.get_paginator("get_execution_history").paginate(executionArn=execution)
                 events = {event["id"]: event for page in pages for event in page["events"]}
-                seen.extend(bodies())
-            for call, event in waiting:
+                seen.extend(taken(sqs, url))
+            for call, event in unknown:
                 asked = json.loads(events[int(event)]["taskScheduledEventDetails"]["parameters"])["MessageBody"]
                 outcome = "succeeded" if asked in seen else "retry"
                 self.machine(quell, "resolve", execution, "--state", "Send", "--call", call, "--outcome", outcome)
@@ -262,19 +249,11 @@ class Killed(unittest.TestCase):
 
         found = wait_until("the execution's end", settled, deadline=120)
         self.assertEqual(found["status"], "SUCCEEDED", found)
-        seen.extend(bodies())
+        seen.extend(taken(sqs, url))
         self.assertEqual(sorted(seen), sorted(f"item-{n}" for n in range(items)), "each once")
 
     def test_a_map_run_goes_on_where_it_was_and_nothing_is_done_twice(self):
-        items = 200
-        with tempfile.TemporaryDirectory() as folder:
-            moto = Moto(folder)
-            quell = Quell(folder, aws_url=moto.url)
-            try:
-                self.run_killed(quell, moto, items)
-            finally:
-                quell.close()
-                moto.close()
+        self.run_killed(*self.servers(), 200)
 
     def run_killed(self, quell, moto, items):
         states = quell.client("stepfunctions", inject_host_prefix=False)
