@@ -22,6 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d.*")
+# How `contain_role` writes it. AWS takes a number for a moment too, in seconds since 1970: as text it stands in no order.
+WRITTEN = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 USER_POLICY, ROLE_POLICY = "QuellContain", "QuellRevokeSessions-"
 NEVER, BEFORE = "ir:never-touch", "quell:keys-before"
 # AWS and IAM Identity Center manage these roles; nobody else can change them.
@@ -130,7 +132,7 @@ def contain_role(iam, role, finding, trouble):
     def revoked():
         found = statement_of(trouble, iam.get_role_policy, RoleName=name, PolicyName=policy)
         since = str(at(found, "Condition", "DateLessThan", "aws:TokenIssueTime"))
-        return found == deny(since) and since[:19] >= seen[:19]
+        return found == deny(since) and bool(WRITTEN.fullmatch(since)) and since[:19] >= seen[:19]
 
     def missing():
         return [] if revoked() else [f"policy {policy} does not deny older sessions"]

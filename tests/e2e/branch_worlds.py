@@ -11,7 +11,9 @@ from playbook_worlds import (
     AttackedDatabase,
     IamRole,
     IamUser,
+    PlainFunction,
     PublicBucket,
+    StolenFunctionRole,
     StolenInstanceRole,
     World,
     finding_of,
@@ -21,19 +23,24 @@ from playbook_worlds import (
 )
 from quelltest import ACCOUNT, REGION
 
-LOOSE = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "QuellContain",
-                "Effect": "Deny",
-                "Action": "*",
-                "Resource": "*",
-                "Condition": {"DateLessThan": {"aws:TokenIssueTime": "2025-12-31T00:00:00Z"}},
-            }
-        ],
-    }
+REVOCATION = "QuellRevokeSessions-20260105T100000Z"
+
+
+def planted(until, action="*", *more):
+    """A policy like that of the playbooks."""
+    dates = {"DateLessThan": {"aws:TokenIssueTime": until}}
+    statement = {"Sid": "QuellContain", "Effect": "Deny", "Action": action, "Resource": "*", "Condition": dates}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement, *more]})
+
+
+# It denies what was issued long before the sighting.
+LOOSE = planted("2025-12-31T00:00:00Z")
+# What has the name of a revocation and denies less: a second of 1979 as AWS takes it too, one service, all but what is allowed.
+PLANTED = (
+    LOOSE,
+    planted("300000000"),
+    planted("2026-01-06T00:00:00Z", "s3:*"),
+    planted("2026-01-06T00:00:00Z", "*", {"Effect": "Allow", "Action": "*", "Resource": "*"}),
 )
 
 
@@ -74,8 +81,27 @@ class LooseRole(IamRole):
 
     def build(self):
         super().build()
-        name = "QuellRevokeSessions-20260105T100000Z"
-        self.client("iam").put_role_policy(RoleName=self.victim, PolicyName=name, PolicyDocument=LOOSE)
+        plant(self, self.victim, LOOSE)
+
+
+class LooseFunctionRole(StolenFunctionRole):
+    """Like `LooseRole`, of credentials that are used from outside."""
+
+    def build(self):
+        super().build()
+        plant(self, self.victim, LOOSE)
+
+
+class LooseFunction(PlainFunction):
+    """Like `LooseRole`, of a function."""
+
+    def build(self):
+        super().build()
+        plant(self, self.function, LOOSE)
+
+
+def plant(world, role, policy):
+    world.client("iam").put_role_policy(RoleName=role, PolicyName=REVOCATION, PolicyDocument=policy)
 
 
 class TerminatedInstance(StoppedInstance):

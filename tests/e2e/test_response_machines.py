@@ -341,6 +341,20 @@ class Credentials(Account):
         self.assertEqual((output["contained"], output["how"]), (True, "sessions revoked"))
         self.assertEqual(self.iam.list_role_policies(RoleName=role)["PolicyNames"], ["QuellRevokeOlderSessions"])
 
+    def test_a_policy_that_only_has_the_name_is_written_anew(self):
+        user, role, name = f"build-{self.token}", f"web-{self.token}", "QuellRevokeOlderSessions"
+        planted = {"Version": "2012-10-17", "Statement": [{"Sid": name, "Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+        self.iam.create_user(UserName=user)
+        self.iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+        self.iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(planted))
+        self.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(planted))
+        for kind, principal in (("IAMUser", user), ("AssumedRole", role)):
+            self.assertTrue(self.output(self.respond(kind, principal))["contained"])
+        for found in (self.iam.get_user_policy(UserName=user, PolicyName=name), self.iam.get_role_policy(RoleName=role, PolicyName=name)):
+            (statement,) = found["PolicyDocument"]["Statement"]
+            self.assertEqual((statement["Effect"], statement["Action"], statement["Resource"]), ("Deny", "*", "*"))
+            self.assertEqual(list(statement["Condition"]["DateLessThan"]), ["aws:TokenIssueTime"])
+
     def test_what_must_not_be_touched_is_not(self):
         user, trust = f"build-{self.token}", json.dumps({"Version": "2012-10-17", "Statement": []})
         self.iam.create_user(UserName=user)

@@ -330,13 +330,15 @@ class Credentials(StylesTest):
         self.assertGreater(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"], "2026-01-05T10:00:00Z")
         self.assertEqual((self.invoke(event)[0], self.world()[3]), (None, before))
         self.assert_only_read(event)
-        # One that denies less than the sighting asks for is no revocation.
-        statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"] = "2026-01-05T09:59:59Z"
-        early = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self.iam.put_role_policy(RoleName=self.role, PolicyName=first, PolicyDocument=early)
-        self.attempt(event)
-        (statement,) = self.world()[3][first]["Statement"]
-        self.assertGreater(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"], "2026-01-05T10:00:00Z")
+        # One that denies less than the sighting asks for is no revocation, nor is one that names a second of 1979.
+        for less in ("2026-01-05T09:59:59Z", "300000000"):
+            statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"] = less
+            planted = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            self.iam.put_role_policy(RoleName=self.role, PolicyName=first, PolicyDocument=planted)
+            self.attempt(event)
+            (statement,) = self.world()[3][first]["Statement"]
+            self.assertRegex(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"], "^20[0-9-]{8}T[0-9:]{8}Z$")
+            self.assertGreater(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"], "2026-01-05T10:00:00Z")
         self.attempt(self.event("AssumedRole", self.role, "2026-01-06T08:30:00.000Z"))
         # A sighting of the future is none: nobody is denied for what is to come.
         later = self.attempt(self.event("AssumedRole", self.role, "2099-01-01T00:00:00.000Z"))["policy"]
