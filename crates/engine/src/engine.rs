@@ -6,6 +6,7 @@ use std::time::Duration;
 use bus::schedule::Missed;
 use flow::asl::Definitions;
 use jiff::{SignedDuration, Timestamp};
+use model::Scope;
 use model::bus::RULE;
 use model::function::FUNCTION;
 use model::resource::Resource;
@@ -25,6 +26,7 @@ use crate::places::{self, Places, RunLimits};
 use crate::recent::{Recent, RecentLimits};
 use crate::recovery;
 use crate::registry::RuleRegistry;
+use crate::removal;
 use crate::routes::Routes;
 use crate::schedules::Schedules;
 use crate::tasks::Tasks;
@@ -188,7 +190,7 @@ impl Engine {
             shared: Arc::clone(&shared),
         };
         let marks = shared.ports.store.marks().await?;
-        load_resources(&shared).await?;
+        let deleted = load_resources(&shared).await?;
         archives::load(&shared).await?;
         places::restore(&shared).await?;
         ready(&handle);
@@ -197,6 +199,9 @@ impl Engine {
             .refill(&shared, shared.ports.clock.now())
             .await?;
         recovery::take_up(&shared, marks).await?;
+        for (scope, name) in deleted {
+            removal::begin(&shared, scope, name);
+        }
         places::begin(&shared);
         let wheel = Arc::clone(&shared);
         shared
@@ -235,8 +240,8 @@ impl Engine {
     }
 }
 
-/// Reads what must be at hand of the store's resources.
-async fn load_resources(shared: &Shared) -> Result<(), StoreError> {
+/// Reads what must be at hand of the store's resources. Gives the state machines whose removal was not over.
+async fn load_resources(shared: &Shared) -> Result<Vec<(Scope, String)>, StoreError> {
     load(shared, RULE, |found| {
         let (schedules, rules) = (&shared.schedules, &shared.rules);
         schedules.load(&found.scope, &found.name, &found.body);
@@ -252,10 +257,15 @@ async fn load_resources(shared: &Shared) -> Result<(), StoreError> {
         shared.functions.apply(&found.scope, &found.name, true);
     })
     .await?;
+    let mut deleted = Vec::new();
     load(shared, STATE_MACHINE, |found| {
         shared.machines.apply(&found.scope, &found.name, true);
+        if removal::is_due(&found.body) {
+            deleted.push((found.scope, found.name));
+        }
     })
-    .await
+    .await?;
+    Ok(deleted)
 }
 
 /// Shows every stored resource of a family.

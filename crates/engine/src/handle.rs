@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::measures::Measures;
 use bus::topics::Message as TopicMessage;
@@ -21,6 +22,7 @@ use crate::error::{AskError, ChangeError, ReadError};
 use crate::input::Input;
 use crate::metrics::{self, Figures};
 use crate::recent::NearMisses;
+use crate::removal;
 use crate::replays::{self, StartReplayError};
 use crate::take_in::{self, Message, TakeInError, TakenIn};
 use crate::topics::{self, ChatChannel};
@@ -165,6 +167,18 @@ impl Handle {
     #[must_use]
     pub fn watch(&self, id: AggregateId) -> Watch {
         Watch::new(&self.shared, id)
+    }
+
+    /// Removes a state machine whose stored body says `deleting`: each of its executions fails before it enters its next
+    /// state, and when none runs any more, the machine is gone. Returns then, or after `patience`; the removal goes on
+    /// either way, also behind a restart.
+    pub async fn remove_machine(&self, scope: &Scope, name: &str, patience: Duration) {
+        let gone = removal::begin(&self.shared, scope.clone(), name.to_owned());
+        let time = self.shared.ports.clock.sleep(patience);
+        tokio::select! {
+            _ = gone => {}
+            () = time => {}
+        }
     }
 
     /// The definitions of state machines that were parsed of late.

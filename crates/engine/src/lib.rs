@@ -29,6 +29,7 @@ mod places;
 mod recent;
 mod recovery;
 mod registry;
+mod removal;
 mod replays;
 mod routes;
 mod schedules;

@@ -45,17 +45,19 @@ impl Tasks {
         });
     }
 
-    /// Starts a loop that runs until [`Tasks::stop_background`].
+    /// Starts what runs until its own end or [`Tasks::stop_background`].
     #[expect(
         clippy::disallowed_methods,
         reason = "the one true place of `tokio::spawn` in this crate"
     )]
     pub(crate) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         let task = tokio::spawn(work).abort_handle();
-        self.background
+        let mut background = self
+            .background
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(task);
+            .unwrap_or_else(PoisonError::into_inner);
+        background.retain(|task| !task.is_finished());
+        background.push(task);
     }
 
     /// Ends the background loops.

@@ -22,8 +22,8 @@ pub mod machines {
     pub use flow::asl::trial;
     pub use flow::asl::undo;
     pub use flow::asl::{
-        Context, Execution, HISTORY_FAMILY, Input, MACHINE_INDEX, Settlement, Start, Status,
-        UNDO_FAMILY, history_between,
+        Context, Execution, HISTORY_FAMILY, Input, MACHINE_DELETED, MACHINE_INDEX, Settlement,
+        Start, Status, UNDO_FAMILY, history_between,
     };
 }
 

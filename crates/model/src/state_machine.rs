@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::Scope;
+
 /// Resource kind of state machines. Name: the machine's name.
 pub const STATE_MACHINE: &str = "state-machine";
 
@@ -51,6 +53,21 @@ pub struct StateMachine {
     /// Aliases by name.
     #[serde(default)]
     pub aliases: BTreeMap<String, MachineAlias>,
+    /// Whether it was deleted, and is only here until none of its executions runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleting: bool,
+}
+
+/// The ARN of the machine of a name.
+#[must_use]
+pub fn machine_arn(scope: &Scope, name: &str) -> String {
+    let Scope {
+        account, region, ..
+    } = scope;
+    format!(
+        "arn:{}:states:{region}:{account}:stateMachine:{name}",
+        scope.partition()
+    )
 }
 
 /// Resource kind of published versions. Name: [`version_name`].

@@ -62,6 +62,12 @@ pub enum Status {
 }
 
 impl Status {
+    /// What a stored root frame says; `None` when it is none of an execution.
+    #[must_use]
+    pub fn of_root(root: &Value) -> Option<Self> {
+        Self::deserialize(root.get("status")?).ok()
+    }
+
     /// The wire name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -121,6 +127,9 @@ pub(crate) struct Root {
     /// Threads that were at work when it failed: a redrive lets them work again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) resting: Vec<u32>,
+    /// Whether its machine was deleted while it ran.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) machine_deleted: bool,
     /// How often it was redriven, when last, and with which token.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) redrives: u32,
@@ -271,6 +280,7 @@ impl Execution {
                 error: None,
                 cause: None,
                 resting: Vec::new(),
+                machine_deleted: false,
                 redrives: 0,
                 redriven: None,
                 redrive_token: None,

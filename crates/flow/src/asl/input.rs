@@ -83,6 +83,8 @@ pub enum Input {
         /// `cause`.
         cause: Option<String>,
     },
+    /// Its machine was deleted: it fails before it enters another state, or works again on one that failed.
+    MachineDeleted,
     /// Go on where it failed. The same token again, while it runs, changes nothing.
     Redrive {
         /// The caller's token.

@@ -42,5 +42,5 @@ pub use execution::{
 };
 pub use input::{Command, Context, Input, Settlement, Start};
 pub use machine::trial;
-pub use machine::{MACHINE_INDEX, step};
+pub use machine::{MACHINE_DELETED, MACHINE_INDEX, step};
 pub use unknown_outcome::UnknownOutcome;

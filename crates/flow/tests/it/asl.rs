@@ -7,6 +7,7 @@ mod chance;
 mod compare;
 mod data_limits;
 mod datasets;
+mod deleted;
 mod errors;
 mod failing;
 mod golden;

@@ -1,9 +1,10 @@
 //! Branches and iterations that the failure of their state cuts off.
 
+use super::bounds::MAX_EVENTS;
 use super::fork::iteration;
 use super::redrive::Resting;
 use super::turn::Turn;
-use super::{MAX_EVENTS, fail, spread, task};
+use super::{fail, spread, task};
 use crate::asl::definition::Kind;
 use crate::asl::execution::{Phase, Thread};
 use crate::asl::fault::Fault;

@@ -18,10 +18,12 @@
 //! | distributed Map | MapRun | the next state, or what a failure leads to |
 //! | any | Timer of the execution | TIMED_OUT |
 //! | any | Stop | ABORTED |
+//! | any but ready | MachineDeleted | as it was; FAILED before it enters another state |
 //! | not ended well | Redrive | what was at work works again |
 //! | ended | Effect | what became of a call that is kept |
 //! | ended | anything else | nothing: it came too late |
 
+mod bounds;
 mod capture;
 mod cut;
 mod end;
@@ -51,16 +53,13 @@ use serde_json::{Value, json};
 
 use super::definition::StateMachine;
 use super::execution::{Execution, Phase, Status, Thread};
-use super::fault::{Fault, RUNTIME};
 use super::input::{Command, Context, Input, Start};
 use turn::Turn;
 
-/// Events after which an execution enters no further state: the service ends one at 25,000.
-const MAX_EVENTS: u64 = 24_990;
+pub use redrive::MACHINE_DELETED;
+
 /// Seconds after which the service ends an execution of an Express machine.
 const EXPRESS_SECONDS: u64 = 300;
-/// What an execution with too many events says.
-const TOO_LONG: &str = "The execution reached the maximum number of history events (25000).";
 
 /// Name of the index that finds a machine's executions.
 pub const MACHINE_INDEX: &str = "state-machine";
@@ -116,6 +115,7 @@ pub fn step(
         Input::Resolve { state, call, word } => resolve::resolved(&mut turn, (&state, call), word)?,
         Input::MapRun(report) => spread::told(&mut turn, *report),
         Input::Stop { error, cause } => end::abort(&mut turn, error, cause),
+        Input::MachineDeleted => bounds::machine_deleted(&mut turn),
     }
     advance(&mut turn);
     Ok(turn.finish())
@@ -252,20 +252,10 @@ fn advance(turn: &mut Turn<'_>) {
             return;
         };
         turn.entered += 1;
-        if !is_full(turn, thread) {
+        if !bounds::reached(turn, thread) {
             enter::enter(turn, thread);
         }
     }
-}
-
-/// Whether the history takes no more of a thread's work: the execution has failed then.
-fn is_full(turn: &mut Turn<'_>, thread: u32) -> bool {
-    let full = turn.x.root.events >= MAX_EVENTS && !turn.x.origin.start.express;
-    if full {
-        let fault = Fault::of(Some(RUNTIME.to_owned()), Some(TOO_LONG.to_owned()));
-        end::failed(turn, thread, &fault);
-    }
-    full
 }
 
 fn on_timer(turn: &mut Turn<'_>, key: &str) {
@@ -296,7 +286,7 @@ fn on_timer(turn: &mut Turn<'_>, key: &str) {
             }
         }
         _ => {
-            if !is_full(turn, id) {
+            if !bounds::reached(turn, id) {
                 enter::work(turn, id);
             }
         }

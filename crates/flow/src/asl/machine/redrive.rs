@@ -11,8 +11,9 @@ use jiff::SignedDuration;
 use model::{Decision, Rejection};
 use serde_json::{Value, json};
 
+use super::bounds::MAX_EVENTS;
 use super::turn::Turn;
-use super::{MAX_EVENTS, advance, enter, fork, limit, seconds_after, spread};
+use super::{advance, enter, fork, limit, seconds_after, spread};
 use crate::asl::document::Document;
 use crate::asl::execution::{Execution, Phase, Status, Thread};
 use crate::asl::input::Command;
@@ -21,6 +22,9 @@ use crate::asl::input::Command;
 const DAYS: i64 = 14;
 /// Most redrives of one execution (the service's limit).
 const MAX_REDRIVES: u32 = 1_000;
+
+/// Why no execution of a machine is redriven that is being deleted.
+pub const MACHINE_DELETED: &str = "State machine is in DELETING status";
 
 /// What is said to somebody who wants to redrive an execution of a map run.
 pub(super) const OF_MAP_RUN: &str = "Execution was started by a Map Run and is redriven with it: redrive the execution that started the Map Run";
@@ -97,7 +101,9 @@ impl Execution {
                 .checked_add(SignedDuration::from_hours(24 * DAYS))
                 .ok()
         });
-        let why = if self.origin.start.express {
+        let why = if root.machine_deleted {
+            MACHINE_DELETED
+        } else if self.origin.start.express {
             "Executions of Express state machines cannot be redriven"
         } else if latest.is_none_or(|latest| at > latest) {
             "Execution history event timestamps are older than the redrivable period of 14 days"

@@ -183,6 +183,12 @@ fn lives(turn: &Turn<'_>, id: u32) -> Option<uuid::Uuid> {
     }
 }
 
+/// The first thread that waits for a map run.
+pub(super) fn waiting(turn: &Turn<'_>) -> Option<u32> {
+    let mut threads = turn.x.threads.keys();
+    threads.find(|id| lives(turn, **id).is_some()).copied()
+}
+
 /// Stops the map run that a thread waits for.
 pub(super) fn stop(turn: &mut Turn<'_>, id: u32) {
     if let Some(run) = lives(turn, id) {

@@ -41,6 +41,8 @@ pub(super) struct Turn<'a> {
     pub(super) entered: u32,
     /// Whether the execution is new.
     pub(super) fresh: bool,
+    /// Whether the root changed in a way that no event and no command tells of.
+    pub(super) silent: bool,
     pub(super) index: Vec<IndexEntry>,
     pub(super) reply: Value,
     /// What a trial notes; an execution has none.
@@ -66,6 +68,7 @@ impl<'a> Turn<'a> {
             random: Randomness::new(cx.entropy, 0),
             entered: 0,
             fresh: false,
+            silent: false,
             index: Vec::new(),
             reply: Value::Null,
             notes: None,
@@ -82,6 +85,7 @@ impl<'a> Turn<'a> {
     /// The decision: only what was touched is written.
     pub(super) fn finish(mut self) -> Decision<Execution, Command> {
         let changed = self.fresh
+            || self.silent
             || !self.events.is_empty()
             || !self.kept.is_empty()
             || !self.threads.is_empty()

@@ -32,7 +32,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let now = call.handle().now();
     let key = machines::key(&call, &machine);
     let created = catalog::edit(call.handle(), &key, |found: Option<StateMachine>| {
-        let mut kept = known(found, &routes)?;
+        let mut kept = known(&call, found, &routes)?;
         if let Some(alias) = kept.aliases.get(&name) {
             if alias.routes == routes && alias.description == description {
                 return Ok((Edit::Keep, alias.created));
@@ -87,7 +87,7 @@ pub(super) async fn update(call: Call) -> Answer {
     let now = call.handle().now();
     let key = machines::key(&call, &place.name);
     catalog::edit(call.handle(), &key, |found: Option<StateMachine>| {
-        let mut kept = known(found, routes.as_deref().unwrap_or_default())?;
+        let mut kept = known(&call, found, routes.as_deref().unwrap_or_default())?;
         let alias = kept.aliases.get_mut(&name).ok_or_else(names::no_resource)?;
         if let Some(routes) = &routes {
             alias.routes.clone_from(routes);
@@ -195,8 +195,13 @@ fn alias(call: &Call) -> Result<(Place, String), ApiError> {
 }
 
 /// The machine, if it has all the versions that an alias leads to.
-fn known(found: Option<StateMachine>, routes: &[MachineRoute]) -> Result<StateMachine, ApiError> {
+fn known(
+    call: &Call,
+    found: Option<StateMachine>,
+    routes: &[MachineRoute],
+) -> Result<StateMachine, ApiError> {
     let kept = found.ok_or_else(names::no_resource)?;
+    machines::refuse_deleted(call, &kept)?;
     if routes
         .iter()
         .all(|route| kept.versions.contains(&route.version))

@@ -27,6 +27,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             call.handle(),
             &key,
             |found: Option<StateMachine>| match found {
+                Some(found) if found.deleting => Err(names::machine_deleting(&arn)),
                 Some(found) if same(&found, &wanted) => settled(&call, found, (true, &publishing)),
                 Some(_) => Err(ApiError::new(
                     "StateMachineAlreadyExists",
@@ -97,6 +98,7 @@ fn wanted(call: &Call) -> Result<StateMachine, ApiError> {
         versions: BTreeSet::new(),
         published: None,
         aliases: BTreeMap::new(),
+        deleting: false,
     })
 }
 

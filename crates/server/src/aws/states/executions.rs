@@ -1,15 +1,19 @@
 //! What the operations on executions share: finding one, its wire form, paging.
 
-use engine::views::machines::undo::Kept;
-use engine::views::machines::{Execution, HISTORY_FAMILY, UNDO_FAMILY, history_between};
+use engine::views::machines::undo;
+use engine::views::machines::{
+    Execution, HISTORY_FAMILY, MACHINE_DELETED, UNDO_FAMILY, history_between,
+};
 use jiff::Timestamp;
 use model::AggregateId;
+use model::state_machine::StateMachine;
 use ports::store::{Frames, Stored};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::names;
+use super::{machines, names};
 use crate::call::Call;
+use crate::catalog::{self, Kept};
 use crate::decode::{Text, epoch};
 use crate::error::ApiError;
 use crate::page::Cursor;
@@ -51,11 +55,11 @@ pub(crate) async fn events(call: &Call, id: AggregateId) -> Result<Vec<Value>, A
 }
 
 /// What an execution kept of its changing calls.
-pub(crate) async fn kept(call: &Call, id: AggregateId) -> Result<Kept, ApiError> {
+pub(crate) async fn kept(call: &Call, id: AggregateId) -> Result<undo::Kept, ApiError> {
     let frames = Frames::Prefix(UNDO_FAMILY.to_owned());
     let stored = call.handle().load(id, frames).await?;
     let frames = stored.map(|stored| stored.frames).unwrap_or_default();
-    Kept::restore(frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))
+    undo::Kept::restore(frames).map_err(|error| ApiError::internal(format!("{id}: {error}")))
 }
 
 /// Those of an execution's events that have these ids, oldest first.
@@ -127,8 +131,24 @@ pub(crate) fn listed(execution: &Execution) -> Map<String, Value> {
     body
 }
 
-/// All of an execution.
-pub(super) fn described(execution: &Execution, with_data: bool, at: Timestamp) -> Value {
+/// Why an execution cannot be redriven now: `None` if it can be.
+pub(super) async fn not_redrivable(
+    call: &Call,
+    execution: &Execution,
+) -> Result<Option<String>, ApiError> {
+    let reason = execution.not_redrivable(call.handle().now());
+    if reason.is_some() {
+        return Ok(reason);
+    }
+    let name = execution.start().machine_name.split('/').next();
+    let key = machines::key(call, name.unwrap_or_default());
+    let machine: Option<Kept<StateMachine>> = catalog::read(call.handle(), &key).await?;
+    let deleting = machine.is_some_and(|kept| kept.body.deleting);
+    Ok(deleting.then(|| MACHINE_DELETED.to_owned()))
+}
+
+/// All of an execution; `reason`: why it cannot be redriven.
+pub(super) fn described(execution: &Execution, with_data: bool, reason: Option<String>) -> Value {
     let mut body = listed(execution);
     let details = json!({"included": with_data});
     body.insert("inputDetails".to_owned(), details.clone());
@@ -150,7 +170,6 @@ pub(super) fn described(execution: &Execution, with_data: bool, at: Timestamp) -
     if let Some(trace) = &execution.start().trace_header {
         body.insert("traceHeader".to_owned(), trace.as_str().into());
     }
-    let reason = execution.not_redrivable(at);
     let member = execution.start().member();
     if let Some(member) = member {
         body.insert("mapRunArn".to_owned(), member.map_run_arn().into());

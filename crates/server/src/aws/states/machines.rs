@@ -42,6 +42,24 @@ pub(super) async fn existing(call: &Call, name: &str) -> Result<Kept<StateMachin
         .ok_or_else(|| names::no_machine(&names::machine_arn(call, name)))
 }
 
+/// A machine that must exist and stay.
+pub(super) async fn lasting(call: &Call, name: &str) -> Result<Kept<StateMachine>, ApiError> {
+    let kept = existing(call, name).await?;
+    refuse_deleted(call, &kept.body)?;
+    Ok(kept)
+}
+
+/// Refuses a machine that is only there until its executions have ended.
+pub(super) fn refuse_deleted(call: &Call, machine: &StateMachine) -> Result<(), ApiError> {
+    if machine.deleting {
+        return Err(names::machine_deleting(&names::machine_arn(
+            call,
+            &machine.name,
+        )));
+    }
+    Ok(())
+}
+
 /// A version that must exist; `asked` is the ARN that it was asked for by.
 pub(super) async fn existing_version(
     call: &Call,
@@ -71,7 +89,7 @@ pub(crate) async fn chosen(call: &Call, place: &Place, chance: f64) -> Result<Ch
     let (number, alias) = match (place.version(), place.alias()) {
         (Some(number), _) => (number, None),
         (None, Some(alias)) => {
-            let kept = existing(call, &place.name).await?;
+            let kept = lasting(call, &place.name).await?;
             let found = kept.body.aliases.get(alias);
             let number = found.and_then(|found| found.route(chance));
             let number = number.ok_or_else(|| names::no_machine(&asked))?;
@@ -79,7 +97,7 @@ pub(crate) async fn chosen(call: &Call, place: &Place, chance: f64) -> Result<Ch
         }
         (None, None) if place.qualifier.is_some() => return Err(names::no_machine(&asked)),
         (None, None) => {
-            let kept = existing(call, &place.name).await?;
+            let kept = lasting(call, &place.name).await?;
             return Ok(Chosen {
                 updated: kept.body.updated.unwrap_or(kept.created),
                 machine: kept.body,
@@ -170,7 +188,12 @@ pub(super) fn described(arn: String, machine: &StateMachine) -> Map<String, Valu
         body.insert("revisionId".to_owned(), revision.to_string().into());
     }
     body.insert("type".to_owned(), kind(machine).into());
-    body.insert("status".to_owned(), "ACTIVE".into());
+    let status = if machine.deleting {
+        "DELETING"
+    } else {
+        "ACTIVE"
+    };
+    body.insert("status".to_owned(), status.into());
     body
 }
 

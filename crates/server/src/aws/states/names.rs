@@ -34,7 +34,7 @@ pub(super) fn named<'a>(fields: &Fields<'a>, member: &str) -> Result<Option<&'a 
 }
 
 pub(super) fn machine_arn(call: &Call, name: &str) -> String {
-    call.arn("states", &format!("stateMachine:{name}"))
+    model::state_machine::machine_arn(&call.scope, name)
 }
 
 /// A state machine's name in an ARN, with what stands behind it: a version's number or an alias.
@@ -217,6 +217,11 @@ fn wrong_type(resource: &str) -> ApiError {
 pub(super) fn no_machine(arn: &str) -> ApiError {
     let message = format!("State Machine Does Not Exist: '{}'", echo(arn));
     ApiError::new("StateMachineDoesNotExist", message)
+}
+
+pub(super) fn machine_deleting(arn: &str) -> ApiError {
+    let message = format!("State Machine is being deleted: '{}'", echo(arn));
+    ApiError::new("StateMachineDeleting", message)
 }
 
 pub(super) fn no_execution(arn: &str) -> ApiError {

@@ -11,7 +11,14 @@ use crate::error::ApiError;
 pub(super) async fn handle(call: Call) -> Answer {
     let token = call.fields().text("clientToken", Text::length(1, 64))?;
     let token = token.map(str::to_owned);
-    let (id, _) = executions::existing(&call).await?;
+    let (id, execution) = executions::existing(&call).await?;
+    let reason = executions::not_redrivable(&call, &execution).await?;
+    if reason.as_deref() == Some(machines::MACHINE_DELETED) {
+        return Err(ApiError::new(
+            "ExecutionNotRedrivable",
+            machines::MACHINE_DELETED,
+        ));
+    }
     let redrive = Input::Execution(Box::new(machines::Input::Redrive {
         token,
         by_map_run: false,

@@ -34,6 +34,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         let found = found
             .filter(|found| found.express == express)
             .ok_or_else(|| names::no_machine(&arn))?;
+        machines::refuse_deleted(&call, &found)?;
         let mut machine = found.clone();
         if let Some(definition) = &definition {
             machine.definition.clone_from(definition);

@@ -81,6 +81,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let key = machines::key(&call, &name);
     let number = catalog::edit_with(call.handle(), &key, |found: Option<StateMachine>| {
         let mut machine = found.ok_or_else(|| names::no_machine(&arn))?;
+        machines::refuse_deleted(&call, &machine)?;
         let current = machine.revision.map(|revision| revision.to_string());
         let current = current.as_deref().unwrap_or(INITIAL);
         if let Some(wanted) = revision.filter(|wanted| *wanted != current) {

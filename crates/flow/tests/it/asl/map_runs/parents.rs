@@ -81,6 +81,20 @@ fn a_run_that_is_wanted_again_before_it_is_over_goes_on_then() {
 }
 
 #[test]
+fn a_parent_whose_machine_is_deleted_does_not_wait_for_its_run() {
+    let mut play = Play::begin(&json!({}), 3);
+    play.tell_parent(asl::Input::MachineDeleted);
+    assert!(
+        play.types()
+            .ends_with(&["MapRunAborted", "MapStateAborted", "ExecutionFailed"])
+    );
+    assert_eq!(play.parent.failure().0, Some("States.Runtime"));
+    play.obey();
+    assert_eq!(play.line.run().status(), RunStatus::Aborted);
+    assert!(play.living.is_empty());
+}
+
+#[test]
 fn however_often_a_parent_changes_its_mind_it_and_its_run_count_alike() {
     for changes in 1..4 {
         let mut play = Play::begin(&json!({}), 3);
