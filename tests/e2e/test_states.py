@@ -49,6 +49,22 @@ class States(StatesTest):
         with self.refused(self.states, "InvalidName", 400):
             self.create("two words", SLEEPER)
 
+    def test_only_the_servers_own_key_encrypts(self):
+        own = {"type": "AWS_OWNED_KEY"}
+        arn = self.create("own-key", SLEEPER, encryptionConfiguration=own)
+        self.assertEqual(self.states.describe_state_machine(stateMachineArn=arn)["encryptionConfiguration"], own)
+        self.states.create_activity(name="own-key", encryptionConfiguration=own)
+        customers = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/theirs"}
+        for wrong, saying in ((customers, "keys of KMS"), ({**own, "kmsKeyId": "alias/theirs"}, "`kmsKeyId`")):
+            calls = {
+                "machine": lambda: self.create("keyed", SLEEPER, encryptionConfiguration=wrong),
+                "update": lambda: self.states.update_state_machine(stateMachineArn=arn, encryptionConfiguration=wrong),
+                "activity": lambda: self.states.create_activity(name="keyed", encryptionConfiguration=wrong),
+            }
+            for name, call in calls.items():
+                with self.subTest(name), self.refused(self.states, "InvalidEncryptionConfiguration", 400, saying=saying):
+                    call()
+
     def test_an_execution_runs_and_tells_its_history_in_pages(self):
         steps = {
             "Fan": {

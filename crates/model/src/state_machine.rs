@@ -29,6 +29,9 @@ pub struct StateMachine {
     /// Whether `tracingConfiguration` is enabled: kept and shown; executions are not traced.
     #[serde(default)]
     pub tracing: bool,
+    /// Whether an `encryptionConfiguration` was given: the one of the server's own key, no other is taken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encryption: bool,
     /// `revisionId`: another one for every change; the first revision has none.
     #[serde(default)]
     pub revision: Option<Uuid>,

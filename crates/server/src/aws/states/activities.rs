@@ -11,7 +11,7 @@ use ports::store::{Frames, Query};
 use serde_json::{Value, json};
 
 use super::executions::{next_token, page_size, position};
-use super::{list_tags_for_resource, names};
+use super::{encryption, list_tags_for_resource, names};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::epoch;
 use crate::error::ApiError;
@@ -61,7 +61,7 @@ async fn ask(call: &Call, name: &str, input: activity::Input) -> Result<Value, A
 pub(super) async fn create(call: Call) -> Answer {
     let fields = call.fields();
     let name = names::name(&fields)?.ok_or_else(|| fields.missing("name"))?;
-    names::refuse(&fields, names::NO_KEYS)?;
+    encryption::read(&fields)?;
     let tags = list_tags_for_resource::read(&fields)?;
     let arn = names::activity_arn(&call, name);
     if load(&call, name).await?.is_none() {
@@ -86,7 +86,7 @@ pub(super) async fn describe(call: Call) -> Answer {
     let name = names::activity(&call, "activityArn")?;
     let found = existing(&call, &name).await?;
     let mut body = shown(&found);
-    body["encryptionConfiguration"] = json!({"type": "AWS_OWNED_KEY"});
+    body["encryptionConfiguration"] = encryption::shown();
     Ok(Reply::ok(body))
 }
 

@@ -6,7 +6,7 @@ use model::state_machine::StateMachine;
 use serde_json::json;
 
 use super::versions::{self, Publishing};
-use super::{logging, machines, names};
+use super::{encryption, logging, machines, names};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Edit};
 use crate::decode::epoch;
@@ -80,7 +80,6 @@ pub(super) fn settled(
 fn wanted(call: &Call) -> Result<StateMachine, ApiError> {
     let fields = call.fields();
     let name = names::name(&fields)?.ok_or_else(|| fields.missing("name"))?;
-    names::refuse(&fields, names::NO_KEYS)?;
     let express = fields.one_of("type", &["STANDARD", "EXPRESS"])? == Some("EXPRESS");
     let definition =
         machines::definition(&fields, express)?.ok_or_else(|| fields.missing("definition"))?;
@@ -98,6 +97,7 @@ fn wanted(call: &Call) -> Result<StateMachine, ApiError> {
         versions: BTreeSet::new(),
         published: None,
         aliases: BTreeMap::new(),
+        encryption: encryption::read(&fields)?,
         deleting: false,
     })
 }

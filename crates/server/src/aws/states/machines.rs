@@ -188,6 +188,10 @@ pub(super) fn described(arn: String, machine: &StateMachine) -> Map<String, Valu
         body.insert("revisionId".to_owned(), revision.to_string().into());
     }
     body.insert("type".to_owned(), kind(machine).into());
+    if machine.encryption {
+        let shown = super::encryption::shown();
+        body.insert("encryptionConfiguration".to_owned(), shown);
+    }
     let status = if machine.deleting {
         "DELETING"
     } else {

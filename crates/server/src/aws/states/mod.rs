@@ -7,6 +7,7 @@ mod delete_state_machine;
 mod describe_execution;
 mod describe_state_machine;
 mod describe_state_machine_for_execution;
+mod encryption;
 pub(crate) mod executions;
 mod get_execution_history;
 mod list_executions;

@@ -255,22 +255,3 @@ pub(crate) fn refused(rejection: Rejection) -> ApiError {
         other => ApiError::validation(other.to_string()),
     }
 }
-
-/// Refuses members that mean something which this server does not do.
-pub(super) fn refuse(fields: &Fields<'_>, members: &[(&str, &str)]) -> Result<(), ApiError> {
-    for (member, why) in members {
-        let given = fields
-            .raw(member)
-            .is_some_and(|value| value != &serde_json::Value::Bool(false) && !value.is_null());
-        if given {
-            return Err(ApiError::validation(format!("`{member}`: {why}")));
-        }
-    }
-    Ok(())
-}
-
-/// Members that mean keys of KMS.
-pub(super) const NO_KEYS: &[(&str, &str)] = &[(
-    "encryptionConfiguration",
-    "keys of KMS are not used by this server, leave it out",
-)];

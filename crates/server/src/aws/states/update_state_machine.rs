@@ -4,7 +4,7 @@ use model::state_machine::StateMachine;
 use serde_json::json;
 
 use super::create_state_machine::settled;
-use super::{logging, machines, names, versions};
+use super::{encryption, logging, machines, names, versions};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog;
 use crate::decode::epoch;
@@ -14,13 +14,14 @@ pub(super) async fn handle(call: Call) -> Answer {
     let fields = call.fields();
     let name = names::machine(&call, "stateMachineArn")?;
     let publishing = versions::read(&fields)?;
-    names::refuse(&fields, names::NO_KEYS)?;
+    let encryption = encryption::read(&fields)?;
     let express = machines::existing(&call, &name).await?.body.express;
     let definition = machines::definition(&fields, express)?;
     let role = machines::role(&fields)?;
     let logging = logging::read(&fields)?;
     let tracing = machines::tracing(&fields)?;
-    if definition.is_none() && role.is_none() && logging.is_none() && tracing.is_none() {
+    let given = [role.is_some(), logging.is_some(), tracing.is_some()];
+    if definition.is_none() && !encryption && !given.contains(&true) {
         return Err(ApiError::new(
             "MissingRequiredParameter",
             "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified",
@@ -46,6 +47,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             machine.logging = Some(logging.clone());
         }
         machine.tracing = tracing.unwrap_or(machine.tracing);
+        machine.encryption |= encryption;
         let unchanged = machine == found;
         if !unchanged {
             machine.revision = Some(revision);
