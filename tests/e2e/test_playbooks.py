@@ -19,7 +19,7 @@ import instance_worlds
 import malware_worlds
 import playbook_worlds
 from faulty_account import FaultyAccount, changes
-from quelltest import DEADLINE, REGION, ROOT, Moto, Quell, binary, wait_until
+from quelltest import ACCOUNT, DEADLINE, REGION, ROOT, Moto, Quell, binary, wait_until
 
 LIBRARY = ROOT / "playbooks"
 WORLDS = [
@@ -181,6 +181,12 @@ class PlaybooksTest(unittest.TestCase):
             told["detail"]["accountId"] = "999999999999"
             elsewhere.saying = "about account 999999999999"
             worlds.append(self.start(elsewhere, FindingJson=[json.dumps(told)]))
+        for member, place in (("accountId", "999999999999/" + REGION), ("region", ACCOUNT + "/eu-west-1")):
+            elsewhere = self.world(instance_worlds.CompromisedInstance)
+            told = elsewhere.finding()
+            told["detail"][member] = "999999999999" if member == "accountId" else "eu-west-1"
+            elsewhere.saying = f"about {place}, and this run acts in {ACCOUNT}/{REGION}: nothing was changed, run it there"
+            worlds.append(self.start(elsewhere, FindingJson=[json.dumps(told)]))
         for world in worlds:
             with self.on(world):
                 run = self.ended(world)
@@ -258,6 +264,22 @@ class PlaybooksTest(unittest.TestCase):
             with self.on(world, planted=world.policy):
                 run = self.succeeded(world)
                 world.check(self, world.shape(), run["Outputs"])
+
+    def test_7_a_revocation_that_was_loosened_is_made_again(self):
+        world = self.start(self.world(instance_worlds.CompromisedInstance))
+        self.succeeded(world)
+        iam = self.clients("iam")
+        after = playbook_worlds.role_policies(iam, world.name)
+        (name,) = after
+        playbook_worlds.check_revocation(self, after[name])
+        for policy in branch_worlds.PLANTED:
+            planted = policy.replace("QuellContain", "QuellRevokeSessions")
+            with self.on(world, planted=planted):
+                iam.put_role_policy(RoleName=world.name, PolicyName=name, PolicyDocument=planted)
+                self.assertNotEqual(playbook_worlds.role_policies(iam, world.name), after)
+                self.start(world)
+                self.succeeded(world)
+                self.assertEqual(playbook_worlds.role_policies(iam, world.name), after)
 
 
 def undo(quell, run):
