@@ -58,6 +58,21 @@ class Files(unittest.TestCase):
         ]:
             self.assertIn(part, done.stdout)
 
+    def test_a_parameter_that_a_call_does_not_have_is_told_with_its_line(self):
+        text = """{"StartAt": "Send", "States": {"Send": {"Type": "Task", "TimeoutSeconds": 9, "End": true,
+          "Resource": "arn:aws:states:::sqs:sendMessage",
+          "Parameters": {"queueUrl": "u", "MessageBody": "m"}}}}"""
+        done = quell("check", self.write("send.json", text))
+        self.assertEqual(done.returncode, 1)
+        for part in [
+            "error[SCHEMA_VALIDATION_FAILED]: The field 'QueueUrl' is required but was missing",
+            'error[SCHEMA_VALIDATION_FAILED]: The field "queueUrl" is not supported by Step Functions',
+            "send.json:3:25 (state Send)",
+            "= remedy: write `QueueUrl`",
+            "send.json: 2 errors",
+        ]:
+            self.assertIn(part, done.stdout)
+
     def test_programs_can_read_the_answer(self):
         good = machine({"Only": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "Done"}]},
                         "Done": {"Type": "Succeed"}})
@@ -71,7 +86,7 @@ class Files(unittest.TestCase):
 
     def test_types_have_their_own_rules(self):
         waits = machine({"Ask": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken",
-                                 "TimeoutSeconds": 9, "End": True}})
+                                 "Parameters": {}, "TimeoutSeconds": 9, "End": True}})
         self.assertEqual(quell("check", "-", given=waits).returncode, 0)
         refused = quell("check", "--type", "express", "-", given=waits)
         self.assertEqual(refused.returncode, 1)

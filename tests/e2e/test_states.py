@@ -65,6 +65,32 @@ class States(StatesTest):
                 with self.subTest(name), self.refused(self.states, "InvalidEncryptionConfiguration", 400, saying=saying):
                     call()
 
+    def test_a_call_is_refused_without_what_it_must_have_and_with_what_it_does_not_have(self):
+        def task(resource, parameters=None):
+            given = {} if parameters is None else {"Parameters": parameters}
+            return machine({"Send": {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "End": True, **given}})
+
+        message = {"QueueUrl.$": "$.queue", "MessageBody": {"any": "thing"}}
+        tags = {"TaskDefinition": "t", "Tags": [{"key": "team", "value": "soc"}]}
+        for definition, says, place in [
+            (task("sqs:sendMessage", {"QueueUrl.$": "$.q"}), "The field 'MessageBody' is required but was missing", "/Parameters"),
+            (task("sqs:sendMessage", {**message, "Delay": 5}), 'The field "Delay" is not supported by Step Functions', "/Parameters"),
+            (task("ecs:runTask", tags), 'The field "key" is not supported by Step Functions', "/Parameters"),
+            (
+                task("aws-sdk:ec2:describeInstances"),
+                "Parameters field is required for resource ARN: arn:aws:states:::aws-sdk:ec2:describeInstances",
+                "",
+            ),
+        ]:
+            with self.refused(self.states, "InvalidDefinition", 400, saying=f"{says} at /States/Send{place}'"):
+                self.create("refused", definition)
+            found = self.states.validate_state_machine_definition(definition=definition)["diagnostics"]
+            shown = [(it["code"], it["message"], it["location"]) for it in found]
+            self.assertEqual(shown, [("SCHEMA_VALIDATION_FAILED", says, f"/States/Send{place}")])
+        arn = self.create("sender", task("sqs:sendMessage", message))
+        with self.refused(self.states, "InvalidDefinition", 400, saying="'MessageBody' is required"):
+            self.states.update_state_machine(stateMachineArn=arn, definition=task("sqs:sendMessage", {"QueueUrl": "q"}))
+
     def test_an_execution_runs_and_tells_its_history_in_pages(self):
         steps = {
             "Fan": {

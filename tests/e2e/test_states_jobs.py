@@ -134,7 +134,10 @@ class Jobs(StatesTest):
         self.assertRegex(added["StepId"], "^s-")
         ended = self.result("elasticmapreduce:terminateCluster.sync", {"ClusterId": made["ClusterId"]})
         self.assertEqual(ended["Cluster"]["Status"]["State"], "TERMINATED")
-        refused = self.ended(self.run_task("elasticmapreduce:createCluster", {**asked, "Steps": [step]}))
+        with self.refused(self.states, "InvalidDefinition", 400, saying='The field "Steps" is not supported'):
+            self.run_task("elasticmapreduce:createCluster", {**asked, "Steps": [step]})
+        # What the data gives is seen when the call is made.
+        refused = self.ended(self.run_task("elasticmapreduce:createCluster", {**asked, "Steps": "{% [] %}"}))
         self.assertEqual((refused["status"], refused["error"]), ("FAILED", "States.Runtime"))
         asked = {
             "TrainingJobName": "learn",

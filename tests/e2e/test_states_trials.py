@@ -50,7 +50,7 @@ class Trials(StatesTest):
         with self.refused(self.states, "ValidationException", 400, saying="Field 'MessageId' must be a string"):
             self.tried(state, {"text": "hi"}, mock={"result": '{"MessageId": 1}'})
         retry = [{"ErrorEquals": ["Slow"], "IntervalSeconds": 2, "BackoffRate": 3, "MaxAttempts": 2}]
-        state = {**SEND, "Parameters": {"QueueUrl": "q"}, "Retry": retry, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
+        state = {**SEND, "Parameters": {"QueueUrl": "q", "MessageBody": "m"}, "Retry": retry, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
         slow = {"errorOutput": {"error": "Slow", "cause": "later"}}
         again = lambda count: self.tried(state, mock=slow, stateConfiguration={"retrierRetryCount": count}, inspectionLevel="DEBUG")
         self.assertEqual(again(0)["status"], "RETRIABLE")
@@ -72,6 +72,17 @@ class Trials(StatesTest):
         self.assertTrue(failed["error"].startswith("Sqs."), failed)
         with self.refused(self.states, "ValidationException", 400, saying="RoleArn must be specified"):
             self.tried(look)
+
+    def test_a_call_that_no_machine_may_have_is_not_tried(self):
+        mock = {"result": "{}"}
+        unknown = {**SEND, "Resource": "arn:aws:states:::aws-sdk:sqs:sendMesage"}
+        for state, says in [
+            (unknown, "aws-sdk:sqs:sendMesage is not recognized"),
+            ({**SEND, "Parameters": {"QueueUrl": "q"}}, "The field 'MessageBody' is required but was missing at /Parameters'"),
+        ]:
+            for given in [{"roleArn": ROLE}, {"mock": mock}]:
+                with self.refused(self.states, "InvalidDefinition", 400, saying=says):
+                    self.tried(state, **given)
 
     def test_a_state_of_a_whole_machine_is_found_by_its_name(self):
         inner = {"StartAt": "Inner", "States": {"Inner": {"Type": "Pass", "Result": 1, "End": True}}}

@@ -117,7 +117,8 @@ fn pascal(service: &Service, (target, millis): (&Ref, bool), value: Value, depth
     }
 }
 
-fn capital(name: &str) -> String {
+/// A name with its first letter in upper case.
+pub(crate) fn capital(name: &str) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()

@@ -11,7 +11,9 @@ pub use flow::automation::{
 /// State machines: their problems, and their executions.
 pub mod machines {
     pub use flow::asl::activity;
-    pub use flow::asl::definition::{MachineType, Problem, StateMachine, admit, parse, references};
+    pub use flow::asl::definition::{
+        Calls, MachineType, Problem, StateMachine, admit, parse, references,
+    };
     pub use flow::asl::graph;
     pub use flow::asl::logging;
     pub use flow::asl::map_run;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command};
-use flow::asl::definition::{MAX_BYTES, MachineType};
+use flow::asl::definition::{Calls, MAX_BYTES, MachineType};
 use flow::asl::review::review;
 use serde_json::Map;
 
@@ -40,17 +40,18 @@ pub(super) fn kind_of(matches: &ArgMatches) -> MachineType {
 /// Runs the subcommand.
 pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
     let kind = kind_of(matches);
+    let calls = Calls {
+        exists: aws::knowledge::exists,
+        required: aws::knowledge::required,
+        foreign: aws::knowledge::foreign,
+    };
     let checker = Checker {
         max_bytes: MAX_BYTES,
         part: "state",
         look: &|_, content| {
             (
                 Map::new(),
-                review(
-                    content,
-                    kind,
-                    (&aws::knowledge::is_repeatable, &aws::knowledge::exists),
-                ),
+                review(content, kind, (&aws::knowledge::is_repeatable, calls)),
             )
         },
     };

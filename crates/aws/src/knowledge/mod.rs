@@ -1,10 +1,11 @@
-//! What a repeat of an operation would do.
+//! What a repeat of an operation would do, and which parameters it has.
 //!
 //! Recovery asks this when a call's outcome is not known: may it be repeated, with the same token, or must the
 //! account be asked first? Derived from the models' traits and the verbs of the names, with a reviewed table on top.
 //! What is not known counts as [`Mutation::None`]: nothing is repeated blindly.
 
 mod derive;
+mod members;
 mod probe;
 mod repeated;
 mod secret;
@@ -13,6 +14,7 @@ mod token;
 
 use serde_json::Value;
 
+pub use members::{foreign, required};
 pub use probe::{ProbeAnswer, ProbeSpec};
 pub use repeated::{Repeated, repeated};
 pub use secret::{MASK, masked};

@@ -184,55 +184,88 @@ impl Optimised {
     }
 }
 
+/// What integrations of EMR take by names of their own: the operation, the integration's name, the operation's, and whether
+/// that is a list. Source: Step Functions developer guide, "Create and manage Amazon EMR clusters".
+const OWN: [(&str, &str, &str, bool); 5] = [
+    ("AddJobFlowSteps", "ClusterId", "JobFlowId", false),
+    ("AddJobFlowSteps", "Step", "Steps", true),
+    ("CancelSteps", "StepId", "StepIds", true),
+    ("TerminateJobFlows", "ClusterId", "JobFlowIds", true),
+    ("SetTerminationProtection", "ClusterId", "JobFlowIds", true),
+];
+
+/// The integration's name of an operation's parameter.
+pub(crate) fn own_name<'a>(operation: &str, name: &'a str) -> &'a str {
+    let mut all = OWN.iter();
+    all.find(|(of, _, member, _)| (*of, *member) == (operation, name))
+        .map_or(name, |(_, own, ..)| own)
+}
+
+/// A parameter under the operation's name.
+fn as_member(operation: &str, (name, value): (String, Value)) -> (String, Value) {
+    let mut all = OWN.iter();
+    match all.find(|(of, own, ..)| (*of, *own) == (operation, name.as_str())) {
+        Some((_, _, member, true)) => ((*member).to_owned(), json!([value])),
+        Some((_, _, member, false)) => ((*member).to_owned(), value),
+        None => (name, value),
+    }
+}
+
+/// The first name in a parameter of an integration that it does not know; `foreign` tells that of the operation's.
+pub(crate) fn foreign(
+    operation: &str,
+    (name, mut value): (String, Value),
+    foreign: &dyn Fn(&Value) -> Option<String>,
+) -> Option<String> {
+    if own_name(operation, &name) != name || (operation, name.as_str()) == ("RunJobFlow", "Steps") {
+        return Some(name);
+    }
+    // The guide itself writes this one in lower case ("Passing parameters to a service API").
+    if (operation, name.as_str()) == ("SubmitJob", "RetryStrategy")
+        && let Some(strategy) = value.as_object_mut()
+    {
+        strategy.shift_remove("attempts");
+    }
+    let (member, value) = as_member(operation, (name, value));
+    foreign(&json!({member: value}))
+}
+
 /// The parameters of a call whose operation takes them otherwise than its integration: those of EMR, which are wrapped.
-/// Source: Step Functions developer guide, "Create and manage Amazon EMR clusters".
 pub(crate) fn wrapped(
     operation: &str,
-    mut given: Map<String, Value>,
+    given: Map<String, Value>,
 ) -> Result<Map<String, Value>, Fault> {
-    let shown = Value::Object(given.clone());
     let refused = |why: &str| {
+        let shown = Value::Object(given.clone());
         Err(Fault::runtime(format!(
             "The Parameters '{shown}' could not be used to start the Task: [{why}]"
         )))
     };
-    let cluster = given.get("ClusterId").cloned();
-    if operation != "RunJobFlow" && cluster.is_none() {
-        return refused("The field 'ClusterId' is required but was missing");
+    if operation == "RunJobFlow" {
+        let kept = given
+            .get("Instances")
+            .and_then(|instances| instances.get("KeepJobFlowAliveWhenNoSteps"));
+        if kept != Some(&Value::Bool(true)) {
+            return refused("The field 'KeepJobFlowAliveWhenNoSteps' must be true");
+        }
+        if given.contains_key("Steps") {
+            return refused("The field 'Steps' is not supported by Step Functions");
+        }
+        return Ok(given);
     }
-    match operation {
-        "RunJobFlow" => {
-            let kept = given
-                .get("Instances")
-                .and_then(|instances| instances.get("KeepJobFlowAliveWhenNoSteps"));
-            if kept != Some(&Value::Bool(true)) {
-                return refused("The field 'KeepJobFlowAliveWhenNoSteps' must be true");
-            }
-            if given.contains_key("Steps") {
-                return refused("The field 'Steps' is not supported by Step Functions");
-            }
-            return Ok(given);
-        }
-        "AddJobFlowSteps" => {
-            let Some(step) = given.remove("Step") else {
-                return refused("The field 'Step' is required but was missing");
-            };
-            given.insert("Steps".to_owned(), json!([step]));
-            given.insert("JobFlowId".to_owned(), json!(cluster));
-        }
-        "CancelSteps" => {
-            let Some(step) = given.remove("StepId") else {
-                return refused("The field 'StepId' is required but was missing");
-            };
-            given.insert("StepIds".to_owned(), json!([step]));
-            return Ok(given);
-        }
-        _ => {
-            given.insert("JobFlowIds".to_owned(), json!([cluster]));
+    let own = OWN.iter().filter(|(of, ..)| *of == operation);
+    for name in ["ClusterId"]
+        .into_iter()
+        .chain(own.map(|(_, own, ..)| *own))
+    {
+        if !given.contains_key(name) {
+            return refused(&format!("The field '{name}' is required but was missing"));
         }
     }
-    given.remove("ClusterId");
-    Ok(given)
+    Ok(given
+        .into_iter()
+        .map(|member| as_member(operation, member))
+        .collect())
 }
 
 /// The answer of such a call, as the integration shows it.

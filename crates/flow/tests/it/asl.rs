@@ -1,5 +1,6 @@
 //! State machines against what the service answered (third-party cases, read from `QUELL_CASES`).
 
+mod admission;
 mod bounds;
 mod bucket;
 mod cases;

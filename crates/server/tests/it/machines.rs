@@ -12,7 +12,7 @@ async fn a_definition_is_warned_of_when_that_is_asked_for() {
     let client = world.client();
     let way = json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "Ask/me"}]});
     let ask = json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-        "Parameters": {"QueueUrl": "q", "MessageBody": ["$.text"], "Entries": [{"Text": "$.text"}]}, "End": true});
+        "Parameters": {"QueueUrl": "q", "MessageBody": {"Lines": ["$.text"], "Entries": [{"Text": "$.text"}]}}, "End": true});
     let definition = json!({"StartAt": "Way", "States": {"Way": way, "Ask/me": ask}}).to_string();
     let asked = |severity: &str, most: i64| json!({"definition": definition, "severity": severity, "maxResults": most});
     let none = client.ok(VALIDATE, asked("ERROR", 0)).await;
@@ -37,7 +37,10 @@ async fn a_definition_is_warned_of_when_that_is_asked_for() {
     for (code, place) in [
         ("choice-without-default", "/States/Way"),
         ("missing-timeout", "/States/Ask/me"),
-        ("path-as-text", "/States/Ask/me/Parameters/Entries[0]/Text"),
+        (
+            "path-as-text",
+            "/States/Ask/me/Parameters/MessageBody/Entries[0]/Text",
+        ),
     ] {
         assert!(found.contains(&(Some(code), Some(place))), "{found:?}");
     }

@@ -1,18 +1,30 @@
 //! What is asked of a definition that somebody wants to keep, beyond what is asked of one that is run: that the calls of its
-//! Tasks exist, and that an HTTP Task says whom it calls.
+//! Tasks exist, that an HTTP Task says whom it calls, and that an optimised integration is given what it must have and
+//! nothing that it does not know.
 //!
 //! Apart from [`parse`](super::parse), since a machine that was taken goes on whatever a later version of this program asks.
-//! Knows no service: whether a call exists is asked of the caller.
+//! Knows no service: what a call is like is asked of the caller.
 //!
-//! Sources: the developer guide ("Call HTTPS APIs in Step Functions workflows") for what is required, and texts of the
-//! service.
+//! Sources: the developer guide ("Call HTTPS APIs in Step Functions workflows", "Passing parameters to a service API") for
+//! what is required, and texts of the service.
+
+use serde_json::Value;
 
 use super::{Kind, Language, MachineType, Problem, SCHEMA, StateMachine, Task, parse_with_places};
 use crate::asl::integration::{Family, Integration, unrecognised};
+use crate::asl::optimised;
 use crate::asl::template::Template;
 
-/// Whether there is such a call: boto3's name of the service, and the operation.
-pub type KnownCall<'a> = dyn Fn(&str, &str) -> bool + 'a;
+/// What is known of the services' calls. Services have boto3's names, operations and parameters are in PascalCase.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls {
+    /// Whether there is such a call.
+    pub exists: fn(&str, &str) -> bool,
+    /// The parameters that it must be given.
+    pub required: fn(&str, &str) -> Vec<String>,
+    /// The first name in some parameters that it does not have there, at whatever level.
+    pub foreign: fn(&str, &str, &Value) -> Option<String>,
+}
 
 /// The places where an HTTP Task may name its connection; the service had the first name before the second.
 const CONNECTION: [&str; 2] = ["Authentication", "InvocationConfig"];
@@ -21,13 +33,9 @@ const CONNECTION: [&str; 2] = ["Authentication", "InvocationConfig"];
 ///
 /// # Errors
 /// All problems of reading it; where there are none, all calls that do not exist or say too little.
-pub fn admit(
-    text: &str,
-    kind: MachineType,
-    known: &KnownCall<'_>,
-) -> Result<StateMachine, Vec<Problem>> {
+pub fn admit(text: &str, kind: MachineType, calls: Calls) -> Result<StateMachine, Vec<Problem>> {
     let (machine, places) = parse_with_places(text, kind)?;
-    let problems = refused(&machine, &places, known);
+    let problems = refused(&machine, &places, calls);
     if problems.is_empty() {
         Ok(machine)
     } else {
@@ -36,43 +44,32 @@ pub fn admit(
 }
 
 /// What is refused of a definition that can be read; `places` are those of its blocks.
-pub(crate) fn refused(
-    machine: &StateMachine,
-    places: &[String],
-    known: &KnownCall<'_>,
-) -> Vec<Problem> {
+pub(crate) fn refused(machine: &StateMachine, places: &[String], calls: Calls) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (block, place) in machine.blocks.iter().zip(places) {
         for state in &block.states {
             if let Kind::Task(task) = &state.kind {
                 let at = format!("{place}/States/{}", state.name);
-                call(&mut problems, (&at, state.language, task), known);
+                call(&mut problems, (&at, state.language, task), calls);
             }
         }
     }
     problems
 }
 
-fn call(
-    problems: &mut Vec<Problem>,
-    (at, language, task): (&str, Language, &Task),
-    known: &KnownCall<'_>,
-) {
+fn call(problems: &mut Vec<Problem>, (at, language, task): (&str, Language, &Task), calls: Calls) {
     let Ok(integration) = Integration::parse(&task.resource) else {
         return;
     };
     match integration.family {
-        Family::Sdk if !known(&integration.service, &integration.operation) => {
+        // They take any input, and have it where there are no parameters.
+        Family::Function | Family::Activity => return,
+        Family::Sdk if !(calls.exists)(&integration.service, &integration.operation) => {
             let place = format!("{at}/Resource");
-            problems.push(problem(place, unrecognised(&task.resource)));
+            return problems.push(problem(place, unrecognised(&task.resource)));
         }
-        Family::Http => http(problems, (at, language), task),
-        Family::Sdk | Family::Function | Family::Activity | Family::Optimised => {}
+        Family::Sdk | Family::Http | Family::Optimised => {}
     }
-}
-
-/// What an HTTP Task must say in its definition; what an expression gives is seen when it is there.
-fn http(problems: &mut Vec<Problem>, (at, language): (&str, Language), task: &Task) {
     let field = match language {
         Language::JsonPath => "Parameters",
         Language::Jsonata => "Arguments",
@@ -82,7 +79,16 @@ fn http(problems: &mut Vec<Problem>, (at, language): (&str, Language), task: &Ta
         let message = format!("{field} field is required for resource ARN: {resource}");
         return problems.push(problem(at.to_owned(), message));
     };
-    let place = format!("{at}/{field}");
+    let given = (arguments, format!("{at}/{field}"));
+    match integration.family {
+        Family::Http => http(problems, given),
+        Family::Optimised => optimised(problems, given, &integration, calls),
+        Family::Sdk | Family::Function | Family::Activity => {}
+    }
+}
+
+/// What an HTTP Task must say in its definition; what an expression gives is seen when it is there.
+fn http(problems: &mut Vec<Problem>, (arguments, place): (&Template, String)) {
     for member in ["ApiEndpoint", "Method"] {
         require(problems, (arguments, &place), member);
     }
@@ -95,6 +101,49 @@ fn http(problems: &mut Vec<Problem>, (at, language): (&str, Language), task: &Ta
             require(problems, (connection, &place), "ConnectionArn");
         }
         None => require(problems, (arguments, &place), CONNECTION[1]),
+    }
+}
+
+/// What an optimised integration must be given, and the first name that it does not know: the service tells no second
+/// one, and whatever the depth it tells the place of all parameters. Names whose values come from the data are not
+/// refused: the service sees those when it makes the call.
+fn optimised(
+    problems: &mut Vec<Problem>,
+    (arguments, place): (&Template, String),
+    Integration {
+        service, operation, ..
+    }: &Integration,
+    calls: Calls,
+) {
+    for name in (calls.required)(service, operation) {
+        let name = optimised::own_name(operation, &name);
+        require(problems, (arguments, &place), name);
+    }
+    let Some(Value::Object(written)) = written(arguments) else {
+        return;
+    };
+    let foreign = |params: &Value| (calls.foreign)(service, operation, params);
+    let mut written = written.into_iter();
+    if let Some(name) =
+        written.find_map(|(name, value)| optimised::foreign(operation, (name, value), &foreign))
+    {
+        let message = format!("The field \"{name}\" is not supported by Step Functions");
+        problems.push(problem(place, message));
+    }
+}
+
+/// What of a template stands in the definition itself.
+fn written(template: &Template) -> Option<Value> {
+    match template {
+        Template::Literal(value) => Some(value.clone()),
+        Template::List(items) => Some(items.iter().filter_map(written).collect()),
+        Template::Object(members) => {
+            let members = members.iter();
+            let members =
+                members.filter_map(|(name, member)| Some((name.clone(), written(member)?)));
+            Some(Value::Object(members.collect()))
+        }
+        Template::Path { .. } | Template::Call { .. } | Template::Expression { .. } => None,
     }
 }
 
@@ -134,9 +183,12 @@ mod tests {
         task["End"] = json!(true);
         let branch = json!({"StartAt": "a/b", "States": {"a/b": task}});
         let text = json!({"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [branch]}}});
-        let known =
-            |service: &str, operation: &str| (service, operation) == ("ec2", "StopInstances");
-        let problems = admit(&text.to_string(), MachineType::Standard, &known).err();
+        let calls = Calls {
+            exists: |service, operation| (service, operation) == ("ec2", "StopInstances"),
+            required: |_, _| Vec::new(),
+            foreign: |_, _, _| None,
+        };
+        let problems = admit(&text.to_string(), MachineType::Standard, calls).err();
         let problems = problems.unwrap_or_default().into_iter().map(|problem| {
             assert_eq!(problem.code, SCHEMA);
             let place = problem.location.expect("a place");
@@ -153,7 +205,8 @@ mod tests {
             "aws-sdk:ec2:stopInstances.waitForTaskToken",
             "sqs:sendMessage",
         ] {
-            let found = refusals(&json!({"Resource": format!("arn:aws:states:::{resource}")}));
+            let resource = format!("arn:aws:states:::{resource}");
+            let found = refusals(&json!({"Resource": resource, "Parameters": {}}));
             assert_eq!(found, [], "{resource}");
         }
         for resource in ["aws-sdk:ec2:stopInstance", "aws-sdk:nosuch:stopInstances"] {
@@ -163,6 +216,29 @@ mod tests {
             );
             let want = [("/Resource".to_owned(), message)];
             assert_eq!(refusals(&json!({"Resource": arn})), want);
+        }
+    }
+
+    #[test]
+    fn a_call_has_parameters_if_only_none() {
+        for resource in [
+            "http:invoke",
+            "sqs:sendMessage",
+            "states:startExecution.sync:2",
+            "aws-sdk:ec2:stopInstances",
+        ] {
+            let arn = format!("arn:aws:states:::{resource}");
+            for (language, field) in [("JSONPath", "Parameters"), ("JSONata", "Arguments")] {
+                let none = refusals(&json!({"Resource": arn, "QueryLanguage": language}));
+                let message = format!("{field} field is required for resource ARN: {arn}");
+                assert_eq!(none, [(String::new(), message)], "{language}");
+            }
+        }
+        for resource in [
+            "arn:aws:lambda:us-east-1:123456789012:function:f",
+            "arn:aws:states:us-east-1:123456789012:activity:a",
+        ] {
+            assert_eq!(refusals(&json!({"Resource": resource})), []);
         }
     }
 
@@ -209,9 +285,6 @@ mod tests {
             let found = refusals(&json!({"Resource": http, "Parameters": parameters}));
             assert_eq!(found, missing, "{parameters}");
         }
-        let none = refusals(&json!({"Resource": http}));
-        let message = format!("Parameters field is required for resource ARN: {http}");
-        assert_eq!(none, [(String::new(), message)]);
         // What a whole expression gives is not known yet.
         let open = json!({"Resource": http, "QueryLanguage": "JSONata", "Arguments": "{% $states.input %}"});
         assert_eq!(refusals(&open), []);

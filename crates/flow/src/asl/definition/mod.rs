@@ -33,7 +33,7 @@ use super::path::Path;
 use super::template::Template;
 
 pub(crate) use admission::refused;
-pub use admission::{KnownCall, admit};
+pub use admission::{Calls, admit};
 pub use distributed::{
     Csv, Distributed, Format, ItemBatcher, ItemReader, MAX_BATCH_BYTES, MAX_HEADER_BYTES,
     MAX_ITEMS, MAX_LABEL, ResultWriter, Source, Transformation,

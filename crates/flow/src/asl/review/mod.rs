@@ -1,14 +1,15 @@
 //! All that can be said about a state machine before it runs: mistakes, and what a careful reader would ask about.
 //!
 //! Errors are those of [`admit`](super::definition::admit), with the service's codes and words. Warnings are told of a
-//! definition that can be read only. Knows no service: whether a call exists and may be repeated is asked of the caller.
+//! definition that can be read only. Knows no service: what a call is like and whether it may be repeated is asked of the
+//! caller.
 
 mod remedy;
 mod warnings;
 
 use serde_json::{Map, Value};
 
-use super::definition::{self, KnownCall, MAX_BYTES, MachineType, Problem};
+use super::definition::{self, Calls, MAX_BYTES, MachineType, Problem};
 use crate::finding::{Finding, Repeatable, Severity};
 use crate::source::{Limits, Source, child_pointer};
 
@@ -24,7 +25,7 @@ const LIMITS: Limits = Limits {
 pub fn review(
     text: &str,
     kind: MachineType,
-    (repeatable, known): (&Repeatable<'_>, &KnownCall<'_>),
+    (repeatable, calls): (&Repeatable<'_>, Calls),
 ) -> Vec<Finding> {
     let source = match crate::json::parse(text, LIMITS) {
         Ok(source) => source,
@@ -42,7 +43,7 @@ pub fn review(
     };
     let mut findings: Vec<Finding> = match definition::parse_with_places(text, kind) {
         Ok((machine, places)) => {
-            let refused = definition::refused(&machine, &places, known);
+            let refused = definition::refused(&machine, &places, calls);
             let blocks: Vec<String> = places
                 .iter()
                 .map(|location| part_at(&source.value, location).pointer)

@@ -1,16 +1,23 @@
 //! What is said about definitions: each mistake and each warning at its place, and nothing about good ones.
 
-use flow::asl::definition::MachineType;
+use flow::asl::definition::{Calls, MachineType};
 use flow::asl::review::review;
 use flow::finding::{Finding, Severity};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 fn findings(text: &str) -> Vec<Finding> {
     let repeatable = |service: &str, operation: &str, params: &Value| {
         (service, operation) != ("sns", "Publish") || params.get("MessageDeduplicationId").is_some()
     };
-    let known = |service: &str, operation: &str| (service, operation) != ("ec2", "StopInstance");
-    review(text, MachineType::Standard, (&repeatable, &known))
+    let calls = Calls {
+        exists: |service, operation| (service, operation) != ("ec2", "StopInstance"),
+        required: |_, _| Vec::new(),
+        foreign: |_, _, params| {
+            let mut names = params.as_object().into_iter().flat_map(Map::keys);
+            names.find(|name| name.starts_with("queue")).cloned()
+        },
+    };
+    review(text, MachineType::Standard, (&repeatable, calls))
 }
 
 /// Code, line, column and state of everything that is said.
@@ -36,7 +43,7 @@ fn codes(machine: &Value) -> Vec<(&'static str, String)> {
 fn a_call_that_does_not_exist_is_a_mistake_where_it_stands() {
     let task = |action: &str| {
         format!(
-            "{{\"StartAt\": \"A\", \"States\": {{\n\"A\": {{\"Type\": \"Task\",\n\"Resource\": \"arn:aws:states:::aws-sdk:ec2:{action}\",\n\"TimeoutSeconds\": 5, \"End\": true}}}}}}"
+            "{{\"StartAt\": \"A\", \"States\": {{\n\"A\": {{\"Type\": \"Task\",\n\"Resource\": \"arn:aws:states:::aws-sdk:ec2:{action}\",\n\"Parameters\": {{}}, \"TimeoutSeconds\": 5, \"End\": true}}}}}}"
         )
     };
     let mistakes = |text: &str| {
@@ -52,6 +59,18 @@ fn a_call_that_does_not_exist_is_a_mistake_where_it_stands() {
         matches!(found.as_slice(), [(3, message)] if message.contains("aws-sdk:ec2:stopInstance is not recognized")),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_parameter_that_a_call_does_not_have_is_told_with_a_remedy() {
+    let text = "{\"StartAt\": \"A\", \"States\": {\"A\": {\"Type\": \"Task\", \"TimeoutSeconds\": 5, \"End\": true,\n\"Resource\": \"arn:aws:states:::sqs:sendMessage\",\n  \"Parameters\": {\"queueUrl\": \"u\", \"MessageBody\": \"m\"}}}}";
+    let found = findings(text);
+    let [found] = found.as_slice() else {
+        panic!("one finding: {found:?}");
+    };
+    assert_eq!((found.line, found.column), (3, 17));
+    let remedy = found.remedy.as_deref().unwrap_or_default();
+    assert!(remedy.starts_with("write `QueueUrl`"), "{remedy}");
 }
 
 const BROKEN: &str = r#"{

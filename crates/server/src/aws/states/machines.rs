@@ -1,6 +1,6 @@
 //! What the operations on state machines share: checking a definition, reading one, its wire form.
 
-use engine::views::machines::{self, MachineType, Problem};
+use engine::views::machines::{self, Calls, MachineType, Problem};
 use jiff::Timestamp;
 use model::state_machine::{
     MachineVersion, STATE_MACHINE, STATE_MACHINE_VERSION, StateMachine, version_name,
@@ -17,6 +17,13 @@ use crate::error::ApiError;
 pub(super) const MAX_MACHINES: usize = 10_000;
 const DEFINITION: Text = Text::length(1, 1_048_576);
 const ROLE: Text = Text::length(1, 256);
+
+/// What a definition's calls are checked against.
+pub(super) const CALLS: Calls = Calls {
+    exists: aws::knowledge::exists,
+    required: aws::knowledge::required,
+    foreign: aws::knowledge::foreign,
+};
 
 pub(super) fn key(call: &Call, name: &str) -> Key {
     Key {
@@ -125,7 +132,7 @@ pub(super) fn definition(fields: &Fields<'_>, express: bool) -> Result<Option<St
     } else {
         MachineType::Standard
     };
-    match machines::admit(text, kind, &aws::knowledge::exists) {
+    match machines::admit(text, kind, CALLS) {
         Ok(_) => Ok(Some(text.to_owned())),
         Err(problems) => Err(invalid(&problems)),
     }

@@ -173,7 +173,8 @@ fn located(fields: &Fields<'_>) -> Result<(machines::StateMachine, (usize, usize
     let text = fields.required_text("definition", DEFINITION)?;
     let name = fields.text("stateName", Text::length(1, 80))?;
     let around = single::wrapped(text);
-    let parsed = machines::parse(around.as_deref().unwrap_or(text), MachineType::Standard);
+    let text = around.as_deref().unwrap_or(text);
+    let parsed = machines::admit(text, MachineType::Standard, stored::CALLS);
     let machine = parsed.map_err(|mut problems| {
         let prefix = format!("/States/{}", single::NAME);
         for problem in problems.iter_mut().filter(|_| around.is_some()) {

@@ -3,6 +3,7 @@
 use engine::views::machines::{self, MachineType, Problem};
 use serde_json::{Value, json};
 
+use super::machines::CALLS;
 use crate::call::{Answer, Call, Reply};
 use crate::decode::Text;
 
@@ -22,9 +23,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         .integer("maxResults", 0, MAX_PROBLEMS)?
         .filter(|most| *most > 0);
     let most = usize::try_from(most.unwrap_or(MAX_PROBLEMS)).unwrap_or(1);
-    let problems = machines::admit(text, kind, &aws::knowledge::exists)
-        .err()
-        .unwrap_or_default();
+    let problems = machines::admit(text, kind, CALLS).err().unwrap_or_default();
     let warnings = if warns && problems.is_empty() {
         machines::warned(text, kind, &aws::knowledge::is_repeatable)
     } else {
