@@ -11,32 +11,14 @@ use crate::{deny, setup};
 
 /// Format, lints, layers and unit tests.
 pub(crate) fn check() -> Result<()> {
-    run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "--deny",
-        "warnings",
-    ]))?;
+    lint()?;
     run(cargo().args(["test", "--workspace", "--quiet"]))
 }
 
 /// Everything, as CI runs it.
 pub(crate) fn all() -> Result<()> {
     let venv = setup::venv()?;
-    run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "--deny",
-        "warnings",
-    ]))?;
+    lint()?;
     deny::run()?;
     run(with_venv(cargo().args(["build", "--workspace"]), &venv))?;
     run(with_venv(
@@ -44,6 +26,12 @@ pub(crate) fn all() -> Result<()> {
         &venv,
     ))?;
     lanes::run(jobs(&venv)?)
+}
+
+fn lint() -> Result<()> {
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--quiet"];
+    run(cargo().args(clippy).args(["--", "--deny", "warnings"]))
 }
 
 /// The crates' own tests, and the real binary under the AWS CLI, boto3 and Terraform, file by file, longest first.

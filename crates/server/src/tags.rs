@@ -55,6 +55,15 @@ pub(crate) fn merged(
     (have.len() <= MAX_TAGS).then_some(have)
 }
 
+/// The tags without those of some keys; a key that is not there is removed already.
+pub(crate) fn without(
+    mut have: BTreeMap<String, String>,
+    keys: &[String],
+) -> BTreeMap<String, String> {
+    have.retain(|key, _| !keys.contains(key));
+    have
+}
+
 /// The wire form.
 pub(crate) fn write(tags: &BTreeMap<String, String>) -> Value {
     tags.iter()

@@ -5,16 +5,16 @@
 //! key that the service tells only once.
 
 use engine::views::call::{Call as AwsCall, Root, Status};
-use jiff::Timestamp;
 use model::{AggregateId, AggregateKind};
 use ports::store::{Frames, Query};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::runs::{number, uuid};
+use super::listing;
+use super::runs::uuid;
 use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
-use crate::page::Cursor;
+use crate::page::{Cursor, Place, place_text};
 
 /// Calls read from the store at once.
 const BATCH: usize = 100;
@@ -31,22 +31,15 @@ pub(super) async fn list(call: Call) -> Answer {
             ));
         }
     };
-    let limit = number(&call, "limit", 1, 100)?
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(50);
+    let limit = listing::limit(&call)?;
     let cursor = Cursor::new(
         &call,
         "ListAwsCalls",
         if unknown_only { "unknown" } else { "" },
     );
-    let after = call.query.first("after").map(|token| {
-        cursor
-            .position(token)
-            .and_then(|position| parse_position(&position))
-            .ok_or_else(|| ApiError::validation("`after` must be `nextAfter` of the answer before"))
-    });
-    let (calls, next) = page(&call, after.transpose()?, (limit, unknown_only)).await?;
-    let next = next.map(|at| cursor.token(&position(at)));
+    let after = listing::place(&call, &cursor)?;
+    let (calls, next) = page(&call, after, (limit, unknown_only)).await?;
+    let next = next.map(|at| cursor.token(&place_text(at)));
     Ok(Reply::ok(json!({ "calls": calls, "nextAfter": next })))
 }
 
@@ -108,13 +101,11 @@ fn view(id: Uuid, root: &Root) -> Value {
     })
 }
 
-type Position = (Timestamp, Uuid);
-
 async fn page(
     call: &Call,
-    mut before: Option<Position>,
+    mut before: Option<Place>,
     (limit, unknown_only): (usize, bool),
-) -> Result<(Vec<Value>, Option<Position>), ApiError> {
+) -> Result<(Vec<Value>, Option<Place>), ApiError> {
     let mut calls = Vec::new();
     for _ in 0..SCAN / BATCH {
         let query = Query {
@@ -144,16 +135,4 @@ async fn page(
         }
     }
     Ok((calls, before))
-}
-
-fn position((created, id): Position) -> String {
-    format!("{}/{id}", created.as_nanosecond())
-}
-
-fn parse_position(text: &str) -> Option<Position> {
-    let (nanoseconds, id) = text.split_once('/')?;
-    Some((
-        Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()?,
-        id.parse().ok()?,
-    ))
 }

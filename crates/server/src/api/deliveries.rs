@@ -6,16 +6,16 @@
 
 use engine::Input;
 use engine::views::delivery::{self, Delivery, STATE_INDEX};
-use jiff::Timestamp;
 use model::{AggregateId, AggregateKind, IndexEntry};
 use ports::store::{Frames, Query};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::runs::{number, uuid};
+use super::listing;
+use super::runs::uuid;
 use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
-use crate::page::Cursor;
+use crate::page::{Cursor, Place, place_text};
 
 /// Deliveries read from the store at once.
 const BATCH: usize = 100;
@@ -32,18 +32,11 @@ pub(super) async fn list(call: Call) -> Answer {
             STATES.join(", ")
         )));
     }
-    let limit = number(&call, "limit", 1, 100)?
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(50);
+    let limit = listing::limit(&call)?;
     let cursor = Cursor::new(&call, "ListDeliveries", state);
-    let after = call.query.first("after").map(|token| {
-        cursor
-            .position(token)
-            .and_then(|position| parse_position(&position))
-            .ok_or_else(|| ApiError::validation("`after` must be `nextAfter` of the answer before"))
-    });
-    let (deliveries, next) = page(&call, after.transpose()?, (limit, state)).await?;
-    let next = next.map(|at| cursor.token(&position(at)));
+    let after = listing::place(&call, &cursor)?;
+    let (deliveries, next) = page(&call, after, (limit, state)).await?;
+    let next = next.map(|at| cursor.token(&place_text(at)));
     Ok(Reply::ok(
         json!({ "deliveries": deliveries, "nextAfter": next }),
     ))
@@ -114,13 +107,11 @@ fn view(id: Uuid, delivery: &Delivery) -> Value {
     })
 }
 
-type Position = (Timestamp, Uuid);
-
 async fn page(
     call: &Call,
-    mut before: Option<Position>,
+    mut before: Option<Place>,
     (limit, state): (usize, &str),
-) -> Result<(Vec<Value>, Option<Position>), ApiError> {
+) -> Result<(Vec<Value>, Option<Place>), ApiError> {
     let mut deliveries = Vec::new();
     for _ in 0..SCAN / BATCH {
         let query = Query {
@@ -152,16 +143,4 @@ async fn page(
         }
     }
     Ok((deliveries, before))
-}
-
-fn position((created, id): Position) -> String {
-    format!("{}/{id}", created.as_nanosecond())
-}
-
-fn parse_position(text: &str) -> Option<Position> {
-    let (nanoseconds, id) = text.split_once('/')?;
-    Some((
-        Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()?,
-        id.parse().ok()?,
-    ))
 }

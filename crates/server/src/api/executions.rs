@@ -12,12 +12,13 @@ use model::{AggregateId, AggregateKind};
 use ports::store::Query;
 use serde_json::{Value, json};
 
-use super::runs::{number, uuid};
+use super::listing;
+use super::runs::uuid;
 use crate::aws::states::{executions, names};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::{Fields, Text};
 use crate::error::ApiError;
-use crate::page::Cursor;
+use crate::page::{Cursor, place_text};
 
 /// Executions looked at for one page, at most.
 const SCAN: usize = 500;
@@ -32,19 +33,10 @@ pub(super) async fn list(call: Call) -> Answer {
             return Err(ApiError::validation(message));
         }
     };
-    let limit = number(&call, "limit", 1, 100)?
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(50);
+    let limit = listing::limit(&call)?;
     let question = if unknown_only { "unknown" } else { "" };
     let cursor = Cursor::new(&call, "ListExecutions", question);
-    let refused = || ApiError::validation("`after` must be `nextAfter` of the answer before");
-    let mut before = match call.query.first("after") {
-        None => None,
-        Some(token) => {
-            let position = cursor.position(token).ok_or_else(refused)?;
-            Some(executions::parse_position(&position).ok_or_else(refused)?)
-        }
-    };
+    let mut before = listing::place(&call, &cursor)?;
     let (mut found, mut seen, mut more) = (Vec::new(), 0, true);
     while more && seen < SCAN && found.len() < limit {
         let query = Query {
@@ -69,7 +61,7 @@ pub(super) async fn list(call: Call) -> Answer {
         }
     }
     let next = before.filter(|_| more);
-    let next = next.map(|at| cursor.token(&executions::position_of(at)));
+    let next = next.map(|at| cursor.token(&place_text(at)));
     Ok(Reply::ok(json!({"executions": found, "nextAfter": next})))
 }
 

@@ -11,6 +11,7 @@ mod incident_times;
 mod incident_triggers;
 mod intake_sources;
 mod journal;
+mod listing;
 mod machine_plans;
 mod metric_data;
 mod near_misses;

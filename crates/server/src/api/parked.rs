@@ -6,18 +6,18 @@
 
 use engine::Input;
 use engine::views::parked::{Body, Input as ParkedInput, Parked, SOURCE_INDEX, Status};
-use jiff::Timestamp;
 use model::{AggregateId, AggregateKind, IndexEntry};
 use ports::store::{Frames, Query, Stored};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::intake_sources::{rejected, sources, undone};
-use super::runs::{number, uuid};
+use super::listing;
+use super::runs::uuid;
 use crate::call::{Answer, Call, Reply};
 use crate::decode::Text;
 use crate::error::ApiError;
-use crate::page::Cursor;
+use crate::page::{Cursor, Place, place_text};
 
 /// Messages read from the store at once.
 const BATCH: usize = 100;
@@ -37,19 +37,12 @@ pub(super) async fn list(call: Call) -> Answer {
         }
     };
     let source = call.query.first("source").filter(|name| !name.is_empty());
-    let limit = number(&call, "limit", 1, 100)?
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(50);
+    let limit = listing::limit(&call)?;
     let question = format!("{status:?}/{}", source.unwrap_or_default());
     let cursor = Cursor::new(&call, "ListParked", &question);
-    let after = call.query.first("after").map(|token| {
-        cursor
-            .position(token)
-            .and_then(|position| parse_position(&position))
-            .ok_or_else(|| ApiError::validation("`after` must be `nextAfter` of the answer before"))
-    });
-    let (messages, next) = page(&call, after.transpose()?, (limit, status, source)).await?;
-    let next = next.map(|at| cursor.token(&position(at)));
+    let after = listing::place(&call, &cursor)?;
+    let (messages, next) = page(&call, after, (limit, status, source)).await?;
+    let next = next.map(|at| cursor.token(&place_text(at)));
     Ok(Reply::ok(
         json!({ "messages": messages, "nextAfter": next }),
     ))
@@ -128,13 +121,11 @@ fn view(stored: &Stored) -> Result<Value, ApiError> {
     }))
 }
 
-type Position = (Timestamp, Uuid);
-
 async fn page(
     call: &Call,
-    mut before: Option<Position>,
+    mut before: Option<Place>,
     (limit, status, source): (usize, Option<Status>, Option<&str>),
-) -> Result<(Vec<Value>, Option<Position>), ApiError> {
+) -> Result<(Vec<Value>, Option<Place>), ApiError> {
     let index = source.map(|name| IndexEntry {
         name: SOURCE_INDEX.to_owned(),
         value: name.to_owned(),
@@ -165,16 +156,4 @@ async fn page(
         }
     }
     Ok((messages, before))
-}
-
-fn position((created, id): Position) -> String {
-    format!("{}/{id}", created.as_nanosecond())
-}
-
-fn parse_position(text: &str) -> Option<Position> {
-    let (nanoseconds, id) = text.split_once('/')?;
-    Some((
-        Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()?,
-        id.parse().ok()?,
-    ))
 }

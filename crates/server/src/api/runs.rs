@@ -5,6 +5,7 @@ use engine::views::{Summary, automation};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::listing;
 use crate::aws::ssm::runs as all_runs;
 use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
@@ -20,16 +21,9 @@ pub(super) async fn handle(call: Call) -> Answer {
             ));
         }
     };
-    let limit = number(&call, "limit", 1, 100)?
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(50);
+    let limit = listing::limit(&call)?;
     let cursor = Cursor::new(&call, "ListRuns", if unknown_only { "unknown" } else { "" });
-    let after = call.query.first("after").map(|token| {
-        cursor
-            .position(token)
-            .ok_or_else(|| ApiError::validation("`after` must be `nextAfter` of the answer before"))
-    });
-    let after = after.transpose()?;
+    let after = listing::after(&call, &cursor)?;
     let page = all_runs::page(&call, (after.as_deref(), None), limit, |run| {
         !unknown_only || run.unknown().is_some()
     })

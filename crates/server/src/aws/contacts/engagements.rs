@@ -14,9 +14,7 @@ use super::names::{self, ARN, ENGAGEMENT_TYPE, PAGE_TYPE};
 use super::onboarding;
 use crate::call::Call;
 use crate::error::ApiError;
-
-/// A place in the listing of engagements, newest first: creation time and id of the one shown last.
-pub(super) type Position = (Timestamp, Uuid);
+use crate::page::Place;
 
 /// The engagement that `EngagementId` names, with its pages.
 pub(super) async fn existing(call: &Call) -> Result<Engagement, ApiError> {
@@ -59,7 +57,7 @@ pub(super) async fn page(call: &Call) -> Result<(Engagement, Page), ApiError> {
 pub(super) async fn list(
     call: &Call,
     index: Option<IndexEntry>,
-    before: Option<Position>,
+    before: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Stored>, ApiError> {
     let query = Query {
@@ -101,17 +99,6 @@ pub(super) async fn ask(call: &Call, id: Uuid, input: engage::Input) -> Result<V
         .ask(AggregateId::engagement(id), &call.scope, input)
         .await;
     asked.map_err(|error| ApiError::from_ask(error, names::refused))
-}
-
-/// The token text of a position.
-pub(super) fn position_text((at, id): Position) -> String {
-    format!("{at}/{id}")
-}
-
-/// Reads the token text of a position.
-pub(super) fn position(text: &str) -> Option<Position> {
-    let (at, id) = text.split_once('/')?;
-    Some((at.parse().ok()?, id.parse().ok()?))
 }
 
 fn tail_id(tail: &str) -> Option<Uuid> {

@@ -4,13 +4,13 @@ use model::contact::ContactChannel;
 use serde_json::{Value, json};
 
 use super::channels;
-use super::names::{self, Page};
+use super::names;
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Kept};
 
 pub(super) async fn handle(call: Call) -> Answer {
     let contact = names::existing_contact(&call, "ContactId").await?;
-    let page = Page::read(&call, "ListContactChannels", &contact.alias)?;
+    let page = names::page(&call, "ListContactChannels", &contact.alias)?;
     let family = channels::key(&call, &format!("{}/", contact.alias));
     let all: Vec<Kept<ContactChannel>> = catalog::all(call.handle(), &family).await?;
     let left: Vec<&Kept<ContactChannel>> = all

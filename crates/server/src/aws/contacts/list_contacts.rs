@@ -3,7 +3,7 @@
 use model::contact::Contact;
 use serde_json::{Value, json};
 
-use super::names::{self, Page};
+use super::names;
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Kept};
 use crate::decode::{Text, is_word};
@@ -20,7 +20,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         .text("AliasPrefix", ALIAS_PREFIX)?
         .unwrap_or_default();
     let kind = fields.one_of("Type", &["PERSONAL", "ESCALATION", "ONCALL_SCHEDULE"])?;
-    let page = Page::read(&call, "ListContacts", &format!("{prefix}\n{kind:?}"))?;
+    let page = names::page(&call, "ListContacts", &format!("{prefix}\n{kind:?}"))?;
     let family = names::contact_key(&call, prefix);
     let mut after = page.after.clone();
     let mut shown: Vec<Value> = Vec::new();

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use model::IndexEntry;
 use serde_json::{Value, json};
 
-use super::engagements::{self, Position};
-use super::names::Page;
+use super::{engagements, names};
 use crate::call::{Answer, Call, Reply};
 use crate::decode::Text;
 use crate::error::ApiError;
+use crate::page::{Place, parse_place, place_text};
 
 /// Engagements read at once.
 const READ: usize = 200;
@@ -28,13 +28,13 @@ pub(super) async fn handle(call: Call) -> Answer {
         .filter(|id| !id.is_empty());
     let range = range(&call)?;
     let question = format!("{incident:?}\n{:?}\n{:?}", range.from, range.to);
-    let page = Page::read(&call, "ListEngagements", &question)?;
+    let page = names::page(&call, "ListEngagements", &question)?;
     let index = incident.map(|id| IndexEntry {
         name: "incident".to_owned(),
         value: id.to_owned(),
     });
     let since = engagements::since(&call).await?;
-    let mut before: Option<Position> = page.after.as_deref().and_then(engagements::position);
+    let mut before: Option<Place> = page.after.as_deref().and_then(parse_place);
     let mut shown: Vec<Value> = Vec::new();
     let mut next = None;
     'reading: for reads in 1..=READS {
@@ -61,8 +61,8 @@ pub(super) async fn handle(call: Call) -> Answer {
         next = before.filter(|_| reads == READS);
     }
     let mut body = json!({ "Engagements": shown });
-    if let Some(position) = next {
-        body["NextToken"] = page.token(&engagements::position_text(position)).into();
+    if let Some(place) = next {
+        body["NextToken"] = page.token(&place_text(place)).into();
     }
     Ok(Reply::ok(body))
 }

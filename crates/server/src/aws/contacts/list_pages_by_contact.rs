@@ -4,10 +4,10 @@ use engine::views::view;
 use model::IndexEntry;
 use serde_json::{Value, json};
 
-use super::engagements::{self, Position};
-use super::names::{self, Page};
+use super::{engagements, names};
 use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
+use crate::page::{parse_place, place_text};
 
 /// Engagements read at once.
 const READ: usize = 50;
@@ -17,13 +17,13 @@ const ENGAGEMENTS: usize = 500;
 /// Where the next page begins: behind this engagement, and behind so many pages of the one after it.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    engagement: Option<Position>,
+    engagement: Option<crate::page::Place>,
     pages: usize,
 }
 
 pub(super) async fn handle(call: Call) -> Answer {
     let contact = names::existing_contact(&call, "ContactId").await?;
-    let page = Page::read(&call, "ListPagesByContact", &contact.contact_arn)?;
+    let page = names::page(&call, "ListPagesByContact", &contact.contact_arn)?;
     let mut place = page.after.as_deref().and_then(read).unwrap_or_default();
     let mut shown: Vec<Value> = Vec::new();
     let next = gather(
@@ -81,17 +81,14 @@ async fn gather(
 }
 
 fn write(place: Place) -> String {
-    let engagement = place
-        .engagement
-        .map(engagements::position_text)
-        .unwrap_or_default();
+    let engagement = place.engagement.map(place_text).unwrap_or_default();
     format!("{}|{engagement}", place.pages)
 }
 
 fn read(text: &str) -> Option<Place> {
     let (pages, engagement) = text.split_once('|')?;
     Some(Place {
-        engagement: engagements::position(engagement),
+        engagement: parse_place(engagement),
         pages: pages.parse().ok()?,
     })
 }

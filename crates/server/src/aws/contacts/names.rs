@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::catalog::{self, Key};
 use crate::decode::{Text, is_word};
 use crate::error::{ApiError, echo};
-use crate::page::Cursor;
+use crate::page::{Cursor, Page};
 
 /// `ResourceType` of contacts.
 pub(super) const CONTACT_TYPE: &str = "CONTACT";
@@ -124,61 +124,21 @@ pub(super) fn refused(rejection: Rejection) -> ApiError {
     }
 }
 
-/// One page of a listing: its size and the position behind which it begins.
-pub(super) struct Page {
-    cursor: Cursor,
-    /// Most elements.
-    pub(super) size: usize,
-    /// The position behind which it begins.
-    pub(super) after: Option<String>,
-}
-
-impl Page {
-    /// Reads `MaxResults` and `NextToken`; `question` is all else that selects the results.
-    pub(super) fn read(call: &Call, operation: &str, question: &str) -> Result<Self, ApiError> {
-        let fields = call.fields();
-        let size = fields.integer("MaxResults", 0, MAX_PAGE)?;
-        let size = size
-            .and_then(|size| usize::try_from(size).ok())
-            .filter(|size| *size > 0)
-            .unwrap_or(PAGE);
-        let cursor = Cursor::new(call, operation, question);
-        let token = fields
-            .text("NextToken", TOKEN)?
-            .filter(|token| !token.is_empty());
-        let bad = || {
-            invalid(
-                "NextToken",
-                "is not valid: take it from the answer before, with the same parameters",
-            )
-        };
-        let after = token
-            .map(|token| cursor.position(token).ok_or_else(bad))
-            .transpose()?;
-        Ok(Self {
-            cursor,
-            size,
-            after,
-        })
-    }
-
-    /// The position as a number of elements that were shown before.
-    pub(super) fn offset(&self) -> usize {
-        self.after
-            .as_deref()
-            .and_then(|after| after.parse().ok())
-            .unwrap_or(0)
-    }
-
-    /// The token for the page behind `position`.
-    pub(super) fn token(&self, position: &str) -> String {
-        self.cursor.token(position)
-    }
-
-    /// The elements of this page out of all, and the token of the next page.
-    pub(super) fn cut<T>(&self, all: Vec<T>) -> (Vec<T>, Option<String>) {
-        let (from, to) = (self.offset(), self.offset() + self.size);
-        let next = (to < all.len()).then(|| self.token(&to.to_string()));
-        (all.into_iter().skip(from).take(self.size).collect(), next)
-    }
+/// The page that `MaxResults` and `NextToken` ask for; `question` is all else that selects the results.
+pub(super) fn page(call: &Call, operation: &str, question: &str) -> Result<Page, ApiError> {
+    let fields = call.fields();
+    let size = fields.integer("MaxResults", 0, MAX_PAGE)?;
+    let size = size
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| *size > 0)
+        .unwrap_or(PAGE);
+    let token = fields
+        .text("NextToken", TOKEN)?
+        .filter(|token| !token.is_empty());
+    Page::new(Cursor::new(call, operation, question), size, token).ok_or_else(|| {
+        invalid(
+            "NextToken",
+            "is not valid: take it from the answer before, with the same parameters",
+        )
+    })
 }

@@ -6,10 +6,6 @@ use crate::tags;
 
 pub(super) async fn handle(call: Call) -> Answer {
     let keys = tags::read_keys(&call.fields(), "TagKeys")?;
-    tagged::change(&call, |mut have| {
-        have.retain(|key, _| !keys.contains(key));
-        Ok(have)
-    })
-    .await?;
+    tagged::change(&call, |have| Ok(tags::without(have, &keys))).await?;
     Ok(Reply::empty())
 }

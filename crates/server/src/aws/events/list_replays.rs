@@ -1,16 +1,14 @@
 //! `ListReplays`, newest first; at most one of its filters.
 
 use engine::views::replay::Replay;
-use jiff::Timestamp;
 use model::AggregateKind;
 use ports::store::Query;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::names;
 use super::replays::{self, REPLAY_NAME, STATES};
 use crate::call::{Answer, Call, Reply};
-use crate::page::Cursor;
+use crate::page::{Cursor, parse_place, place_text};
 
 /// Replays read at once.
 const READ: usize = 100;
@@ -32,7 +30,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             && state.is_none_or(|state| replay.status.as_str() == state)
     };
     let mut before = match names::position(&call, &cursor)? {
-        Some(text) => Some(position(&text).ok_or_else(names::bad_next_token)?),
+        Some(text) => Some(parse_place(&text).ok_or_else(names::bad_next_token)?),
         None => None,
     };
     let (mut found, mut next) = (Vec::new(), None);
@@ -64,13 +62,8 @@ pub(super) async fn handle(call: Call) -> Answer {
         next = before.filter(|_| read == READS);
     }
     let mut body = json!({ "Replays": found });
-    if let Some((at, id)) = next {
-        body["NextToken"] = cursor.token(&format!("{at}/{id}")).into();
+    if let Some(place) = next {
+        body["NextToken"] = cursor.token(&place_text(place)).into();
     }
     Ok(Reply::ok(body))
-}
-
-fn position(text: &str) -> Option<(Timestamp, Uuid)> {
-    let (at, id) = text.split_once('/')?;
-    Some((at.parse().ok()?, id.parse().ok()?))
 }

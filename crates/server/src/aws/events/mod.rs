@@ -22,8 +22,6 @@ mod describe_connection;
 mod describe_event_bus;
 mod describe_replay;
 mod describe_rule;
-mod disable_rule;
-mod enable_rule;
 mod endpoints;
 mod list_api_destinations;
 mod list_archives;
@@ -44,6 +42,7 @@ mod put_targets;
 mod remove_permission;
 mod remove_targets;
 mod replays;
+mod rule_state;
 mod start_replay;
 mod tag_resource;
 mod tagged;
@@ -160,8 +159,8 @@ const OPERATIONS: &[Operation] = &[
         Box::pin(describe_replay::handle(call))
     }),
     Operation::new("DescribeRule", |call| Box::pin(describe_rule::handle(call))),
-    Operation::new("DisableRule", |call| Box::pin(disable_rule::handle(call))),
-    Operation::new("EnableRule", |call| Box::pin(enable_rule::handle(call))),
+    Operation::new("DisableRule", |call| Box::pin(rule_state::disable(call))),
+    Operation::new("EnableRule", |call| Box::pin(rule_state::enable(call))),
     Operation::new("ListApiDestinations", |call| {
         Box::pin(list_api_destinations::handle(call))
     }),

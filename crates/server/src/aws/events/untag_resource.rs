@@ -8,11 +8,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let keys = tags::read_keys(&call.fields(), "TagKeys")?;
     let resource = Tagged::read(&call)?;
     resource
-        .change(&call, |have| {
-            let mut left = have.clone();
-            left.retain(|key, _| !keys.contains(key));
-            Ok(left)
-        })
+        .change(&call, |have| Ok(tags::without(have.clone(), &keys)))
         .await?;
     Ok(Reply::empty())
 }

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::names::{self, Page};
+use super::names;
 use super::policies;
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
     let arn = names::required(&call, "resourceArn", names::ARN)?;
-    let page = Page::usual(&call, "GetResourcePolicies", arn)?;
+    let page = names::usual_page(&call, "GetResourcePolicies", arn)?;
     let plan = policies::plan_of(&call, arn).await?;
     let all = policies::all(&call, &plan).await?;
     let behind = all

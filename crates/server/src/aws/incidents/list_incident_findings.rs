@@ -3,13 +3,13 @@
 
 use serde_json::json;
 
-use super::names::{ARN, Page};
+use super::names::{self, ARN};
 use super::record;
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
     let arn = call.fields().required_text("incidentRecordArn", ARN)?;
-    Page::read(&call, "ListIncidentFindings", arn, 20)?;
+    names::page(&call, "ListIncidentFindings", arn, 20)?;
     record::existing(&call, arn).await?;
     Ok(Reply::ok(json!({ "findings": [] })))
 }

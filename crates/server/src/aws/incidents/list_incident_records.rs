@@ -3,23 +3,20 @@
 use engine::views::filters::IncidentFilters;
 use engine::views::incident::Incident;
 use engine::views::view;
-use jiff::Timestamp;
 use model::AggregateKind;
 use ports::store::{Query, Stored};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::names::{self, Page};
+use super::names;
 use super::parts::without_nulls;
 use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
+use crate::page::{Place, parse_place, place_text};
 
 /// Incidents read at once.
 const READ: usize = 200;
 /// Reads for one request: a filter that finds little then answers a short page with a token.
 const READS: usize = 25;
-
-type Position = (Timestamp, Uuid);
 
 pub(super) async fn handle(call: Call) -> Answer {
     let given = call
@@ -27,9 +24,9 @@ pub(super) async fn handle(call: Call) -> Answer {
         .raw("filters")
         .map(without_nulls)
         .unwrap_or_default();
-    let page = Page::usual(&call, "ListIncidentRecords", &given.to_string())?;
+    let page = names::usual_page(&call, "ListIncidentRecords", &given.to_string())?;
     let filters = IncidentFilters::parse(&given).map_err(names::refused)?;
-    let mut before: Option<Position> = page.after.as_deref().and_then(position);
+    let mut before: Option<Place> = page.after.as_deref().and_then(parse_place);
     let mut summaries: Vec<Value> = Vec::new();
     let mut next = None;
     'reading: for reads in 1..=READS {
@@ -60,17 +57,12 @@ pub(super) async fn handle(call: Call) -> Answer {
         next = before.filter(|_| reads == READS);
     }
     let mut body = json!({ "incidentRecordSummaries": summaries });
-    if let Some((at, id)) = next {
-        body["nextToken"] = page.token(&format!("{at}/{id}")).into();
+    if let Some(place) = next {
+        body["nextToken"] = page.token(&place_text(place)).into();
     }
     Ok(Reply::ok(body))
 }
 
 fn restore(stored: Stored) -> Result<Incident, ApiError> {
     Incident::restore(stored.frames).map_err(|error| ApiError::internal(error.to_string()))
-}
-
-fn position(text: &str) -> Option<Position> {
-    let (at, id) = text.split_once('/')?;
-    Some((at.parse().ok()?, id.parse().ok()?))
 }

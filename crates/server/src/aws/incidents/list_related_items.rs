@@ -3,13 +3,13 @@
 use engine::views::view;
 use serde_json::{Value, json};
 
-use super::names::{ARN, Page};
+use super::names::{self, ARN};
 use super::record;
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
     let arn = call.fields().required_text("incidentRecordArn", ARN)?;
-    let page = Page::usual(&call, "ListRelatedItems", arn)?;
+    let page = names::usual_page(&call, "ListRelatedItems", arn)?;
     let items = record::find(&call, arn)
         .await?
         .map(|incident| incident.related)

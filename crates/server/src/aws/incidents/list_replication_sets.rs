@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::account;
-use super::names::Page;
+use super::names;
 use crate::call::{Answer, Call, Reply};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    Page::usual(&call, "ListReplicationSets", "")?;
+    names::usual_page(&call, "ListReplicationSets", "")?;
     let arns: Vec<String> = account::current(&call)
         .await?
         .into_iter()

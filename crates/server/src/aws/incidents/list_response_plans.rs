@@ -3,12 +3,12 @@
 use model::plan::ResponsePlan;
 use serde_json::{Value, json};
 
-use super::names::{self, Page};
+use super::names;
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{self, Kept};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let page = Page::usual(&call, "ListResponsePlans", "")?;
+    let page = names::usual_page(&call, "ListResponsePlans", "")?;
     let family = names::plan_key(&call, "");
     let mut plans: Vec<Kept<ResponsePlan>> =
         catalog::list(call.handle(), &family, page.after.clone(), page.size + 1).await?;

@@ -10,7 +10,7 @@ use model::incident::TimelineEvent;
 use ports::store::Frames;
 use serde_json::{Value, json};
 
-use super::names::{self, ARN, Page};
+use super::names::{self, ARN};
 use super::parts::without_nulls;
 use super::record;
 use crate::call::{Answer, Call, Reply};
@@ -23,7 +23,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     let order = fields.one_of("sortOrder", &["ASCENDING", "DESCENDING"])?;
     let given = fields.raw("filters").map(without_nulls).unwrap_or_default();
     let question = format!("{arn}\n{order:?}\n{given}");
-    let page = Page::usual(&call, "ListTimelineEvents", &question)?;
+    let page = names::usual_page(&call, "ListTimelineEvents", &question)?;
     let wanted = EventFilters::parse(&given).map_err(names::refused)?;
     let mut events = events(&call, arn).await?;
     events.retain(|event| wanted.matches(event));

@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::catalog::{self, Key};
 use crate::decode::{Text, is_word};
 use crate::error::{ApiError, echo};
-use crate::page::Cursor;
+use crate::page::{Cursor, Page};
 
 /// `resourceType` of response plans.
 pub(super) const PLAN: &str = "RESPONSE_PLAN";
@@ -123,60 +123,27 @@ pub(super) fn refused(rejection: Rejection) -> ApiError {
     }
 }
 
-/// One page of a listing: its size and the position behind which it begins.
-pub(super) struct Page {
-    cursor: Cursor,
-    /// Most elements.
-    pub(super) size: usize,
-    /// The position behind which it begins.
-    pub(super) after: Option<String>,
+/// The page that `maxResults` (at most `most`) and `nextToken` ask for; `question` is all else that selects the results.
+pub(super) fn page(
+    call: &Call,
+    operation: &str,
+    question: &str,
+    most: usize,
+) -> Result<Page, ApiError> {
+    let fields = call.fields();
+    let most = most.min(PAGE);
+    let size = fields.page_size("maxResults", i64::try_from(most).unwrap_or(1), most)?;
+    let token = fields
+        .text("nextToken", NEXT_TOKEN)?
+        .filter(|token| !token.is_empty());
+    Page::new(Cursor::new(call, operation, question), size, token).ok_or_else(|| {
+        ApiError::validation(
+            "`nextToken` is not valid: take it from the answer before, with the same parameters.",
+        )
+    })
 }
 
-impl Page {
-    /// Reads `maxResults` (at most `most`) and `nextToken`; `question` is all else that selects the results.
-    pub(super) fn read(
-        call: &Call,
-        operation: &str,
-        question: &str,
-        most: usize,
-    ) -> Result<Self, ApiError> {
-        let fields = call.fields();
-        let most = most.min(PAGE);
-        let size = fields.page_size("maxResults", i64::try_from(most).unwrap_or(1), most)?;
-        let cursor = Cursor::new(call, operation, question);
-        let token = fields
-            .text("nextToken", NEXT_TOKEN)?
-            .filter(|token| !token.is_empty());
-        let bad = || {
-            ApiError::validation(
-                "`nextToken` is not valid: take it from the answer before, with the same parameters.",
-            )
-        };
-        let after = token
-            .map(|token| cursor.position(token).ok_or_else(bad))
-            .transpose()?;
-        Ok(Self {
-            cursor,
-            size,
-            after,
-        })
-    }
-
-    /// As [`Page::read`], with the service's usual largest page.
-    pub(super) fn usual(call: &Call, operation: &str, question: &str) -> Result<Self, ApiError> {
-        Self::read(call, operation, question, PAGE)
-    }
-
-    /// The position as a number of elements that were shown before.
-    pub(super) fn offset(&self) -> usize {
-        self.after
-            .as_deref()
-            .and_then(|after| after.parse().ok())
-            .unwrap_or(0)
-    }
-
-    /// The token for the page behind `position`.
-    pub(super) fn token(&self, position: &str) -> String {
-        self.cursor.token(position)
-    }
+/// As [`page`], with the service's usual largest page.
+pub(super) fn usual_page(call: &Call, operation: &str, question: &str) -> Result<Page, ApiError> {
+    page(call, operation, question, PAGE)
 }

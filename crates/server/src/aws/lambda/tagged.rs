@@ -69,7 +69,7 @@ pub(super) async fn untag(call: Call) -> Answer {
     let place = place(&call)?;
     let keys = tags::read_keys(&call.fields(), "TagKeys")?;
     names::change(&call, &place, |function| {
-        function.tags.retain(|key, _| !keys.contains(key));
+        function.tags = tags::without(std::mem::take(&mut function.tags), &keys);
         Ok(())
     })
     .await?;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use engine::views::{ReadDocuments, Run, Summary};
 use http::StatusCode;
-use jiff::Timestamp;
 use model::{AggregateId, AggregateKind, IndexEntry, Rejection};
 use ports::store::{Frames, Query, Stored};
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::decode::{Fields, Text};
 use crate::error::ApiError;
+use crate::page::{parse_place, place_text};
 
 /// Runs looked at for one page, at most: what does not fit goes on at the next page.
 const SCAN: usize = 500;
@@ -149,7 +149,7 @@ pub(crate) async fn page(
     limit: usize,
     wanted: impl Fn(&Summary) -> bool + Send + Sync,
 ) -> Result<Page, ApiError> {
-    let mut before = after.and_then(parse_position);
+    let mut before = after.and_then(parse_place);
     let mut runs = Vec::new();
     let mut documents = ReadDocuments::default();
     for _ in 0..SCAN / BATCH {
@@ -179,7 +179,7 @@ pub(crate) async fn page(
                 let ended = last && at + 1 == count;
                 return Ok(Page {
                     runs,
-                    next: before.filter(|_| !ended).map(position),
+                    next: before.filter(|_| !ended).map(place_text),
                 });
             }
         }
@@ -189,35 +189,13 @@ pub(crate) async fn page(
     }
     Ok(Page {
         runs,
-        next: before.map(position),
+        next: before.map(place_text),
     })
-}
-
-fn position((created, id): (Timestamp, Uuid)) -> String {
-    format!("{}/{id}", created.as_nanosecond())
-}
-
-fn parse_position(text: &str) -> Option<(Timestamp, Uuid)> {
-    let (nanoseconds, id) = text.split_once('/')?;
-    Some((
-        Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()?,
-        id.parse().ok()?,
-    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn positions_round_trip() {
-        let at = (
-            Timestamp::from_nanosecond(1_714_557_600_123_456_789).expect("instant"),
-            Uuid::from_u128(7),
-        );
-        assert_eq!(parse_position(&position(at)), Some(at));
-        assert_eq!(parse_position("x/y"), None);
-    }
 
     #[test]
     fn refusals_become_the_modelled_exceptions() {

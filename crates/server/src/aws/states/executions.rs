@@ -4,19 +4,17 @@ use engine::views::machines::undo;
 use engine::views::machines::{
     Execution, HISTORY_FAMILY, MACHINE_DELETED, UNDO_FAMILY, history_between,
 };
-use jiff::Timestamp;
 use model::AggregateId;
 use model::state_machine::StateMachine;
 use ports::store::{Frames, Stored};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::{machines, names};
 use crate::call::Call;
 use crate::catalog::{self, Kept};
 use crate::decode::{Text, epoch};
 use crate::error::ApiError;
-use crate::page::Cursor;
+use crate::page::{Cursor, Place, parse_place};
 
 /// Behind the last event that any history has.
 const LAST_EVENT: u64 = 99_999_998;
@@ -213,23 +211,12 @@ pub(super) fn page_start(
     call: &Call,
     cursor: &Cursor,
     longest: usize,
-) -> Result<Option<(Timestamp, Uuid)>, ApiError> {
+) -> Result<Option<Place>, ApiError> {
     let Some(text) = position(call, cursor, longest)? else {
         return Ok(None);
     };
     let bad = || ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'");
-    parse_position(&text).map(Some).ok_or_else(bad)
-}
-
-/// A place in a list of executions, newest first.
-pub(crate) fn position_of((created, id): (Timestamp, Uuid)) -> String {
-    format!("{created}/{id}")
-}
-
-/// The place in a token's text.
-pub(crate) fn parse_position(text: &str) -> Option<(Timestamp, Uuid)> {
-    let (at, id) = text.split_once('/')?;
-    Some((at.parse().ok()?, id.parse().ok()?))
+    parse_place(&text).map(Some).ok_or_else(bad)
 }
 
 pub(super) fn next_token(body: &mut Value, token: &str) {

@@ -6,11 +6,11 @@ use model::{AggregateId, AggregateKind, IndexEntry};
 use ports::store::Query;
 use serde_json::{Value, json};
 
-use super::executions::{self, next_token, page_size, page_start, position_of};
+use super::executions::{self, next_token, page_size, page_start};
 use super::{machines, map_runs, names};
 use crate::call::{Answer, Call, Reply};
 use crate::error::ApiError;
-use crate::page::Cursor;
+use crate::page::{Cursor, place_text};
 
 const STATUSES: &[&str] = &[
     "SUCCEEDED",
@@ -75,7 +75,7 @@ pub(super) async fn handle(call: Call) -> Answer {
     }
     let mut body = json!({"executions": found});
     if let (true, Some(at)) = (more, before) {
-        next_token(&mut body, &cursor.token(&position_of(at)));
+        next_token(&mut body, &cursor.token(&place_text(at)));
     }
     Ok(Reply::ok(body))
 }

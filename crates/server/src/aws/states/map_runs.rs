@@ -6,12 +6,12 @@ use model::{AggregateId, AggregateKind, IndexEntry, Rejection};
 use ports::store::{Frames, Query, Stored};
 use serde_json::{Value, json};
 
-use super::executions::{self, next_token, page_size, page_start, position_of};
+use super::executions::{self, next_token, page_size, page_start};
 use super::names;
 use crate::call::{Answer, Call, Reply};
 use crate::decode::epoch;
 use crate::error::ApiError;
-use crate::page::Cursor;
+use crate::page::{Cursor, place_text};
 
 pub(super) async fn list(call: Call) -> Answer {
     let limit = page_size(&call)?;
@@ -41,7 +41,7 @@ pub(super) async fn list(call: Call) -> Answer {
     }
     let mut body = json!({"mapRuns": runs});
     if let (true, Some(last)) = (more, last) {
-        next_token(&mut body, &cursor.token(&position_of(last)));
+        next_token(&mut body, &cursor.token(&place_text(last)));
     }
     Ok(Reply::ok(body))
 }

@@ -14,16 +14,15 @@ pub(super) async fn handle(call: Call) -> Answer {
     let name = match names::tagged(&call)? {
         Tagged::Machine(name) => name,
         Tagged::Activity(name) => {
-            let mut tags = activities::tags(&call, &name).await?;
-            tags.retain(|tag, _| !keys.contains(tag));
-            activities::tag(&call, &name, tags).await?;
+            let have = activities::tags(&call, &name).await?;
+            activities::tag(&call, &name, tags::without(have, &keys)).await?;
             return Ok(Reply::empty());
         }
     };
     let key = machines::key(&call, &name);
     catalog::edit(call.handle(), &key, |found: Option<StateMachine>| {
         let mut machine = found.ok_or_else(|| missing(&call, &name))?;
-        machine.tags.retain(|tag, _| !keys.contains(tag));
+        machine.tags = tags::without(machine.tags, &keys);
         Ok((Edit::Put(machine), ()))
     })
     .await?;
