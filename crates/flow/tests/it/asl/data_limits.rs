@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::bucket::Bucket;
 use super::datasets::gzip;
-use super::spread::distributed;
+use super::telling::distributed;
 use super::world::start;
 
 /// Steps of one data set that are looked at.

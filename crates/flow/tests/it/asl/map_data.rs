@@ -6,7 +6,7 @@ use flow::asl::Status;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::spread::distributed;
+use super::telling::distributed;
 use super::world::{World, start};
 
 /// Runs a machine of one distributed Map among these objects.

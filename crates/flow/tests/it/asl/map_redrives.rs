@@ -10,7 +10,8 @@ use model::{EffectCommand, Scope};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::spread::{Line, distributed};
+use super::spread::Line;
+use super::telling::distributed;
 use super::world::start;
 
 fn at() -> Timestamp {

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::spread::{Line, distributed};
+use super::spread::Line;
+use super::telling::distributed;
 use super::world::{World, start};
 
 /// A machine of one distributed Map, with these fields.

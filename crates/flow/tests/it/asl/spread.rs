@@ -7,23 +7,11 @@ use flow::asl::{Context, Input as ExecutionInput};
 use jiff::Timestamp;
 use model::effect::Outcome;
 use model::{EffectCommand, FrameBody, Scope};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::bucket::Bucket;
 use super::world::World;
-
-/// A machine of one distributed Map with these fields, whose executions go through these states.
-pub(crate) fn distributed(kind: &str, fields: &Value, states: &Value) -> Value {
-    let first = states.as_object().and_then(|states| states.keys().next());
-    let mut map = json!({"Type": "Map", "Label": "Each", "End": true, "ItemProcessor": {
-        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
-        "StartAt": first, "States": states}});
-    for (field, value) in fields.as_object().expect("fields") {
-        map[field] = value.clone();
-    }
-    json!({"StartAt": "Map", "States": {"Map": map}})
-}
 
 /// One map run, with what the store would hold of it.
 pub(crate) struct Line {

@@ -2,10 +2,22 @@
 
 use flow::asl::map_run::MapRun;
 use flow::asl::{Input, UNDO_FAMILY, step};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::spread::Line;
 use super::world::World;
+
+/// A machine of one distributed Map with these fields, whose executions go through these states.
+pub(crate) fn distributed(kind: &str, fields: &Value, states: &Value) -> Value {
+    let first = states.as_object().and_then(|states| states.keys().next());
+    let mut map = json!({"Type": "Map", "Label": "Each", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
+        "StartAt": first, "States": states}});
+    for (field, value) in fields.as_object().expect("fields") {
+        map[field] = value.clone();
+    }
+    json!({"StartAt": "Map", "States": {"Map": map}})
+}
 
 impl World {
     /// Tells the execution something, and lets it run on.
