@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flow::asl::{self, MACHINE_INDEX, Status};
 use jiff::Timestamp;
-use model::resource::{Expect, Resource};
+use model::resource::Expect;
 use model::state_machine::{STATE_MACHINE, machine_arn};
 use model::{AggregateId, AggregateKind, IndexEntry, Scope};
 use ports::store::{Frames, Query, Stored};
@@ -49,12 +49,11 @@ pub(crate) fn begin(shared: &Arc<Shared>, scope: Scope, name: String) -> oneshot
 }
 
 async fn remove(shared: &Arc<Shared>, scope: &Scope, name: &str) -> Result<(), AskError> {
-    loop {
+    // Looked at in each round: what a try before this one removed may be there again, as another machine.
+    while let Some(revision) = marked(shared, scope, name).await? {
         let running = running(shared, scope, &machine_arn(scope, name)).await?;
         if running.is_empty() {
-            if drop_row(shared, scope, name).await? {
-                return Ok(());
-            }
+            drop_row(shared, (scope, name), revision).await?;
             continue;
         }
         for id in &running {
@@ -72,6 +71,15 @@ async fn remove(shared: &Arc<Shared>, scope: &Scope, name: &str) -> Result<(), A
             ended(shared, id).await?;
         }
     }
+    Ok(())
+}
+
+/// The revision of the machine's row, if it is one that is deleted.
+async fn marked(shared: &Shared, scope: &Scope, name: &str) -> Result<Option<u64>, AskError> {
+    let store = &shared.ports.store;
+    let found = store.resource(scope.clone(), STATE_MACHINE.to_owned(), name.to_owned());
+    let found = found.await?.filter(|found| is_due(&found.body));
+    Ok(found.map(|found| found.revision))
 }
 
 /// The machine's executions that run. Those of its map runs are not among them: they end with the one that began the run.
@@ -118,13 +126,12 @@ async fn ended(shared: &Arc<Shared>, id: AggregateId) -> Result<(), AskError> {
     }
 }
 
-/// Deletes the machine's row, if it is still one that is deleted. `false` when somebody changed it meanwhile.
-async fn drop_row(shared: &Arc<Shared>, scope: &Scope, name: &str) -> Result<bool, AskError> {
-    let store = &shared.ports.store;
-    let found = store.resource(scope.clone(), STATE_MACHINE.to_owned(), name.to_owned());
-    let Some(Resource { revision, .. }) = found.await?.filter(|found| is_due(&found.body)) else {
-        return Ok(true);
-    };
+/// Deletes the machine's row, unless somebody changed it meanwhile.
+async fn drop_row(
+    shared: &Arc<Shared>,
+    (scope, name): (&Scope, &str),
+    revision: u64,
+) -> Result<(), AskError> {
     let change = ResourceChange {
         scope: scope.clone(),
         kind: STATE_MACHINE,
@@ -133,8 +140,7 @@ async fn drop_row(shared: &Arc<Shared>, scope: &Scope, name: &str) -> Result<boo
         body: None,
     };
     match catalog::change(shared, vec![change]).await {
-        Ok(_) => Ok(true),
-        Err(ChangeError::Conflict { .. }) => Ok(false),
+        Ok(_) | Err(ChangeError::Conflict { .. }) => Ok(()),
         Err(error) => Err(AskError::Broken(error.to_string())),
     }
 }
