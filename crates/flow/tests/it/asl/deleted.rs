@@ -1,9 +1,10 @@
 //! Executions whose machine is deleted: what is at work comes to its end, no further state is entered.
 
 use flow::asl::{Input, Status};
-use model::effect::{Failure, Outcome};
+use model::effect::Outcome;
 use serde_json::{Value, json};
 
+use super::telling::broken;
 use super::world::{World, start};
 
 const CAUSE: &str = "State machine m has been deleted.";
@@ -30,17 +31,6 @@ fn answer(world: &mut World, outcome: Outcome) {
 fn done() -> Outcome {
     let result = json!({});
     Outcome::Done { result }
-}
-
-fn broken() -> Outcome {
-    Outcome::Failed(Failure {
-        code: "Broken".to_owned(),
-        message: "broken".to_owned(),
-        status: Some(400),
-        request_id: None,
-        shape: None,
-        transient: false,
-    })
 }
 
 fn kinds(world: &World) -> Vec<&str> {

@@ -3,6 +3,7 @@
 use flow::asl::{Input, Settlement, Status};
 use serde_json::{Value, json};
 
+use super::telling::broken;
 use super::world::{World, start};
 
 fn world(definition: &Value, input: &Value) -> World {
@@ -21,7 +22,7 @@ fn call(members: Value) -> Value {
 
 /// Ends the call whose parameter is `name`.
 fn end(world: &mut World, name: &str, good: bool) {
-    use model::effect::{Failure, Outcome};
+    use model::effect::Outcome;
     let at = world
         .calls
         .iter()
@@ -34,14 +35,7 @@ fn end(world: &mut World, name: &str, good: bool) {
             result: json!({"QueueUrl": name}),
         }
     } else {
-        Outcome::Failed(Failure {
-            code: "Broken".to_owned(),
-            message: "broken".to_owned(),
-            status: Some(400),
-            request_id: None,
-            shape: None,
-            transient: false,
-        })
+        broken()
     };
     world.tell(Input::Effect { effect, outcome });
 }

@@ -2,6 +2,7 @@
 
 use flow::asl::map_run::MapRun;
 use flow::asl::{Input, UNDO_FAMILY, step};
+use model::effect::{Failure, Outcome};
 use serde_json::{Value, json};
 
 use super::spread::Line;
@@ -17,6 +18,18 @@ pub(crate) fn distributed(kind: &str, fields: &Value, states: &Value) -> Value {
         map[field] = value.clone();
     }
     json!({"StartAt": "Map", "States": {"Map": map}})
+}
+
+/// A call that the service refused.
+pub(crate) fn broken() -> Outcome {
+    Outcome::Failed(Failure {
+        code: "Broken".to_owned(),
+        message: "broken".to_owned(),
+        status: Some(400),
+        request_id: None,
+        shape: None,
+        transient: false,
+    })
 }
 
 impl World {
