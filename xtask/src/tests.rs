@@ -59,7 +59,15 @@ fn jobs(venv: &Path) -> Result<Vec<Job>> {
         (place.unwrap_or(LONGEST.len()), name.clone())
     });
     let mut crates = cargo();
-    with_venv(crates.args(["test", "--workspace", "--no-fail-fast"]), venv);
+    // What conformance suites did not run is in their tables: a test that passes must show its own, too.
+    crates.args([
+        "test",
+        "--workspace",
+        "--no-fail-fast",
+        "--",
+        "--show-output",
+    ]);
+    with_venv(&mut crates, venv);
     let mut jobs = vec![Job::new("cargo test", crates)];
     for name in files {
         let mut command = Command::new(venv.join("bin/python"));

@@ -19,15 +19,19 @@ fn executions_go_as_on_the_service() {
         return;
     };
     let mut table: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
+    let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut failures = Vec::new();
     for record in records(&folder) {
         if record["kind"] != "Execution" {
             continue;
         }
         let area = record["area"].as_str().unwrap_or_default().to_owned();
-        let row = table.entry(area).or_default();
+        let row = table.entry(area.clone()).or_default();
         match run(&record) {
-            None => row.2 += 1,
+            None => {
+                row.2 += 1;
+                *reasons.entry((area, why_not(&record))).or_default() += 1;
+            }
             Some(lines) if lines.is_empty() => row.0 += 1,
             Some(lines) => {
                 row.1 += 1;
@@ -42,12 +46,27 @@ fn executions_go_as_on_the_service() {
     for (area, (same, other, not_run)) in &table {
         println!("{area:<22} {same:>6} {other:>6} {not_run:>8}");
     }
+    for ((area, why), count) in &reasons {
+        println!("not run here: {count} of {area}: {why}");
+    }
     assert!(
         failures.is_empty(),
         "{} differ:\n{}",
         failures.len(),
         failures.join("\n")
     );
+}
+
+/// Why a record is not run by this test.
+fn why_not(record: &Value) -> String {
+    let needs = record["needs"].as_array();
+    let needs = needs.into_iter().flatten().filter_map(Value::as_str);
+    let needs: Vec<&str> = needs.collect();
+    if needs.is_empty() {
+        "no history, output or log of it can be compared".to_owned()
+    } else {
+        format!("needs {}", needs.join(", "))
+    }
 }
 
 pub(super) fn records(folder: &std::path::Path) -> Vec<Value> {
