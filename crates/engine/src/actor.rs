@@ -12,6 +12,7 @@ use ports::CommitError;
 use ports::store::Turn;
 use serde_json::Value;
 
+use crate::accept::accept;
 use crate::batch::{After, Batch};
 use crate::dispatch::{Answer, Mail};
 use crate::engine::Shared;
@@ -219,6 +220,10 @@ impl Actor {
                 }
             }
         }
+        if let Err(error) = self.announce(&mut batch).await {
+            broken(items.into_iter().map(|item| item.origin), &error);
+            return Attempt::Done;
+        }
         self.commit(batch, Loaded { state, revision }, items, (replies, stale))
             .await
     }
@@ -308,6 +313,20 @@ impl Actor {
         Ok(batch.fold(decided, journaled, self.shared.ports.effects.as_ref()))
     }
 
+    /// Finds out who wants the events that the turn puts on buses: they have them with its commit.
+    async fn announce(&self, batch: &mut Batch) -> Result<(), String> {
+        for entry in batch.announced() {
+            let accepted = accept(&self.shared, &self.scope, &entry, batch.at).await;
+            match accepted.map_err(|error| error.to_string())? {
+                Ok(accepted) => batch.reach(accepted),
+                Err(reason) => {
+                    tracing::error!(aggregate = %self.id, reason, "an announcement is no event")
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn commit(
         &mut self,
         batch: Batch,
@@ -368,6 +387,8 @@ impl Actor {
                 None => self.shared.timers.remove(self.id, &timer.key),
             }
         }
+        let (taken, since) = &after.taken;
+        self.shared.metrics.taken(taken, *since);
         delivery::count(&self.shared.metrics, &self.scope, &after.measured);
         for claim in &after.claims {
             self.shared.routes.forget(claim);

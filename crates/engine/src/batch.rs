@@ -12,9 +12,11 @@ use ports::store::{
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::accept::{Accepted, PutEntry};
 use crate::input::Input;
 use crate::machine::{Decided, Order, State};
 use crate::machines::delivery::{self, Measured};
+use crate::metrics::Local;
 
 /// What is gathered while inputs are folded.
 pub(crate) struct Batch {
@@ -30,6 +32,8 @@ pub(crate) struct Batch {
     turn: Turn,
     sends: Vec<(AggregateId, Scope, Input)>,
     intents: Vec<Intent>,
+    announced: Vec<PutEntry>,
+    taken: Vec<Local>,
     changed: bool,
     delete: bool,
 }
@@ -48,6 +52,8 @@ pub(crate) struct After {
     pub(crate) claims: Vec<ClaimKey>,
     /// What is to be counted of a delivery.
     pub(crate) measured: Vec<Measured>,
+    /// Targets in this process that have an announced event, and since when they might have had it.
+    pub(crate) taken: (Vec<Local>, Timestamp),
     pub(crate) changed: bool,
     pub(crate) deleted: bool,
 }
@@ -67,6 +73,8 @@ impl Batch {
             turn: Turn::default(),
             sends: Vec::new(),
             intents: Vec::new(),
+            announced: Vec::new(),
+            taken: Vec::new(),
             changed: false,
             delete: false,
         }
@@ -164,6 +172,18 @@ impl Batch {
         self.sends.push((to, scope, input));
     }
 
+    /// The events that the decisions put on buses: who wants them is still to be found out.
+    pub(crate) fn announced(&mut self) -> Vec<PutEntry> {
+        std::mem::take(&mut self.announced)
+    }
+
+    /// An announced event reaches its targets with this transaction.
+    pub(crate) fn reach(&mut self, accepted: Accepted) {
+        self.sends.extend(accepted.inputs);
+        self.turn.archived.extend(accepted.archived);
+        self.taken.extend(accepted.taken);
+    }
+
     fn order(&mut self, order: Order, effects: &dyn Effects) {
         match order {
             Order::Perform {
@@ -192,6 +212,7 @@ impl Batch {
             Order::CancelTimer { key } => self.timer(TimerWrite { key, due: None }),
             Order::Send { to, scope, input } => self.sends.push((to, scope, *input)),
             Order::Keep(events) => self.turn.archived.extend(events),
+            Order::Announce(entry) => self.announced.push(*entry),
             Order::Continue(go_on) => {
                 self.sends.push((self.id, self.scope.clone(), *go_on));
             }
@@ -250,6 +271,7 @@ impl Batch {
             timers,
             claims,
             measured,
+            taken: (self.taken, at),
             changed: writes_aggregate,
             deleted: writes_aggregate && self.delete,
         };

@@ -19,7 +19,7 @@ use crate::metrics::Local;
 use crate::targets::{Destination, destination};
 
 /// The account's own bus, which always exists.
-const DEFAULT_BUS: &str = "default";
+pub(crate) const DEFAULT_BUS: &str = "default";
 /// Most buses that one event visits.
 const MAX_BUSES: usize = 16;
 

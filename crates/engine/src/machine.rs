@@ -13,6 +13,7 @@ use ports::store::{ArchivedEvent, Frames};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::accept::PutEntry;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machines::{
@@ -87,6 +88,8 @@ pub(crate) enum Order {
     },
     /// Keep events for archives.
     Keep(Vec<ArchivedEvent>),
+    /// Put an event on a bus.
+    Announce(Box<PutEntry>),
     /// The budget is spent: the aggregate goes on with this input in a later turn.
     Continue(Box<Input>),
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use bus::delivery::{self, Request};
-use flow::asl::{self, Command, Definitions, Execution, activity, map_run};
+use flow::asl::{self, Announcement, Command, Definitions, Execution, activity, map_run};
 use model::effect::LogBatch;
 use model::{AggregateId, Rejection};
 use serde_json::Value;
 
+use crate::accept::PutEntry;
+use crate::fan_out::DEFAULT_BUS;
 use crate::input::Input;
 use crate::lookup::Prepared;
 use crate::machine::{Context, Decided, Order, State, misdirected};
@@ -121,6 +123,15 @@ fn order(command: Command, cx: &Context) -> Order {
             machine_arn,
             batch,
         } => logged(cx, (machine_arn, group_arn), batch),
+        Command::Announce(announcement) => Order::Announce(Box::new(PutEntry {
+            bus: DEFAULT_BUS.to_owned(),
+            source: Announcement::SOURCE.to_owned(),
+            detail_type: Announcement::DETAIL_TYPE.to_owned(),
+            detail: announcement.detail,
+            resources: announcement.resources,
+            id: Some(announcement.id),
+            ..PutEntry::default()
+        })),
         Command::Perform { effect, command } => Order::Perform {
             effect,
             command,

@@ -246,6 +246,26 @@ pub enum Command {
         /// The lines: the same turn makes the same batch, with the same id.
         batch: Box<LogBatch>,
     },
+    /// Put an event on the account's default bus: the execution's status changed.
+    Announce(Box<Announcement>),
     /// The budget of this turn is spent: feed [`Input::Continue`] in a later turn.
     Continue,
+}
+
+/// One change of an execution's status, on its way to the account's default event bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The event's id: the same change has the same id, however often its turn is decided.
+    pub id: Uuid,
+    /// `resources` of the event.
+    pub resources: Vec<String>,
+    /// `detail` of the event, JSON text.
+    pub detail: String,
+}
+
+impl Announcement {
+    /// `detail-type` of the event.
+    pub const DETAIL_TYPE: &str = "Step Functions Execution Status Change";
+    /// `source` of the event.
+    pub const SOURCE: &str = "aws.states";
 }

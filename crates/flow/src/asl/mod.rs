@@ -40,7 +40,7 @@ pub use definitions::Definitions;
 pub use execution::{
     Execution, HISTORY_FAMILY, RestoreError, Status, UNDO_FAMILY, history_between,
 };
-pub use input::{Command, Context, Input, Settlement, Start};
+pub use input::{Announcement, Command, Context, Input, Settlement, Start};
 pub use machine::trial;
 pub use machine::{MACHINE_DELETED, MACHINE_INDEX, step};
 pub use unknown_outcome::UnknownOutcome;

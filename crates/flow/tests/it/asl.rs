@@ -1,6 +1,7 @@
 //! State machines against what the service answered (third-party cases, read from `QUELL_CASES`).
 
 mod admission;
+mod announcing;
 mod bounds;
 mod bucket;
 mod cases;

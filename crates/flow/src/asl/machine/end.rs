@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::redrive::Resting;
 use super::turn::Turn;
-use super::{fork, spread, task};
+use super::{announce, fork, spread, task};
 use crate::asl::document::Document;
 use crate::asl::execution::Status;
 use crate::asl::fault::{Fault, TIMEOUT};
@@ -98,5 +98,6 @@ fn close(turn: &mut Turn<'_>, status: Status) {
     }
     turn.x.root.status = status;
     turn.x.root.stopped = Some(turn.cx.at);
+    announce::status(turn);
     spread::tell(turn);
 }

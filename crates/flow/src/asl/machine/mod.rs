@@ -23,6 +23,7 @@
 //! | ended | Effect | what became of a call that is kept |
 //! | ended | anything else | nothing: it came too late |
 
+mod announce;
 mod bounds;
 mod capture;
 mod cut;
@@ -193,6 +194,7 @@ fn start(start: Start, cx: &Context) -> Result<Decision<Execution, Command>, Rej
     turn.begin_thread(None, (block, 0), (input.into(), item.map(Into::into)));
     turn.index = index(&turn.x.origin.start);
     turn.reply = started_reply(&turn);
+    announce::status(&mut turn);
     advance(&mut turn);
     Ok(turn.finish())
 }

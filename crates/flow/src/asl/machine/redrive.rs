@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::bounds::MAX_EVENTS;
 use super::turn::Turn;
-use super::{advance, enter, fork, limit, seconds_after, spread};
+use super::{advance, announce, enter, fork, limit, seconds_after, spread};
 use crate::asl::document::Document;
 use crate::asl::execution::{Execution, Phase, Status, Thread};
 use crate::asl::input::Command;
@@ -194,6 +194,7 @@ fn redrive(
         last,
         Some(("executionRedrivenEventDetails", details)),
     );
+    announce::status(&mut turn);
     if let Some(seconds) = limit(&turn.x.origin.start, &turn.x.machine) {
         let key = turn.timer("execution", seconds_after(at, seconds));
         turn.x.root.limit = Some(key);

@@ -436,8 +436,8 @@ impl Stage {
                         end,
                     });
                 }
-                // A rehearsal has no log group.
-                Command::Log { .. } => {}
+                // A rehearsal has no log group and no bus.
+                Command::Log { .. } | Command::Announce(_) => {}
             }
         }
         Ok(decision.state)

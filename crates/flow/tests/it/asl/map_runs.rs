@@ -80,6 +80,7 @@ impl Play {
                     assert_eq!(run, self.line.id);
                     self.tell(Input::Redrive { redrives });
                 }
+                asl::Command::Announce(_) => {}
                 other => panic!("unexpected: {other:?}"),
             }
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use flow::asl::map_run;
-use flow::asl::{self, Command, Context, Definitions, Execution, Input, Start, Status};
+use flow::asl::{
+    self, Announcement, Command, Context, Definitions, Execution, Input, Start, Status,
+};
 use jiff::Timestamp;
 use model::effect::{AwsCall, HttpCall, LogLine};
 use model::{EffectCommand, Scope};
@@ -60,6 +62,8 @@ pub(crate) struct World {
     pub told: Option<map_run::Input>,
     /// What goes to the log group.
     pub logged: Vec<LogLine>,
+    /// What its bus was told.
+    pub announced: Vec<Announcement>,
 }
 
 impl World {
@@ -98,6 +102,7 @@ impl World {
             objects,
             told: None,
             logged: Vec::new(),
+            announced: Vec::new(),
         };
         let goes_on = world.take(decision.frames, decision.commands);
         world.go_on(goes_on);
@@ -174,6 +179,7 @@ impl World {
                     command: EffectCommand::InvokeHttp(call),
                 } => self.web.push((effect, *call)),
                 Command::Log { batch, .. } => self.logged.extend(batch.lines),
+                Command::Announce(announcement) => self.announced.push(*announcement),
                 Command::Perform { command, .. } => panic!("unexpected: {command:?}"),
                 asked @ (Command::Offer { .. } | Command::Withdraw { .. }) => {
                     self.asked.push(asked);

@@ -201,8 +201,11 @@ impl<A: Aggregate> Flight<A> {
                 None => self.frames.remove(&frame.key),
             };
         }
-        self.all_asked.extend(turned.commands.iter().cloned());
-        for command in turned.commands {
+        // Releases did not tell a bus of executions from the start.
+        let mut commands = turned.commands;
+        commands.retain(|command| command["type"] != "announce");
+        self.all_asked.extend(commands.iter().cloned());
+        for command in commands {
             if command["type"] == "cancel_timer" {
                 self.asked
                     .retain(|it| it["type"] != "set_timer" || it["key"] != command["key"]);

@@ -1,10 +1,12 @@
 //! One execution in a world that follows from a seed: what is answered next, what fails, which time limits pass first, when
 //! somebody stops it, and when the program is killed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flow::asl::activity::Word;
-use flow::asl::{self, Command, Context, Definitions, Execution, Input, Settlement, Status};
+use flow::asl::{
+    self, Announcement, Command, Context, Definitions, Execution, Input, Settlement, Status,
+};
 use jiff::Timestamp;
 use model::effect::{AwsCall, Outcome};
 use model::{Decision, EffectCommand, FrameBody, Recovery, Scope};
@@ -68,6 +70,8 @@ pub(super) struct Play {
     pub(super) diverged: bool,
     folded: Folded,
     stopped: bool,
+    /// What the account's bus was told.
+    announced: Vec<Announcement>,
 }
 
 fn id() -> Uuid {
@@ -98,6 +102,7 @@ impl Play {
             diverged: false,
             folded: Folded::default(),
             stopped: false,
+            announced: Vec::new(),
         };
         let mut goes_on = play.commit(decision);
         for _ in 0..20_000 {
@@ -110,6 +115,7 @@ impl Play {
                 goes_on = play.tell(Input::Redrive { token, by_map_run });
             } else {
                 play.finish();
+                play.assert_announced();
                 return play;
             }
         }
@@ -125,6 +131,27 @@ impl Play {
                 _ => {}
             }
         }
+    }
+
+    /// The bus was told of each change of the status that the history tells of, in its order, once.
+    fn assert_announced(&self) {
+        let told = self.announced.iter().map(|told| {
+            let detail: Value = serde_json::from_str(&told.detail).expect("a detail");
+            detail["status"].as_str().expect("a status").to_owned()
+        });
+        let events = self
+            .history
+            .iter()
+            .filter_map(|event| event["type"].as_str());
+        let changes = events.filter_map(|kind| match kind {
+            "ExecutionStarted" | "ExecutionRedriven" => Some("RUNNING".to_owned()),
+            "ExecutionTimedOut" => Some("TIMED_OUT".to_owned()),
+            _ => kind.strip_prefix("Execution").map(str::to_uppercase),
+        });
+        let (told, changes): (Vec<_>, Vec<_>) = (told.collect(), changes.collect());
+        assert_eq!(told, changes, "QUELL_SEED={}", self.seed);
+        let ids: BTreeSet<Uuid> = self.announced.iter().map(|told| told.id).collect();
+        assert_eq!(ids.len(), told.len(), "QUELL_SEED={}", self.seed);
     }
 
     pub(super) fn execution_id(&self) -> Uuid {
@@ -282,6 +309,7 @@ impl Play {
                 Command::Withdraw { token, .. } => self.awaited.retain(
                     |it| !matches!(it, Awaited::Offered(own) | Awaited::Taken(own) if *own == token),
                 ),
+                Command::Announce(told) => self.announced.push(*told),
                 other => panic!("unexpected: {other:?}"),
             }
         }
