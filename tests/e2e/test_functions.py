@@ -78,6 +78,10 @@ FAULTS = """
             return {"at": datetime.datetime(2026, 1, 1)}
         if what == "memory":
             return len("x" * (600 << 20))
+        if what == "bytes":
+            return b"no JSON"
+        if what == "bytes inside":
+            return [b"no JSON"]
         if what == "large":
             return "x" * (7 << 20)
         if what == "noise":
@@ -220,9 +224,14 @@ class Functions(QuellTest):
         answer, log = fault("raise")
         self.assertEqual((answer["errorType"], answer["errorMessage"]), ("Own", "it went wrong"))
         self.assertEqual(len(answer["stackTrace"]), 1, answer)
-        self.assertIn('main.py", line 12, in handler', answer["stackTrace"][0])
+        self.assertTrue(answer["stackTrace"][0].startswith('  File "/var/task/main.py", line 12, in handler\n'), answer)
         self.assertIn("[ERROR] Own: it went wrong\nTraceback", log)
         self.assertTrue(answer["requestId"] in log)
+        answer, _ = fault("bytes inside")
+        self.assertEqual(answer["errorType"], "Runtime.MarshalError")
+        # Bytes alone are the answer as they are.
+        said = self.functions.invoke(FunctionName="faults", Payload=json.dumps({"what": "bytes"}))
+        self.assertEqual((said["Payload"].read(), said.get("FunctionError")), (b"no JSON", None))
         answer, _ = fault("exit")
         self.assertEqual(answer["errorType"], "Runtime.ExitError")
         self.assertIn("Runtime exited with error: exit status 3", answer["errorMessage"])

@@ -71,6 +71,17 @@ class Activities(StatesTest):
         with self.refused(self.states, "TaskTimedOut", 400):
             self.states.send_task_success(taskToken=done["task"]["taskToken"], output="{}")
 
+    def test_a_machine_may_be_the_worker_of_another_one(self):
+        arn = self.states.create_activity(name="by-machine")["activityArn"]
+        sdk = "arn:aws:states:::aws-sdk:sfn"
+        take = {"Type": "Task", "Resource": f"{sdk}:getActivityTask", "Parameters": {"ActivityArn": arn, "WorkerName": "other"}}
+        tell = {"TaskToken.$": "$.TaskToken", "Output": {"seen.$": "$.Input"}}
+        give = {"Type": "Task", "Resource": f"{sdk}:sendTaskSuccess", "Parameters": tell, "End": True}
+        worker = self.start(self.create("by-machine", machine({"Take": {**take, "Next": "Give"}, "Give": give})))
+        found = self.ended(self.start(self.create("asks-machine", asks(arn)), {"id": 7}))
+        self.assertEqual(json.loads(found["output"]), {"seen": '{"id":7}'}, found)
+        self.assertEqual(self.ended(worker)["status"], "SUCCEEDED")
+
     def test_tasks_go_out_in_order_and_fail_as_the_worker_says(self):
         arn = self.states.create_activity(name="queue")["activityArn"]
         ask = {"Type": "Task", "Resource": arn, "Catch": [{"ErrorEquals": ["Broken"], "Next": "Told"}], "End": True}

@@ -74,7 +74,7 @@ pub fn is_retryable(error: &ServiceError) -> bool {
 #[must_use]
 pub fn pause(error: Option<&ServiceError>, attempt: u32, jitter: f64) -> Option<Duration> {
     let own = backoff(attempt, jitter);
-    match error.and_then(|error| error.retry_after_ms) {
+    match error.and_then(|error| error.retry_after_ms.map(u64::from)) {
         Some(asked) if asked > MAX_RETRY_AFTER_MS => None,
         Some(asked) => Some(Duration::from_millis(asked.max(own))),
         None => Some(Duration::from_millis(own)),

@@ -34,8 +34,10 @@ pub struct ServiceError {
     pub status: u16,
     /// AWS's request id.
     pub request_id: Option<String>,
+    /// S3's second id of the request.
+    pub extended_request_id: Option<Box<str>>,
     /// `Retry-After` of the answer, in milliseconds.
-    pub retry_after_ms: Option<u64>,
+    pub retry_after_ms: Option<u32>,
     /// Modelled members of the exception; empty when it is not modelled.
     pub detail: Box<Map<String, Value>>,
     place: Option<Box<Place>>,
@@ -65,6 +67,7 @@ impl ServiceError {
             message: message.to_owned(),
             status: response.status,
             request_id,
+            extended_request_id: response.header("x-amz-id-2").map(Box::from),
             retry_after_ms: retry_after(response),
             detail: Box::default(),
             place: None,
@@ -118,8 +121,9 @@ impl ServiceError {
     }
 }
 
-/// `x-amz-retry-after` counts milliseconds; `retry-after` counts seconds (its date form is not used by AWS).
-fn retry_after(response: &HttpResponse) -> Option<u64> {
+/// `x-amz-retry-after` counts milliseconds; `retry-after` counts seconds (its date form is not used by AWS). More than
+/// fits is no answer to go by.
+fn retry_after(response: &HttpResponse) -> Option<u32> {
     let number = |name: &str| {
         response
             .header(name)
@@ -127,6 +131,7 @@ fn retry_after(response: &HttpResponse) -> Option<u64> {
     };
     number("x-amz-retry-after")
         .or_else(|| number("retry-after").and_then(|seconds| seconds.checked_mul(1000)))
+        .and_then(|millis| u32::try_from(millis).ok())
 }
 
 /// Name of an HTTP status, for answers that say nothing else. As boto3 has it from Python's list.

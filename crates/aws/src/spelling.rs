@@ -84,6 +84,11 @@ fn members(service: &Service, target: &Ref, value: Value, depth: usize) -> Value
                 entries.map(|(key, value)| (key, members(service, target, value, depth + 1)));
             Value::Object(entries.collect())
         }
+        // What is a text or bytes for the service may be given as JSON, and is sent as its text.
+        (
+            Shape::String { .. } | Shape::Blob,
+            value @ (Value::Object(_) | Value::Array(_) | Value::Number(_) | Value::Bool(_)),
+        ) => value.to_string().into(),
         (_, value) => value,
     }
 }
@@ -193,6 +198,39 @@ mod tests {
                 wanted,
                 "{service} {operation}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_a_text_for_the_service_may_be_given_as_json() {
+        for (service, operation, given, wanted) in [
+            (
+                "stepfunctions",
+                "StartExecution",
+                json!({"StateMachineArn": "a", "Input": {"n": [1, null]}}),
+                json!({"stateMachineArn": "a", "input": "{\"n\":[1,null]}"}),
+            ),
+            ("s3", "PutObject", json!({"Body": 0}), json!({"Body": "0"})),
+            (
+                "s3",
+                "PutObject",
+                json!({"Body": true, "Key": "k", "ContentLength": 4}),
+                json!({"Body": "true", "Key": "k", "ContentLength": 4}),
+            ),
+            (
+                "s3",
+                "PutObject",
+                json!({"Body": null}),
+                json!({"Body": null}),
+            ),
+            (
+                "dynamodb",
+                "PutItem",
+                json!({"Item": {"n": {"N": 5}, "b": {"BOOL": true}}}),
+                json!({"Item": {"n": {"N": "5"}, "b": {"BOOL": true}}}),
+            ),
+        ] {
+            assert_eq!(to_members(service, operation, given), wanted, "{operation}");
         }
     }
 

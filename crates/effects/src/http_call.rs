@@ -188,6 +188,7 @@ fn failure(code: &str, message: String, status: Option<u16>, transient: bool) ->
         message,
         status,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     }

@@ -228,6 +228,7 @@ fn failure((code, status, transient): (&str, Option<u16>, bool), message: String
         message,
         status,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     }

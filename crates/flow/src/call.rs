@@ -304,6 +304,7 @@ fn checked(mut call: Call, outcome: Outcome, cx: &Context) -> Decision<Call, Com
         message,
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: false,
     };
@@ -364,6 +365,7 @@ fn resolve(
                 message,
                 status: None,
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             };

@@ -387,6 +387,9 @@ pub struct Failure {
     pub status: Option<u16>,
     /// AWS request id where there was one.
     pub request_id: Option<String>,
+    /// S3's second id of the request, where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended_request_id: Option<Box<str>>,
     /// Name of the error in the service's model, where that has it: `QueueDoesNotExist` for the code
     /// `AWS.SimpleQueueService.NonExistentQueue`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

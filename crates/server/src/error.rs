@@ -18,6 +18,8 @@ use crate::wire;
 
 /// Longest piece of a client's own input that is repeated in a message, in characters.
 const ECHO_CHARS: usize = 128;
+/// The same for a value that breaks a constraint, which AWS repeats whole: longer than what the longest limit refuses.
+const MAX_SHOWN: usize = 4_096;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Code {
@@ -86,7 +88,8 @@ impl ApiError {
     /// A `ValidationException` in AWS's form for a member that breaks a constraint.
     /// `value` is `None` for a member that is missing.
     pub(crate) fn constraint(place: &str, value: Option<&str>, constraint: &str) -> Self {
-        let shown = value.map_or_else(|| "null".to_owned(), |value| format!("'{}'", echo(value)));
+        let quoted = |value| format!("'{}'", cut(value, MAX_SHOWN));
+        let shown = value.map_or_else(|| "null".to_owned(), quoted);
         let message = format!(
             "1 validation error detected: Value {shown} at '{place}' failed to satisfy constraint: {constraint}"
         );
@@ -274,7 +277,11 @@ impl ApiError {
 
 /// A client's own text, cut for a message.
 pub(crate) fn echo(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(ECHO_CHARS) {
+    cut(text, ECHO_CHARS)
+}
+
+fn cut(text: &str, chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars) {
         Some((cut, _)) => Cow::Owned(format!("{}...", text.get(..cut).unwrap_or_default())),
         None => Cow::Borrowed(text),
     }

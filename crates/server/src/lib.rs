@@ -86,8 +86,8 @@ pub struct Outgoing<'a> {
     pub delivers: bool,
 }
 
-/// Whether what a call is for is this server's own: a function that is invoked, a state machine, a task's token, or for a
-/// delivery a topic or a bus.
+/// Whether what a call is for is this server's own: a function that is invoked, a state machine, an activity, a task's
+/// token, or for a delivery a topic or a bus.
 #[must_use]
 pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
     let text = |name: &str| call.params.get(name).and_then(serde_json::Value::as_str);
@@ -105,7 +105,9 @@ pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
         }
         ("stepfunctions", operation) => {
             let own = call.account.is_none_or(|account| account == scope.account);
+            let activity = text("activityArn").and_then(model::arn::Arn::parse);
             own && (owns_machine(state, call.params, &scope)
+                || activity.is_some_and(|arn| is_of(&arn, &scope))
                 || is_own_token(operation, text("taskToken")))
         }
         ("sns", "Publish") if call.delivers => {
@@ -123,15 +125,19 @@ pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
                         .get("EventBusName")
                         .and_then(serde_json::Value::as_str);
                     let arn = bus.and_then(model::arn::Arn::parse);
-                    arn.is_some_and(|arn| {
-                        arn.account == scope.account && arn.region == scope.region
-                    })
+                    arn.is_some_and(|arn| is_of(&arn, &scope))
                 };
                 !entries.is_empty() && entries.iter().all(own)
             })
         }
         _ => false,
     }
+}
+
+/// Whether a resource is of this account and region. An activity that is, is this server's: tasks of its machines are
+/// offered to no other.
+fn is_of(arn: &model::arn::Arn, scope: &model::Scope) -> bool {
+    arn.account == scope.account && arn.region == scope.region
 }
 
 /// Whether a call is about a state machine of this server: by its ARN, or that of a version, alias or execution.
@@ -145,7 +151,7 @@ fn owns_machine(state: &AppState, params: &serde_json::Value, scope: &model::Sco
     .into_iter()
     .filter_map(|member| params.get(member)?.as_str())
     .filter_map(model::arn::Arn::parse)
-    .filter(|arn| arn.account == scope.account && arn.region == scope.region)
+    .filter(|arn| is_of(arn, scope))
     .any(|arn| {
         let mut parts = arn.resource.split(':').skip(1);
         let name = parts.next();

@@ -130,6 +130,7 @@ fn failure_of(error: &CallError) -> Failure {
         message: error.message(),
         status: error.status(),
         request_id: error.request_id().map(str::to_owned),
+        extended_request_id: None,
         shape: None,
         transient: error.is_transient(),
     }
@@ -141,6 +142,7 @@ fn other(code: &str, message: String) -> Failure {
         message,
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: false,
     }

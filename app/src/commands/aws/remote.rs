@@ -102,6 +102,7 @@ fn finish(asked: &Asked, ended: &Value) -> Result<()> {
                     .as_u64()
                     .and_then(|n| u16::try_from(n).ok()),
                 request_id: ended["failure"]["requestId"].as_str().map(str::to_owned),
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             };

@@ -60,6 +60,7 @@ fn entry_failure(result: &Value) -> Option<Attempt> {
         message: text("ErrorMessage").to_owned(),
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: is_throttling(code) || code.starts_with("Internal"),
     };
@@ -126,6 +127,7 @@ mod tests {
             message: "why".to_owned(),
             status,
             request_id: None,
+            extended_request_id: None,
             shape: None,
             transient,
         })

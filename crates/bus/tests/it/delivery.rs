@@ -58,6 +58,7 @@ fn refused(code: &str, status: Option<u16>, transient: bool) -> Outcome {
         message: "why".to_owned(),
         status,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     })

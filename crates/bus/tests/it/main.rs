@@ -36,6 +36,7 @@ fn failure(transient: bool) -> Outcome {
         message: "450 try again".to_owned(),
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     })

@@ -226,9 +226,23 @@ fn told(call: &AwsCall, answer: Value) -> Value {
     match call.spelling {
         Spelling::Service => answer,
         Spelling::Pascal | Spelling::PascalMillis => {
+            let answer = as_asked(call, answer);
             aws::spelling::to_pascal(&call.service, &call.operation, answer, millis)
         }
     }
+}
+
+/// The answer without what the client asks for by itself as boto3 does, and Step Functions does not (as recorded): an
+/// object's checksums, which it has checked.
+fn as_asked(call: &AwsCall, mut answer: Value) -> Value {
+    let reads = (call.service.as_str(), call.operation.as_str()) == ("s3", "GetObject");
+    if reads
+        && call.params.get("ChecksumMode").is_none()
+        && let Some(members) = answer.as_object_mut()
+    {
+        members.retain(|name, _| !name.starts_with("Checksum"));
+    }
+    answer
 }
 
 /// The call of an intent in the client's words.
@@ -252,13 +266,14 @@ fn policy(call: &AwsCall) -> Policy {
 }
 
 /// Whether a call is answered when work is done that may take minutes: a function may work for a quarter of an hour, an
-/// Express execution for five minutes.
+/// Express execution for five minutes, and a worker waits a minute for a task.
 pub(crate) fn works_long(call: &AwsCall) -> bool {
     let names = aws::resolve_names(&call.service, &call.operation);
     names.is_ok_and(|(service, operation)| {
         [
             ("lambda", "Invoke"),
             ("stepfunctions", "StartSyncExecution"),
+            ("stepfunctions", "GetActivityTask"),
         ]
         .contains(&(&*service, &*operation))
     })
@@ -315,6 +330,9 @@ fn failure_of(error: &CallError) -> Failure {
         message: error.message(),
         status: error.status(),
         request_id: error.request_id().map(str::to_owned),
+        extended_request_id: error
+            .service_error()
+            .and_then(|error| error.extended_request_id.clone()),
         shape: error
             .service_error()
             .and_then(ServiceError::shape)
@@ -329,6 +347,7 @@ pub(crate) fn plain_failure(code: &str, message: String, transient: bool) -> Fai
         message,
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     }

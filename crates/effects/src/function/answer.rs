@@ -30,25 +30,26 @@ pub(super) fn of_run(
     let id = call.request_id;
     let mut last = None;
     let (payload, failed) = match finished.end {
-        End::Returned(value) => (value, false),
+        End::Returned(value) => (value.to_string(), false),
+        End::Said(text) => (text, false),
         End::Raised {
             kind,
             message,
             trace,
             ..
-        } => (raised((&kind, &message), trace, call), true),
+        } => (raised((&kind, &message), trace, call).to_string(), true),
         End::TimedOut => {
             let seconds = version.timeout_secs;
             let ended = took.ended;
             let line = format!("{ended:.3} {id} Task timed out after {seconds}.00 seconds");
             last = Some(format!("{line}\n\n"));
-            (json!({ "errorMessage": line }), true)
+            (json!({ "errorMessage": line }).to_string(), true)
         }
         End::Died(how) => {
             let message = format!("RequestId: {id} Error: Runtime exited with error: {how}");
             last = Some(format!("{message}\nRuntime.ExitError\n"));
             let error = json!({ "errorType": "Runtime.ExitError", "errorMessage": message });
-            (error, true)
+            (error.to_string(), true)
         }
     };
     let log = log((call, version), &finished.log, (finished.memory_kib, took));
@@ -56,7 +57,7 @@ pub(super) fn of_run(
     log.extend(last.into_iter().flat_map(String::into_bytes));
     let tail = log.get(log.len().saturating_sub(TAIL)..);
     let invoked = Invoked {
-        payload: payload.to_string(),
+        payload,
         failed,
         log_tail: tail.unwrap_or_default().to_vec(),
     };

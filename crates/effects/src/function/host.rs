@@ -284,6 +284,7 @@ pub(crate) fn outcome(done: Result<Invoked, InvokeError>) -> Outcome {
             message: error.to_string(),
             status: Some(status),
             request_id: None,
+            extended_request_id: None,
             shape: None,
             transient,
         })

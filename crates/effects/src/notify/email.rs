@@ -150,6 +150,7 @@ fn failure(code: &str, message: String, transient: bool) -> Failure {
         message,
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     }

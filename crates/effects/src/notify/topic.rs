@@ -100,6 +100,7 @@ fn failure(code: &str, message: String) -> Failure {
         message,
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: false,
     }

@@ -67,14 +67,15 @@ def keyed(value, depth=0):
 
 
 def encode_strictly(value, request):
-    """As Lambda's runtime: what JSON does not have is an error, but for decimal numbers."""
+    """As Lambda's runtime: what JSON does not have is an error, but for decimal numbers. Bytes are the answer as they are."""
     def number(other):
         if isinstance(other, decimal.Decimal):
             return int(other) if other == other.to_integral_value() else float(other)
         raise TypeError(f"Object of type {type(other).__name__} is not JSON serializable")
 
     try:
-        text = json.dumps({"Payload": value}, default=number, allow_nan=False)
+        name, value = ("Text", value.decode()) if isinstance(value, bytes) else ("Payload", value)
+        text = json.dumps({name: value}, default=number, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise Refused(f"Unable to marshal response: {error}", "Runtime.MarshalError") from None
     if len(text) > request["result_bytes"] + len('{"Payload": }'):
@@ -101,11 +102,15 @@ def encode(value, request):
     return data.decode()
 
 
-def describe(error):
+def describe(error, request):
     """The exception and where in the code it arose; frames of this harness and of the import machinery tell nothing."""
     hidden = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in hidden][-20:]
     lines = [line[:MESSAGE_CHARS] for line in traceback.format_list(frames)]
+    if request["kind"] == "lambda":
+        # As Lambda shows its code, which lies there: where it lies on this server concerns nobody who reads a cause.
+        root = f'File "{request["directory"]}/'
+        lines = [line.replace(root, 'File "/var/task/', 1) for line in lines]
     head = "".join(traceback.format_exception_only(type(error), error)).strip()
     shown = head + ("\nTraceback (most recent call last):\n" + "".join(lines) if lines else "")
     return {
@@ -329,7 +334,7 @@ def main():
         answer = json.dumps({"error": kind, "message": message})
         say(request, message)
     except BaseException as error:  # noqa: BLE001 - whatever the script raises is its failure
-        described = describe(error)
+        described = describe(error, request)
         answer = json.dumps(described)
         said = f"{described['error']}: {described['message']}\nTraceback (most recent call last):\n"
         say(request, said + "".join(described["trace"]))

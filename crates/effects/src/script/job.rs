@@ -76,6 +76,8 @@ pub(crate) struct Finished {
 pub(crate) enum End {
     /// The handler returned.
     Returned(Value),
+    /// A function's handler returned bytes, which are its answer as they are: this text, be it JSON or not.
+    Said(String),
     /// The handler, or the code around it, raised an exception; or what it returned cannot be taken.
     Raised {
         /// The exception's type.

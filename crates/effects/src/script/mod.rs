@@ -101,6 +101,11 @@ async fn run(
                 result: json!({ "Payload": payload }),
             };
         }
+        End::Said(text) => {
+            return Outcome::Done {
+                result: json!({ "Payload": text }),
+            };
+        }
         End::Raised { shown, .. } => ("ScriptError", shown),
         End::TimedOut => (
             "Timeout",
@@ -129,6 +134,7 @@ fn failure(code: &str, message: String) -> Failure {
         message,
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: false,
     }

@@ -295,6 +295,9 @@ fn end_of(answer: Value) -> Option<End> {
     if let Some(payload) = answer.remove("Payload") {
         return Some(End::Returned(payload));
     }
+    if let Some(Value::String(text)) = answer.remove("Text") {
+        return Some(End::Said(text));
+    }
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
     let trace = answer.get("trace").and_then(Value::as_array);
     let message = text("message")?;

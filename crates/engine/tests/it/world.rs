@@ -154,6 +154,7 @@ impl Effects for Door {
                 message: "refused by the test".to_owned(),
                 status: Some(400),
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             }),

@@ -187,6 +187,7 @@ pub(crate) fn check_size(value: &Value, state: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// `state`: the name of a state, or for the result of a task the type of its resource.
 pub(crate) fn too_large(state: &str) -> Fault {
     Fault::of(
         Some(DATA_LIMIT_EXCEEDED.to_owned()),

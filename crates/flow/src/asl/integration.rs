@@ -5,6 +5,7 @@
 //! service uses: the second version of the Java SDK for the first family, the first version for the other.
 
 use model::effect::{Failure, Spelling};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
@@ -152,16 +153,6 @@ impl Integration {
                 "The Parameters '{arguments}' could not be used to start the Task: [The parameters must be an object]"
             )));
         };
-        if self.family == Family::Sdk {
-            // What a call takes as bytes may be given as JSON, and is sent as its text.
-            for bytes in ["Body", "Payload"] {
-                if let Some(value @ (Value::Object(_) | Value::Array(_))) =
-                    parameters.get_mut(bytes)
-                {
-                    as_text(value, false);
-                }
-            }
-        }
         if self.family == Family::Optimised {
             let text = match self.service.as_str() {
                 "lambda" => "Payload",
@@ -194,6 +185,29 @@ impl Integration {
             }
         }
         Ok(parameters)
+    }
+
+    /// Names the execution in the events that it puts on a bus: its machine's ARN and its own follow the resources given.
+    /// Source: Step Functions developer guide, "Send EventBridge events with Step Functions".
+    pub(crate) fn signed(
+        &self,
+        parameters: &mut Map<String, Value>,
+        (machine, execution): (&str, &str),
+    ) {
+        if self.family != Family::Optimised || self.service != "events" {
+            return;
+        }
+        let entries = parameters.get_mut("Entries").and_then(Value::as_array_mut);
+        for entry in entries
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+        {
+            let named = entry.entry("Resources").or_insert_with(|| json!([]));
+            if let Some(named) = named.as_array_mut() {
+                named.extend([json!(machine), json!(execution)]);
+            }
+        }
     }
 
     /// Whether the task goes on when its call is answered.
@@ -265,7 +279,7 @@ impl Integration {
             return Fault::timeout(false);
         }
         let status = failure.status.unwrap_or(0);
-        let request = failure.request_id.as_deref().unwrap_or("null");
+        let mut request = failure.request_id.clone().unwrap_or("null".to_owned());
         let message = &failure.message;
         let shape = failure.shape.as_deref();
         match self.family {
@@ -273,6 +287,9 @@ impl Integration {
                 let name = self.resource_type.trim_start_matches("aws-sdk:");
                 let prefix = sdk::service(name);
                 let error = sdk::exception(shape, &prefix);
+                if let Some(extended) = &failure.extended_request_id {
+                    request += &format!(", Extended Request ID: {extended}");
+                }
                 Fault::of(
                     Some(format!("{prefix}.{error}")),
                     Some(format!(
@@ -306,9 +323,15 @@ pub(crate) fn unrecognised(arn: &str) -> String {
     )
 }
 
-/// A value as the JSON text that a call takes; a text stays, except for a function, which takes JSON.
-fn as_text(value: &mut Value, also_texts: bool) {
-    if (also_texts || !value.is_string()) && !value.is_null() {
+/// A value as the JSON text that a call takes. A text stays: for a function, which takes nothing else, if it is JSON
+/// itself (as recorded from the service).
+fn as_text(value: &mut Value, only_json: bool) {
+    let stays = match value {
+        Value::Null => true,
+        Value::String(text) => !only_json || serde_json::from_str::<IgnoredAny>(text).is_ok(),
+        _ => false,
+    };
+    if !stays {
         *value = Value::String(value.to_string());
     }
 }
@@ -365,5 +388,49 @@ fn pascal_keys(answer: Value) -> Value {
             .collect::<Map<_, _>>()
             .into(),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(resource: &str) -> Integration {
+        Integration::parse(&format!("arn:aws:states:::{resource}")).expect("a resource")
+    }
+
+    #[test]
+    fn a_payload_that_is_json_is_sent_as_it_is() {
+        for (given, sent) in [
+            (json!("\"text\""), json!("\"text\"")),
+            (json!("text"), json!("\"text\"")),
+            (json!(""), json!("\"\"")),
+            (json!("{\"a\": 1}"), json!("{\"a\": 1}")),
+            (json!({"a": 1}), json!("{\"a\":1}")),
+            (json!(0), json!("0")),
+            (json!(null), json!(null)),
+        ] {
+            let arguments = json!({"FunctionName": "f", "Payload": given});
+            let parameters = parsed("lambda:invoke").parameters(arguments);
+            assert_eq!(parameters.expect("parameters")["Payload"], sent, "{given}");
+        }
+    }
+
+    #[test]
+    fn events_tell_which_execution_put_them() {
+        let signed = |resource: &str| {
+            let arguments = json!({"Entries": [{"Resources": ["arn"]}, {"Detail": {"n": 1}}]});
+            let integration = parsed(resource);
+            let mut parameters = integration.parameters(arguments).expect("parameters");
+            integration.signed(&mut parameters, ("machine", "execution"));
+            Value::Object(parameters)
+        };
+        let wanted = json!({"Entries": [
+            {"Resources": ["arn", "machine", "execution"]},
+            {"Detail": "{\"n\":1}", "Resources": ["machine", "execution"]},
+        ]});
+        assert_eq!(signed("events:putEvents"), wanted);
+        let wanted = json!({"Entries": [{"Resources": ["arn"]}, {"Detail": {"n": 1}}]});
+        assert_eq!(signed("aws-sdk:eventbridge:putEvents"), wanted);
     }
 }

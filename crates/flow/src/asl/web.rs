@@ -439,6 +439,7 @@ mod tests {
                 message: "why".to_owned(),
                 status,
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             });

@@ -115,6 +115,7 @@ fn an_account_without_a_role_is_looked_at_before_anything_is_sent() {
         message: "no route".to_owned(),
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: true,
     };

@@ -90,6 +90,7 @@ pub(crate) fn answer(ask: &PreviewAsk, account: Account<'_>, made: &mut Vec<Stri
                 message: "refused".to_owned(),
                 status: Some(400),
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             }),

@@ -47,6 +47,7 @@ impl World {
                 message: "no".to_owned(),
                 status: Some(403),
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             })

@@ -21,6 +21,7 @@ fn refused(code: &str, message: &str) -> Outcome {
         message: message.to_owned(),
         status: Some(400),
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: false,
     })

@@ -320,6 +320,7 @@ pub(crate) fn failed(code: &str) -> Outcome {
         message: "no".to_owned(),
         status: Some(400),
         request_id: Some("req-1".to_owned()),
+        extended_request_id: None,
         shape: None,
         transient: code == "Throttling",
     })

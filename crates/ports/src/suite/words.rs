@@ -119,6 +119,7 @@ pub(super) fn settled(number: u8) -> SettledEffect {
             message: "gone".to_owned(),
             status: Some(400),
             request_id: None,
+            extended_request_id: None,
             shape: None,
             transient: false,
         }),

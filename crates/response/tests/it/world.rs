@@ -79,6 +79,7 @@ pub(crate) fn failure(transient: bool) -> Outcome {
         message: "450 try again".to_owned(),
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     })

@@ -198,6 +198,7 @@ async fn a_failure_keeps_the_services_words() {
         message: "The instance ID 'i-1' does not exist".to_owned(),
         status: Some(400),
         request_id: Some("r-1".to_owned()),
+        extended_request_id: None,
         shape: None,
         transient: false,
     };

@@ -65,6 +65,7 @@ fn refuse(world: &World, operation: &str, code: &str, transient: bool) {
         message: "no".to_owned(),
         status: Some(400),
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     };

@@ -267,6 +267,7 @@ async fn an_event_runs_later_and_again_after_a_failure() {
         message: "Rate Exceeded.".to_owned(),
         status: Some(429),
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: true,
     });

@@ -163,9 +163,9 @@ fn error_object(fault: &Fault) -> Value {
     if let Some(error) = &fault.error {
         object.insert("Error".to_owned(), json!(error));
     }
-    if let Some(cause) = &fault.cause {
-        object.insert("Cause".to_owned(), json!(cause));
-    }
+    // One that has no cause, as a time-out, shows an empty one: so recorded from the service.
+    let cause = fault.cause.as_deref().unwrap_or_default();
+    object.insert("Cause".to_owned(), json!(cause));
     Value::Object(object)
 }
 

@@ -67,7 +67,9 @@ pub(super) fn begin(
     let details = shown::scheduling(turn, (&integration, shown), limits);
     shown::scheduled(turn, id, &integration, details);
     let web = web_call(turn, &integration, &arguments)?;
-    let parameters = integration.parameters(arguments)?;
+    let mut parameters = integration.parameters(arguments)?;
+    let start = &turn.x.origin.start;
+    integration.signed(&mut parameters, (&start.machine_arn, &start.arn));
     let job = followed(&integration, &parameters, &role);
     let call = (integration.service.as_str(), integration.operation.as_str());
     let (effect, capture) = match web {
@@ -343,7 +345,8 @@ pub(super) fn succeed(
 ) -> Result<(), Fault> {
     let text = result.to_string();
     if text.len() > MAX_PAYLOAD {
-        return Err(fault::too_large(&state.name));
+        // A task is named by what it calls (as recorded from the service), any other state by its own name.
+        return Err(fault::too_large(&integration.resource_type));
     }
     drop_timers(turn, id);
     shown::succeeded(turn, id, integration, text);

@@ -207,6 +207,7 @@ impl Preview {
                 message: unknown::cleaned_text(&reason),
                 status: None,
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: true,
             }),

@@ -104,6 +104,7 @@ impl Stage {
                 message: cause.unwrap_or_default(),
                 status: None,
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             }),

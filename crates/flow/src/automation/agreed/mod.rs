@@ -383,6 +383,7 @@ fn refused(code: &str, message: &str, transient: bool) -> EffectFailure {
         message: message.to_owned(),
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient,
     }

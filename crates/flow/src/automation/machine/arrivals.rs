@@ -100,6 +100,7 @@ fn unknown_read(reason: String) -> EffectFailure {
         message: reason,
         status: None,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: true,
     }

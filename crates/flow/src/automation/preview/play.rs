@@ -226,6 +226,7 @@ impl Preview {
                 message: reason,
                 status: None,
                 request_id: None,
+                extended_request_id: None,
                 shape: None,
                 transient: true,
             }),

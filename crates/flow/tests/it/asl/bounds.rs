@@ -59,6 +59,7 @@ fn a_task_that_is_tried_for_ever_ends_with_its_history() {
             message: "no".to_owned(),
             status: Some(403),
             request_id: None,
+            extended_request_id: None,
             shape: None,
             transient: false,
         });

@@ -85,6 +85,7 @@ fn failure(code: &str, status: u16) -> Failure {
         message: "as S3 says it".to_owned(),
         status: Some(status),
         request_id: Some("r".to_owned()),
+        extended_request_id: None,
         shape: None,
         transient: false,
     }

@@ -1,5 +1,8 @@
 //! The names of the errors of calls.
 
+use flow::asl::Input;
+use model::Outcome;
+use model::effect::Failure;
 use serde_json::json;
 
 use super::cases::records;
@@ -187,4 +190,25 @@ fn errors_of_recorded_calls_are_those_of_the_service() {
     }
     println!("{seen} recorded errors of calls");
     assert!(seen >= 9, "{seen}");
+}
+
+/// S3 gives a request two ids, and both are shown.
+#[test]
+fn a_second_id_of_the_request_is_shown_behind_the_first() {
+    let definition = one(task("arn:aws:states:::aws-sdk:s3:getObject"));
+    let mut world = world(&definition, &json!({}));
+    let (effect, _) = world.calls.pop().expect("a call");
+    let outcome = Outcome::Failed(Failure {
+        code: "NoSuchKey".to_owned(),
+        message: "no".to_owned(),
+        status: Some(404),
+        request_id: Some("r".to_owned()),
+        extended_request_id: Some("e/=".into()),
+        shape: Some("NoSuchKey".to_owned()),
+        transient: false,
+    });
+    world.tell(Input::Effect { effect, outcome });
+    let (_, cause) = world.execution.failure();
+    let shown = "no (Service: S3, Status Code: 404, Request ID: r, Extended Request ID: e/=)";
+    assert_eq!(cause, Some(shown));
 }

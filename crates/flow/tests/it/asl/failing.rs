@@ -36,6 +36,7 @@ pub(super) fn refuse(world: &mut World, code: &str, shape: Option<&str>) {
         message: "no".to_owned(),
         status: Some(400),
         request_id: Some("r".to_owned()),
+        extended_request_id: None,
         shape: shape.map(str::to_owned),
         transient: false,
     };
@@ -343,4 +344,16 @@ fn a_word_of_a_worker_may_bear_the_name_of_a_missed_heartbeat() {
     let word = Settlement::Failed { error, cause: None };
     world.tell(Input::Token { token, word });
     assert_eq!(world.execution.status(), Status::Succeeded);
+}
+
+/// As recorded from the service: only the event has no cause.
+#[test]
+fn a_caught_time_out_has_an_empty_cause() {
+    let catch = json!({"TimeoutSeconds": 5, "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "Caught"}]});
+    let states = json!({"S": with(task("arn:aws:states:::aws-sdk:sqs:listQueues"), &catch), "Caught": {"Type": "Pass", "End": true}});
+    let mut world = world(&json!({"StartAt": "S", "States": states}), &json!({}));
+    refuse(&mut world, "Timeout", None);
+    let shown = json!({"Error": "States.Timeout", "Cause": ""});
+    let output = world.execution.output().expect("an output");
+    assert_eq!(serde_json::from_str::<Value>(output).ok(), Some(shown));
 }

@@ -219,6 +219,7 @@ fn a_run_that_ended_while_it_wrote_writes_anew_elsewhere() {
             message: String::new(),
             status: Some(500),
             request_id: None,
+            extended_request_id: None,
             shape: None,
             transient: true,
         }),

@@ -333,6 +333,7 @@ fn a_reading_that_cannot_be_made_is_asked_for_again_and_told() {
             message: "slow\u{e0f1} down".to_owned(),
             status: None,
             request_id: None,
+            extended_request_id: None,
             shape: None,
             transient,
         })

@@ -27,6 +27,7 @@ pub(crate) fn broken() -> Outcome {
         message: "broken".to_owned(),
         status: Some(400),
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: false,
     })

@@ -252,6 +252,7 @@ fn denied() -> Failure {
         message: "no".to_owned(),
         status: Some(403),
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: false,
     }

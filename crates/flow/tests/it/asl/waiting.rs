@@ -240,6 +240,7 @@ fn looks_may_fail_for_a_while_and_a_stop_ends_the_job() {
             message: "later".to_owned(),
             status: Some(400),
             request_id: None,
+            extended_request_id: None,
             shape: None,
             transient,
         })

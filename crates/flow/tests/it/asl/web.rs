@@ -49,6 +49,7 @@ fn failed(code: &str, status: Option<u16>) -> Outcome {
         message: "why".to_owned(),
         status,
         request_id: None,
+        extended_request_id: None,
         shape: None,
         transient: true,
     })

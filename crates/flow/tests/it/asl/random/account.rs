@@ -47,6 +47,7 @@ impl Account {
                 message: "no".to_owned(),
                 status: Some(400),
                 request_id: Some("r".to_owned()),
+                extended_request_id: None,
                 shape: None,
                 transient: false,
             });
