@@ -174,15 +174,29 @@ class MailSink:
         self._socket.close()
 
 
+def account_client(url, service, region=REGION):
+    """A boto3 client of the account that is played at this address."""
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=region,
+        aws_access_key_id="AKIDMOTO",
+        aws_secret_access_key="moto-secret-moto-secret",
+    )
+
+
 class Moto:
     """A moto server of its own: an AWS account in memory."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, account=ACCOUNT):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        environment = {**os.environ, "MOTO_ACCOUNT_ID": account}
         self._log = open(pathlib.Path(folder) / "moto.log", "wb")
         command = [program("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
+        self._process = subprocess.Popen(
+            command, stdout=self._log, stderr=self._log, env=environment, start_new_session=True
+        )
         wait_until("moto", self._answers)
 
     def _answers(self):
@@ -195,13 +209,7 @@ class Moto:
             return False
 
     def client(self, service, region=REGION):
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=region,
-            aws_access_key_id="AKIDMOTO",
-            aws_secret_access_key="moto-secret-moto-secret",
-        )
+        return account_client(self.url, service, region)
 
     def close(self):
         stop(self._process)
@@ -347,10 +355,12 @@ class Quell:
 class QuellTest(unittest.TestCase):
     """A test class with one server for all its tests.
 
-    A class that sets `with_moto` gets a moto server as its AWS account; one that sets `extra_config` adds TOML.
+    A class that sets `with_moto` gets a moto server as its AWS account, of the number `account`; one that sets
+    `extra_config` adds TOML.
     """
 
     with_moto = False
+    account = ACCOUNT
     extra_config = ""
     moto = None
 
@@ -360,7 +370,7 @@ class QuellTest(unittest.TestCase):
         folder = tempfile.mkdtemp(prefix="quell-e2e-")
         cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
         if cls.with_moto:
-            cls.moto = Moto(folder)
+            cls.moto = Moto(folder, cls.account)
             cls.addClassCleanup(cls.moto.close)
         cls.quell = Quell(folder, cls.extra_config, cls.account_url())
         cls.addClassCleanup(cls.quell.close)

@@ -1,4 +1,4 @@
-//! Every recorded execution that needs no other service.
+//! Every recorded execution that needs no other service, without a server: the quick half of `test_states_records`.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,10 @@ fn why_not(record: &Value) -> String {
     if needs.is_empty() {
         "no history, output or log of it can be compared".to_owned()
     } else {
-        format!("needs {}", needs.join(", "))
+        format!(
+            "needs {}: tests/e2e/test_states_records.py plays it over the wire",
+            needs.join(", ")
+        )
     }
 }
 

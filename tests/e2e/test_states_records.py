@@ -1,0 +1,145 @@
+"""Executions that were recorded from AWS, played over the wire with all that they need, and compared event for event.
+
+moto plays the account, mended where AWS is known to answer otherwise (`as_aws`); functions, event buses and activities are this
+server's own. What is not compared, and why, is told in the output.
+"""
+
+import collections
+import concurrent.futures
+import random
+import re
+import sys
+import threading
+import unittest
+
+from as_aws import AsAws
+from quelltest import QuellTest, account_client, wait_until
+from recorded_world import OWN, PATIENCE, Played
+from recordings import Comparer, Rules, changed, leaves, records
+
+# Played at once: most of the time they wait.
+AT_ONCE = 24
+BEFORE_REDRIVE = "recorded before executions could be redriven, when no answer told how often they were"
+OTHER_ACCOUNT = "the recorder's machine was in a second account, of which the record's calls say nothing"
+# Differences that are right: part of a record's id, what the line is like, and why.
+JUDGED = [
+    ("test_start_version_execution", r"executions\.0\.redriveCount: not expected 0", BEFORE_REDRIVE),
+    ("test_lambda_service_invoke_with_retry_extended_input", r"\.RedriveCount: not expected 0", BEFORE_REDRIVE),
+    ("test_cross_account_states_start_sync_execution", "<secondary_test_aws_account_id>.*found .*:111111111111:", OTHER_ACCOUNT),
+    (
+        "test_publish_message_attributes",
+        r'messages\.0\.SignatureVersion: expected "1", found "2"',
+        "moto signs what its topics send by the other of the two ways that SNS has",
+    ),
+]
+NOT_RUN = {
+    "apigateway": "`apigateway:invoke` is none of the integrations of this server: refused by name, with the remedy",
+}
+
+
+class Records(QuellTest):
+    with_moto = True
+    account = "111111111111"
+    extra_config = f'[auth]\naccount_id = "{account}"\n[functions]\nqueue_secs = 120\n'
+
+    @classmethod
+    def setUpClass(cls):
+        cls.records = records("asl")
+        if cls.records is None:
+            raise unittest.SkipTest("not run: the cases are not here (QUELL_CASES)")
+        super().setUpClass()
+        cls.states = cls.quell.client("stepfunctions", inject_host_prefix=False, max_pool_connections=2 * AT_ONCE)
+        cls.one_by_one, cls._clients = threading.Lock(), {}
+
+    @classmethod
+    def account_url(cls):
+        cls.as_aws = AsAws(cls.moto.url)
+        cls.addClassCleanup(cls.as_aws.close)
+        return cls.as_aws.url
+
+    def client(self, service):
+        """A client of the account, or of this server for what is its own."""
+        with self._making:
+            if service not in self._clients:
+                own = service in OWN
+                self._clients[service] = self.quell.client(service) if own else account_client(self.as_aws.url, service)
+            return self._clients[service]
+
+    _making = threading.Lock()
+
+    def ended(self, execution):
+        def look():
+            found = self.states.describe_execution(executionArn=execution)
+            return found if found["status"] != "RUNNING" else None
+
+        return wait_until(f"the end of {execution}", look, PATIENCE)
+
+    def differences(self, record):
+        """How what is observed here differs from what was recorded, line by line."""
+        rules, played = Rules(record), Played(self, record)
+        observed, expect = played.play(), record["expect"]
+        ends = {key: expect[key] for key in ("status", "output", "error_name", "cause") if key in expect and key in observed}
+        expected = ends | (expect.get("recorded") or {})
+        if "history" in expect:
+            expected["get_execution_history"] = {"events": expect["history"]}
+        comparer = Comparer(rules)
+        comparer.compare(expected, rules.normal({key: observed.get(key) for key in expected}, played.own))
+        return comparer.lines
+
+    def played(self, record):
+        """A record with its differences, or with why it could not be played to its end."""
+        try:
+            return record, self.differences(record)
+        except Exception as error:  # One record's end must not hide what the others show.
+            return record, [f"not played to its end: {type(error).__name__}: {error}"]
+
+    def test_the_comparison_sees_every_change(self):
+        """A recorded answer with any one value changed is not the recorded answer."""
+        chance = random.Random(7)
+        unseen = []
+        for record in self.records:
+            rules, expect = Rules(record), record["expect"]
+            whole = {"get_execution_history": {"events": expect.get("history") or []}, **(expect.get("recorded") or {})}
+            places = [(place, value) for place, value in leaves(whole) if rules.compares(place, value)]
+            for place, value in chance.sample(places, min(3, len(places))):
+                comparer = Comparer(rules)
+                comparer.compare(whole, changed(whole, place))
+                if not comparer.lines:
+                    unseen.append((record["id"], place, value))
+        self.assertEqual([], unseen)
+
+    def test_executions_go_over_the_wire_as_on_the_service(self):
+        executions = [record for record in self.records if record["kind"] == "Execution"]
+        table = collections.defaultdict(collections.Counter)
+        reasons, used, failures, chosen = collections.Counter(), set(), [], []
+        for record in executions:
+            lacking = [NOT_RUN[need] for need in record["needs"] if need in NOT_RUN]
+            why = lacking[0] if lacking else "the record says that nothing of it is compared" if Rules(record).nothing() else None
+            if why:
+                table[record["area"]]["not run"] += 1
+                reasons[record["area"], why] += 1
+            else:
+                chosen.append(record)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            for record, lines in pool.map(self.played, chosen):
+                right = [next((it for it in JUDGED if it[0] in record["id"] and re.search(it[1], line)), None) for line in lines]
+                used |= {judged for judged in right if judged}
+                wrong = [line for line, judged in zip(lines, right) if not judged]
+                table[record["area"]]["other" if wrong else "judged" if lines else "same"] += 1
+                if wrong:
+                    failures.append("\n    ".join([record["id"], *wrong]))
+        self.show(table, reasons)
+        self.assertEqual([], failures, "\n".join(["", *failures]))
+        self.assertEqual(set(), set(JUDGED) - used, "no record shows this difference any more")
+        self.assertGreater(sum(row["same"] for row in table.values()), 250)
+
+    @staticmethod
+    def show(table, reasons):
+        """The table by area, and what is not run."""
+        columns = ("same", "judged", "other", "not run")
+        lines = [f"{'area':<22}" + "".join(f"{it:>8}" for it in columns)]
+        lines += [f"{area:<22}" + "".join(f"{row[it]:>8}" for it in columns) for area, row in sorted(table.items())]
+        lines += [f"{'all':<22}" + "".join(f"{sum(row[it] for row in table.values()):>8}" for it in columns)]
+        lines += [f"judged: {name}: {why}" for name, _, why in JUDGED]
+        lines += [f"not run: {count} of {area}: {why}" for (area, why), count in sorted(reasons.items())]
+        print("\n" + "\n".join(lines), file=sys.stderr)
