@@ -15,6 +15,8 @@ use crate::page::Cursor;
 
 /// Most aliases of one machine (the quota of AWS).
 const MAX_ALIASES: usize = 100;
+/// Most versions that share the executions of an alias.
+const MAX_ROUTES: usize = 2;
 const DESCRIPTION: Text = Text::length(0, 256);
 const NAME: Text = Text::length(1, 80).matching(r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$", is_name);
 
@@ -212,14 +214,32 @@ fn known(
     }
 }
 
+/// More routes than an alias has: they are shown as AWS shows a list of objects.
+fn too_many(items: &[Fields<'_>]) -> ApiError {
+    let shown = items.iter().map(|item| {
+        let arn = item.raw("stateMachineVersionArn").and_then(Value::as_str);
+        let (arn, weight) = (
+            arn.unwrap_or("null"),
+            item.raw("weight").unwrap_or(&Value::Null),
+        );
+        format!("RoutingConfigurationListItem(stateMachineVersionArn={arn}, weight={weight})")
+    });
+    let shown = format!("[{}]", shown.collect::<Vec<_>>().join(", "));
+    let message = format!("Member must have length less than or equal to {MAX_ROUTES}");
+    ApiError::constraint("routingConfiguration", Some(&shown), &message)
+}
+
 /// `routingConfiguration`: the machine that its versions are of, and the shares.
 fn routes(
     call: &Call,
     fields: &Fields<'_>,
 ) -> Result<Option<(String, Vec<MachineRoute>)>, ApiError> {
-    let Some(items) = fields.objects("routingConfiguration", 1, 2)? else {
+    let Some(items) = fields.objects("routingConfiguration", 1, usize::MAX)? else {
         return Ok(None);
     };
+    if items.len() > MAX_ROUTES {
+        return Err(too_many(&items));
+    }
     let mut arns = Vec::new();
     let mut found: Vec<(Place, i64)> = Vec::new();
     for item in &items {

@@ -24,11 +24,6 @@ use play::{Played, play};
 /// Differences that stand: the part of an id, the beginning of the difference, and why.
 const JUDGED: &[(&str, &str, &str)] = &[
     (
-        "test_sfn_api_aliasing::test_error_create_alias_invalid_router_configs",
-        "too_many_routing.exception_value",
-        "a refused value is shown in 128 characters at most, a list by its length",
-    ),
-    (
         "test_sfn_api_map_run::test_map_state_label_too_long_fail",
         "map_state_label_too_long_fail.",
         "not a text of AWS: `Error=ValueError Args=` is an error of Python",
