@@ -114,10 +114,10 @@ class Rules:
 
     def compares(self, place, value):
         """Whether a value at a place is compared with what it is, not only by its presence."""
-        whole_path = not any(self.skips(list(place[: end + 1])) for end in range(len(place)))
+        reached = not any(self.skips(list(place[: end + 1])) for end in range(len(place)))
         presence = TIMES | self.literals | NAMED_AFTER_THEMSELVES | {"generated-uuid"}
         told = not (isinstance(value, str) and (value in presence or PLACEHOLDER.search(value)))
-        return whole_path and told and "timestamp" not in str(place[-1]).lower()
+        return reached and told and "timestamp" not in str(place[-1]).lower()
 
     def normal(self, observed, own):
         """An observed answer in the record's words; `own` has what this run has in the place of the record's names."""

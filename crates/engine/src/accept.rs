@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
+use model::bus::Rule;
 use model::incident::Trigger;
 use model::{AggregateId, Event, Scope, ids};
 use ports::CommitError;
@@ -117,10 +118,11 @@ pub(crate) async fn put_events(
     let mut outcomes = Vec::with_capacity(entries.len());
     let mut inputs = Vec::new();
     let mut taken = Vec::new();
-    let mut archived = Vec::new();
+    let (mut archived, mut arrived) = (Vec::new(), Vec::new());
     for entry in entries {
         outcomes.push(match accept(shared, scope, &entry, now).await? {
-            Ok(accepted) => {
+            Ok((accepted, event)) => {
+                arrived.push(event);
                 inputs.extend(accepted.inputs);
                 taken.extend(accepted.taken);
                 archived.extend(accepted.archived);
@@ -132,6 +134,7 @@ pub(crate) async fn put_events(
         });
     }
     commit(shared, inputs, archived, now).await?;
+    arrived.into_iter().for_each(|event| event.note(shared));
     shared.metrics.taken(&taken, now);
     Ok(outcomes)
 }
@@ -146,13 +149,42 @@ pub(crate) struct Accepted {
     pub(crate) archived: Vec<ArchivedEvent>,
 }
 
+/// What is counted and shown of an event that arrived, whoever wants it: to be noted when it is sure that it did.
+#[must_use]
+pub(crate) struct Arrived {
+    scope: Scope,
+    /// Its bus; empty for a name that is not to be counted by.
+    bus: String,
+    /// Whether there is such a bus.
+    exists: bool,
+    matching: Vec<Arc<Rule>>,
+    id: Uuid,
+    at: Timestamp,
+    text: String,
+}
+
+impl Arrived {
+    /// Counts it, and keeps it among the recent ones of its bus.
+    pub(crate) fn note(self, shared: &Shared) {
+        let count = |counter: &AtomicU64, by: bool| counter.fetch_add(by.into(), Ordering::Relaxed);
+        count(&shared.counters.seen, true);
+        count(&shared.counters.unmatched, self.matching.is_empty());
+        count(&shared.counters.unknown_bus, !self.exists);
+        let (scope, bus) = (&self.scope, &self.bus);
+        shared.metrics.arrived(scope, bus, &self.matching);
+        if !bus.is_empty() {
+            shared.recent.keep(scope, bus, (self.id, self.at), self.text);
+        }
+    }
+}
+
 /// Matches an event and makes the inputs of its targets, or says why it is no event.
 pub(crate) async fn accept(
     shared: &Shared,
     scope: &Scope,
     entry: &PutEntry,
     now: Timestamp,
-) -> Result<Result<Accepted, String>, AskError> {
+) -> Result<Result<(Accepted, Arrived), String>, AskError> {
     let id = entry
         .id
         .unwrap_or_else(|| ids::random(&shared.ports.entropy.draw(), "event"));
@@ -161,53 +193,45 @@ pub(crate) async fn accept(
         Ok(event) => event,
         Err(reason) => return Ok(Err(reason)),
     };
-    shared.counters.seen.fetch_add(1, Ordering::Relaxed);
     let matching = shared.rules.matching(scope, &entry.bus, event);
+    let bus = (scope, entry.bus.as_str());
+    let kept = (id, entry.time.unwrap_or(now), text.as_str());
+    let archived = shared.archives.keep(bus, event, kept);
     let known = shared.rules.knows(scope, &entry.bus);
-    let bus = if known { entry.bus.as_str() } else { "" };
-    shared.metrics.arrived(scope, bus, &matching);
     let mut accepted = Accepted {
         id,
         inputs: Vec::new(),
         taken: Vec::new(),
-        archived: shared.archives.keep(
-            (scope, &entry.bus),
-            event,
-            (id, entry.time.unwrap_or(now), &text),
-        ),
+        archived,
     };
-    if matching.is_empty() {
-        // What is kept must be fit for targets: a replay gives it to them.
-        if !accepted.archived.is_empty()
-            && let Err(reason) = parsed(&text)
-        {
-            return Ok(Err(reason));
-        }
-        shared.counters.unmatched.fetch_add(1, Ordering::Relaxed);
-        if known {
-            shared.recent.keep(scope, bus, (id, now), text);
-        } else if !fan_out::bus_exists(shared, scope, &entry.bus).await? {
-            shared.counters.unknown_bus.fetch_add(1, Ordering::Relaxed);
-        }
-        return Ok(Ok(accepted));
+    // What is kept must be fit for targets, too: a replay gives it to them.
+    if !matching.is_empty() || !accepted.archived.is_empty() {
+        let (value, envelope) = match parsed(&text) {
+            Ok(parsed) => parsed,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let arrival = Arrival {
+            scope,
+            event: &envelope,
+            value: &value,
+            text: &text,
+            now,
+        };
+        let given = deliveries(shared, &arrival, &matching).await?;
+        accepted.inputs = given.inputs;
+        accepted.taken = given.taken;
+        accepted.archived.extend(given.archived);
     }
-    let (value, envelope) = match parsed(&text) {
-        Ok(parsed) => parsed,
-        Err(reason) => return Ok(Err(reason)),
+    let arrived = Arrived {
+        scope: scope.clone(),
+        exists: known || fan_out::bus_exists(shared, scope, &entry.bus).await?,
+        bus: if known { entry.bus.clone() } else { String::new() },
+        matching,
+        id,
+        at: now,
+        text,
     };
-    let arrival = Arrival {
-        scope,
-        event: &envelope,
-        value: &value,
-        text: &text,
-        now,
-    };
-    let given = deliveries(shared, &arrival, &matching).await?;
-    accepted.inputs = given.inputs;
-    accepted.taken = given.taken;
-    accepted.archived.extend(given.archived);
-    shared.recent.keep(scope, bus, (id, now), text);
-    Ok(Ok(accepted))
+    Ok(Ok((accepted, arrived)))
 }
 
 /// Whether a detail is one JSON object and nothing besides: text behind it could speak for the envelope.

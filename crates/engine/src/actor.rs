@@ -389,6 +389,9 @@ impl Actor {
         }
         let (taken, since) = &after.taken;
         self.shared.metrics.taken(taken, *since);
+        for event in after.arrived {
+            event.note(&self.shared);
+        }
         delivery::count(&self.shared.metrics, &self.scope, &after.measured);
         for claim in &after.claims {
             self.shared.routes.forget(claim);

@@ -12,7 +12,7 @@ use ports::store::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::accept::{Accepted, PutEntry};
+use crate::accept::{Accepted, Arrived, PutEntry};
 use crate::input::Input;
 use crate::machine::{Decided, Order, State};
 use crate::machines::delivery::{self, Measured};
@@ -34,6 +34,7 @@ pub(crate) struct Batch {
     intents: Vec<Intent>,
     announced: Vec<PutEntry>,
     taken: Vec<Local>,
+    arrived: Vec<Arrived>,
     changed: bool,
     delete: bool,
 }
@@ -52,7 +53,9 @@ pub(crate) struct After {
     pub(crate) claims: Vec<ClaimKey>,
     /// What is to be counted of a delivery.
     pub(crate) measured: Vec<Measured>,
-    /// Targets in this process that have an announced event, and since when they might have had it.
+    /// Events that were put on buses.
+    pub(crate) arrived: Vec<Arrived>,
+    /// Targets in this process that have such an event, and since when they might have had it.
     pub(crate) taken: (Vec<Local>, Timestamp),
     pub(crate) changed: bool,
     pub(crate) deleted: bool,
@@ -75,6 +78,7 @@ impl Batch {
             intents: Vec::new(),
             announced: Vec::new(),
             taken: Vec::new(),
+            arrived: Vec::new(),
             changed: false,
             delete: false,
         }
@@ -178,7 +182,8 @@ impl Batch {
     }
 
     /// An announced event reaches its targets with this transaction.
-    pub(crate) fn reach(&mut self, accepted: Accepted) {
+    pub(crate) fn reach(&mut self, (accepted, arrived): (Accepted, Arrived)) {
+        self.arrived.push(arrived);
         self.sends.extend(accepted.inputs);
         self.turn.archived.extend(accepted.archived);
         self.taken.extend(accepted.taken);
@@ -271,6 +276,7 @@ impl Batch {
             timers,
             claims,
             measured,
+            arrived: self.arrived,
             taken: (self.taken, at),
             changed: writes_aggregate,
             deleted: writes_aggregate && self.delete,

@@ -155,7 +155,9 @@ pub(crate) async fn take_in(
             continue;
         }
         let accepted = accept(shared, scope, &arriving.entry, now).await?;
-        let accepted = accepted.map_err(|reason| TakeInError::Malformed { index, reason })?;
+        let accepted = accepted.map_err(|reason| TakeInError::Malformed { index, reason });
+        let (accepted, arrived) = accepted?;
+        arrived.note(shared);
         fresh.push(Fresh {
             index,
             accepted,

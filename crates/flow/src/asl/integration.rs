@@ -189,7 +189,7 @@ impl Integration {
 
     /// Names the execution in the events that it puts on a bus: its machine's ARN and its own follow the resources given.
     /// Source: Step Functions developer guide, "Send EventBridge events with Step Functions".
-    pub(crate) fn signed(
+    pub(crate) fn name_origin(
         &self,
         parameters: &mut Map<String, Value>,
         (machine, execution): (&str, &str),
@@ -418,19 +418,19 @@ mod tests {
 
     #[test]
     fn events_tell_which_execution_put_them() {
-        let signed = |resource: &str| {
+        let named = |resource: &str| {
             let arguments = json!({"Entries": [{"Resources": ["arn"]}, {"Detail": {"n": 1}}]});
             let integration = parsed(resource);
             let mut parameters = integration.parameters(arguments).expect("parameters");
-            integration.signed(&mut parameters, ("machine", "execution"));
+            integration.name_origin(&mut parameters, ("machine", "execution"));
             Value::Object(parameters)
         };
         let wanted = json!({"Entries": [
             {"Resources": ["arn", "machine", "execution"]},
             {"Detail": "{\"n\":1}", "Resources": ["machine", "execution"]},
         ]});
-        assert_eq!(signed("events:putEvents"), wanted);
+        assert_eq!(named("events:putEvents"), wanted);
         let wanted = json!({"Entries": [{"Resources": ["arn"]}, {"Detail": {"n": 1}}]});
-        assert_eq!(signed("aws-sdk:eventbridge:putEvents"), wanted);
+        assert_eq!(named("aws-sdk:eventbridge:putEvents"), wanted);
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn begin(
     let web = web_call(turn, &integration, &arguments)?;
     let mut parameters = integration.parameters(arguments)?;
     let start = &turn.x.origin.start;
-    integration.signed(&mut parameters, (&start.machine_arn, &start.arn));
+    integration.name_origin(&mut parameters, (&start.machine_arn, &start.arn));
     let job = followed(&integration, &parameters, &role);
     let call = (integration.service.as_str(), integration.operation.as_str());
     let (effect, capture) = match web {
