@@ -173,7 +173,9 @@ impl Arrived {
         let (scope, bus) = (&self.scope, &self.bus);
         shared.metrics.arrived(scope, bus, &self.matching);
         if !bus.is_empty() {
-            shared.recent.keep(scope, bus, (self.id, self.at), self.text);
+            shared
+                .recent
+                .keep(scope, bus, (self.id, self.at), self.text);
         }
     }
 }
@@ -225,7 +227,11 @@ pub(crate) async fn accept(
     let arrived = Arrived {
         scope: scope.clone(),
         exists: known || fan_out::bus_exists(shared, scope, &entry.bus).await?,
-        bus: if known { entry.bus.clone() } else { String::new() },
+        bus: if known {
+            entry.bus.clone()
+        } else {
+            String::new()
+        },
         matching,
         id,
         at: now,
