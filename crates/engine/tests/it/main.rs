@@ -1,5 +1,6 @@
 //! The engine over the in-memory store: turns, recovery, crash at every commit.
 
+mod announcements;
 mod children;
 mod crash;
 mod deliveries;
