@@ -17,13 +17,15 @@ from quelltest import wait_until
 PATIENCE = 240
 # These are this server's own; everything else is the account's.
 OWN = {"lambda", "events"}
+# What is said of what there is already: it was made when the record was played before.
+EXISTS = {"ResourceConflictException", "ResourceInUseException", "ResourceAlreadyExistsException"}
 
 
 class Played:
     """One record as it went here: what AWS's answers are compared with, and this run's names for the record's."""
 
-    def __init__(self, world, record):
-        self.world, self.record = world, record
+    def __init__(self, world, record, again):
+        self.world, self.record, self.again = world, record, again
         self.own, self.answers, self.starts = [], [], []
         self.stop = threading.Event()
         self.messages = []
@@ -62,7 +64,12 @@ class Played:
         if call["op"] == "CreateFunction":
             params["Code"] = {"ZipFile": packed(params["Code"]["files"])}
         params = {name: as_bytes(it) if name == "Body" else it for name, it in params.items() if it not in ("", None)}
-        answer = operation(client, call["op"])(**params)
+        try:
+            answer = operation(client, call["op"])(**params)
+        except botocore.exceptions.ClientError as refusal:
+            if self.again and refusal.response["Error"]["Code"] in EXISTS:
+                return
+            raise
         if call["op"] == "CreateBucket":
             # As every bucket is since 2023.
             by = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
@@ -255,7 +262,9 @@ class Played:
         def read():
             events = logs.filter_log_events(logGroupName=group)["events"]
             messages = [json.loads(event["message"]) for event in events]
-            messages = [it for it in messages if "execution_arn" in it]
+            messages = [it for it in messages if it.get("execution_arn") in self.starts]
+            # Each execution has a stream of its own: which of them is written first is nobody's promise.
+            messages.sort(key=lambda it: (self.starts.index(it["execution_arn"]), int(it["id"])))
             ends = [it for it in messages if it["type"].startswith("Execution") and it["type"] != "ExecutionStarted"]
             if key == "end_event":
                 return ends and ends[-1]
