@@ -19,7 +19,7 @@ from recorded_world import OWN, PATIENCE, Played
 from recordings import Comparer, Rules, changed, leaves, records
 
 # Played at once: most of the time they wait.
-AT_ONCE = 24
+AT_ONCE = 12
 # How often one that differs is played again, alone: some have time limits of a second, which pass on a busy machine.
 AGAIN = 3
 BEFORE_REDRIVE = "recorded before executions could be redriven, when no answer told how often they were"
@@ -48,7 +48,8 @@ class Records(QuellTest):
     def setUpClass(cls):
         cls.records = records("asl")
         if cls.records is None:
-            raise unittest.SkipTest("not run: the cases are not here (QUELL_CASES)")
+            print("not run: the recorded cases are not here; QUELL_CASES names their folder", file=sys.stderr)
+            raise unittest.SkipTest("the recorded cases are not here")
         super().setUpClass()
         cls.states = cls.quell.client("stepfunctions", inject_host_prefix=False, max_pool_connections=2 * AT_ONCE)
         cls.one_by_one, cls._clients = threading.Lock(), {}
