@@ -191,7 +191,8 @@ class Moto:
     def __init__(self, folder, account=ACCOUNT):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        environment = {**os.environ, "MOTO_ACCOUNT_ID": account}
+        # Where it is told its account, it knows no other: calls as a role of another one would be of this one.
+        environment = dict(os.environ) if account == ACCOUNT else {**os.environ, "MOTO_ACCOUNT_ID": account}
         self._log = open(pathlib.Path(folder) / "moto.log", "wb")
         command = [program("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = subprocess.Popen(

@@ -73,6 +73,10 @@ class Events(StatesTest):
         running, aborted = self.told(queue, 2)
         self.assertEqual([running["detail"]["status"], aborted["detail"]["status"]], ["RUNNING", "ABORTED"])
         self.assertEqual(aborted["detail"]["error"], "Enough")
+        # What came twice would have come before what is told later.
+        self.states.stop_execution(executionArn=self.start(arn))
+        later = self.told(queue, 2)
+        self.assertNotIn(execution, [event["detail"]["executionArn"] for event in later])
 
     def test_a_failure_opens_an_incident(self):
         incidents, _ = self.set_up_incident_manager()

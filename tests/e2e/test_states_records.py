@@ -102,6 +102,7 @@ class Records(QuellTest):
             for record, lines in zip(chosen, list(pool.map(self.played, chosen))):
                 judged, wrong = self.sorted_out(record, lines)
                 for _ in range(AGAIN if wrong else 0):
+                    print(f"played again: {record['id']}", *wrong[:3], sep="\n    ", file=sys.stderr)
                     judged, wrong = self.sorted_out(record, self.played(record, again=True))
                     if not wrong:
                         break

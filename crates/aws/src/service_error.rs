@@ -121,8 +121,8 @@ impl ServiceError {
     }
 }
 
-/// `x-amz-retry-after` counts milliseconds; `retry-after` counts seconds (its date form is not used by AWS). More than
-/// fits is no answer to go by.
+/// `x-amz-retry-after` counts milliseconds; `retry-after` counts seconds (its date form is not used by AWS). What is
+/// longer than fits is as long as can be.
 fn retry_after(response: &HttpResponse) -> Option<u32> {
     let number = |name: &str| {
         response
@@ -131,7 +131,7 @@ fn retry_after(response: &HttpResponse) -> Option<u32> {
     };
     number("x-amz-retry-after")
         .or_else(|| number("retry-after").and_then(|seconds| seconds.checked_mul(1000)))
-        .and_then(|millis| u32::try_from(millis).ok())
+        .map(|millis| u32::try_from(millis).unwrap_or(u32::MAX))
 }
 
 /// Name of an HTTP status, for answers that say nothing else. As boto3 has it from Python's list.

@@ -121,8 +121,8 @@ pub(crate) async fn put_events(
     let (mut archived, mut arrived) = (Vec::new(), Vec::new());
     for entry in entries {
         outcomes.push(match accept(shared, scope, &entry, now).await? {
-            Ok((accepted, event)) => {
-                arrived.push(event);
+            Ok(accepted) => {
+                arrived.extend(accepted.arrived);
                 inputs.extend(accepted.inputs);
                 taken.extend(accepted.taken);
                 archived.extend(accepted.archived);
@@ -147,29 +147,35 @@ pub(crate) struct Accepted {
     pub(crate) taken: Vec<Local>,
     /// What archives keep of it.
     pub(crate) archived: Vec<ArchivedEvent>,
+    /// Its arrivals at all buses that it comes to.
+    pub(crate) arrived: Vec<Arrived>,
 }
 
 /// What is counted and shown of an event that arrived, whoever wants it: to be noted when it is sure that it did.
 #[must_use]
+#[derive(Debug)]
 pub(crate) struct Arrived {
-    scope: Scope,
+    pub(crate) scope: Scope,
     /// Its bus; empty for a name that is not to be counted by.
-    bus: String,
-    /// Whether there is such a bus.
-    exists: bool,
-    matching: Vec<Arc<Rule>>,
-    id: Uuid,
-    at: Timestamp,
-    text: String,
+    pub(crate) bus: String,
+    /// For the bus that it came to first, whether there is such a bus; rules lead to others that there are.
+    pub(crate) first: Option<bool>,
+    pub(crate) matching: Vec<Arc<Rule>>,
+    pub(crate) id: Uuid,
+    pub(crate) at: Timestamp,
+    pub(crate) text: String,
 }
 
 impl Arrived {
     /// Counts it, and keeps it among the recent ones of its bus.
     pub(crate) fn note(self, shared: &Shared) {
-        let count = |counter: &AtomicU64, by: bool| counter.fetch_add(by.into(), Ordering::Relaxed);
-        count(&shared.counters.seen, true);
-        count(&shared.counters.unmatched, self.matching.is_empty());
-        count(&shared.counters.unknown_bus, !self.exists);
+        if let Some(exists) = self.first {
+            let count =
+                |counter: &AtomicU64, by: bool| counter.fetch_add(by.into(), Ordering::Relaxed);
+            count(&shared.counters.seen, true);
+            count(&shared.counters.unmatched, self.matching.is_empty());
+            count(&shared.counters.unknown_bus, !exists);
+        }
         let (scope, bus) = (&self.scope, &self.bus);
         shared.metrics.arrived(scope, bus, &self.matching);
         if !bus.is_empty() {
@@ -186,7 +192,7 @@ pub(crate) async fn accept(
     scope: &Scope,
     entry: &PutEntry,
     now: Timestamp,
-) -> Result<Result<(Accepted, Arrived), String>, AskError> {
+) -> Result<Result<Accepted, String>, AskError> {
     let id = entry
         .id
         .unwrap_or_else(|| ids::random(&shared.ports.entropy.draw(), "event"));
@@ -205,6 +211,7 @@ pub(crate) async fn accept(
         inputs: Vec::new(),
         taken: Vec::new(),
         archived,
+        arrived: Vec::new(),
     };
     // What is kept must be fit for targets, too: a replay gives it to them.
     if !matching.is_empty() || !accepted.archived.is_empty() {
@@ -223,10 +230,11 @@ pub(crate) async fn accept(
         accepted.inputs = given.inputs;
         accepted.taken = given.taken;
         accepted.archived.extend(given.archived);
+        accepted.arrived = given.arrived;
     }
     let arrived = Arrived {
         scope: scope.clone(),
-        exists: known || fan_out::bus_exists(shared, scope, &entry.bus).await?,
+        first: Some(known || fan_out::bus_exists(shared, scope, &entry.bus).await?),
         bus: if known {
             entry.bus.clone()
         } else {
@@ -237,7 +245,8 @@ pub(crate) async fn accept(
         at: now,
         text,
     };
-    Ok(Ok((accepted, arrived)))
+    accepted.arrived.push(arrived);
+    Ok(Ok(accepted))
 }
 
 /// Whether a detail is one JSON object and nothing besides: text behind it could speak for the envelope.

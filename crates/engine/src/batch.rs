@@ -182,8 +182,8 @@ impl Batch {
     }
 
     /// An announced event reaches its targets with this transaction.
-    pub(crate) fn reach(&mut self, (accepted, arrived): (Accepted, Arrived)) {
-        self.arrived.push(arrived);
+    pub(crate) fn reach(&mut self, accepted: Accepted) {
+        self.arrived.extend(accepted.arrived);
         self.sends.extend(accepted.inputs);
         self.turn.archived.extend(accepted.archived);
         self.taken.extend(accepted.taken);

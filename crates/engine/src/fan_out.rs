@@ -11,6 +11,7 @@ use model::Scope;
 use model::bus::{BUS, Rule, Target};
 use ports::store::ArchivedEvent;
 
+use crate::accept::Arrived;
 use crate::deliver::{Arrival, Inputs, deliver, refused, rule_arn, undeliverable};
 use crate::engine::Shared;
 use crate::error::AskError;
@@ -33,6 +34,8 @@ struct Way {
     open: VecDeque<(Scope, Vec<Arc<Rule>>)>,
     /// What archives of the buses behind the first one keep.
     archived: Vec<ArchivedEvent>,
+    /// Its arrivals at those buses.
+    arrived: Vec<Arrived>,
 }
 
 /// What one event gives to the targets of the rules that match it: to be committed together.
@@ -43,6 +46,8 @@ pub(crate) struct Given {
     pub(crate) taken: Vec<Local>,
     /// What archives of further buses keep.
     pub(crate) archived: Vec<ArchivedEvent>,
+    /// Its arrivals at further buses.
+    pub(crate) arrived: Vec<Arrived>,
 }
 
 /// What one event gives to the targets of the rules that match it.
@@ -59,6 +64,7 @@ pub(crate) async fn deliveries(
         visited: buses.collect(),
         open: VecDeque::from([(scope.clone(), matching.to_vec())]),
         archived: Vec::new(),
+        arrived: Vec::new(),
     };
     let mut all = Given::default();
     while let Some((scope, rules)) = way.open.pop_front() {
@@ -88,6 +94,7 @@ pub(crate) async fn deliveries(
         }
     }
     all.archived = way.archived;
+    all.arrived = way.arrived;
     Ok(all)
 }
 
@@ -141,11 +148,16 @@ impl Way {
             let message = format!("there is no event bus `{}` in {}", bus.1, bus.0.region);
             return Ok(Err(undeliverable("NO_RESOURCE", message)));
         }
-        shared.metrics.arrived(&bus.0, &bus.1, &matching);
         if let Ok(id) = arrival.event.id.parse() {
-            let text = arrival.text.to_owned();
-            let kept = (id, arrival.now);
-            shared.recent.keep(&bus.0, &bus.1, kept, text);
+            self.arrived.push(Arrived {
+                scope: bus.0.clone(),
+                bus: bus.1.clone(),
+                first: None,
+                matching: matching.clone(),
+                id,
+                at: arrival.now,
+                text: arrival.text.to_owned(),
+            });
         }
         self.keep(shared, arrival, (&bus, event));
         self.visited.insert(bus.clone());

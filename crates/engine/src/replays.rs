@@ -192,10 +192,13 @@ async fn event(
         text: &text,
         now,
     };
-    let given = fan_out::deliveries(shared, &arrival, &matching)
+    let mut given = fan_out::deliveries(shared, &arrival, &matching)
         .await
         .map_err(|error| StoreError(error.to_string()))?;
     shared.metrics.taken(&given.taken, now);
+    for event in std::mem::take(&mut given.arrived) {
+        event.note(shared);
+    }
     Ok(given)
 }
 

@@ -182,11 +182,14 @@ async fn given(
         now,
     };
     let rule = Arc::new(rule);
-    let given = fan_out::deliveries(shared, &arrival, &[Arc::clone(&rule)])
+    let mut given = fan_out::deliveries(shared, &arrival, &[Arc::clone(&rule)])
         .await
         .map_err(|error| StoreError(error.to_string()))?;
     shared.metrics.fired(scope, &rule);
     shared.metrics.taken(&given.taken, now);
+    for event in std::mem::take(&mut given.arrived) {
+        event.note(shared);
+    }
     Ok(given)
 }
 

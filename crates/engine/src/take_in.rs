@@ -155,9 +155,7 @@ pub(crate) async fn take_in(
             continue;
         }
         let accepted = accept(shared, scope, &arriving.entry, now).await?;
-        let accepted = accepted.map_err(|reason| TakeInError::Malformed { index, reason });
-        let (accepted, arrived) = accepted?;
-        arrived.note(shared);
+        let accepted = accepted.map_err(|reason| TakeInError::Malformed { index, reason })?;
         fresh.push(Fresh {
             index,
             accepted,
@@ -169,6 +167,19 @@ pub(crate) async fn take_in(
         .map(|(to, input)| (to, scope.clone(), input))
         .collect();
     commit(shared, keys, (fresh, count), (notes, now)).await
+}
+
+/// Counts and shows what was taken, and tells what became of it.
+fn taken(shared: &Shared, fresh: Vec<Fresh>, (count, now): (usize, Timestamp)) -> TakenIn {
+    let outcomes = outcomes(&fresh, count);
+    for Fresh { accepted, .. } in fresh {
+        shared.metrics.taken(&accepted.taken, now);
+        accepted
+            .arrived
+            .into_iter()
+            .for_each(|event| event.note(shared));
+    }
+    TakenIn::Taken(outcomes)
 }
 
 async fn is_claimed(shared: &Shared, key: &ClaimKey, now: Timestamp) -> Result<bool, AskError> {
@@ -195,7 +206,7 @@ async fn commit(
             .collect();
         // What no rule and no archive wants leaves nothing that a second arrival could repeat: it needs no memory.
         if inputs.is_empty() && archived.is_empty() {
-            return Ok(TakenIn::Taken(outcomes(&fresh, count)));
+            return Ok(taken(shared, fresh, (count, now)));
         }
         let turn = Turn {
             inbox_new: rows(&inputs, now),
@@ -205,10 +216,7 @@ async fn commit(
         };
         match commit_whole(shared, turn, inputs).await? {
             Ok(()) => {
-                for event in &fresh {
-                    shared.metrics.taken(&event.accepted.taken, now);
-                }
-                return Ok(TakenIn::Taken(outcomes(&fresh, count)));
+                return Ok(taken(shared, fresh, (count, now)));
             }
             Err(CommitError::Claimed { claim, .. }) => {
                 let before = fresh.len();

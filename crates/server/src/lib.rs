@@ -105,9 +105,12 @@ pub fn owns(state: &AppState, call: &Outgoing<'_>) -> bool {
         }
         ("stepfunctions", operation) => {
             let own = call.account.is_none_or(|account| account == scope.account);
-            let activity = text("activityArn").and_then(model::arn::Arn::parse);
+            let activity = text("activityArn").or(text("resourceArn"));
+            let activity = activity.and_then(model::arn::Arn::parse);
+            let activity = activity.filter(|arn| arn.resource.starts_with("activity:"));
             own && (owns_machine(state, call.params, &scope)
                 || activity.is_some_and(|arn| is_of(&arn, &scope))
+                || matches!(operation, "CreateActivity" | "ListActivities")
                 || is_own_token(operation, text("taskToken")))
         }
         ("sns", "Publish") if call.delivers => {
@@ -147,6 +150,7 @@ fn owns_machine(state: &AppState, params: &serde_json::Value, scope: &model::Sco
         "executionArn",
         "stateMachineAliasArn",
         "stateMachineVersionArn",
+        "resourceArn",
     ]
     .into_iter()
     .filter_map(|member| params.get(member)?.as_str())

@@ -74,11 +74,14 @@ def encode_strictly(value, request):
         raise TypeError(f"Object of type {type(other).__name__} is not JSON serializable")
 
     try:
-        name, value = ("Text", value.decode()) if isinstance(value, bytes) else ("Payload", value)
-        text = json.dumps({name: value}, default=number, allow_nan=False)
+        if isinstance(value, bytes):
+            text, size = json.dumps({"Text": value.decode()}), len(value)
+        else:
+            text = json.dumps({"Payload": value}, default=number, allow_nan=False)
+            size = len(text) - len('{"Payload": }')
     except (TypeError, ValueError, RecursionError) as error:
         raise Refused(f"Unable to marshal response: {error}", "Runtime.MarshalError") from None
-    if len(text) > request["result_bytes"] + len('{"Payload": }'):
+    if size > request["result_bytes"]:
         message = f"Response payload size exceeded maximum allowed payload size ({request['result_bytes']} bytes)."
         raise Refused(message, "Function.ResponseSizeTooLarge")
     return text
@@ -102,20 +105,22 @@ def encode(value, request):
     return data.decode()
 
 
+def as_in_lambda(text, request):
+    """A function's code lies in one place for whoever reads of it: where it lies on this server concerns nobody else."""
+    return text.replace(request["directory"], "/var/task") if request["kind"] == "lambda" else text
+
+
 def describe(error, request):
     """The exception and where in the code it arose; frames of this harness and of the import machinery tell nothing."""
     hidden = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in hidden][-20:]
     lines = [line[:MESSAGE_CHARS] for line in traceback.format_list(frames)]
-    if request["kind"] == "lambda":
-        # As Lambda shows its code, which lies there: where it lies on this server concerns nobody who reads a cause.
-        root = f'File "{request["directory"]}/'
-        lines = [line.replace(root, 'File "/var/task/', 1) for line in lines]
-    head = "".join(traceback.format_exception_only(type(error), error)).strip()
+    lines = [as_in_lambda(line, request) for line in lines]
+    head = as_in_lambda("".join(traceback.format_exception_only(type(error), error)).strip(), request)
     shown = head + ("\nTraceback (most recent call last):\n" + "".join(lines) if lines else "")
     return {
         "error": type(error).__name__,
-        "message": text_of(error)[:MESSAGE_CHARS],
+        "message": as_in_lambda(text_of(error), request)[:MESSAGE_CHARS],
         "trace": lines,
         "shown": shown[:MESSAGE_CHARS],
     }
@@ -324,8 +329,9 @@ def main():
     try:
         answer = encode(run(request), request)
     except Refused as error:
-        answer = json.dumps({"error": error.kind, "message": str(error)})
-        say(request, f"{error.kind}: {error}")
+        message = as_in_lambda(str(error), request)
+        answer = json.dumps({"error": error.kind, "message": message})
+        say(request, f"{error.kind}: {message}")
     except SystemExit as error:
         kind, message = "SystemExit", f"the script ended the interpreter by sys.exit({error.code!r})"
         if request["kind"] == "lambda":

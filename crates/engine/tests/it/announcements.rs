@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::Input;
 use flow::asl::{self, Start};
 use model::AggregateId;
-use model::bus::{RULE, Rule};
+use model::bus::{BUS, RULE, Rule};
 use model::plan::{RESPONSE_PLAN, ResponsePlan};
 use ports::memory::{Faulty, Moment};
 use ports::{ManualClock, MemoryStore};
@@ -17,7 +17,7 @@ use crate::world::{Outside, World, put, scope, start_time};
 
 const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
 
-/// A rule that opens an incident for each change of status.
+/// A rule that opens an incident for each change of status, and one that leads to a second bus.
 async fn install(world: &World) {
     let plan: ResponsePlan = serde_json::from_value(json!({
         "name": "told", "incidentTemplate": {"title": "An execution", "impact": 1, "dedupeString": "{{ event.id }}"},
@@ -30,7 +30,15 @@ async fn install(world: &World) {
         "targets": {"plan": {"Id": "plan", "Arn": "arn:aws:ssm-incidents::123456789012:response-plan/told"}},
     }))
     .expect("a rule");
+    let further: Rule = serde_json::from_value(json!({
+        "name": "further", "bus": "default", "state": "ENABLED",
+        "event_pattern": "{\"source\":[\"aws.states\"]}",
+        "targets": {"bus": {"Id": "bus", "Arn": "arn:aws:events:us-east-1:123456789012:event-bus/second"}},
+    }))
+    .expect("a rule");
     let changes = vec![
+        put(scope(), BUS, "second", json!({"name": "second"})),
+        put(scope(), RULE, "default/further", json!(further)),
         put(scope().global(), RESPONSE_PLAN, "told", json!(plan)),
         put(scope(), RULE, "default/told", json!(rule)),
     ];
@@ -111,10 +119,14 @@ async fn what_is_not_committed_is_neither_counted_nor_shown() {
     first.settle().await;
     assert_eq!(first.handle.event_counts().seen, 2);
     let pattern = rules::Pattern::parse(r#"{"source":["aws.states"]}"#).expect("a pattern");
-    let place = (&scope(), "default");
-    let recent = first.handle.near_misses(place.0, place.1, &pattern, 10);
-    let recent = recent.await;
-    assert_eq!((recent.looked_at, recent.matching), (2, 2));
+    let looked_at = async |world: &World, bus: &str| {
+        let scope = scope();
+        let misses = world.handle.near_misses(&scope, bus, &pattern, 10);
+        misses.await.looked_at
+    };
+    for bus in ["default", "second"] {
+        assert_eq!(looked_at(&first, bus).await, 2, "{bus}");
+    }
     first.engine.stop().await;
     // A new process knows of no execution until it looks.
     let clock = ManualClock::new(start_time());
@@ -122,6 +134,7 @@ async fn what_is_not_committed_is_neither_counted_nor_shown() {
     assert!(!ask(&second).await, "it has ended");
     second.settle().await;
     assert_eq!(second.handle.event_counts().seen, 0);
-    let recent = second.handle.near_misses(place.0, place.1, &pattern, 10);
-    assert_eq!(recent.await.looked_at, 0);
+    for bus in ["default", "second"] {
+        assert_eq!(looked_at(&second, bus).await, 0, "{bus}");
+    }
 }

@@ -189,6 +189,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     // It runs a state without keeping anything.
     ("stepfunctions", &["TestState"], Reads),
+    // A repeat takes another task; what was taken comes to its worker's time limit.
+    ("stepfunctions", &["GetActivityTask"], Repeats(&[])),
     // State of a bucket; a part under its number.
     (
         "s3",

@@ -11,8 +11,11 @@ use super::turn::Turn;
 use crate::asl::execution::Execution;
 use crate::asl::input::{Announcement, Command};
 
-/// Bytes that the escaped input and output may have together in one event.
+/// Bytes that the escaped input and output may have together in one event, and error and cause with them: some targets take
+/// no more than 256 KB.
 const MAX_DATA: usize = 248 * 1024;
+/// Characters of a cause at most, as of one that the API takes.
+const MAX_CAUSE: usize = 32_768;
 
 /// Tells the status that the execution has now. Map runs tell of their executions themselves, to whoever asks; and a plan
 /// tells nobody anything.
@@ -44,10 +47,11 @@ fn detail(x: &Execution, at: Timestamp) -> Value {
     let reason = x.not_redrivable(at);
     let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
     let escaped = |text: Option<&str>| text.map_or(0, |text| json!(text).to_string().len());
-    let output_size = escaped(x.output());
-    let input =
-        Some(start.input.as_str()).filter(|input| escaped(Some(input)) + output_size <= MAX_DATA);
-    let output = x.output().filter(|_| output_size <= MAX_DATA);
+    let cause = cause.map(cut);
+    let other = escaped(x.output()) + escaped(error) + escaped(cause);
+    let input = Some(start.input.as_str());
+    let input = input.filter(|input| escaped(Some(input)) + other <= MAX_DATA);
+    let output = x.output().filter(|_| other <= MAX_DATA);
     json!({
         "executionArn": start.arn,
         "stateMachineArn": start.machine_arn,
@@ -68,4 +72,10 @@ fn detail(x: &Execution, at: Timestamp) -> Value {
         "error": error,
         "cause": cause,
     })
+}
+
+/// As much of a cause as an event has room for.
+fn cut(cause: &str) -> &str {
+    let end = cause.char_indices().nth(MAX_CAUSE);
+    end.and_then(|(end, _)| cause.get(..end)).unwrap_or(cause)
 }

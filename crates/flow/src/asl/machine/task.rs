@@ -24,9 +24,10 @@ const LONGEST_SECONDS: u32 = 300;
 const BEYOND_SECONDS: u32 = 5;
 /// Calls that are answered when long work is done, with the seconds that their services allow and a little more, so that
 /// it is their word that ends them.
-const LONG_CALLS: [(&str, &str, u32); 2] = [
+const LONG_CALLS: [(&str, &str, u32); 3] = [
     ("lambda", "Invoke", 915),
     ("stepfunctions", "StartSyncExecution", 315),
+    ("stepfunctions", "GetActivityTask", 75),
 ];
 
 /// Asks for a Task's work.

@@ -121,3 +121,17 @@ fn what_is_too_large_is_left_out() {
         assert_eq!(told["output"].is_string(), kept.1, "{output}");
     }
 }
+
+/// A cause may be as long as a payload: it is cut, and counts as the other data does.
+#[test]
+fn a_long_cause_leaves_the_event_small_enough_for_its_targets() {
+    let fail = json!({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E", "CausePath": "$.why"}}});
+    for (why, kept) in [("x".repeat(230_000), false), ("\"".repeat(32_768), true)] {
+        let world = run(&fail, &json!({ "why": why }));
+        let last = world.announced.last().expect("an end");
+        assert!(last.detail.len() < 256 * 1024, "{}", last.detail.len());
+        let told = details(&world).pop().expect("an end");
+        assert_eq!(told["cause"], why[..32_768]);
+        assert_eq!(told["inputDetails"]["included"], kept);
+    }
+}
