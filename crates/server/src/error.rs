@@ -18,7 +18,7 @@ use crate::wire;
 
 /// Longest piece of a client's own input that is repeated in a message, in characters.
 const ECHO_CHARS: usize = 128;
-/// The same for a value that breaks a constraint, which AWS repeats whole.
+/// The same for a value that breaks a constraint, which AWS repeats whole; a longer one is cut.
 const MAX_SHOWN: usize = 4_096;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

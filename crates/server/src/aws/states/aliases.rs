@@ -17,6 +17,8 @@ use crate::page::Cursor;
 const MAX_ALIASES: usize = 100;
 /// Most versions that share the executions of an alias.
 const MAX_ROUTES: usize = 2;
+/// Routes that a refusal shows, which are more than fit into its text.
+const MAX_ROUTES_SHOWN: usize = 64;
 const DESCRIPTION: Text = Text::length(0, 256);
 const NAME: Text = Text::length(1, 80).matching(r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$", is_name);
 
@@ -215,13 +217,10 @@ fn known(
 }
 
 /// More routes than an alias has: they are shown as AWS shows a list of objects.
-fn too_many(items: &[Fields<'_>]) -> ApiError {
-    let shown = items.iter().map(|item| {
-        let arn = item.raw("stateMachineVersionArn").and_then(Value::as_str);
-        let (arn, weight) = (
-            arn.unwrap_or("null"),
-            item.raw("weight").unwrap_or(&Value::Null),
-        );
+fn too_many(items: &[Value]) -> ApiError {
+    let shown = items.iter().take(MAX_ROUTES_SHOWN).map(|item| {
+        let arn = item["stateMachineVersionArn"].as_str().unwrap_or("null");
+        let weight = &item["weight"];
         format!("RoutingConfigurationListItem(stateMachineVersionArn={arn}, weight={weight})")
     });
     let shown = format!("[{}]", shown.collect::<Vec<_>>().join(", "));
@@ -234,12 +233,13 @@ fn routes(
     call: &Call,
     fields: &Fields<'_>,
 ) -> Result<Option<(String, Vec<MachineRoute>)>, ApiError> {
-    let Some(items) = fields.objects("routingConfiguration", 1, usize::MAX)? else {
+    let given = fields.raw("routingConfiguration").and_then(Value::as_array);
+    if let Some(items) = given.filter(|items| items.len() > MAX_ROUTES) {
+        return Err(too_many(items));
+    }
+    let Some(items) = fields.objects("routingConfiguration", 1, MAX_ROUTES)? else {
         return Ok(None);
     };
-    if items.len() > MAX_ROUTES {
-        return Err(too_many(&items));
-    }
     let mut arns = Vec::new();
     let mut found: Vec<(Place, i64)> = Vec::new();
     for item in &items {
