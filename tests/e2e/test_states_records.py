@@ -129,6 +129,22 @@ class Records(QuellTest):
                     unseen.append((record["id"], place, value))
         self.assertEqual([], unseen)
 
+    def test_the_comparison_knows_texts_from_values_and_one_name_from_another(self):
+        for expected, observed, same in [
+            ({"n": "10"}, {"n": 10}, False),
+            ({"n": None}, {"n": "null"}, False),
+            ({"n": True}, {"n": "true"}, False),
+            ({"n": 1}, {"n": True}, False),
+            ({"output": 1}, {"output": "1"}, True),
+            ({"n": {"a": [1]}}, {"n": '{"a": [1]}'}, True),
+            ({"n": ["<uuid:1>", "<uuid:2>"]}, {"n": ["p", "q"]}, True),
+            ({"n": ["<uuid:1>", "<uuid:2>"]}, {"n": ["p", "p"]}, False),
+            ({"n": ["<uuid:1>", "<uuid:1>"]}, {"n": ["p", "q"]}, False),
+        ]:
+            comparer = Comparer(Rules({}))
+            comparer.compare(expected, observed)
+            self.assertEqual(not comparer.lines, same, (expected, observed))
+
     @staticmethod
     def why_not(record):
         """Why a record is not played."""
